@@ -1,0 +1,198 @@
+/**
+ * What the store holds of one cluster (design, section 4), as the core sees it: plain values, each with the revision
+ * at which it was last written. Times that outlive a process are wall-clock milliseconds; everything that decides
+ * about safety is an epoch, a revision or a position instead.
+ */
+import type { Lsn } from "./lsn.ts";
+import type { CommitRule, Voter } from "./rule.ts";
+import type { TimelineHistory, WalPosition } from "./timeline.ts";
+
+export type MemberId = string;
+
+export type Durability = "quorum" | "strict" | "async";
+export type EngineKind = "embedded" | "system";
+
+/** A value of the store with the revision of its last change. */
+export interface Versioned<T> {
+  readonly value: T;
+  readonly revision: number;
+}
+
+/** What the user asked for. */
+export interface ClusterSpec {
+  readonly name: string;
+  /** rises with every change that a user makes */
+  readonly generation: number;
+  /** major version of Postgres, 14 to 18 */
+  readonly major: number;
+  readonly engine: EngineKind;
+  readonly durability: Durability;
+  /** the members that should exist */
+  readonly members: readonly MemberId[];
+  /** highest number ever given to a member: ids are never used twice */
+  readonly lastMember: number;
+  /** whether the servers should run at all (`stop`, `start`) */
+  readonly wish: "running" | "stopped";
+  /** memory that the cluster's tuning assumes for each member */
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly ports: { readonly primary: number; readonly read: number };
+  /** settings given by the user, by their Postgres names */
+  readonly settings: Readonly<Record<string, string>>;
+  /** a standby that replays further behind than this serves no reads */
+  readonly readLagBytesMax: number;
+  /** with durability `async`: how much may be lost by an automatic failover */
+  readonly failoverLagBytesMax: number;
+  readonly systemIdentifier: string;
+  readonly createdAt: number;
+}
+
+/** Who may be primary. `epoch` only rises; 0 before the first holder. */
+export interface Reign {
+  readonly epoch: number;
+  readonly holder: MemberId;
+  /** the holder's data directory when it took the epoch */
+  readonly incarnation: number;
+  /** the timeline on which the holder writes, reserved for it before it promotes */
+  readonly timeline: number;
+  /** taken: not yet serving. open: the barrier has passed. released: the holder has given its time back */
+  readonly phase: "taken" | "open" | "released";
+  readonly how: "bootstrap" | "election" | "handover" | "restart" | "forced";
+  readonly since: number;
+}
+
+/** The rule in force, and until the barrier of `epoch` also those that may have acknowledged before it (P2). */
+export interface RuleRecord {
+  readonly epoch: number;
+  readonly rule: CommitRule;
+  readonly previous: readonly CommitRule[];
+}
+
+export interface MemberRecord {
+  readonly id: MemberId;
+  readonly host: string;
+  /** port of the member's own server on its host */
+  readonly port: number;
+  readonly dataDirectory: string;
+  /** rises whenever the data directory is rewound, re-cloned or restored */
+  readonly incarnation: number;
+  /** `reclone` and `restart` are wishes of the operator, taken back when fulfilled */
+  readonly wish: "none" | "reclone" | "restart" | "remove";
+  readonly createdAt: number;
+}
+
+/** A standby's promise to acknowledge nothing and to grant no time for an epoch below `epoch` (P4). */
+export interface Vote {
+  readonly epoch: number;
+  readonly voter: Voter;
+  readonly position: WalPosition;
+}
+
+export type Intent = SwitchoverIntent | FailoverIntent | RestartIntent;
+
+interface IntentBase {
+  /** also the id of the operation that tells its progress */
+  readonly id: string;
+  readonly requestedAt: number;
+  readonly by: string;
+}
+/** A planned change of the primary; both sides are healthy. `to` undefined lets the core choose. */
+export interface SwitchoverIntent extends IntentBase {
+  readonly kind: "switchover";
+  readonly to: MemberId | null;
+  /** the epoch that it was asked of: done, or failed, when the epoch has moved on */
+  readonly epoch: number;
+}
+/** The operator gives the primary up. `acceptDataLoss` allows an election that lacks votes. */
+export interface FailoverIntent extends IntentBase {
+  readonly kind: "failover";
+  readonly to: MemberId | null;
+  readonly epoch: number;
+  readonly acceptDataLoss: boolean;
+}
+/** Restart of the whole cluster, standbys first, one at a time. */
+export interface RestartIntent extends IntentBase {
+  readonly kind: "restart";
+  readonly pending: readonly MemberId[];
+}
+
+/** No automation until `until` (wall clock). */
+export interface Pause {
+  readonly until: number;
+  readonly by: string;
+}
+
+export interface ClusterRecord {
+  /** the store's revision that this is a picture of */
+  readonly revision: number;
+  readonly spec: Versioned<ClusterSpec>;
+  readonly reign: Versioned<Reign>;
+  readonly rule: Versioned<RuleRecord>;
+  readonly timelines: Versioned<TimelineHistory>;
+  readonly members: Readonly<Record<MemberId, Versioned<MemberRecord>>>;
+  readonly votes: Readonly<Record<MemberId, Versioned<Vote>>>;
+  readonly intent: Versioned<Intent> | undefined;
+  readonly pause: Versioned<Pause> | undefined;
+}
+
+/** Name of one record within a cluster's part of the store. */
+export type RecordKey = "spec" | "reign" | "rule" | "timelines" | "intent" | "pause" | `member/${string}` | `vote/${string}`;
+
+/** All or nothing: written only if every required record still has the revision given (0: does not exist). */
+export interface ClusterTxn {
+  readonly require: readonly { readonly key: RecordKey; readonly revision: number }[];
+  /** `null` deletes the record */
+  readonly write: readonly { readonly key: RecordKey; readonly value: RecordValue | null }[];
+}
+
+export type RecordValue = ClusterSpec | Reign | RuleRecord | TimelineHistory | Intent | Pause | MemberRecord | Vote;
+
+export function voterOf(member: MemberRecord): Voter {
+  return { member: member.id, incarnation: member.incarnation };
+}
+
+/** Timings of the protocol, milliseconds. */
+export interface Timings {
+  /** between two heartbeats */
+  readonly heartbeatMs: number;
+  /** D: how long a promise binds a voter (P1) */
+  readonly promiseMs: number;
+  /** kept back by the holder for stopping Postgres and for the rates of two clocks */
+  readonly marginMs: number;
+  /** a server that answers nothing for so long is treated as failed (P7) */
+  readonly unresponsiveMs: number;
+  /** a commit or a barrier that does not return for so long */
+  readonly wedgedMs: number;
+  /** a voter that does not stream for so long is lost for good (durability quorum) */
+  readonly voterLostMs: number;
+  /** one turn that the second-best candidate leaves to the best */
+  readonly turnMs: number;
+  /** promotion must be over within this */
+  readonly promoteMs: number;
+  /** a clean stop must be over within this */
+  readonly stopMs: number;
+  /** server start to accepting connections */
+  readonly startMs: number;
+  /** a standby that should stream and does not */
+  readonly stuckMs: number;
+  /** everything is looked at at least so often */
+  readonly tickMs: number;
+}
+
+export const defaultTimings: Timings = {
+  heartbeatMs: 200,
+  promiseMs: 1500,
+  marginMs: 300,
+  unresponsiveMs: 1200,
+  wedgedMs: 5000,
+  voterLostMs: 5000,
+  turnMs: 150,
+  promoteMs: 10_000,
+  stopMs: 5000,
+  startMs: 60_000,
+  stuckMs: 5000,
+  tickMs: 1000,
+};
+
+/** A position as a report carries it; `undefined` until known. */
+export type MaybeLsn = Lsn | undefined;

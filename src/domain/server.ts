@@ -1,0 +1,77 @@
+/**
+ * A member's Postgres server as it was observed: what the drivers report, what the core decides on, what peers tell
+ * each other. Times are monotonic milliseconds of the host that observed it.
+ */
+import type { MemberId } from "./cluster.ts";
+import type { Lsn } from "./lsn.ts";
+
+/** Own Postgres, as last observed. */
+export type Server = AbsentServer | StoppedServer | StartingServer | RunningServer | UnresponsiveServer;
+
+/** No data directory, or one that a clone did not finish. */
+export interface AbsentServer {
+  readonly kind: "absent";
+}
+export interface StoppedServer {
+  readonly kind: "stopped";
+  /** shut down in order: its log ends at `end` */
+  readonly clean: boolean;
+  readonly wasPrimary: boolean;
+  readonly timeline: number;
+  /** end of the log; only known after a clean stop */
+  readonly end: Lsn | undefined;
+  readonly since: number;
+  /** how often in a row it came to an end within the start or soon after, since it last ran well */
+  readonly failures: number;
+  /** the directory is damaged beyond a start: re-clone is the only way */
+  readonly damaged: boolean;
+}
+export interface StartingServer {
+  readonly kind: "starting";
+  readonly asPrimary: boolean;
+  readonly since: number;
+}
+export interface RunningServer {
+  readonly kind: "running";
+  readonly role: "primary" | "standby";
+  readonly since: number;
+  /** timeline of the newest log that it has */
+  readonly timeline: number;
+  /** end of the log on disk: own writes of a primary, received and flushed of a standby */
+  readonly flushed: Lsn;
+  readonly replayed: Lsn;
+  /** standby: where it is told to stream from; null when told to stream from nobody */
+  readonly upstream: MemberId | null;
+  /** standby: whether a WAL receiver process exists, whatever it does */
+  readonly receiving: boolean;
+  /** standby: connected and streaming now */
+  readonly streaming: boolean;
+  /** standby: since when it has not streamed; undefined while it streams */
+  readonly notStreamingSince: number | undefined;
+  /** standby: the upstream lacks the WAL that it needs, or its slot is lost */
+  readonly walMissing: boolean;
+  /** `synchronous_standby_names` as a new session reads it */
+  readonly syncNames: string;
+  /** primary: the streams that leave it */
+  readonly standbys: readonly StandbyStream[];
+  /** physical slots that exist, by member */
+  readonly slots: readonly MemberId[];
+  /** settings changed that wait for a restart */
+  readonly pendingRestart: boolean;
+}
+/** The process is there and answers nothing. */
+export interface UnresponsiveServer {
+  readonly kind: "unresponsive";
+  readonly role: "primary" | "standby";
+  readonly since: number;
+}
+
+/** One row of `pg_stat_replication`. */
+export interface StandbyStream {
+  /** `application_name`, see `voterName` */
+  readonly name: string;
+  readonly state: "streaming" | "catchup" | "startup" | "backup";
+  readonly isSync: boolean;
+  readonly flushed: Lsn | undefined;
+  readonly replayed: Lsn | undefined;
+}

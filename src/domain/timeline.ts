@@ -1,0 +1,94 @@
+/**
+ * Timelines and their history: which log branched off which, and where. A promotion begins a new timeline; everything
+ * past the fork on the old one belongs to nobody. Pure.
+ */
+import { compareLsn, type Lsn } from "./lsn.ts";
+
+/** One known timeline: it left `parent` at `forkedAt`. The first timeline has no parent. */
+export interface Timeline {
+  readonly id: number;
+  readonly parent: number | null;
+  /** end of the parent's log that this timeline contains */
+  readonly forkedAt: Lsn;
+  /** the epoch that reserved it */
+  readonly epoch: number;
+}
+
+/** Every timeline ever reserved for a cluster, by id. */
+export type TimelineHistory = readonly Timeline[];
+
+/** How far a server's log reaches: `lsn` on `timeline`. */
+export interface WalPosition {
+  readonly timeline: number;
+  readonly lsn: Lsn;
+}
+
+export function findTimeline(history: TimelineHistory, id: number): Timeline | undefined {
+  return history.find((timeline) => timeline.id === id);
+}
+
+/** From `id` back to the first timeline; empty when `id` is unknown. */
+export function lineage(history: TimelineHistory, id: number): readonly Timeline[] {
+  const line: Timeline[] = [];
+  let next = findTimeline(history, id);
+  while (next && line.length <= history.length) {
+    line.push(next);
+    next = next.parent === null ? undefined : findTimeline(history, next.parent);
+  }
+  return line;
+}
+
+/**
+ * Where timeline `tip` stops containing the log of `ancestor`.
+ * @returns undefined when `ancestor` is not in the line of `tip`, or is `tip` itself
+ */
+export function forkPoint(history: TimelineHistory, ancestor: number, tip: number): Lsn | undefined {
+  return lineage(history, tip).find((timeline) => timeline.parent === ancestor)?.forkedAt;
+}
+
+/**
+ * Whether a log that ends at `position` is a prefix of timeline `tip`, so that its server can follow `tip`.
+ * A position past the fork holds records that `tip` never had.
+ */
+export function canFollow(history: TimelineHistory, position: WalPosition, tip: number): boolean {
+  if (position.timeline === tip) return true;
+  const fork = forkPoint(history, position.timeline, tip);
+  return fork !== undefined && position.lsn <= fork;
+}
+
+/**
+ * Orders two logs of one cluster: the one whose timeline was begun by the later epoch is ahead, then the longer one.
+ * A timeline is begun only by a winner that holds every acknowledged write, so what an older timeline has past the
+ * fork was never acknowledged and does not count.
+ */
+export function comparePositions(history: TimelineHistory, a: WalPosition, b: WalPosition): number {
+  if (a.timeline === b.timeline) return compareLsn(a.lsn, b.lsn);
+  const forkOfA = forkPoint(history, a.timeline, b.timeline);
+  if (forkOfA !== undefined) return a.lsn < forkOfA ? -1 : compareOnDescendant(b, forkOfA);
+  const forkOfB = forkPoint(history, b.timeline, a.timeline);
+  if (forkOfB !== undefined) return b.lsn < forkOfB ? 1 : -compareOnDescendant(a, forkOfB);
+  return epochOf(history, a.timeline) - epochOf(history, b.timeline);
+}
+
+/** The ancestor has reached the fork: the descendant is level with it at the fork and ahead of it past the fork. */
+function compareOnDescendant(descendant: WalPosition, fork: Lsn): number {
+  return descendant.lsn > fork ? -1 : 0;
+}
+
+function epochOf(history: TimelineHistory, id: number): number {
+  return findTimeline(history, id)?.epoch ?? 0;
+}
+
+const historyLine = /^\s*(\d+)\s+([0-9A-Fa-f]+)\/([0-9A-Fa-f]+)/;
+
+/** Rows `parent, lsn` of a `.history` file as Postgres writes it, oldest first; comments and blank lines are left out. */
+export function parseHistoryFile(text: string): readonly { parent: number; forkedAt: Lsn }[] {
+  return text
+    .split("\n")
+    .map((line) => historyLine.exec(line))
+    .filter((row) => row !== null)
+    .map((row) => ({
+      parent: Number(row[1]),
+      forkedAt: ((BigInt(`0x${row[2]}`) << 32n) | BigInt(`0x${row[3]}`)) as Lsn,
+    }));
+}

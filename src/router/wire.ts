@@ -1,0 +1,68 @@
+/**
+ * What the agent tells the router, one JSON object a line over the router's control socket, and what it answers. The
+ * router keeps the last word it was told when the agent goes away; a restarted router holds every client until it is
+ * told again.
+ */
+
+/** An address to connect to: loopback TCP of a member's server. */
+export interface Target {
+  readonly member: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface EndpointConfig {
+  readonly cluster: string;
+  readonly kind: "primary" | "read";
+  readonly listenHost: string;
+  readonly listenPort: number;
+  /** PEM files, read again when they change */
+  readonly tls: { readonly certFile: string; readonly keyFile: string };
+}
+
+/** Where an endpoint leads. Epochs only rise: a route with a lower epoch than the last is refused. */
+export interface Route {
+  readonly cluster: string;
+  readonly kind: "primary" | "read";
+  readonly epoch: number;
+  /** hold: new connections wait. open: they go to a target. closed: they are refused with `message` */
+  readonly state: "open" | "hold" | "closed";
+  /** primary: exactly one when open; read: shared by fewest sessions */
+  readonly targets: readonly Target[];
+  /** sessions to members that are not targets are cut at once; false lets them end by themselves */
+  readonly cut: boolean;
+  /** what a refused or timed-out client is told */
+  readonly message?: string;
+}
+
+export type RouterRequest =
+  | { readonly id: number; readonly kind: "configure"; readonly endpoints: readonly EndpointConfig[] }
+  | { readonly id: number; readonly kind: "route"; readonly routes: readonly Route[] }
+  | { readonly id: number; readonly kind: "status" }
+  /** stop listening, let sessions end, exit when the last is gone or after `withinMs` */
+  | { readonly id: number; readonly kind: "drain"; readonly withinMs: number };
+
+export interface RouterStatus {
+  readonly pid: number;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly endpoints: readonly {
+    readonly cluster: string;
+    readonly kind: "primary" | "read";
+    readonly listenPort: number;
+    readonly state: Route["state"];
+    readonly epoch: number;
+    readonly sessions: number;
+    readonly waiting: number;
+    /** by member */
+    readonly sessionsByMember: Readonly<Record<string, number>>;
+    /** connections accepted, refused and timed out while held, since the router's start */
+    readonly accepted: number;
+    readonly refused: number;
+    readonly timedOut: number;
+  }[];
+}
+
+export type RouterAnswer =
+  | { readonly id: number; readonly ok: true; readonly status?: RouterStatus }
+  | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string };
