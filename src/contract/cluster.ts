@@ -1,0 +1,179 @@
+/**
+ * What the API says of a cluster and takes for one: shared by the API, the command line and later the dashboard. The
+ * words in `status --json` are these, and they stay.
+ */
+import { z } from "zod";
+
+export const memberStates = [
+  "starting",
+  "running",
+  "streaming",
+  "catching-up",
+  "cloning",
+  "rewinding",
+  "stopped",
+  "failed",
+  "unreachable",
+] as const;
+
+/** One word for the whole: what a person wants to know first. */
+export const clusterStates = [
+  "creating",
+  "healthy",
+  /** serves, with fewer members or voters than it should have */
+  "degraded",
+  "failing-over",
+  "switching-over",
+  "paused",
+  "stopped",
+  /** no primary, or no write can be acknowledged */
+  "unavailable",
+  "destroying",
+] as const;
+
+export const addressSchema = z.object({ host: z.string(), port: z.int() });
+
+export const memberStatusSchema = z.object({
+  id: z.string(),
+  host: z.string(),
+  role: z.enum(["primary", "standby"]),
+  state: z.enum(memberStates),
+  /** of the postmaster; null when there is none */
+  pid: z.int().nullable(),
+  port: z.int(),
+  socket_directory: z.string(),
+  data_directory: z.string(),
+  timeline: z.int().nullable(),
+  flushed_lsn: z.string().nullable(),
+  /** behind the primary's end of log; null when unknown */
+  lag_bytes: z.number().nullable(),
+  is_voter: z.boolean(),
+  incarnation: z.int(),
+  /** what its agent decided last, and why, in one sentence */
+  because: z.string(),
+});
+
+export const clusterStatusSchema = z.object({
+  name: z.string(),
+  state: z.enum(clusterStates),
+  /** one sentence: what it is doing and why, when it is not simply healthy */
+  detail: z.string(),
+  version: z.string(),
+  engine: z.enum(["embedded", "system"]),
+  durability: z.enum(["quorum", "strict", "async"]),
+  epoch: z.int(),
+  primary: z.string().nullable(),
+  timeline: z.int().nullable(),
+  rule: z.object({ voters: z.array(z.string()), acks: z.int() }),
+  endpoints: z.object({ primary: addressSchema, read: addressSchema }),
+  members: z.array(memberStatusSchema),
+  /** wall clock, ISO 8601; null when not paused */
+  paused_until: z.string().nullable(),
+  operation: z.string().nullable(),
+  created_at: z.string(),
+});
+
+export type MemberStatus = z.infer<typeof memberStatusSchema>;
+export type ClusterStatus = z.infer<typeof clusterStatusSchema>;
+
+export const createRequestSchema = z.strictObject({
+  name: z.string(),
+  members: z.int().optional(),
+  version: z.int().optional(),
+  engine: z.enum(["embedded", "system"]).optional(),
+  durability: z.enum(["quorum", "strict", "async"]).optional(),
+  preset: z.enum(["dev", "production", "critical"]).optional(),
+  memory_bytes: z.int().positive().optional(),
+  cpus: z.number().positive().optional(),
+  /** port of the primary endpoint; the read endpoint takes the next one */
+  port: z.int().optional(),
+  password: z.string().optional(),
+  settings: z.record(z.string(), z.string()).optional(),
+});
+export type CreateRequest = z.infer<typeof createRequestSchema>;
+
+/** A long change: followed until it ends; survives the agent's restart. */
+export const operationSchema = z.object({
+  id: z.string(),
+  kind: z.string(),
+  cluster: z.string(),
+  state: z.enum(["running", "done", "failed", "cancelled"]),
+  /** what it is doing now, for a person */
+  step: z.string(),
+  steps_done: z.int(),
+  steps_total: z.int().nullable(),
+  started_at: z.string(),
+  ended_at: z.string().nullable(),
+  by: z.string(),
+  /** done: figures, e.g. how long writes paused */
+  result: z.record(z.string(), z.unknown()).nullable(),
+  error: z
+    .object({ code: z.string(), message: z.string(), detail: z.string().optional(), hint: z.string().optional() })
+    .nullable(),
+});
+export type Operation = z.infer<typeof operationSchema>;
+
+export const eventSchema = z.object({
+  id: z.int(),
+  at: z.string(),
+  cluster: z.string(),
+  member: z.string().nullable(),
+  /** from the catalog, e.g. `failover.done` */
+  type: z.string(),
+  level: z.enum(["info", "warning", "error"]),
+  /** in the user's words */
+  message: z.string(),
+  cause: z.string().nullable(),
+  /** a user's name, or "matriarch" */
+  actor: z.string(),
+  duration_ms: z.number().nullable(),
+  epoch: z.int().nullable(),
+  details: z.record(z.string(), z.unknown()),
+});
+export type ClusterEvent = z.infer<typeof eventSchema>;
+
+export const connectionSchema = z.object({
+  uri: z.string(),
+  host: z.string(),
+  port: z.int(),
+  user: z.string(),
+  database: z.string(),
+  /** null when it is not kept: it was shown once */
+  password: z.string().nullable(),
+  sslmode: z.string(),
+  sslrootcert: z.string(),
+});
+export type Connection = z.infer<typeof connectionSchema>;
+
+/** The verdict on one member as the new primary; `reason` is for a person. */
+export const candidateSchema = z.object({
+  member: z.string(),
+  eligible: z.boolean(),
+  chosen: z.boolean(),
+  lag_bytes: z.number().nullable(),
+  reason: z.string(),
+});
+export type Candidate = z.infer<typeof candidateSchema>;
+
+export const explainSchema = z.object({
+  cluster: z.string(),
+  state: z.enum(clusterStates),
+  summary: z.string(),
+  members: z.array(z.object({ member: z.string(), code: z.string(), because: z.string(), waiting_for: z.string().nullable() })),
+  rule: z.object({ voters: z.array(z.string()), acks: z.int(), votes_to_elect: z.int().nullable(), previous: z.int() }),
+  candidates: z.array(candidateSchema),
+  survives: z.array(z.string()),
+  does_not_survive: z.array(z.string()),
+});
+export type Explanation = z.infer<typeof explainSchema>;
+
+export const agentStatusSchema = z.object({
+  pid: z.int(),
+  home: z.string(),
+  socket: z.string(),
+  version: z.string(),
+  started_at: z.string(),
+  router_pid: z.int().nullable(),
+  clusters: z.int(),
+});
+export type AgentStatus = z.infer<typeof agentStatusSchema>;

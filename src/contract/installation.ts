@@ -1,0 +1,71 @@
+/**
+ * What the API needs of the running agent. The agent offers it, `entry/agent.ts` puts the two together, and neither
+ * imports the other. Every refusal is an `OpError`; methods that change something name who asked.
+ */
+import type {
+  AgentStatus,
+  Candidate,
+  ClusterEvent,
+  ClusterStatus,
+  Connection,
+  CreateRequest,
+  Explanation,
+  Operation,
+} from "./cluster.ts";
+
+export interface Asked {
+  /** operating-system user of the caller, or the name of its certificate */
+  readonly by: string;
+}
+
+export interface EventQuery {
+  readonly afterId?: number;
+  readonly type?: string;
+  readonly member?: string;
+  /** newest so many, at most 1000 */
+  readonly limit: number;
+}
+
+export interface Created {
+  readonly operation: Operation;
+  /** shown once */
+  readonly connection: Connection;
+}
+
+export interface Installation {
+  agent(): Promise<AgentStatus>;
+  /** ends the agent; servers and router keep running unless `servers` is true */
+  stopAgent(options: { readonly servers: boolean }): Promise<void>;
+
+  list(): Promise<readonly ClusterStatus[]>;
+  status(cluster: string): Promise<ClusterStatus>;
+  /** calls back at once and whenever the status has changed, until aborted */
+  watchStatus(cluster: string, changed: (status: ClusterStatus) => void, signal: AbortSignal): void;
+  explain(cluster: string): Promise<Explanation>;
+  events(cluster: string, query: EventQuery): Promise<readonly ClusterEvent[]>;
+  watchEvents(cluster: string, happened: (event: ClusterEvent) => void, signal: AbortSignal): void;
+  /** log files of one member, or of all, newest last */
+  logFiles(cluster: string, member: string | undefined): Promise<readonly { member: string; path: string }[]>;
+  connection(cluster: string, query: { role: "primary" | "read"; user?: string; database?: string }): Promise<Connection>;
+
+  create(request: CreateRequest, asked: Asked): Promise<Created>;
+  destroy(cluster: string, asked: Asked): Promise<Operation>;
+  stop(cluster: string, asked: Asked): Promise<Operation>;
+  start(cluster: string, asked: Asked): Promise<Operation>;
+  restart(cluster: string, options: { member?: string }, asked: Asked): Promise<Operation>;
+  pause(cluster: string, forMs: number, asked: Asked): Promise<ClusterStatus>;
+  resume(cluster: string, asked: Asked): Promise<ClusterStatus>;
+  switchover(cluster: string, options: { to?: string }, asked: Asked): Promise<Operation>;
+  /** what a switchover or failover would choose, with the verdict on every member */
+  candidates(cluster: string, kind: "switchover" | "failover", to: string | undefined): Promise<readonly Candidate[]>;
+  failover(cluster: string, options: { to?: string; force: boolean; acceptDataLoss: boolean }, asked: Asked): Promise<Operation>;
+  scale(cluster: string, members: number, asked: Asked): Promise<Operation>;
+  addMember(cluster: string, asked: Asked): Promise<Operation>;
+  removeMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
+  recloneMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
+  rotatePassword(cluster: string, user: string, asked: Asked): Promise<Connection>;
+
+  operation(id: string): Promise<Operation>;
+  /** calls back at once and at every step, until it ends or the signal aborts */
+  watchOperation(id: string, changed: (operation: Operation) => void, signal: AbortSignal): void;
+}

@@ -1,0 +1,55 @@
+/**
+ * Every expected failure, once: its code, HTTP status, exit code of the command line, and whether the same request may
+ * be sent again. `docs/errors.md` is generated from here.
+ */
+
+export interface ErrorKind {
+  readonly httpStatus: number;
+  /** 1 failed, 2 usage, 3 refused and nothing changed, 4 outcome unknown, 5 not found */
+  readonly exitCode: 1 | 2 | 3 | 4 | 5;
+  readonly retry: "no" | "later" | "after-change";
+  /** what it means and what to do, for docs/errors.md */
+  readonly meaning: string;
+}
+
+export const errorCatalog = {
+  "usage": { httpStatus: 400, exitCode: 2, retry: "no", meaning: "The command line or the request body is not what the command takes." },
+  "bad-name": { httpStatus: 422, exitCode: 3, retry: "no", meaning: "The name cannot be used for a cluster, a member, a database or a user." },
+  "bad-value": { httpStatus: 422, exitCode: 3, retry: "no", meaning: "A value is out of its range, or not of its kind." },
+  "cluster-exists": { httpStatus: 409, exitCode: 3, retry: "no", meaning: "A cluster of this name exists already." },
+  "cluster-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no cluster of this name here." },
+  "member-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "The cluster has no member of this name." },
+  "operation-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no operation of this id; ended ones are kept for a week." },
+  "user-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "The database user does not exist." },
+  "port-in-use": { httpStatus: 409, exitCode: 3, retry: "after-change", meaning: "Something else listens on a port that was asked for." },
+  "too-little-disk": { httpStatus: 409, exitCode: 3, retry: "after-change", meaning: "The file system has too little room for what was asked." },
+  "too-little-memory": { httpStatus: 409, exitCode: 3, retry: "after-change", meaning: "The machine has too little memory for what was asked." },
+  "home-unwritable": { httpStatus: 409, exitCode: 3, retry: "after-change", meaning: "The directory for Matriarch's state cannot be written." },
+  "engine-missing": { httpStatus: 409, exitCode: 3, retry: "after-change", meaning: "The Postgres binaries that were asked for are not on this machine." },
+  "engine-install-failed": { httpStatus: 502, exitCode: 1, retry: "later", meaning: "The Postgres binaries could not be installed." },
+  "engine-failed": { httpStatus: 500, exitCode: 1, retry: "later", meaning: "A Postgres program ended with an error." },
+  "server-unresponsive": { httpStatus: 504, exitCode: 1, retry: "later", meaning: "A Postgres server did not answer in time." },
+  "clone-failed": { httpStatus: 500, exitCode: 1, retry: "later", meaning: "A member's directory could not be copied from another member." },
+  "rewind-failed": { httpStatus: 500, exitCode: 1, retry: "no", meaning: "pg_rewind could not bring a former primary back; it is cloned instead." },
+  "old-epoch": { httpStatus: 409, exitCode: 3, retry: "no", meaning: "The action was decided under an epoch that has passed." },
+  "busy": { httpStatus: 409, exitCode: 3, retry: "later", meaning: "Another operation runs on the cluster." },
+  "candidate-behind": { httpStatus: 409, exitCode: 3, retry: "later", meaning: "The standby is too far behind to become primary." },
+  "no-candidate": { httpStatus: 409, exitCode: 3, retry: "later", meaning: "No member can become primary now." },
+  "no-primary": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The cluster has no primary at the moment." },
+  "data-loss-refused": { httpStatus: 409, exitCode: 3, retry: "after-change", meaning: "The change could lose acknowledged writes and was not told to." },
+  "too-few-members": { httpStatus: 409, exitCode: 3, retry: "no", meaning: "The change would leave too few members." },
+  "not-confirmed": { httpStatus: 409, exitCode: 3, retry: "after-change", meaning: "Something destructive was not confirmed." },
+  "cluster-stopped": { httpStatus: 409, exitCode: 3, retry: "after-change", meaning: "The cluster is stopped." },
+  "operation-failed": { httpStatus: 500, exitCode: 1, retry: "later", meaning: "A long operation ended without success." },
+  "interrupted": { httpStatus: 503, exitCode: 4, retry: "later", meaning: "The answer did not arrive; the change may or may not have happened." },
+  "agent-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The agent does not answer." },
+  "agent-start-failed": { httpStatus: 500, exitCode: 1, retry: "later", meaning: "The agent could not be started." },
+  "store-unavailable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The store cannot be reached; nothing was written." },
+  "store-outcome-unknown": { httpStatus: 503, exitCode: 4, retry: "later", meaning: "The store did not answer in time; it may have written." },
+  "store-damaged": { httpStatus: 500, exitCode: 1, retry: "no", meaning: "The store holds something that this version cannot read." },
+  "router-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The router does not answer." },
+  "not-supported": { httpStatus: 409, exitCode: 3, retry: "no", meaning: "The engine or the platform cannot do this." },
+  "internal": { httpStatus: 500, exitCode: 1, retry: "no", meaning: "A defect of Matriarch. Please report it." },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof errorCatalog;
