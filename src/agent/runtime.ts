@@ -1,0 +1,37 @@
+/**
+ * What runs in the agent, as seen by the part that answers requests (installation/): the picture of each cluster and
+ * what every member decided last. The loop (loop.ts) writes it; requests only read it and write wishes to the store.
+ */
+import type { Decision } from "../core/decision.ts";
+import type { View } from "../core/view.ts";
+import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
+
+export interface MemberRuntime {
+  readonly id: MemberId;
+  /** the last view that was decided on; undefined before the first look */
+  readonly view: View | undefined;
+  readonly decision: Decision | undefined;
+  readonly pid: number | undefined;
+  readonly socketDirectory: string;
+  /** of a running clone or rewind */
+  readonly progress: { readonly step: string; readonly bytesDone: number; readonly bytesTotal: number | undefined } | undefined;
+}
+
+export interface ClusterRuntime {
+  readonly name: string;
+  readonly record: ClusterRecord;
+  readonly members: ReadonlyMap<MemberId, MemberRuntime>;
+}
+
+export interface Runtime {
+  readonly clusters: ReadonlyMap<string, ClusterRuntime>;
+  readonly routerPid: number | undefined;
+  /** Called after every decision that changed something, and after every change of the store. */
+  onChange(listener: (cluster: string) => void, signal: AbortSignal): void;
+  /** Takes up a cluster whose records are in the store: builds its members' loops. Idempotent. */
+  adopt(cluster: string): Promise<void>;
+  /** Ends the loops of a cluster and its endpoints; its servers must be stopped and removed by the caller. */
+  abandon(cluster: string): Promise<void>;
+  /** Looks at everything of a cluster now. */
+  nudge(cluster: string): void;
+}
