@@ -145,6 +145,9 @@ export const connectionSchema = z.object({
 });
 export type Connection = z.infer<typeof connectionSchema>;
 
+/** What `create` answers at once: the operation to follow, and the password, which is never shown again. */
+export const createdSchema = z.object({ operation: operationSchema, connection: connectionSchema });
+
 /** The verdict on one member as the new primary; `reason` is for a person. */
 export const candidateSchema = z.object({
   member: z.string(),

@@ -1,0 +1,56 @@
+/** Changes of a running cluster: each writes a wish and answers with the operation to follow, or the new status. */
+import { Hono } from "hono";
+
+import type { Installation } from "../../contract/installation.ts";
+import {
+  failoverRequestSchema,
+  nothingSchema,
+  pauseRequestSchema,
+  restartRequestSchema,
+  scaleRequestSchema,
+  switchoverRequestSchema,
+} from "../../contract/requests.ts";
+import { asked } from "../caller.ts";
+import { readBody } from "../input.ts";
+
+export function changeRoutes(installation: Installation): Hono {
+  return new Hono()
+    .post("/:cluster/stop", async (c) => {
+      await readBody(c, nothingSchema);
+      return c.json(await installation.stop(c.req.param("cluster"), asked(c)), 202);
+    })
+    .post("/:cluster/start", async (c) => {
+      await readBody(c, nothingSchema);
+      return c.json(await installation.start(c.req.param("cluster"), asked(c)), 202);
+    })
+    .post("/:cluster/restart", async (c) => {
+      const { member } = await readBody(c, restartRequestSchema);
+      const options = member === undefined ? {} : { member };
+      return c.json(await installation.restart(c.req.param("cluster"), options, asked(c)), 202);
+    })
+    .post("/:cluster/pause", async (c) => {
+      const { for_ms } = await readBody(c, pauseRequestSchema);
+      return c.json(await installation.pause(c.req.param("cluster"), for_ms, asked(c)));
+    })
+    .post("/:cluster/resume", async (c) => {
+      await readBody(c, nothingSchema);
+      return c.json(await installation.resume(c.req.param("cluster"), asked(c)));
+    })
+    .post("/:cluster/switchover", async (c) => {
+      const { to } = await readBody(c, switchoverRequestSchema);
+      return c.json(await installation.switchover(c.req.param("cluster"), to === undefined ? {} : { to }, asked(c)), 202);
+    })
+    .post("/:cluster/failover", async (c) => {
+      const { to, force, accept_data_loss } = await readBody(c, failoverRequestSchema);
+      const options = { force, acceptDataLoss: accept_data_loss, ...(to === undefined ? {} : { to }) };
+      return c.json(await installation.failover(c.req.param("cluster"), options, asked(c)), 202);
+    })
+    .post("/:cluster/scale", async (c) => {
+      const { members } = await readBody(c, scaleRequestSchema);
+      return c.json(await installation.scale(c.req.param("cluster"), members, asked(c)), 202);
+    })
+    .post("/:cluster/users/:user/rotate", async (c) => {
+      await readBody(c, nothingSchema);
+      return c.json(await installation.rotatePassword(c.req.param("cluster"), c.req.param("user"), asked(c)));
+    });
+}

@@ -1,0 +1,23 @@
+/** Members of a cluster: one more, one fewer, one built anew. */
+import { Hono } from "hono";
+
+import type { Installation } from "../../contract/installation.ts";
+import { nothingSchema } from "../../contract/requests.ts";
+import { asked } from "../caller.ts";
+import { readBody } from "../input.ts";
+
+export function memberRoutes(installation: Installation): Hono {
+  return new Hono()
+    .get("/:cluster/members", async (c) => c.json((await installation.status(c.req.param("cluster"))).members))
+    .post("/:cluster/members", async (c) => {
+      await readBody(c, nothingSchema);
+      return c.json(await installation.addMember(c.req.param("cluster"), asked(c)), 202);
+    })
+    .delete("/:cluster/members/:member", async (c) =>
+      c.json(await installation.removeMember(c.req.param("cluster"), c.req.param("member"), asked(c)), 202),
+    )
+    .post("/:cluster/members/:member/reclone", async (c) => {
+      await readBody(c, nothingSchema);
+      return c.json(await installation.recloneMember(c.req.param("cluster"), c.req.param("member"), asked(c)), 202);
+    });
+}

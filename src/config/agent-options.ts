@@ -1,0 +1,84 @@
+/**
+ * Settings of the agent process: one schema; values come from the home's agent.json, then the environment, then flags,
+ * and the later wins. Called by the agent's entry. Every problem is reported at once, with where it stands.
+ */
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+
+import { OpError } from "../errors/op-error.ts";
+import { homePaths, resolveHome } from "./home.ts";
+
+export const agentOptionsSchema = z.strictObject({
+  log_level: z.enum(["debug", "info", "warn", "error"]).default("info").describe("least level that is written to agent.log"),
+  promise_ms: z.coerce
+    .number()
+    .int()
+    .min(1000)
+    .max(60_000)
+    .default(1500)
+    .describe("how long a standby's promise binds it, milliseconds; shorter fails over sooner and tolerates less"),
+  engine_cache: z
+    .string()
+    .optional()
+    .describe("directory with installed Postgres binaries, used instead of the home's engines directory"),
+});
+export type AgentOptions = z.infer<typeof agentOptionsSchema> & { readonly home: string };
+
+type Source = Readonly<Record<string, unknown>>;
+
+/** @throws OpError bad-value, home-unwritable */
+export function loadAgentOptions(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): AgentOptions {
+  const { home: homeFlag, ...flags } = readFlags(argv);
+  const home = resolveHome(homeFlag === undefined ? env : { ...env, MATRIARCH_HOME: homeFlag });
+  const file = homePaths(home).options;
+  const parsed = agentOptionsSchema.safeParse({ ...readFile(file), ...readEnvironment(env), ...flags });
+  if (parsed.success) return { ...parsed.data, home };
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "(top)"}: ${issue.message}`);
+  throw new OpError("bad-value", {
+    message: "the agent's settings are not valid",
+    detail: problems.join("\n"),
+    hint: `Settings come from "${file}", MATRIARCH_… variables and flags, and the later wins.`,
+  });
+}
+
+function readFlags(argv: readonly string[]): { home?: string; [name: string]: string | undefined } {
+  const options = {
+    home: { type: "string" },
+    "log-level": { type: "string" },
+    "promise-ms": { type: "string" },
+    "engine-cache": { type: "string" },
+  } as const;
+  try {
+    const { values } = parseArgs({ args: [...argv], options });
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name.replace("-", "_"), value]));
+  } catch (cause) {
+    throw new OpError("usage", { message: cause instanceof Error ? cause.message : String(cause), cause });
+  }
+}
+
+function readEnvironment(env: Readonly<Record<string, string | undefined>>): Source {
+  const names = Object.keys(agentOptionsSchema.shape);
+  const given = names.map((name) => [name, env[`MATRIARCH_${name.toUpperCase()}`]] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined && value !== ""));
+}
+
+function readFile(file: string): Source {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    // no file: defaults hold
+    return {};
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // told below, together with JSON of another kind
+  }
+  throw new OpError("bad-value", { message: `"${file}" is not a JSON object`, hint: "Correct the file or remove it." });
+}

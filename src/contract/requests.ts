@@ -1,0 +1,46 @@
+/** Bodies and queries of the API's requests. Unknown keys are refused, and every problem is told at once. */
+import { z } from "zod";
+
+export const nothingSchema = z.strictObject({});
+
+export const restartRequestSchema = z.strictObject({ member: z.string().optional() });
+
+/** At most thirty days: a pause ends by itself. */
+export const pauseForMsMax = 30 * 24 * 3_600_000;
+export const pauseRequestSchema = z.strictObject({ for_ms: z.int().min(1000).max(pauseForMsMax) });
+
+export const switchoverRequestSchema = z.strictObject({ to: z.string().optional() });
+
+export const failoverRequestSchema = z.strictObject({
+  to: z.string().optional(),
+  force: z.boolean().default(false),
+  accept_data_loss: z.boolean().default(false),
+});
+
+export const scaleRequestSchema = z.strictObject({ members: z.int().min(1).max(16) });
+
+export const stopAgentRequestSchema = z.strictObject({ servers: z.boolean().default(false) });
+
+export const eventsLimitMax = 1000;
+export const eventsQuerySchema = z.strictObject({
+  after_id: z.coerce.number().int().min(0).optional(),
+  type: z.string().optional(),
+  member: z.string().optional(),
+  limit: z.coerce.number().int().min(0).max(eventsLimitMax).default(100),
+});
+
+export const connectionQuerySchema = z.strictObject({
+  role: z.enum(["primary", "read"]).default("primary"),
+  user: z.string().optional(),
+  database: z.string().optional(),
+});
+
+export const candidatesQuerySchema = z.strictObject({
+  kind: z.enum(["switchover", "failover"]),
+  to: z.string().optional(),
+});
+
+export const logsQuerySchema = z.strictObject({ member: z.string().optional() });
+
+export const logFileSchema = z.object({ member: z.string(), path: z.string() });
+export type LogFile = z.infer<typeof logFileSchema>;

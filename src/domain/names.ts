@@ -1,0 +1,44 @@
+/**
+ * Which names clusters, databases and database users may have. Checked at the edges (command line, API), before a name
+ * becomes a path, a port's label or part of a statement. Pure: each check answers with the reason why not, as a
+ * sentence, or undefined when the name is fine.
+ */
+
+/** Long enough for people, short enough for a Unix socket's path and for a slot's name (63 bytes). */
+export const clusterNameLengthMax = 40;
+const clusterName = /^[a-z][a-z0-9-]*$/;
+
+/** Identifiers of Postgres hold at most NAMEDATALEN - 1 bytes. Source: Postgres manual, 4.1.1. */
+const identifierBytesMax = 63;
+
+export function clusterNameProblem(name: string): string | undefined {
+  if (name === "") return "A cluster's name cannot be empty.";
+  if (name.length > clusterNameLengthMax)
+    return `A cluster's name has at most ${clusterNameLengthMax} characters; this one has ${name.length}.`;
+  if (!clusterName.test(name))
+    return "A cluster's name begins with a lower-case letter and holds only lower-case letters, digits and hyphens.";
+  if (name.endsWith("-")) return "A cluster's name cannot end with a hyphen.";
+  return undefined;
+}
+
+export function databaseNameProblem(name: string): string | undefined {
+  return identifierProblem("database", name);
+}
+
+export function userNameProblem(name: string): string | undefined {
+  const problem = identifierProblem("user", name);
+  if (problem !== undefined) return problem;
+  if (name.startsWith("pg_")) return 'Names that begin with "pg_" are reserved by Postgres.';
+  if (name === "matriarch" || name.startsWith("matriarch_"))
+    return 'Names that begin with "matriarch" belong to Matriarch itself.';
+  return undefined;
+}
+
+function identifierProblem(noun: string, name: string): string | undefined {
+  if (name === "") return `A ${noun}'s name cannot be empty.`;
+  if (/\p{Cc}/u.test(name)) return `A ${noun}'s name cannot hold control characters.`;
+  const bytes = new TextEncoder().encode(name).length;
+  if (bytes > identifierBytesMax)
+    return `A ${noun}'s name has at most ${identifierBytesMax} bytes; this one has ${bytes}.`;
+  return undefined;
+}
