@@ -1,0 +1,122 @@
+/**
+ * The stored form of every record of a cluster (domain/cluster.ts): JSON, positions of the log as Postgres writes them.
+ * Used by records.ts alone. A field that is not named here is refused in both directions, so that no version drops in
+ * silence what another wrote.
+ */
+import { z } from "zod";
+import type {
+  ClusterSpec,
+  Intent,
+  MemberRecord,
+  Pause,
+  RecordKey,
+  RecordValue,
+  Reign,
+  RuleRecord,
+  Vote,
+} from "../../domain/cluster.ts";
+import { formatLsn, type Lsn, parseLsn } from "../../domain/lsn.ts";
+import type { CommitRule, Voter } from "../../domain/rule.ts";
+import type { TimelineHistory } from "../../domain/timeline.ts";
+
+const lsn = z.codec(
+  z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/, "an LSN such as 0/16B3748"),
+  z.custom<Lsn>((value) => typeof value === "bigint" && value >= 0n && value < 1n << 64n),
+  { decode: parseLsn, encode: formatLsn },
+);
+
+const count = z.int().nonnegative();
+const id = z.string().min(1);
+const port = z.int().min(1).max(65_535);
+
+const voter: z.ZodType<Voter> = z.strictObject({ member: id, incarnation: count });
+const rule: z.ZodType<CommitRule> = z
+  .strictObject({ voters: z.array(voter), acks: count })
+  .refine((value) => (value.voters.length === 0 ? value.acks === 0 : value.acks >= 1), "acks without voters, or none")
+  .refine((value) => value.acks <= value.voters.length, "more acks than voters");
+
+export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
+  name: id,
+  generation: count,
+  major: z.int().positive(),
+  engine: z.enum(["embedded", "system"]),
+  durability: z.enum(["quorum", "strict", "async"]),
+  members: z.array(id),
+  lastMember: count,
+  wish: z.enum(["running", "stopped"]),
+  memoryBytes: z.int().positive(),
+  cpus: z.number().positive(),
+  ports: z.strictObject({ primary: port, read: port }),
+  settings: z.record(z.string(), z.string()),
+  readLagBytesMax: count,
+  failoverLagBytesMax: count,
+  systemIdentifier: z.string(),
+  createdAt: z.number(),
+});
+
+export const reignSchema: z.ZodType<Reign> = z.strictObject({
+  epoch: count,
+  holder: id,
+  incarnation: count,
+  timeline: count,
+  phase: z.enum(["taken", "open", "released"]),
+  how: z.enum(["bootstrap", "election", "handover", "restart", "forced"]),
+  since: z.number(),
+});
+
+export const ruleSchema: z.ZodType<RuleRecord> = z.strictObject({ epoch: count, rule, previous: z.array(rule) });
+
+export const timelinesSchema: z.ZodType<TimelineHistory> = z.array(
+  z.strictObject({ id: z.int().positive(), parent: z.int().positive().nullable(), forkedAt: lsn, epoch: count }),
+);
+
+export const memberSchema: z.ZodType<MemberRecord> = z.strictObject({
+  id,
+  host: id,
+  port,
+  dataDirectory: id,
+  incarnation: count,
+  wish: z.enum(["none", "reclone", "restart", "remove"]),
+  createdAt: z.number(),
+});
+
+export const voteSchema: z.ZodType<Vote> = z.strictObject({
+  epoch: count,
+  voter,
+  position: z.strictObject({ timeline: count, lsn }),
+});
+
+const asked = { id, requestedAt: z.number(), by: z.string() };
+export const intentSchema: z.ZodType<Intent> = z.discriminatedUnion("kind", [
+  z.strictObject({ ...asked, kind: z.literal("switchover"), to: id.nullable(), epoch: count }),
+  z.strictObject({
+    ...asked,
+    kind: z.literal("failover"),
+    to: id.nullable(),
+    epoch: count,
+    acceptDataLoss: z.boolean(),
+  }),
+  z.strictObject({ ...asked, kind: z.literal("restart"), pending: z.array(id) }),
+]);
+
+export const pauseSchema: z.ZodType<Pause> = z.strictObject({ until: z.number(), by: z.string() });
+
+/** The schema that the record of this name must fit. */
+export function schemaOf(key: RecordKey): z.ZodType<RecordValue> {
+  switch (key) {
+    case "spec":
+      return specSchema;
+    case "reign":
+      return reignSchema;
+    case "rule":
+      return ruleSchema;
+    case "timelines":
+      return timelinesSchema;
+    case "intent":
+      return intentSchema;
+    case "pause":
+      return pauseSchema;
+    default:
+      return key.startsWith("member/") ? memberSchema : voteSchema;
+  }
+}
