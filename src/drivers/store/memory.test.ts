@@ -1,0 +1,4 @@
+import { MemoryStore } from "./memory.ts";
+import { storeSuite } from "./suite.ts";
+
+storeSuite("memory", () => new MemoryStore());
