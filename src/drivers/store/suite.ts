@@ -17,7 +17,7 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
     test("entries come back below their prefix, sorted, each with the revision of its last write", async (t) => {
       const store = open(t);
       await put(store, { "a/2": 1, "a/10": { deep: [1, null, "x"] } });
-      await put(store, { "ab": "not below a/" });
+      await put(store, { ab: "not below a/" });
       await put(store, { "a/2": 2 });
       assert.deepEqual(await store.read("a/"), {
         revision: 3,
@@ -42,7 +42,10 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
         remove: ["b"],
       });
       assert.deepEqual(outcome, { committed: false, revision: 2, changed: ["b", "c"] });
-      assert.deepEqual((await store.read("")).entries.map((entry) => entry.value), [1, 2]);
+      assert.deepEqual(
+        (await store.read("")).entries.map((entry) => entry.value),
+        [1, 2],
+      );
     });
 
     test("revision 0 requires that the key does not exist, also after a removal", async (t) => {
@@ -107,11 +110,7 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
     test("a watcher reads what it was called for, and may write", async (t) => {
       const store = open(t);
       const seen = new Promise<unknown>((resolve) => {
-        store.watch(
-          "a",
-          () => resolve(put(store, { b: 1 }).then(() => store.read(""))),
-          new AbortController().signal,
-        );
+        store.watch("a", () => resolve(put(store, { b: 1 }).then(() => store.read(""))), new AbortController().signal);
       });
       await put(store, { a: 1 });
       assert.deepEqual(await seen, {
