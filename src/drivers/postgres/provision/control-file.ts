@@ -1,6 +1,17 @@
-import type { Lsn } from "../../../domain/lsn.ts";
+/**
+ * Reads and rewrites `global/pg_control`, which says how a stopped server ended and where its log stands. Read by the
+ * member's server and by create.ts; the engine need not have pg_controldata. Written only while no server runs.
+ * Source: src/include/catalog/pg_control.h of Postgres 14 to 18; layout on 64-bit little-endian machines, which are all
+ * that the engines exist for.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { toLsn, type Lsn } from "../../../domain/lsn.ts";
+import { OpError } from "../../../errors/op-error.ts";
+import { crc32c } from "./crc32c.ts";
 
-/** Source: enum DBState in src/include/catalog/pg_control.h, in its order. */
+/** Source: enum DBState, in its order. */
 export const controlStates = [
   "starting up",
   "shut down",
@@ -19,12 +30,120 @@ export interface ControlData {
   readonly checkpoint: Lsn;
   readonly redo: Lsn;
   readonly timeline: number;
-  /** what a standby must replay to before it is consistent; zero when it was no standby */
+  /** what a standby must replay to before it is consistent; zero and 0 when it was no standby */
   readonly minRecoveryPoint: Lsn;
   readonly minRecoveryTimeline: number;
+  readonly walSegmentBytes: number;
+  /**
+   * End of the log, known only in state `shut down`, when the checkpoint's record is the last one. A stopped standby may
+   * have received more than this file tells.
+   */
+  readonly end: Lsn | undefined;
+}
+
+/** Where the fields are whose place depends on `pg_control_version`: 1300 is Postgres 13 to 16, then one for each major. */
+const layouts: Readonly<Record<number, { readonly nonce: number; readonly crc: number }>> = {
+  1300: { nonce: 256, crc: 288 },
+  1700: { nonce: 256, crc: 288 },
+  // 18 put `default_char_signedness`, one byte, before the nonce.
+  1800: { nonce: 257, crc: 292 },
+};
+
+const nonceBytes = 32;
+
+export function controlPath(dataDirectory: string): string {
+  return join(dataDirectory, "global/pg_control");
 }
 
 /** @throws OpError engine-failed when the file is missing, damaged, or of a version that is not known */
-export function readControl(dataDirectory: string): Promise<ControlData> {
-  throw new Error(`to be written ${dataDirectory}`);
+export async function readControl(dataDirectory: string): Promise<ControlData> {
+  return parseControl(await readWhole(controlPath(dataDirectory)));
+}
+
+/**
+ * A running server may be writing the file: a wrong checksum is believed only when two readings agree on it.
+ * Source: get_controlfile() of Postgres 17, which does the same.
+ */
+async function readWhole(path: string): Promise<Buffer> {
+  let before: Buffer | undefined;
+  for (let tries = 0; tries < 10; tries++) {
+    const bytes = await readFile(path).catch((cause: unknown) => {
+      throw damaged(path, "it cannot be read", cause);
+    });
+    if (storedCrc(bytes) === computedCrc(bytes)) return bytes;
+    if (before?.equals(bytes)) break;
+    before = bytes;
+    await sleep(10);
+  }
+  throw damaged(path, "its checksum is wrong");
+}
+
+/** @param bytes checked before */
+export function parseControl(bytes: Buffer): ControlData {
+  const state = controlStates[bytes.readUInt32LE(16)];
+  if (state === undefined) throw damaged("pg_control", "its state is not known");
+  const checkpoint = toLsn(bytes.readBigUInt64LE(32));
+  const walSegmentBytes = bytes.readUInt32LE(228);
+  return {
+    systemIdentifier: bytes.readBigUInt64LE(0),
+    state,
+    checkpoint,
+    redo: toLsn(bytes.readBigUInt64LE(40)),
+    timeline: bytes.readUInt32LE(48),
+    minRecoveryPoint: toLsn(bytes.readBigUInt64LE(136)),
+    minRecoveryTimeline: bytes.readUInt32LE(144),
+    walSegmentBytes,
+    end: state === "shut down" ? endOfCheckpoint(checkpoint, walSegmentBytes) : undefined,
+  };
+}
+
+/** XLogRecord 24, header of the main data 2, CheckPoint 88. Source: xlogrecord.h, pg_control.h (14 to 18). */
+const checkpointRecordBytes = 114;
+const walPageBytes = 8192;
+
+/** Where the next record begins: aligned to 8, and past the header of the page that the record runs over into. */
+function endOfCheckpoint(start: Lsn, walSegmentBytes: number): Lsn {
+  const roomOnPage = walPageBytes - Number(start % BigInt(walPageBytes));
+  if (roomOnPage >= checkpointRecordBytes) return toLsn(start + BigInt(aligned(checkpointRecordBytes)));
+  const nextPage = start + BigInt(roomOnPage);
+  const headerBytes = nextPage % BigInt(walSegmentBytes) === 0n ? 40 : 24;
+  return toLsn(nextPage + BigInt(headerBytes + aligned(checkpointRecordBytes - roomOnPage)));
+}
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
+}
+
+/**
+ * Makes a cleanly stopped server another one: its identifier, and the secret that answers log-ins of roles that do not
+ * exist, so that no two clusters share it.
+ */
+export async function renewIdentity(dataDirectory: string, systemIdentifier: bigint, nonce: Buffer): Promise<void> {
+  const path = controlPath(dataDirectory);
+  const bytes = await readWhole(path);
+  if (parseControl(bytes).state !== "shut down") throw damaged(path, "the server was not shut down");
+  const layout = layoutOf(bytes);
+  bytes.writeBigUInt64LE(systemIdentifier, 0);
+  nonce.copy(bytes, layout.nonce, 0, nonceBytes);
+  bytes.writeUInt32LE(computedCrc(bytes), layout.crc);
+  await writeFile(path, bytes);
+}
+
+function storedCrc(bytes: Buffer): number {
+  return bytes.readUInt32LE(layoutOf(bytes).crc);
+}
+
+function computedCrc(bytes: Buffer): number {
+  return crc32c(bytes.subarray(0, layoutOf(bytes).crc));
+}
+
+function layoutOf(bytes: Buffer): { readonly nonce: number; readonly crc: number } {
+  const version = bytes.length < 512 ? 0 : bytes.readUInt32LE(8);
+  const layout = layouts[version];
+  if (layout === undefined) throw damaged("pg_control", `its version ${version} is not known`);
+  return layout;
+}
+
+function damaged(path: string, what: string, cause?: unknown): OpError {
+  return new OpError("engine-failed", { message: `control file "${path}" is unusable: ${what}`, cause });
 }
