@@ -16,7 +16,6 @@ export type Action =
   | StopReceiverAction
   | PromoteAction
   | SetRuleAction
-  | EndStreamAction
   | BarrierAction
   | CheckpointAction
   | SlotsAction
@@ -68,18 +67,15 @@ export interface PromoteAction {
   readonly rule: CommitRule;
 }
 /**
- * `synchronous_standby_names` for `rule`. Returns the end of the log at a moment when every backend and walsender
- * follows the new value: what the old one could have acknowledged ends before it.
+ * `synchronous_standby_names` for `rule`; then the walsenders of `endStreams` are ended. Returns the end of the log at
+ * a moment when all that is left follows the new value: what the old one could have acknowledged ends before it.
  */
 export interface SetRuleAction {
   readonly kind: "set-rule";
   readonly epoch: number;
   readonly rule: CommitRule;
-}
-/** End the walsender that feeds this stream. */
-export interface EndStreamAction {
-  readonly kind: "end-stream";
-  readonly name: string;
+  /** stream names of voters that stop being voters */
+  readonly endStreams: readonly string[];
 }
 /** A commit that returns when the rule's voters have flushed it, and with it all that came before. */
 export interface BarrierAction {
@@ -129,6 +125,7 @@ export interface RecordAction {
     | "rule-laxer"
     | "timeline"
     | "intent"
+    | "pause"
     | "member";
   readonly txn: ClusterTxn;
   /** when it is the end of an operation: how it ended, in the user's words */
@@ -144,7 +141,7 @@ export interface ReleaseAction {
 export interface ActionResult {
   readonly kind: ActionKind;
   readonly outcome: "done" | "failed" | "refused" | "unknown";
-  /** set-rule, barrier: end of the log then */
+  /** set-rule, barrier: end of the log then. promote: where the new timeline left the old one */
   readonly lsn?: Lsn;
   readonly message?: string;
 }

@@ -5,8 +5,10 @@
 import type { ClusterRecord, MemberId, Timings } from "../domain/cluster.ts";
 import type { GivenPromise, HeldPromise } from "../domain/lease.ts";
 import type { Lsn } from "../domain/lsn.ts";
+import type { CommitRule } from "../domain/rule.ts";
 import type { Server } from "../domain/server.ts";
 import type { ActionKind } from "./action.ts";
+import type { Reason } from "./reason.ts";
 
 export interface View {
   readonly self: MemberId;
@@ -43,7 +45,9 @@ export interface Peer {
 export interface LeaseView {
   /** when this host's guard started: it lets no member vote before `promiseMs` after that */
   readonly startedAt: number;
-  /** as a holder: promises held from voters */
+  /** when this host first saw the current epoch: its holder is given one promise's time to be heard */
+  readonly epochSeenAt: number;
+  /** as a holder: promises held from voters, for the current epoch */
   readonly held: readonly HeldPromise[];
   /** as a voter: what it has promised last */
   readonly given: GivenPromise | undefined;
@@ -51,22 +55,47 @@ export interface LeaseView {
   readonly heardHolderAt: number | undefined;
 }
 
-/** What the loop remembers of earlier actions; lost when the agent restarts. */
+/** What the loop remembers of what it saw and did; lost when the agent restarts, and nothing unsafe follows from that. */
 export interface Memory {
-  /** since when the own position and those of the others would have allowed an election, for taking turns */
+  /** since when the standing votes allow an election, for taking turns */
   readonly electableSince: number | undefined;
-  /** epochs that this member took and could not serve, newest last, by monotonic time */
-  readonly failedReigns: readonly number[];
-  /** when this member last lost the primary's role by failure */
-  readonly lostPrimaryAt: readonly number[];
-  /** voters and since when the primary has not seen them stream; known since this agent observes */
+  /** epochs that this member took and could not serve, with when it gave up; newest last */
+  readonly failedReigns: readonly { readonly epoch: number; readonly at: number }[];
+  /** holder: standbys that do not stream, and since when this agent has seen them silent */
   readonly silentSince: Readonly<Record<MemberId, number>>;
-  /** log that `acks` remaining voters must have flushed before a laxer rule goes to the store, and since when that holds */
-  readonly laxer: { readonly syncNames: string; readonly until: Lsn } | undefined;
-  /** the barrier of this epoch has been flushed */
+  /** holder: a laxer rule is in force in Postgres; the store may have it once its voters have flushed `until` (P3) */
+  readonly laxer: { readonly epoch: number; readonly rule: CommitRule; readonly until: Lsn } | undefined;
+  /** holder: rules whose way into the store has an unknown outcome; the lease must hold under each */
+  readonly unsureRules: readonly CommitRule[];
+  /** the barrier of this epoch has been flushed by its voters */
   readonly barrierPassed: number | undefined;
-  /** the own server answered well at this moment for the last time */
-  readonly healthyAt: number | undefined;
-  /** since when a commit has been waiting for voters: no acknowledgement at all */
-  readonly blockedSince: number | undefined;
+  /** this directory cannot follow any more and must be rebuilt; until its incarnation has changed */
+  readonly rebuild:
+    | { readonly incarnation: number; readonly because: Reason; readonly rewindFailed: boolean }
+    | undefined;
+  /** as promoted: where the own timeline really left its parent */
+  readonly fork: { readonly timeline: number; readonly at: Lsn } | undefined;
+  /** switchover or restart: its intent, and the steps that are done */
+  readonly intent: IntentProgress | undefined;
 }
+
+export interface IntentProgress {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly checkpointed: boolean;
+  readonly held: boolean;
+  /** the server was stopped for this intent at this moment */
+  readonly stoppedAt: number | undefined;
+}
+
+export const emptyMemory: Memory = {
+  electableSince: undefined,
+  failedReigns: [],
+  silentSince: {},
+  laxer: undefined,
+  unsureRules: [],
+  barrierPassed: undefined,
+  rebuild: undefined,
+  fork: undefined,
+  intent: undefined,
+};

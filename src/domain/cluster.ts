@@ -136,7 +136,15 @@ export interface ClusterRecord {
 }
 
 /** Name of one record within a cluster's part of the store. */
-export type RecordKey = "spec" | "reign" | "rule" | "timelines" | "intent" | "pause" | `member/${string}` | `vote/${string}`;
+export type RecordKey =
+  | "spec"
+  | "reign"
+  | "rule"
+  | "timelines"
+  | "intent"
+  | "pause"
+  | `member/${string}`
+  | `vote/${string}`;
 
 /** All or nothing: written only if every required record still has the revision given (0: does not exist). */
 export interface ClusterTxn {

@@ -58,3 +58,38 @@ export function leaseEnd(rule: CommitRule, promises: readonly HeldPromise[]): nu
     .sort((a, b) => b - a);
   return ends[rule.acks - 1] ?? -Infinity;
 }
+
+/** A voter's side of the lease, kept by its guard. */
+export interface VoterState {
+  readonly voter: Voter;
+  /** the newest epoch that this host knows to be held */
+  readonly epoch: number;
+  readonly given: GivenPromise | undefined;
+  /** it has voted, or is about to vote, for this epoch: nothing is promised for epochs below it (P4) */
+  readonly votedFor: number | undefined;
+  readonly heardHolderAt: number | undefined;
+}
+
+/**
+ * A heartbeat reaches a voter.
+ * @returns the voter's new state, and its answer; no answer for a holder that is not to be served any more
+ */
+export function hearHeartbeat(
+  state: VoterState,
+  heartbeat: Heartbeat,
+  now: number,
+  promiseMs: number,
+): { readonly state: VoterState; readonly answer: PromiseAnswer | undefined } {
+  if (heartbeat.epoch < state.epoch) return { state, answer: undefined };
+  const heard: VoterState = { ...state, epoch: heartbeat.epoch, heardHolderAt: now };
+  if (state.votedFor !== undefined && heartbeat.epoch < state.votedFor) return { state: heard, answer: undefined };
+  const given = { epoch: heartbeat.epoch, holder: heartbeat.holder, until: now + promiseMs };
+  const answer = {
+    cluster: heartbeat.cluster,
+    epoch: heartbeat.epoch,
+    voter: state.voter,
+    sentAt: heartbeat.sentAt,
+    promiseMs,
+  };
+  return { state: { ...heard, given }, answer };
+}

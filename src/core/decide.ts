@@ -1,0 +1,87 @@
+/**
+ * The decision of one member's agent: the first rule with something to say decides. Order: stop wrong writes, do as the
+ * operator wishes, keep the primary, elect a new one, repair standbys. Pure; called by the agent's loop and by the
+ * simulator, and by nobody else.
+ */
+import type { ActionKind } from "./action.ts";
+import type { Decision, Rule } from "./decision.ts";
+import { castVote, takeEpoch, unknownMember, withdrawVote } from "./rules/election.ts";
+import { fenceEndedLease, fenceFrozenPrimary, fenceSuperseded, fenceWrongTimeline } from "./rules/fencing.ts";
+import { openAfterBarrier, passBarrier, promoteWinner, recordFork, recoverPrimary } from "./rules/primary.ts";
+import { endFrozenStandby, followHolder, rebuild, rest, startStandby } from "./rules/standby.ts";
+import { movePrimary, restartStandby } from "./rules/switchover.ts";
+import { endIntent, keepRule, keepSlots, serve } from "./rules/upkeep.ts";
+import { giveUpByWish, holdWhilePaused, leaveByWish, stopByWish } from "./rules/wishes.ts";
+import { remember } from "./memory.ts";
+import type { Memory, View } from "./view.ts";
+
+/** One look: what is remembered from now on, and what to do. */
+export function look(view: View): { readonly memory: Memory; readonly decision: Decision } {
+  const memory = remember(view);
+  return { memory, decision: decide({ ...view, memory }) };
+}
+
+/** Actions beside which only fencing may happen: they change the server or the records that rules look at. */
+const exclusive: readonly ActionKind[] = [
+  "fence",
+  "stop",
+  "start",
+  "follow",
+  "stop-receiver",
+  "promote",
+  "set-rule",
+  "checkpoint",
+  "slots",
+  "rewind",
+  "clone",
+  "remove-member",
+  "hold-clients",
+  "record",
+];
+
+/** One at a time: what is under way ends first. */
+const finishWhatIsUnderWay: Rule = (view) => {
+  const running = view.busy.find((action) => exclusive.includes(action.kind));
+  if (!running) return undefined;
+  return { actions: [], because: { code: "under-way", action: running.kind, forMs: view.now - running.since } };
+};
+
+export const rules: readonly Rule[] = [
+  fenceSuperseded,
+  fenceEndedLease,
+  fenceWrongTimeline,
+  fenceFrozenPrimary,
+  finishWhatIsUnderWay,
+  unknownMember,
+  holdWhilePaused,
+  leaveByWish,
+  stopByWish,
+  giveUpByWish,
+  movePrimary,
+  recoverPrimary,
+  promoteWinner,
+  recordFork,
+  keepRule,
+  passBarrier,
+  openAfterBarrier,
+  endIntent,
+  keepSlots,
+  restartStandby,
+  serve,
+  withdrawVote,
+  rebuild,
+  startStandby,
+  endFrozenStandby,
+  castVote,
+  takeEpoch,
+  followHolder,
+  rest,
+];
+
+export function decide(view: View): Decision {
+  for (const rule of rules) {
+    const decision = rule(view);
+    if (decision) return decision;
+  }
+  return { actions: [], because: { code: "waits-for-primary", holder: view.cluster.reign.value.holder } };
+}

@@ -1,0 +1,119 @@
+/** What a member's loop remembers, as pure steps: after each look, and after each action. */
+import { parseVoterName } from "../domain/rule.ts";
+import { divergedBytes } from "./standing.ts";
+import type { Action, ActionResult } from "./action.ts";
+import { tally } from "./candidates.ts";
+import type { IntentProgress, Memory, View } from "./view.ts";
+
+/** Failed reigns are forgotten after this; until then they make the member stand back (I6). */
+const failedReignKeptMs = 600_000;
+
+/** Brings memory up to date with what is seen. Called before every decision. */
+export function remember(view: View): Memory {
+  const { memory, now, cluster } = view;
+  return {
+    ...memory,
+    electableSince: tally(cluster).suffices ? (memory.electableSince ?? now) : undefined,
+    failedReigns: memory.failedReigns.filter((reign) => now - reign.at < failedReignKeptMs),
+    silentSince: silentStandbys(view),
+    laxer: memory.laxer?.epoch === cluster.reign.value.epoch ? memory.laxer : undefined,
+    rebuild: rebuildDue(view),
+    intent: intentProgress(view),
+  };
+}
+
+/** A running standby shows whether it can follow; once stopped it no longer does, so it is remembered. */
+function rebuildDue(view: View): Memory["rebuild"] {
+  const { server, cluster, memory, self, now, timings } = view;
+  const incarnation = cluster.members[self]?.value.incarnation;
+  if (incarnation === undefined || (memory.rebuild && memory.rebuild.incarnation === incarnation))
+    return memory.rebuild;
+  if (server.kind !== "running" || server.role !== "standby" || cluster.reign.value.phase !== "open") return undefined;
+  if (cluster.reign.value.holder === self) return undefined;
+  const past = divergedBytes(view, server);
+  if (past > 0) return { incarnation, because: { code: "diverged", replayedPastForkBytes: past }, rewindFailed: false };
+  const upstream = cluster.reign.value.holder;
+  const since = server.notStreamingSince;
+  const stuckForMs = since === undefined ? 0 : now - since;
+  if (server.walMissing && server.upstream === upstream && stuckForMs > timings.heartbeatMs)
+    return { incarnation, because: { code: "wal-missing", upstream }, rewindFailed: true };
+  return undefined;
+}
+
+function silentStandbys(view: View): Memory["silentSince"] {
+  const { server, memory, now, cluster, self } = view;
+  if (server.kind !== "running" || server.role !== "primary") return {};
+  const silent = Object.keys(cluster.members).filter(
+    (member) =>
+      member !== self &&
+      !server.standbys.some((row) => row.state === "streaming" && parseVoterName(row.name)?.member === member),
+  );
+  return Object.fromEntries(silent.map((member) => [member, memory.silentSince[member] ?? now]));
+}
+
+function intentProgress({ cluster, memory, now }: View): IntentProgress | undefined {
+  const intent = cluster.intent?.value;
+  if (!intent) return undefined;
+  if (memory.intent?.id === intent.id) return memory.intent;
+  return { id: intent.id, startedAt: now, checkpointed: false, held: false, stoppedAt: undefined };
+}
+
+/** What an ended action adds. The store's own changes are seen by reading it again. */
+export function afterAction(memory: Memory, action: Action, result: ActionResult, now: number): Memory {
+  switch (action.kind) {
+    case "barrier":
+      return result.outcome === "done" ? { ...memory, barrierPassed: action.epoch } : memory;
+    case "set-rule":
+      return result.outcome === "done" && result.lsn !== undefined
+        ? { ...memory, laxer: { epoch: action.epoch, rule: action.rule, until: result.lsn } }
+        : { ...memory, laxer: undefined };
+    case "promote":
+      if (result.outcome === "done" && result.lsn !== undefined)
+        return { ...memory, fork: { timeline: action.timeline, at: result.lsn } };
+      return result.outcome === "done"
+        ? memory
+        : { ...memory, failedReigns: [...memory.failedReigns, { epoch: action.epoch, at: now }] };
+    case "rewind":
+      return result.outcome === "done" || !memory.rebuild
+        ? memory
+        : { ...memory, rebuild: { ...memory.rebuild, rewindFailed: true } };
+    case "checkpoint":
+      return withIntent(memory, { checkpointed: true });
+    case "hold-clients":
+      return withIntent(memory, { held: true });
+    case "stop":
+      return result.outcome === "done" ? withIntent(memory, { stoppedAt: now }) : memory;
+    case "record":
+      return afterRecord(memory, action, result);
+    default:
+      return memory;
+  }
+}
+
+function withIntent(memory: Memory, step: Partial<IntentProgress>): Memory {
+  return memory.intent ? { ...memory, intent: { ...memory.intent, ...step } } : memory;
+}
+
+/** A rule whose write has an unknown outcome counts for the lease until the store has been read again. */
+function afterRecord(memory: Memory, action: Extract<Action, { kind: "record" }>, result: ActionResult): Memory {
+  const rules = action.txn.write.flatMap(({ key, value }) =>
+    key === "rule" && value !== null && "rule" in value ? [value.rule] : [],
+  );
+  if (rules.length === 0) return memory;
+  if (result.outcome === "unknown") return { ...memory, unsureRules: [...memory.unsureRules, ...rules] };
+  return action.what === "rule-laxer" && result.outcome === "done" ? { ...memory, laxer: undefined } : memory;
+}
+
+/** After a fresh read of the store nothing is unsure any more. */
+export function afterFreshRead(memory: Memory): Memory {
+  return memory.unsureRules.length === 0 ? memory : { ...memory, unsureRules: [] };
+}
+
+/** How long a member stands back from elections after reigns that it could not serve: 0, then 2 s, 4 s … up to 60 s. */
+export function standBackMs(memory: Memory, now: number): number {
+  const count = memory.failedReigns.length;
+  const last = memory.failedReigns.at(-1);
+  if (!last || count === 0) return 0;
+  const backMs = Math.min(60_000, 1000 * 2 ** count);
+  return Math.max(0, last.at + backMs - now);
+}

@@ -1,0 +1,140 @@
+/** The holder of the epoch: its server comes up, passes the barrier, is opened to clients; or its time is given back. */
+import { formatSyncNames, votesNeeded } from "../../domain/rule.ts";
+import { findTimeline } from "../../domain/timeline.ts";
+import { rulesInForce } from "../candidates.ts";
+import type { Decision, Rule } from "../decision.ts";
+import type { Reason } from "../reason.ts";
+import { holdsEpoch, isBusy, isWell, leaseEndsAt, ruleForServer } from "../standing.ts";
+import { forkTxn, openTxn, releaseTxn, restartEpochTxn } from "../transactions.ts";
+import type { View } from "../view.ts";
+
+/** P1: says to the store and to the voters that this member's time is over, so that nobody waits for it. */
+function release(view: View, because: Reason): Decision {
+  const epoch = view.cluster.reign.value.epoch;
+  return {
+    actions: [
+      { kind: "release", epoch },
+      { kind: "record", what: "release", txn: releaseTxn(view) },
+    ],
+    because,
+  };
+}
+
+/** Longest wait between two starts of a server that keeps failing and that nobody can replace. */
+const startBackoffMaxMs = 30_000;
+
+/** The holder's server has ended: let others take over at once if they can, else start it again. */
+export const recoverPrimary: Rule = (view) => {
+  const { server, cluster } = view;
+  if (!holdsEpoch(view) || cluster.reign.value.phase === "released") return undefined;
+  if (server.kind === "absent" || (server.kind === "stopped" && server.damaged))
+    return release(view, { code: "directory-gone" });
+  if (server.kind !== "stopped") return undefined;
+  const electors = othersWhoCanElect(view);
+  const givenUp = cluster.intent?.value.kind === "failover" && cluster.intent.value.epoch === cluster.reign.value.epoch;
+  const stopped = server.clean && server.failures === 0;
+  if (givenUp || (electors.length > 0 && !stopped))
+    return release(view, { code: "server-died-others-elect", electors });
+  const waitMs = server.failures === 0 ? 0 : Math.min(startBackoffMaxMs, 500 * 2 ** server.failures);
+  const startAt = server.since + waitMs;
+  const because: Reason = { code: "server-died-restart", missing: unwellVoters(view) };
+  if (view.now < startAt) return { actions: [], because, recheckAt: startAt };
+  return startAgain(view, server.timeline, because);
+};
+
+function startAgain(view: View, timelineOnDisk: number, because: Reason): Decision {
+  const { reign, rule } = view.cluster;
+  const { epoch, timeline, phase } = reign.value;
+  if (phase === "open")
+    return { actions: [{ kind: "record", what: "take-epoch", txn: restartEpochTxn(view) }], because };
+  const start = { kind: "start", epoch, rule: ruleForServer(view, rule.value.rule), upstream: null } as const;
+  // Not promoted yet: writing on the old timeline would give two logs one name (I5).
+  const as = timelineOnDisk === timeline ? "primary" : "standby";
+  return { actions: [{ ...start, as }], because: { code: "starting-primary" } };
+}
+
+/** Members, other than the holder, whose votes would satisfy every rule in force; empty when they do not suffice. */
+export function othersWhoCanElect(view: View): readonly string[] {
+  const rules = rulesInForce(view.cluster);
+  const well = new Set(
+    rules.flatMap((rule) => rule.voters.map((voter) => voter.member)).filter((m) => m !== view.self && isWell(view, m)),
+  );
+  const enough = rules.every((rule) => {
+    const needed = votesNeeded(rule);
+    return needed !== undefined && rule.voters.filter((voter) => well.has(voter.member)).length >= needed;
+  });
+  return enough ? [...well] : [];
+}
+
+function unwellVoters(view: View): readonly string[] {
+  const voters = rulesInForce(view.cluster).flatMap((rule) => rule.voters.map((voter) => voter.member));
+  return [...new Set(voters)].filter((member) => member !== view.self && !isWell(view, member));
+}
+
+/** The winner of an election or a hand-over promotes on the timeline reserved for it (P6). */
+export const promoteWinner: Rule = (view) => {
+  const { server, cluster, memory, now, timings } = view;
+  const { epoch, timeline, phase } = cluster.reign.value;
+  if (!holdsEpoch(view) || phase !== "taken") return undefined;
+  const failed = memory.failedReigns.find((reign) => reign.epoch === epoch);
+  if (failed) return release(view, { code: "promotion-failed", message: "see the member's log" });
+  if (server.kind === "starting") {
+    const forMs = now - server.since;
+    if (forMs > timings.startMs) return { actions: [{ kind: "fence" }], because: { code: "start-too-slow", forMs } };
+    return { actions: [], because: { code: "waiting-for-start", forMs }, recheckAt: server.since + timings.startMs };
+  }
+  if (server.kind !== "running" || server.role !== "standby") return undefined;
+  const rule = ruleForServer(view);
+  return {
+    actions: [{ kind: "promote", epoch, timeline, known: cluster.timelines.value, rule }],
+    because: { code: "promoting", timeline },
+  };
+};
+
+/** The exact fork is known once Postgres has promoted; standbys judge by it whether they can follow. */
+export const recordFork: Rule = (view) => {
+  const { memory, cluster } = view;
+  if (!holdsEpoch(view) || !memory.fork) return undefined;
+  const known = findTimeline(cluster.timelines.value, memory.fork.timeline);
+  if (!known || known.forkedAt === memory.fork.at) return undefined;
+  return {
+    actions: [{ kind: "record", what: "timeline", txn: forkTxn(view, { ...known, forkedAt: memory.fork.at }) }],
+    because: { code: "timeline-fork-known", timeline: known.id },
+  };
+};
+
+/** P2: a first commit, flushed by the voters of this epoch, before any client is let in. */
+export const passBarrier: Rule = (view) => {
+  const { server, cluster, memory } = view;
+  const { epoch, phase } = cluster.reign.value;
+  if (!holdsEpoch(view) || phase !== "taken" || memory.barrierPassed === epoch) return undefined;
+  if (server.kind !== "running" || server.role !== "primary") return undefined;
+  if (server.syncNames !== formatSyncNames(ruleForServer(view)) || isBusy(view, "barrier")) return undefined;
+  return {
+    actions: [{ kind: "barrier", epoch }],
+    because: { code: "barrier", waitingFor: votersOf(view), acks: cluster.rule.value.rule.acks },
+  };
+};
+
+/** After the barrier, and with time granted by the voters, clients are let in. */
+export const openAfterBarrier: Rule = (view) => {
+  const { server, cluster, memory, now } = view;
+  const { epoch, phase } = cluster.reign.value;
+  if (!holdsEpoch(view) || phase !== "taken") return undefined;
+  if (server.kind !== "running" || server.role !== "primary") return undefined;
+  const rule = cluster.rule.value.rule;
+  if (memory.barrierPassed !== epoch) {
+    return { actions: [], because: { code: "barrier", waitingFor: votersOf(view), acks: rule.acks } };
+  }
+  if (now >= leaseEndsAt(view))
+    return {
+      actions: [],
+      because: { code: "waiting-for-promises", from: votersOf(view) },
+      recheckAt: now + view.timings.heartbeatMs,
+    };
+  return { actions: [{ kind: "record", what: "open", txn: openTxn(view) }], because: { code: "opening" } };
+};
+
+function votersOf(view: View): readonly string[] {
+  return view.cluster.rule.value.rule.voters.map((voter) => voter.member);
+}

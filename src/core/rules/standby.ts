@@ -1,0 +1,153 @@
+/** A member that does not hold the epoch: it has a directory that can follow, a server that runs, a stream that flows (P9). */
+import type { MemberId } from "../../domain/cluster.ts";
+import { isVoter, serverOf } from "../candidates.ts";
+import type { Decision, Rule } from "../decision.ts";
+import type { Reason } from "../reason.ts";
+import { hasProcess, holdsEpoch, isWell, ownRecord, ruleForServer } from "../standing.ts";
+import { rebuildTxn } from "../transactions.ts";
+import type { View } from "../view.ts";
+
+/** Starts that fail so often in a row mean that the directory is of no use. */
+const failuresMax = 3;
+
+/** Not the holder, or one that gave its time back: then it is a standby like the others. */
+export function isStandby(view: View): boolean {
+  return !holdsEpoch(view) || view.cluster.reign.value.phase === "released";
+}
+
+/** It cannot follow with the directory that it has: rewind, else copy anew, from a primary that serves (I9). */
+export const rebuild: Rule = (view) => {
+  if (!isStandby(view)) return undefined;
+  const because = reasonToRebuild(view);
+  if (!because) return undefined;
+  const source = healthyPrimary(view);
+  if (!source) return whileNoSource(view, because);
+  if (because.code === "reclone-wished" && isVoter(view.cluster, view.self))
+    return { actions: [], because, recheckAt: view.now + view.timings.heartbeatMs };
+  if (hasProcess(view.server)) return { actions: [{ kind: "fence" }], because };
+  return canRewind(view, because)
+    ? { actions: [{ kind: "rewind", source, record: rebuildTxn(view) }], because: { code: "rewinding", source } }
+    : { actions: [{ kind: "clone", source, record: rebuildTxn(view) }], because: { code: "cloning", source } };
+};
+
+function reasonToRebuild(view: View): Reason | undefined {
+  const { server, memory, cluster } = view;
+  const own = ownRecord(view);
+  if (own?.wish === "reclone") return { code: "reclone-wished" };
+  if (server.kind === "absent") return { code: "no-directory" };
+  if (memory.rebuild && memory.rebuild.incarnation === own?.incarnation) return memory.rebuild.because;
+  if (server.kind !== "stopped") return undefined;
+  if (server.damaged) return { code: "directory-damaged" };
+  const mayCopy = cluster.reign.value.holder !== view.self;
+  return server.failures >= failuresMax && mayCopy
+    ? { code: "start-keeps-failing", failures: server.failures }
+    : undefined;
+}
+
+/** I9: a copy begins only from a primary that is open (its barrier has passed) and answers now. */
+function healthyPrimary(view: View): MemberId | undefined {
+  const { holder, phase } = view.cluster.reign.value;
+  if (phase !== "open" || holder === view.self || !isWell(view, holder)) return undefined;
+  const server = serverOf(view, holder);
+  return server?.kind === "running" && server.role === "primary" ? holder : undefined;
+}
+
+/** Without a source a server that runs goes on running (it may have a vote to give), one that is gone waits. */
+function whileNoSource(view: View, because: Reason): Decision | undefined {
+  if (view.server.kind === "running") return undefined;
+  if (view.server.kind === "stopped" && !view.server.damaged) return undefined;
+  return {
+    actions: [],
+    because: because.code === "no-directory" ? { code: "no-source" } : because,
+    recheckAt: view.now + view.timings.tickMs,
+  };
+}
+
+/** Rewind mends a diverged log; everything else wants a copy. */
+function canRewind(view: View, because: Reason): boolean {
+  return (
+    because.code === "diverged" &&
+    view.cluster.spec.value.engine === "system" &&
+    view.memory.rebuild?.rewindFailed !== true
+  );
+}
+
+/** A stopped server starts as a standby of the holder; of nobody, while its vote against the holder stands (P4). */
+export const startStandby: Rule = (view) => {
+  const { server, now } = view;
+  if (!isStandby(view) || server.kind !== "stopped") return undefined;
+  const upstream = upstreamWanted(view);
+  const startAt = server.since + (server.failures === 0 ? 0 : Math.min(30_000, 500 * 2 ** server.failures));
+  const because: Reason = { code: "starting-standby", upstream };
+  if (now < startAt) return { actions: [], because, recheckAt: startAt };
+  const { epoch } = view.cluster.reign.value;
+  return { actions: [{ kind: "start", as: "standby", epoch, rule: ruleForServer(view), upstream }], because };
+};
+
+/** Whom to stream from: the holder, unless this member has voted to replace it, or it gave its time back. */
+export function upstreamWanted(view: View): MemberId | null {
+  const { holder, epoch, phase } = view.cluster.reign.value;
+  if (holder === view.self || phase === "released" || hasVoted(view)) return null;
+  return epoch === 0 ? null : holder;
+}
+
+/** Its vote for the next epoch stands. */
+export function hasVoted(view: View): boolean {
+  const vote = view.cluster.votes[view.self]?.value;
+  return (
+    vote !== undefined &&
+    vote.epoch > view.cluster.reign.value.epoch &&
+    vote.voter.incarnation === ownRecord(view)?.incarnation
+  );
+}
+
+/** A start that takes too long, or a server that answers nothing, is ended and begun again. */
+export const endFrozenStandby: Rule = (view) => {
+  const { server, now, timings } = view;
+  if (!isStandby(view)) return undefined;
+  if (server.kind === "unresponsive") {
+    const forMs = now - server.since;
+    const fence = forMs >= timings.unresponsiveMs;
+    return {
+      actions: fence ? [{ kind: "fence" }] : [],
+      because: { code: "standby-frozen", forMs },
+      recheckAt: server.since + timings.unresponsiveMs,
+    };
+  }
+  if (server.kind !== "starting") return undefined;
+  const forMs = now - server.since;
+  if (forMs > timings.startMs) return { actions: [{ kind: "fence" }], because: { code: "start-too-slow", forMs } };
+  return { actions: [], because: { code: "waiting-for-start", forMs }, recheckAt: server.since + timings.startMs };
+};
+
+/** A running standby streams from the holder; one that has long failed to, starts again. */
+export const followHolder: Rule = (view) => {
+  const { server, cluster, now, timings } = view;
+  if (!isStandby(view) || server.kind !== "running" || server.role !== "standby") return undefined;
+  const upstream = upstreamWanted(view);
+  if (upstream === null) return undefined;
+  if (server.upstream !== upstream)
+    return { actions: [{ kind: "follow", upstream }], because: { code: "re-pointing", upstream } };
+  if (server.streaming || server.notStreamingSince === undefined) return undefined;
+  const since = Math.max(server.notStreamingSince, server.since);
+  const forMs = now - since;
+  if (cluster.reign.value.phase !== "open" || !isWell(view, upstream))
+    return { actions: [], because: { code: "waits-for-primary", holder: upstream } };
+  if (forMs < timings.stuckMs)
+    return { actions: [], because: { code: "not-streaming", forMs }, recheckAt: since + timings.stuckMs };
+  return {
+    actions: [{ kind: "stop", withinMs: timings.stopMs, then: "fence" }],
+    because: { code: "not-streaming", forMs },
+  };
+};
+
+/** Nothing to do: it follows. */
+export const rest: Rule = (view) => {
+  const { server, cluster } = view;
+  if (server.kind !== "running" || server.role !== "standby") return undefined;
+  const { holder } = cluster.reign.value;
+  const primary = serverOf(view, holder);
+  const end = primary?.kind === "running" ? primary.flushed : undefined;
+  const lagBytes = end === undefined ? undefined : Number(end > server.flushed ? end - server.flushed : 0n);
+  return { actions: [], because: { code: "following", upstream: holder, lagBytes } };
+};

@@ -1,0 +1,126 @@
+/** A planned move of the primary's role, and the rolling restart that ends with one (P8). */
+import type { MemberId } from "../../domain/cluster.ts";
+import { bytesBetween } from "../../domain/lsn.ts";
+import type { StoppedServer } from "../../domain/server.ts";
+import { judgeSwitchover, serverOf, type Verdict } from "../candidates.ts";
+import type { Decision, Rule } from "../decision.ts";
+import { holdsEpoch } from "../standing.ts";
+import { endIntentTxn, handOverTxn, restartedTxn } from "../transactions.ts";
+import type { IntentProgress, View } from "../view.ts";
+
+interface Move {
+  readonly progress: IntentProgress;
+  /** asked for by name; null: the best */
+  readonly to: MemberId | null;
+  readonly kind: "switchover" | "restart";
+}
+
+/** How long a refused target may take to become fit before the switchover is given up. */
+const patienceMs = 3000;
+
+/** The move that this holder should make now. */
+function plannedMove(view: View): Move | undefined {
+  const { cluster, memory, self } = view;
+  const intent = cluster.intent?.value;
+  if (!intent || !memory.intent || !holdsEpoch(view) || cluster.reign.value.phase !== "open") return undefined;
+  if (intent.kind === "switchover" && intent.epoch === cluster.reign.value.epoch)
+    return { progress: memory.intent, to: intent.to, kind: "switchover" };
+  if (intent.kind === "restart" && intent.pending.length === 1 && intent.pending[0] === self)
+    return { progress: memory.intent, to: null, kind: "restart" };
+  return undefined;
+}
+
+/** Step by step: a fit target, a checkpoint, clients on hold, the primary stopped in order, the epoch handed over. */
+export const movePrimary: Rule = (view) => {
+  const move = plannedMove(view);
+  if (!move) return undefined;
+  const { server } = view;
+  const verdicts = judgeSwitchover(view, move.to);
+  if (server.kind === "running" && server.role === "primary") return prepare(view, move, verdicts);
+  if (server.kind === "stopped" && move.progress.stoppedAt !== undefined && server.clean)
+    return handOver(view, move, verdicts, server);
+  return undefined;
+};
+
+function prepare(view: View, move: Move, verdicts: readonly Verdict[]): Decision {
+  const target = verdicts.find((verdict) => verdict.rejection === undefined);
+  if (!target) return move.kind === "restart" ? restartInPlace(view) : waitOrRefuse(view, move, verdicts);
+  const to = target.member;
+  if (!move.progress.checkpointed)
+    return { actions: [{ kind: "checkpoint" }], because: { code: "switchover-checkpoint", to } };
+  if (!move.progress.held)
+    return { actions: [{ kind: "hold-clients", because: move.kind }], because: { code: "switchover-hold", to } };
+  return {
+    actions: [{ kind: "stop", withinMs: view.timings.stopMs, then: "fence" }],
+    because: { code: "switchover-stop", to },
+  };
+}
+
+function waitOrRefuse(view: View, move: Move, verdicts: readonly Verdict[]): Decision {
+  const rejections = verdicts
+    .flatMap((verdict) => verdict.rejection ?? [])
+    .filter((why) => why.code !== "not-asked-for");
+  const because = { code: "switchover-refused", rejections } as const;
+  const giveUpAt = move.progress.startedAt + patienceMs;
+  if (view.now < giveUpAt) return { actions: [], because, recheckAt: giveUpAt };
+  return giveUp(view, move.to, "no member could take over in time");
+}
+
+/** With nobody to move to, a restart is a stop and a start; the epoch is taken anew by the usual recovery. */
+function restartInPlace(view: View): Decision {
+  const actions: Decision["actions"] = view.memory.intent?.held
+    ? [
+        { kind: "record", what: "intent", txn: restartedTxn(view, view.self) },
+        { kind: "stop", withinMs: view.timings.stopMs, then: "fence" },
+      ]
+    : [{ kind: "hold-clients", because: "restart" }];
+  return { actions, because: { code: "restart-turn", step: "stop" } };
+}
+
+function handOver(view: View, move: Move, verdicts: readonly Verdict[], server: StoppedServer): Decision {
+  const target = verdicts.find((verdict) => verdict.rejection === undefined);
+  const givenUpAt = (move.progress.stoppedAt ?? view.now) + view.timings.stopMs;
+  if (!target || server.end === undefined)
+    return giveUp(view, move.to, "the target was lost while the primary stopped");
+  const to = target.member;
+  const there = serverOf(view, to);
+  const reached = there?.kind === "running" && there.timeline === server.timeline ? there.flushed : undefined;
+  if (reached !== undefined && reached >= server.end)
+    return {
+      actions: [{ kind: "record", what: "hand-over", txn: handOverTxn(view, to, server.end) }],
+      because: { code: "switchover-hand-over", to },
+    };
+  if (view.now >= givenUpAt) return giveUp(view, to, "the target did not confirm the end of the log in time");
+  const bytesLeft = reached === undefined ? undefined : bytesBetween(reached, server.end);
+  return { actions: [], because: { code: "switchover-wait", to, bytesLeft }, recheckAt: view.now + 20 };
+}
+
+/** Before the epoch has moved nothing is lost: the old primary starts again, and clients go on (I7). */
+function giveUp(view: View, to: MemberId | null, message: string): Decision {
+  const operation = view.cluster.intent?.value.id ?? "";
+  return {
+    actions: [
+      { kind: "record", what: "intent", txn: endIntentTxn(view), outcome: { operation, state: "failed", message } },
+    ],
+    because: { code: "switchover-given-up", to, message },
+  };
+}
+
+/** A standby's turn in a rolling restart: stop, start, and stream again before the next one begins. */
+export const restartStandby: Rule = (view) => {
+  const { cluster, server, memory, self, timings } = view;
+  const intent = cluster.intent?.value;
+  if (intent?.kind !== "restart" || holdsEpoch(view) || cluster.reign.value.phase !== "open") return undefined;
+  const turn = intent.pending.find((member) => member !== cluster.reign.value.holder);
+  if (turn !== self || server.kind !== "running") return undefined;
+  if (memory.intent?.stoppedAt === undefined)
+    return {
+      actions: [{ kind: "stop", withinMs: timings.stopMs, then: "fence" }],
+      because: { code: "restart-turn", step: "stop" },
+    };
+  if (!server.streaming) return undefined;
+  return {
+    actions: [{ kind: "record", what: "intent", txn: restartedTxn(view, self) }],
+    because: { code: "restart-turn", step: "done" },
+  };
+};

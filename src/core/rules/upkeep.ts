@@ -1,0 +1,105 @@
+/** The serving primary keeps its commit rule, its slots and its own account in order (P3, P10). */
+import { formatSyncNames, hasVoter, sameRule, voterName } from "../../domain/rule.ts";
+import type { RunningServer } from "../../domain/server.ts";
+import type { Decision, Rule } from "../decision.ts";
+import { nextRuleChange, notYetFlushed, type RuleChange } from "../rule-change.ts";
+import { holdsEpoch, others, ruleForServer } from "../standing.ts";
+import { endIntentTxn, ruleTxn } from "../transactions.ts";
+import type { View } from "../view.ts";
+
+function ownPrimary(view: View): RunningServer | undefined {
+  const { server } = view;
+  return holdsEpoch(view) && server.kind === "running" && server.role === "primary" ? server : undefined;
+}
+
+/** One step towards the rule that the cluster's health allows, each side in its order (P3). */
+export const keepRule: Rule = (view) => {
+  const primary = ownPrimary(view);
+  if (!primary) return undefined;
+  const change = nextRuleChange(view, primary);
+  if (change?.way === "laxer") return loosen(view, primary, change);
+  const rule = ruleForServer(view);
+  if (primary.syncNames !== formatSyncNames(rule)) return setRule(view, rule, { code: "rule-into-server" });
+  if (!change) return undefined;
+  return {
+    actions: [{ kind: "record", what: "rule-stricter", txn: ruleTxn(view, change.rule) }],
+    because: change.because,
+  };
+};
+
+function setRule(view: View, rule: RuleChange["rule"], because: RuleChange["because"]): Decision {
+  const leaving = view.cluster.rule.value.rule.voters.filter((voter) => !hasVoter(rule, voter));
+  const endStreams = rule.voters.length === 0 ? [] : leaving.map(voterName);
+  return { actions: [{ kind: "set-rule", epoch: view.cluster.reign.value.epoch, rule, endStreams }], because };
+}
+
+/** Postgres first; the store once the new rule's voters have flushed all that the old one could have acknowledged. */
+function loosen(view: View, primary: RunningServer, change: RuleChange): Decision {
+  const rule = ruleForServer(view, change.rule);
+  const { laxer } = view.memory;
+  if (!laxer || !sameRule(laxer.rule, rule) || primary.syncNames !== formatSyncNames(rule))
+    return setRule(view, rule, change.because);
+  const missing = notYetFlushed(primary, change.rule, laxer.until);
+  if (missing.length > 0)
+    return {
+      actions: [],
+      because: { code: "voters-must-flush", missing },
+      recheckAt: view.now + view.timings.heartbeatMs,
+    };
+  return {
+    actions: [{ kind: "record", what: "rule-laxer", txn: ruleTxn(view, change.rule) }],
+    because: change.because,
+  };
+}
+
+/** One slot for each other member, on every member, so that a failover finds it (P10). */
+export const keepSlots: Rule = (view) => {
+  const { server, self, cluster } = view;
+  if (server.kind !== "running" || cluster.reign.value.phase !== "open") return undefined;
+  const wanted = others(view).filter((member) => member !== self);
+  const same = wanted.length === server.slots.length && wanted.every((member) => server.slots.includes(member));
+  return same ? undefined : { actions: [{ kind: "slots", members: wanted }], because: { code: "slots" } };
+};
+
+/** The holder ends what was asked for once the epoch has moved on, or everybody has had a turn. */
+export const endIntent: Rule = (view) => {
+  const { cluster } = view;
+  const intent = cluster.intent?.value;
+  const { epoch, holder, phase } = cluster.reign.value;
+  if (!intent || !ownPrimary(view) || phase !== "open") return undefined;
+  if (intent.kind === "restart" ? intent.pending.length > 0 : intent.epoch === epoch) return undefined;
+  const failed = intent.kind !== "restart" && intent.to !== null && intent.to !== holder;
+  const message = failed
+    ? `"${holder}" became the primary instead of "${intent.to}"`
+    : intent.kind === "restart"
+      ? "every member has been restarted"
+      : `"${holder}" is the primary now`;
+  return {
+    actions: [
+      {
+        kind: "record",
+        what: "intent",
+        txn: endIntentTxn(view),
+        outcome: { operation: intent.id, state: failed ? "failed" : "done", message },
+      },
+    ],
+    because: { code: "intent-done" },
+  };
+};
+
+/** Nothing to do: it serves, or its writes wait for voters. */
+export const serve: Rule = (view) => {
+  const primary = ownPrimary(view);
+  if (!primary) return undefined;
+  const { rule } = view.cluster.rule.value;
+  const streaming = primary.standbys.filter((stream) => stream.state === "streaming");
+  const voting = rule.voters.filter((voter) => streaming.some((stream) => stream.name === voterName(voter)));
+  if (voting.length < rule.acks && view.cluster.spec.value.durability !== "async") {
+    const missing = rule.voters.filter((voter) => !voting.includes(voter)).map((voter) => voter.member);
+    return {
+      actions: [],
+      because: { code: "writes-wait", for: missing, durability: view.cluster.spec.value.durability },
+    };
+  }
+  return { actions: [], because: { code: "serving", standbys: streaming.length, voters: rule.voters.length } };
+};

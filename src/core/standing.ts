@@ -1,0 +1,86 @@
+/** Small facts about a view that several rules ask for. */
+import { voterOf, type MemberId, type MemberRecord } from "../domain/cluster.ts";
+import { leaseEnd } from "../domain/lease.ts";
+import { bytesBetween } from "../domain/lsn.ts";
+import { hasVoter, noVoters, type CommitRule, type Voter } from "../domain/rule.ts";
+import type { RunningServer, Server } from "../domain/server.ts";
+import { canFollow, forkPoint } from "../domain/timeline.ts";
+import type { ActionKind } from "./action.ts";
+import { rulesInForce, serverOf } from "./candidates.ts";
+import type { View } from "./view.ts";
+
+export function ownRecord(view: View): MemberRecord | undefined {
+  return view.cluster.members[view.self]?.value;
+}
+
+/** This member holds the current epoch, with the directory that it had when it took it. */
+export function holdsEpoch(view: View): boolean {
+  const reign = view.cluster.reign.value;
+  return reign.holder === view.self && reign.incarnation === ownRecord(view)?.incarnation;
+}
+
+/** Could take writes now, or is about to. */
+export function actsAsPrimary(server: Server): boolean {
+  switch (server.kind) {
+    case "running":
+    case "unresponsive":
+      return server.role === "primary";
+    case "starting":
+      return server.asPrimary;
+    case "stopped":
+    case "absent":
+      return false;
+  }
+}
+
+export function hasProcess(server: Server): boolean {
+  return server.kind !== "stopped" && server.kind !== "absent";
+}
+
+export function isBusy(view: View, ...kinds: readonly ActionKind[]): boolean {
+  return view.busy.some((action) => kinds.includes(action.kind));
+}
+
+/** When this holder's time ends, under the rule in force and under each whose fate is unsure. */
+export function leaseEndsAt(view: View): number {
+  const rules = [view.cluster.rule.value.rule, ...view.memory.unsureRules];
+  return Math.min(...rules.map((rule) => leaseEnd(rule, view.lease.held)));
+}
+
+/** The rule that Postgres is told: with durability `async` commits wait for nobody (P2). */
+export function ruleForServer(view: View, rule: CommitRule = view.cluster.rule.value.rule): CommitRule {
+  return view.cluster.spec.value.durability === "async" ? noVoters : rule;
+}
+
+/** Bytes that this standby has replayed past the fork of the holder's timeline; 0 when it can follow. */
+export function divergedBytes(view: View, server: RunningServer): number {
+  const { timelines, reign } = view.cluster;
+  const position = { timeline: server.timeline, lsn: server.replayed };
+  if (canFollow(timelines.value, position, reign.value.timeline)) return 0;
+  const fork = forkPoint(timelines.value, server.timeline, reign.value.timeline);
+  return fork === undefined ? Number(server.replayed) : Math.max(1, bytesBetween(fork, server.replayed));
+}
+
+/** The other members that should exist. */
+export function others(view: View): readonly MemberId[] {
+  return view.cluster.spec.value.members.filter((member) => member !== view.self);
+}
+
+export function voterIn(view: View, member: MemberId): Voter | undefined {
+  const record = view.cluster.members[member]?.value;
+  return record && voterOf(record);
+}
+
+/** A vote of this member could be needed: it is a voter in the rule in force or in one before it. */
+export function mayBeCounted(view: View): boolean {
+  const own = ownRecord(view);
+  return own !== undefined && rulesInForce(view.cluster).some((rule) => hasVoter(rule, voterOf(own)));
+}
+
+/** Running, and heard of lately: its vote can be expected at once. */
+export function isWell(view: View, member: MemberId): boolean {
+  const server = serverOf(view, member);
+  const peer = view.peers[member];
+  const fresh = member === view.self || (peer !== undefined && view.now - peer.heardAt <= view.timings.promiseMs);
+  return fresh && server?.kind === "running";
+}
