@@ -89,7 +89,7 @@ export interface MemberServer {
   follow(upstream: Upstream): Promise<void>;
   /** Returns once no WAL receiver exists; then the flushed position cannot move any more. */
   stopReceiver(): Promise<void>;
-  /** Plants `known` timelines, puts `rule` in force, promotes by signal until recovery ends. @returns end of its log */
+  /** Plants `known` timelines, puts `rule` in force, promotes by signal until recovery ends. @returns where the new timeline left the old one (its history file) */
   promote(timeline: number, known: readonly Timeline[], rule: CommitRule, withinMs: number): Promise<Lsn>;
   /** @returns end of the log at a moment when every backend and walsender follows the new names */
   setRule(rule: CommitRule): Promise<Lsn>;
