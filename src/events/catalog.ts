@@ -1,0 +1,14 @@
+/**
+ * Every event that a user can see, once: its level, what it means, and the sentence that tells it. Whoever emits one
+ * gives the fields that its sentence names; docs/events.md is generated from here.
+ */
+import { clusterEvents } from "./cluster-events.ts";
+import type { EventKind } from "./kind.ts";
+import { memberEvents } from "./member-events.ts";
+
+export const eventCatalog = { ...clusterEvents, ...memberEvents };
+
+export type EventType = keyof typeof eventCatalog;
+
+/** The fields that an event of this type carries. */
+export type FieldsOf<T extends EventType> = (typeof eventCatalog)[T] extends EventKind<infer F> ? F : never;

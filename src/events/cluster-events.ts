@@ -1,0 +1,184 @@
+/** Events about an installation, a whole cluster, its users and settings. See catalog.ts. */
+import { define, list, paused } from "./kind.ts";
+
+export const clusterEvents = {
+  "agent.started": define<{ version: string; pid: number }>(
+    "info",
+    "The agent of this host runs.",
+    (e) => `agent ${e.version} started`,
+  ),
+  "agent.stopped": define<{ servers: string }>(
+    "info",
+    "The agent ended in order. Unless told otherwise the Postgres servers go on without it.",
+    (e) => `agent stopped; Postgres servers ${e.servers}`,
+  ),
+  "agent.adopted": define<{ members: readonly string[] }>(
+    "info",
+    "A new agent found servers running and took them over. Clients notice nothing.",
+    (e) => `agent took over running servers: ${list(e.members)}`,
+  ),
+  "events.reset": define<{ kept_as: string }>(
+    "warning",
+    "The event file could not be read. It was put aside and a new one begun; clusters are not touched by this.",
+    (e) => `event file was damaged, kept as "${e.kept_as}"`,
+  ),
+  "router.started": define<{ pid: number }>(
+    "info",
+    "The process that owns the endpoints runs.",
+    () => "router started",
+  ),
+  "router.restarted": define<{ pid: number; reason: string }>(
+    "warning",
+    "The router had ended and was started again. Sessions through it were cut and can reconnect at once.",
+    (e) => `router started again: ${e.reason}`,
+  ),
+  "router.failed": define<{ reason: string }>(
+    "error",
+    "The router cannot be started: the endpoints do not answer. Members' own ports still do.",
+    (e) => `router cannot be started: ${e.reason}`,
+  ),
+  "store.unavailable": define<{ reason: string }>(
+    "warning",
+    "The shared state cannot be read or written. A healthy primary goes on; failover and changes wait.",
+    (e) => `store cannot be reached: ${e.reason}`,
+  ),
+  "store.reachable": define("info", "The shared state can be used again.", () => "store can be reached again"),
+  "engine.installed": define<{ version: string }>(
+    "info",
+    "The Postgres binaries were installed.",
+    (e) => `Postgres ${e.version} installed`,
+  ),
+
+  "cluster.created": define<{ members: number; version: string; durability: string }>(
+    "info",
+    "The cluster serves.",
+    (e) => `cluster "${e.cluster}" created: ${e.members} members, Postgres ${e.version}, durability ${e.durability}`,
+  ),
+  "cluster.create-failed": define<{ reason: string }>(
+    "error",
+    "The cluster could not be made; what there was of it has been removed.",
+    (e) => `cluster "${e.cluster}" was not created: ${e.reason}`,
+  ),
+  "cluster.destroyed": define(
+    "info",
+    "The cluster and its data were removed, because somebody asked for it.",
+    (e) => `cluster "${e.cluster}" destroyed`,
+  ),
+  "cluster.stopped": define(
+    "info",
+    "All servers of the cluster were stopped, because somebody asked for it.",
+    () => "cluster stopped",
+  ),
+  "cluster.started": define("info", "The servers of a stopped cluster run again.", () => "cluster started"),
+  "cluster.paused": define<{ until: string }>(
+    "warning",
+    "Automation stands still for work by hand: no failover, no restarts. It ends by itself.",
+    (e) => `automation paused until ${e.until}`,
+  ),
+  "cluster.resumed": define("info", "Automation works again.", () => "automation resumed"),
+  "cluster.unavailable": define<{ reason: string }>(
+    "error",
+    "No write can be acknowledged. `matriarch explain` names what is missed.",
+    (e) => `cluster cannot take writes: ${e.reason}`,
+  ),
+  "cluster.available": define("info", "Writes are acknowledged again.", () => "cluster takes writes again"),
+
+  "failover.started": define<{ from: string; reason: string }>(
+    "warning",
+    "The primary is gone; another member takes over.",
+    (e) => `failover from "${e.from}" began: ${e.reason}`,
+  ),
+  "failover.done": define<{ from: string; timeline: number }>(
+    "warning",
+    "Another member is primary and takes writes. Nothing that was acknowledged was lost, unless data.loss-accepted stands before it.",
+    (e) => `"${e.member}" took over from "${e.from}"`,
+  ),
+  "failover.failed": define<{ from: string; reason: string }>(
+    "error",
+    "The member that was to take over could not. Another one tries.",
+    (e) => `"${e.member}" could not take over from "${e.from}": ${e.reason}`,
+  ),
+  "failover.impossible": define<{ missing: readonly string[] }>(
+    "error",
+    "No member may take over without the risk of losing acknowledged writes. Bring back one of those named, or see `matriarch failover --help`.",
+    (e) => `nobody can take over: ${list(e.missing)} may hold acknowledged writes and cannot be reached`,
+  ),
+  "data.loss-accepted": define<{ missing: readonly string[] }>(
+    "warning",
+    "An operator forced a failover without the votes that prove that nothing is lost.",
+    (e) => `failover forced without ${list(e.missing)}; writes that only they held are lost`,
+  ),
+  "switchover.started": define<{ from: string; to: string }>(
+    "info",
+    "A planned change of the primary began.",
+    (e) => `switchover from "${e.from}" to "${e.to}" began`,
+  ),
+  "switchover.done": define<{ from: string; to: string; write_pause_ms: number | null }>(
+    "info",
+    "The planned change is over.",
+    (e) => `"${e.to}" is primary after "${e.from}"${paused(e.write_pause_ms)}`,
+  ),
+  "switchover.failed": define<{ from: string; to: string; reason: string }>(
+    "error",
+    "The planned change did not happen. The cluster has a primary: the old one, or one elected since.",
+    (e) => `switchover from "${e.from}" to "${e.to}" failed: ${e.reason}`,
+  ),
+  "restart.started": define<{ members: readonly string[] }>(
+    "info",
+    "Servers are restarted one by one.",
+    (e) => `restart of ${list(e.members)} began`,
+  ),
+  "restart.done": define<{ members: readonly string[] }>(
+    "info",
+    "The servers were restarted.",
+    (e) => `${list(e.members)} restarted`,
+  ),
+  "restart.failed": define<{ reason: string }>(
+    "error",
+    "The restart stopped half-way; `matriarch status` shows which members run.",
+    (e) => `restart failed: ${e.reason}`,
+  ),
+
+  "member.added": define("info", "The cluster has one more member.", (e) => `member "${e.member}" added`),
+  "member.removed": define(
+    "info",
+    "A member and its directory were removed, because somebody asked for it.",
+    (e) => `member "${e.member}" removed`,
+  ),
+  "user.rotated": define<{ user: string }>(
+    "info",
+    "A user has a new password. Open sessions go on; new ones need it.",
+    (e) => `password of user "${e.user}" changed`,
+  ),
+  "config.changed": define<{ settings: readonly string[]; needs_restart: boolean }>(
+    "info",
+    "Settings of Postgres were changed.",
+    (e) => `settings changed: ${e.settings.join(", ")}${e.needs_restart ? "; some wait for a restart" : ""}`,
+  ),
+  "certificate.renewed": define<{ until: string }>(
+    "info",
+    "The endpoints use a new certificate of the installation's own authority.",
+    (e) => `certificate renewed, valid until ${e.until}`,
+  ),
+
+  "operation.started": define<{ operation: string; kind: string }>(
+    "info",
+    "Somebody asked for a longer change.",
+    (e) => `${e.kind} began`,
+  ),
+  "operation.done": define<{ operation: string; kind: string }>(
+    "info",
+    "The change is complete.",
+    (e) => `${e.kind} done`,
+  ),
+  "operation.failed": define<{ operation: string; kind: string; reason: string }>(
+    "error",
+    "The change did not happen, or not wholly; the reason says what to do.",
+    (e) => `${e.kind} failed: ${e.reason}`,
+  ),
+  "operation.cancelled": define<{ operation: string; kind: string }>(
+    "warning",
+    "The change was given up before it was complete.",
+    (e) => `${e.kind} cancelled`,
+  ),
+} as const;

@@ -1,0 +1,55 @@
+/**
+ * What a kind of event is made of, and the words that sentences share. Called by the catalog's two halves.
+ *
+ * Levels follow the outcome: error, it did not happen or service was lost; warning, it did with doubt; info, normal.
+ */
+import type { EventLevel } from "./event.ts";
+
+export interface EventKind<F> {
+  readonly level: EventLevel;
+  /** for docs/events.md: when it happens, and what the reader should do about it, if anything */
+  readonly meaning: string;
+  readonly message: (fields: F & Subject) => string;
+}
+
+/** Who the event is about; "" when it is about nobody in particular. */
+export interface Subject {
+  readonly cluster: string;
+  readonly member: string;
+}
+
+/** A field is a plain value: there is no way to pass an object along, and none is meant for a secret. */
+type EventField = string | number | boolean | null | readonly string[];
+
+export function define<F extends Readonly<Record<string, EventField>> = NoFields>(
+  level: EventLevel,
+  meaning: string,
+  message: EventKind<F>["message"],
+): EventKind<F> {
+  return { level, meaning, message };
+}
+
+export type NoFields = Readonly<Record<string, never>>;
+
+export function list(names: readonly string[]): string {
+  return names.length === 0 ? "nobody" : names.map((name) => `"${name}"`).join(", ");
+}
+
+export function waitsFor(acks: number, voters: readonly string[]): string {
+  if (voters.length === 0) return "no standby";
+  return acks === voters.length ? list(voters) : `${acks} of ${list(voters)}`;
+}
+
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+export function paused(ms: number | null): string {
+  return ms === null ? "" : `; writes paused for ${Math.round(ms)} ms`;
+}
+
+export function bytes(count: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, count)) / 10));
+  return `${Number((count / 1024 ** power).toPrecision(3))} ${units[power]}`;
+}

@@ -1,0 +1,165 @@
+/** Events about one member: its server, its directory, its copy of the log, its vote. See catalog.ts. */
+import { bytes, define, seconds, waitsFor } from "./kind.ts";
+
+export const memberEvents = {
+  "primary.lost": define<{ reason: string }>(
+    "error",
+    "The primary's Postgres ended. Another member takes over, or it is started again.",
+    (e) => `primary "${e.member}" ended: ${e.reason}`,
+  ),
+  "primary.frozen": define<{ silent_ms: number }>(
+    "error",
+    "The primary's process exists and answers nothing. It is treated as lost.",
+    (e) => `primary "${e.member}" has not answered for ${seconds(e.silent_ms)}`,
+  ),
+  "primary.stalled": define<{ waiting_ms: number }>(
+    "error",
+    "Sessions work and commits do not return: the voters are gone, or the disk does not flush.",
+    (e) => `commits on primary "${e.member}" have not returned for ${seconds(e.waiting_ms)}`,
+  ),
+  "primary.fenced": define<{ reason: string }>(
+    "warning",
+    "A server was stopped hard so that it takes no more writes, because its right to be primary had ended.",
+    (e) => `"${e.member}" was fenced: ${e.reason}`,
+  ),
+  "primary.restarted": define(
+    "warning",
+    "The primary ended and was started again in place, with everything that was acknowledged.",
+    (e) => `primary "${e.member}" was started again`,
+  ),
+  "primary.open": define<{ timeline: number }>(
+    "info",
+    "A new primary's first commit was acknowledged by its voters; clients are let in.",
+    (e) => `primary "${e.member}" takes writes`,
+  ),
+
+  "server.started": define<{ role: string; pid: number }>(
+    "info",
+    "A Postgres server runs.",
+    (e) => `${e.role} "${e.member}" started`,
+  ),
+  "server.adopted": define<{ role: string; pid: number }>(
+    "info",
+    "The agent found the server running and took it over.",
+    (e) => `running ${e.role} "${e.member}" taken over`,
+  ),
+  "server.stopped": define("info", "A Postgres server was stopped in order.", (e) => `server "${e.member}" stopped`),
+  "server.crashed": define<{ role: string; reason: string }>(
+    "warning",
+    "A Postgres server ended by itself.",
+    (e) => `${e.role} "${e.member}" ended: ${e.reason}`,
+  ),
+  "server.start-failed": define<{ reason: string; tries: number }>(
+    "error",
+    "A Postgres server ends at or soon after its start. It is tried again with rising delays; its log tells why.",
+    (e) => `server "${e.member}" does not start (${e.tries} tries): ${e.reason}`,
+  ),
+  "standby.lost": define<{ reason: string }>(
+    "warning",
+    "A standby's server ended or its stream broke.",
+    (e) => `standby "${e.member}" is lost: ${e.reason}`,
+  ),
+  "standby.frozen": define<{ silent_ms: number }>(
+    "warning",
+    "A standby's process exists and answers nothing.",
+    (e) => `standby "${e.member}" has not answered for ${seconds(e.silent_ms)}`,
+  ),
+  "standby.joined": define("info", "A new member streams for the first time.", (e) => `standby "${e.member}" streams`),
+  "standby.rejoined": define<{ how: string }>(
+    "info",
+    "A member that was away streams again. `how`: follow, rewind or clone.",
+    (e) => `standby "${e.member}" is back (${e.how})`,
+  ),
+  "standby.stood-back": define<{ reason: string; until: string }>(
+    "warning",
+    "A member that fails again and again is left alone for a while.",
+    (e) => `"${e.member}" stands back until ${e.until}: ${e.reason}`,
+  ),
+
+  "rejoin.follow": define<{ upstream: string }>(
+    "info",
+    "A former primary had nothing that the new one lacks, and follows it.",
+    (e) => `"${e.member}" follows "${e.upstream}"`,
+  ),
+  "rejoin.rewind": define<{ source: string; reason: string }>(
+    "info",
+    "A former primary is rewound to where the new one left its log. What is undone was never acknowledged.",
+    (e) => `"${e.member}" is rewound to follow "${e.source}": ${e.reason}`,
+  ),
+  "rejoin.rewind-failed": define<{ source: string; reason: string }>(
+    "warning",
+    "The rewind failed; the member is cloned instead.",
+    (e) => `rewind of "${e.member}" failed: ${e.reason}`,
+  ),
+  "rejoin.clone": define<{ source: string; reason: string }>(
+    "info",
+    "The member gets a new copy; the old directory is kept until the new one streams.",
+    (e) => `"${e.member}" is copied anew from "${e.source}": ${e.reason}`,
+  ),
+  "clone.started": define<{ source: string }>(
+    "info",
+    "A member's directory is being copied.",
+    (e) => `copy of "${e.source}" for "${e.member}" began`,
+  ),
+  "clone.done": define<{ source: string; how: string; bytes: number }>(
+    "info",
+    "The copy is complete. `how`: reflink, copy or base-backup.",
+    (e) => `"${e.member}" was copied from "${e.source}" (${e.how}, ${bytes(e.bytes)})`,
+  ),
+  "clone.failed": define<{ source: string; reason: string }>(
+    "error",
+    "The copy failed; the old directory is as it was. It is tried again with rising delays.",
+    (e) => `copy of "${e.source}" for "${e.member}" failed: ${e.reason}`,
+  ),
+  "directory.lost": define(
+    "error",
+    "A member's data directory is gone. It is cloned from another member.",
+    (e) => `data directory of "${e.member}" is gone`,
+  ),
+  "directory.damaged": define<{ reason: string }>(
+    "error",
+    "A member's data directory cannot be started any more. It is cloned from another member.",
+    (e) => `data directory of "${e.member}" is damaged: ${e.reason}`,
+  ),
+  "wal.lost": define<{ upstream: string }>(
+    "warning",
+    "The upstream no longer has the log that a standby needs. It is cloned anew.",
+    (e) => `"${e.upstream}" no longer has the log that "${e.member}" needs`,
+  ),
+  "slot.restored": define<{ slot: string }>(
+    "warning",
+    "A replication slot was missing and was made again.",
+    (e) => `slot "${e.slot}" on "${e.member}" was missing and was made again`,
+  ),
+
+  "rule.degraded": define<{ voters: readonly string[]; acks: number; reason: string }>(
+    "warning",
+    "Fewer standbys than planned acknowledge commits. The cluster survives fewer failures until rule.restored.",
+    (e) => `commits now wait for ${waitsFor(e.acks, e.voters)}: ${e.reason}`,
+  ),
+  "rule.restored": define<{ voters: readonly string[]; acks: number }>(
+    "info",
+    "As many standbys as planned acknowledge commits again.",
+    (e) => `commits wait for ${waitsFor(e.acks, e.voters)} again`,
+  ),
+  "voter.added": define<{ voters: readonly string[]; acks: number }>(
+    "info",
+    "One more standby acknowledges commits and votes.",
+    (e) => `"${e.member}" acknowledges commits; they wait for ${waitsFor(e.acks, e.voters)}`,
+  ),
+  "voter.dropped": define<{ voters: readonly string[]; acks: number; reason: string }>(
+    "warning",
+    "A standby acknowledges no more commits.",
+    (e) => `"${e.member}" acknowledges commits no more (${e.reason}); they wait for ${waitsFor(e.acks, e.voters)}`,
+  ),
+  "vote.cast": define<{ for_epoch: number }>(
+    "info",
+    "A standby stopped listening to a primary that it cannot hear, and voted for a new one.",
+    (e) => `"${e.member}" votes for a new primary`,
+  ),
+  "vote.withdrawn": define<{ holder: string }>(
+    "info",
+    "The primary was there after all.",
+    (e) => `"${e.member}" withdrew its vote and follows "${e.holder}"`,
+  ),
+} as const;
