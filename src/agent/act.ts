@@ -1,0 +1,136 @@
+/**
+ * Carries out one action of a decision: on the member's server, in the store, at the endpoints. Called by the member's
+ * loop. Refuses what was decided under another epoch than the one on record, except fencing. Decides nothing.
+ */
+import type { Action, ActionResult } from "../core/action.ts";
+import type { ClusterRecord, ClusterTxn, MemberId } from "../domain/cluster.ts";
+import type { CommitOutcome } from "../drivers/store/port.ts";
+import type { MemberServer, Upstream } from "../drivers/postgres/port.ts";
+import { OpError } from "../errors/op-error.ts";
+
+/** What the actions of one member work on; given by its loop. */
+export interface Hands {
+  readonly member: MemberId;
+  readonly timings: { readonly promoteMs: number };
+  record(): ClusterRecord;
+  server(): MemberServer;
+  upstream(member: MemberId): Upstream;
+  /** writes and reads back, so that the next decision sees it */
+  commit(txn: ClusterTxn): Promise<CommitOutcome>;
+  setVote(epoch: number | undefined): void;
+  release(epoch: number): void;
+  /** cuts the clients of this member at once */
+  cutClients(): void;
+  /** clients of the primary endpoint wait from now on; resolves when they do */
+  holdClients(): Promise<void>;
+  /** a rebuilt directory is another incarnation: its server is looked at through a new driver */
+  renewServer(): Promise<void>;
+  /** of a clone, for people */
+  progress(step: string, bytesDone: number, bytesTotal: number | undefined): void;
+}
+
+export async function act(action: Action, hands: Hands, signal: AbortSignal): Promise<ActionResult> {
+  const stale = staleEpoch(action, hands.record());
+  if (stale) return { kind: action.kind, outcome: "refused", message: stale };
+  try {
+    return await perform(action, hands, signal);
+  } catch (error) {
+    const unknown = error instanceof OpError && error.kind.exitCode === 4;
+    return { kind: action.kind, outcome: unknown ? "unknown" : "failed", message: messageOf(error) };
+  }
+}
+
+function staleEpoch(action: Action, record: ClusterRecord): string | undefined {
+  const { epoch } = record.reign.value;
+  const opensWrites = action.kind === "promote" || action.kind === "set-rule" || action.kind === "barrier";
+  const bound = opensWrites || (action.kind === "start" && action.as === "primary");
+  return bound && action.epoch !== epoch ? `decided under epoch ${action.epoch}, and it is ${epoch} now` : undefined;
+}
+
+async function perform(action: Action, hands: Hands, signal: AbortSignal): Promise<ActionResult> {
+  const done = { kind: action.kind, outcome: "done" } as const;
+  const server = hands.server();
+  switch (action.kind) {
+    case "fence":
+      hands.cutClients();
+      await server.fence();
+      return done;
+    case "stop":
+      return (await server.stop(action.withinMs, action.then)) === "still-running" ? { ...done, outcome: "failed" } : done;
+    case "start":
+      if (action.as === "primary") await server.startPrimary(action.rule);
+      else await server.startStandby(action.upstream === null ? null : hands.upstream(action.upstream), action.rule);
+      return done;
+    case "follow":
+      await server.follow(hands.upstream(action.upstream));
+      return done;
+    case "stop-receiver":
+      await server.stopReceiver();
+      return done;
+    case "promote":
+      return { ...done, lsn: await server.promote(action.timeline, action.known, action.rule, hands.timings.promoteMs) };
+    case "set-rule":
+      return { ...done, lsn: await setRule(action, server) };
+    case "barrier":
+      return { ...done, lsn: await server.barrier(signal) };
+    case "checkpoint":
+      await server.checkpoint();
+      return done;
+    case "slots":
+      await server.setSlots(action.members);
+      return done;
+    case "rewind":
+    case "clone":
+      return rebuild(action, hands, signal);
+    case "remove-member":
+      await server.destroy();
+      return done;
+    case "hold-clients":
+      await hands.holdClients();
+      return done;
+    case "release":
+      hands.release(action.epoch);
+      return done;
+    case "record":
+      return record(action, hands);
+  }
+}
+
+/** The walsenders of voters that leave are ended before the end of the log is read: they could have acknowledged. */
+async function setRule(action: Extract<Action, { kind: "set-rule" }>, server: MemberServer) {
+  const end = await server.setRule(action.rule);
+  if (action.endStreams.length === 0) return end;
+  for (const name of action.endStreams) await server.endStream(name);
+  return server.setRule(action.rule);
+}
+
+/** P3: the new incarnation is on record before the directory changes, so that no old vote can count for it. */
+async function rebuild(action: Extract<Action, { kind: "rewind" | "clone" }>, hands: Hands, signal: AbortSignal): Promise<ActionResult> {
+  const written = await hands.commit(action.record);
+  if (!written.committed) return { kind: action.kind, outcome: "refused", message: "the record has changed" };
+  await hands.renewServer();
+  const source = hands.upstream(action.source);
+  if (action.kind === "rewind") {
+    hands.progress("rewinding", 0, undefined);
+    await hands.server().rewind(source);
+  } else await hands.server().clone(source, (p) => hands.progress(`cloning (${p.how})`, p.bytesDone, p.bytesTotal), signal);
+  return { kind: action.kind, outcome: "done" };
+}
+
+async function record(action: Extract<Action, { kind: "record" }>, hands: Hands): Promise<ActionResult> {
+  // Before the vote can be seen by anybody, this voter has stopped promising (P4).
+  if (action.what === "vote") hands.setVote(hands.record().reign.value.epoch + 1);
+  const outcome = await hands.commit(action.txn).catch((error: unknown) => {
+    if (action.what === "vote" && !(error instanceof OpError && error.kind.exitCode === 4)) hands.setVote(undefined);
+    throw error;
+  });
+  if (action.what === "vote" && !outcome.committed) hands.setVote(undefined);
+  if (action.what === "withdraw-vote" && outcome.committed) hands.setVote(undefined);
+  return outcome.committed
+    ? { kind: "record", outcome: "done" }
+    : { kind: "record", outcome: "refused", message: `changed meanwhile: ${outcome.changed.join(", ")}` };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

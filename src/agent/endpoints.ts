@@ -1,0 +1,67 @@
+/**
+ * Where the endpoints of a cluster lead, from what its record and its members' servers say. Pure; the cluster's loop
+ * calls it after every look and tells the router what has changed.
+ */
+import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
+import { bytesBetween } from "../domain/lsn.ts";
+import type { RunningServer, Server } from "../domain/server.ts";
+import type { Route, Target } from "../router/wire.ts";
+
+export interface MemberSeen {
+  readonly server: Server;
+  /** its primary is being stopped or fenced at this moment, or is held for a planned move */
+  readonly hold: boolean;
+}
+
+export function routesOf(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>): readonly [Route, Route] {
+  return [primaryRoute(cluster, members), readRoute(cluster, members)];
+}
+
+/** To the holder once its barrier has passed and its server takes writes; everybody else waits. */
+function primaryRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>): Route {
+  const { epoch, holder, phase } = cluster.reign.value;
+  const base = { cluster: cluster.spec.value.name, kind: "primary", epoch } as const;
+  if (cluster.spec.value.wish === "stopped") return { ...base, ...stopped(cluster) };
+  const seen = members.get(holder);
+  const target = targetOf(cluster, holder);
+  const serves = phase === "open" && seen?.server.kind === "running" && seen.server.role === "primary";
+  if (serves && !seen.hold && target) return { ...base, state: "open", targets: [target], cut: true };
+  // Sessions stay on a primary that is only held: they end with its server, or go on when it stays.
+  const keep = serves && target ? [target] : [];
+  return { ...base, state: "hold", targets: keep, cut: true };
+}
+
+/** Standbys that stream within the lag limit; the primary when there is none. */
+function readRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>): Route {
+  const { epoch } = cluster.reign.value;
+  const base = { cluster: cluster.spec.value.name, kind: "read", epoch } as const;
+  if (cluster.spec.value.wish === "stopped") return { ...base, ...stopped(cluster) };
+  const standbys = [...members].flatMap(([member, { server }]) => {
+    const target = targetOf(cluster, member);
+    return target && isFresh(cluster, server) ? [target] : [];
+  });
+  if (standbys.length > 0) return { ...base, state: "open", targets: standbys, cut: true };
+  const primary = primaryRoute(cluster, members);
+  return { ...primary, kind: "read" };
+}
+
+/** Only a standby that streams: one that has diverged shows what nobody else has (facts: it stays up for ever). */
+function isFresh(cluster: ClusterRecord, server: Server): server is RunningServer {
+  if (server.kind !== "running" || server.role !== "standby" || !server.streaming) return false;
+  return bytesBetween(server.replayed, server.flushed) <= cluster.spec.value.readLagBytesMax;
+}
+
+function targetOf(cluster: ClusterRecord, member: MemberId): Target | undefined {
+  const record = cluster.members[member]?.value;
+  return record && { member, host: "127.0.0.1", port: record.port };
+}
+
+function stopped(cluster: ClusterRecord) {
+  const { name } = cluster.spec.value;
+  return {
+    state: "closed",
+    targets: [],
+    cut: true,
+    message: `cluster "${name}" is stopped; start it with: matriarch start ${name}`,
+  } as const;
+}

@@ -1,0 +1,168 @@
+/**
+ * The loop of one member: observe its server, let the core decide, carry it out; again at every event, at the time the
+ * decision named, and at least once a second. One look at a time; actions run beside it. Called by the cluster's loop.
+ */
+import type { Action, ActionKind, ActionResult } from "../core/action.ts";
+import type { Decision } from "../core/decision.ts";
+import { look } from "../core/decide.ts";
+import { afterAction, afterFreshRead } from "../core/memory.ts";
+import { emptyMemory, type Memory, type View } from "../core/view.ts";
+import type { MemberId, Timings } from "../domain/cluster.ts";
+import type { Server } from "../domain/server.ts";
+import type { MemberServer } from "../drivers/postgres/port.ts";
+import { act, type Hands } from "./act.ts";
+import type { Clock } from "./clock.ts";
+
+/** What the cluster's loop gives to each of its members' loops. */
+export interface MemberSurroundings {
+  readonly clock: Clock;
+  readonly timings: Timings;
+  /** the parts of the view that are not the member's own; undefined when it is no member any more */
+  surroundings(member: MemberId): Omit<View, "self" | "now" | "wallNow" | "timings" | "server" | "busy" | "memory"> | undefined;
+  hands(loop: MemberLoop): Hands;
+  decided(loop: MemberLoop, view: View, decision: Decision): void;
+  ended(loop: MemberLoop, action: Action, result: ActionResult, tookMs: number): void;
+}
+
+interface Running {
+  readonly since: number;
+  readonly abort: AbortController;
+}
+
+export class MemberLoop {
+  readonly id: MemberId;
+  server: MemberServer;
+  observed: Server = { kind: "absent" };
+  observedAt: number | undefined;
+  view: View | undefined;
+  decision: Decision | undefined;
+  progress: { step: string; bytesDone: number; bytesTotal: number | undefined } | undefined;
+  #memory: Memory = emptyMemory;
+  readonly #around: MemberSurroundings;
+  readonly #busy = new Map<ActionKind, Running>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+  #again = false;
+  #closed = false;
+
+  constructor(id: MemberId, server: MemberServer, around: MemberSurroundings) {
+    this.id = id;
+    this.server = server;
+    this.#around = around;
+    server.onChange(() => this.wake());
+  }
+
+  get memory(): Memory {
+    return this.#memory;
+  }
+
+  isBusy(...kinds: readonly ActionKind[]): boolean {
+    return kinds.some((kind) => this.#busy.has(kind));
+  }
+
+  /** Looks as soon as possible; looks again if one look is under way. */
+  wake(): void {
+    if (this.#closed) return;
+    this.#again = true;
+    if (!this.#looking) void this.#lookWhileNeeded();
+  }
+
+  /** The store has been read anew: nothing written before is unsure. */
+  recordRead(): void {
+    this.#memory = afterFreshRead(this.#memory);
+  }
+
+  replaceServer(server: MemberServer): void {
+    this.server = server;
+    server.onChange(() => this.wake());
+  }
+
+  /** Ends the loop; the server goes on. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const running of this.#busy.values()) running.abort.abort();
+    await this.server.close();
+  }
+
+  async #lookWhileNeeded(): Promise<void> {
+    this.#looking = true;
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      await this.#lookOnce();
+    }
+    this.#looking = false;
+  }
+
+  async #lookOnce(): Promise<void> {
+    clearTimeout(this.#timer);
+    const { timings, clock } = this.#around;
+    this.observed = await this.server.observe(timings.unresponsiveMs / 2);
+    this.observedAt = clock.now();
+    const view = this.#makeView();
+    if (!view || this.#closed) return;
+    const { memory, decision } = look(view);
+    this.#memory = memory;
+    this.view = { ...view, memory };
+    this.decision = decision;
+    this.#around.decided(this, this.view, decision);
+    this.#begin(decision.actions);
+    this.#sleepUntil(decision.recheckAt);
+  }
+
+  #makeView(): View | undefined {
+    const { clock, timings } = this.#around;
+    const around = this.#around.surroundings(this.id);
+    if (!around) return undefined;
+    const busy = [...this.#busy].map(([kind, { since }]) => ({ kind, since }));
+    return {
+      self: this.id,
+      now: clock.now(),
+      wallNow: clock.wallNow(),
+      timings,
+      server: this.observed,
+      busy,
+      memory: this.#memory,
+      ...around,
+    };
+  }
+
+  /** Starts those that are not under way; they run one after another, and a failed one stops the rest. */
+  #begin(actions: readonly Action[]): void {
+    const due = actions.filter((action) => !this.#busy.has(action.kind));
+    if (due.length === 0) return;
+    // Fencing wins over whatever else works on the server.
+    if (due.some((action) => action.kind === "fence")) for (const running of this.#busy.values()) running.abort.abort();
+    const abort = new AbortController();
+    const since = this.#around.clock.now();
+    for (const action of due) this.#busy.set(action.kind, { since, abort });
+    void this.#run(due, abort.signal);
+  }
+
+  async #run(actions: readonly Action[], signal: AbortSignal): Promise<void> {
+    const { clock } = this.#around;
+    let goOn = true;
+    for (const action of actions) {
+      const begun = clock.now();
+      const result: ActionResult = goOn
+        ? await act(action, this.#around.hands(this), signal)
+        : { kind: action.kind, outcome: "refused", message: "a step before it failed" };
+      goOn &&= result.outcome === "done";
+      this.progress = undefined;
+      this.#memory = afterAction(this.#memory, action, result, clock.now());
+      this.#busy.delete(action.kind);
+      this.#around.ended(this, action, result, clock.now() - begun);
+      // What failed is tried again a little later, not at once: it would spin. A refused record has been read anew.
+      if (result.outcome === "done" || (action.kind === "record" && result.outcome === "refused")) this.wake();
+      else this.#sleepUntil(clock.now() + this.#around.timings.heartbeatMs);
+    }
+  }
+
+  #sleepUntil(recheckAt: number | undefined): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    const { clock, timings } = this.#around;
+    const waitMs = Math.min(timings.tickMs, Math.max(1, (recheckAt ?? Infinity) - clock.now()));
+    this.#timer = setTimeout(() => this.wake(), waitMs);
+  }
+}
