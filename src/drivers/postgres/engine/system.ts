@@ -1,16 +1,102 @@
+/**
+ * Finds the Postgres that the machine's packages brought: Debian's and PGDG's places, Red Hat's, Homebrew's, and what
+ * pg_config on PATH names. Called when a cluster is created with `--engine system`, and by the command line for psql.
+ * Installs nothing.
+ */
+import { execFile } from "node:child_process";
+import { access, constants, readdir } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+import { OpError } from "../../../errors/op-error.ts";
 import type { Engine } from "../port.ts";
+import { supportedMajors } from "./catalog.ts";
 
-/** Engines that the machine has, newest first, one per major. */
-export function findSystemEngines(): Promise<readonly Engine[]> {
-  throw new Error("to be written");
+/** Directories whose children are versions, and what leads from such a child to its programs. */
+const places: readonly { readonly parent: string; readonly child: RegExp }[] = [
+  { parent: "/usr/lib/postgresql", child: /^\d+$/ }, // Debian, Ubuntu, PGDG's apt
+  { parent: "/usr", child: /^pgsql-\d+$/ }, // PGDG's yum
+  { parent: "/opt/homebrew/opt", child: /^postgresql@\d+$/ },
+  { parent: "/usr/local/opt", child: /^postgresql@\d+$/ }, // Homebrew on Intel
+];
+
+/** Everything that can run a server here, newest major first, one engine for each major. */
+export async function findSystemEngines(): Promise<readonly Engine[]> {
+  const directories = [...(await packagedDirectories()), ...(await pgConfigDirectory())];
+  const engines = (await Promise.all(directories.map(openEngine))).filter((engine) => engine !== undefined);
+  const first = engines.filter((engine, at) => engines.findIndex((other) => other.major === engine.major) === at);
+  return first.toSorted((a, b) => b.major - a.major);
 }
 
-/** @throws OpError engine-missing */
-export function findSystemEngine(major: number | undefined): Promise<Engine> {
-  throw new Error(`to be written ${major}`);
+/**
+ * @param major undefined: the newest
+ * @throws OpError engine-missing, with the command that installs it
+ */
+export async function findSystemEngine(major: number | undefined): Promise<Engine> {
+  const engines = await findSystemEngines();
+  const engine = major === undefined ? engines[0] : engines.find((candidate) => candidate.major === major);
+  if (engine !== undefined) return engine;
+  const found = engines.map((candidate) => candidate.version).join(", ");
+  throw new OpError("engine-missing", {
+    message: major === undefined ? "no Postgres is installed on this machine" : `Postgres ${major} is not installed`,
+    ...(found !== "" && { detail: `Installed: ${found}.` }),
+    hint: `Install it (${installCommand(major)}), or leave --engine system out to use the binaries that come with Matriarch.`,
+  });
 }
 
-/** Path of the newest psql. */
-export function findPsql(): Promise<string | undefined> {
-  throw new Error("to be written");
+function installCommand(major: number | undefined): string {
+  if (process.platform === "darwin") return `brew install postgresql@${major ?? supportedMajors[0]}`;
+  return major === undefined ? "apt-get install postgresql" : `apt-get install postgresql-${major}`;
+}
+
+/** The newest psql on this machine; one that is newer than the server works with it, an older one only in part. */
+export async function findPsql(): Promise<string | undefined> {
+  const engines = await findSystemEngines();
+  const packaged = engines.map((engine) => engine.tools.psql).find((psql) => psql !== undefined);
+  if (packaged !== undefined) return packaged;
+  for (const directory of (process.env["PATH"] ?? "").split(delimiter).filter((path) => path !== "")) {
+    const psql = await executable(join(directory, "psql"));
+    if (psql !== undefined) return psql;
+  }
+  return undefined;
+}
+
+async function packagedDirectories(): Promise<readonly string[]> {
+  const found = await Promise.all(
+    places.map(async ({ parent, child }) => {
+      const names = await readdir(parent).catch(() => []);
+      return names.filter((name) => child.test(name)).map((name) => join(parent, name, "bin"));
+    }),
+  );
+  return found.flat();
+}
+
+/** A build of the user's own, last: packages are what gets security fixes. */
+async function pgConfigDirectory(): Promise<readonly string[]> {
+  const said = await ask("pg_config", ["--bindir"]);
+  return said === undefined ? [] : [said.trim()];
+}
+
+async function openEngine(binDirectory: string): Promise<Engine | undefined> {
+  const postgres = await executable(join(binDirectory, "postgres"));
+  const said = postgres && (await ask(postgres, ["--version"]));
+  const version = /\(PostgreSQL\) (\d+)(?:\.(\d+))?/.exec(said ?? "");
+  const major = Number(version?.[1]);
+  if (version === null || !supportedMajors.includes(major)) return undefined;
+  const [pgRewind, psql] = await Promise.all(["pg_rewind", "psql"].map((tool) => executable(join(binDirectory, tool))));
+  const full = `${major}.${version[2] ?? "0"}`;
+  return { kind: "system", major, version: full, binDirectory, environment: {}, tools: { pgRewind, psql } };
+}
+
+async function executable(path: string): Promise<string | undefined> {
+  return access(path, constants.X_OK).then(
+    () => path,
+    () => undefined,
+  );
+}
+
+async function ask(program: string, args: readonly string[]): Promise<string | undefined> {
+  return promisify(execFile)(program, [...args], { timeout: 5000 }).then(
+    ({ stdout }) => stdout,
+    () => undefined,
+  );
 }

@@ -1,8 +1,44 @@
-/** Text for `CREATE ROLE … PASSWORD`. */
-export function scramVerifier(password: string): string {
-  throw new Error(`to be written ${password.length}`);
+/**
+ * Passwords of database users: made here, and turned into verifiers here, so that no password ever reaches a server's
+ * log. Called by the agent when it creates a cluster and when a user's password is rotated. Never keeps one.
+ */
+import { createHash, createHmac, pbkdf2Sync, randomBytes, randomInt } from "node:crypto";
+import { OpError } from "../../../errors/op-error.ts";
+
+const iterations = 4096;
+
+/**
+ * What Postgres stores for a password: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`. A literal of it is
+ * valid in `CREATE ROLE … PASSWORD`. Source: RFC 5802, scram_build_secret() in scram-common.c.
+ * @throws OpError bad-value for an empty password or one that Postgres' clients would prepare in different ways
+ */
+export function scramVerifier(password: string, salt: Buffer = randomBytes(16)): string {
+  const salted = pbkdf2Sync(prepare(password), salt, iterations, 32, "sha256");
+  const clientKey = createHmac("sha256", salted).update("Client Key").digest();
+  const storedKey = createHash("sha256").update(clientKey).digest();
+  const serverKey = createHmac("sha256", salted).update("Server Key").digest();
+  const keys = `${storedKey.toString("base64")}:${serverKey.toString("base64")}`;
+  return `SCRAM-SHA-256$${iterations}:${salt.toString("base64")}$${keys}`;
 }
 
+/**
+ * SASLprep is the identity on printable ASCII, and for letters beyond ASCII it is NFKC. Spaces and invisible characters
+ * beyond ASCII are mapped or prohibited in ways on which clients disagree: refused.
+ * Source: RFC 4013, pg_saslprep() in saslprep.c.
+ */
+function prepare(password: string): string {
+  const prepared = password.normalize("NFKC");
+  const odd = /[\p{C}\p{M}\p{Zl}\p{Zp}]|[^\P{Zs} ]/u.test(password) || /\p{C}/u.test(prepared);
+  if (password !== "" && !odd && !/[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(password)) return prepared;
+  throw new OpError("bad-value", {
+    message: password === "" ? "the password is empty" : "the password has a character that clients treat differently",
+    hint: "Use printable characters; letters, digits and ASCII punctuation are always right.",
+  });
+}
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/** 24 letters and digits, 142 bits: it needs no escape in a URI, a shell or SQL. */
 export function generatePassword(): string {
-  throw new Error("to be written");
+  return Array.from({ length: 24 }, () => alphabet[randomInt(alphabet.length)]).join("");
 }
