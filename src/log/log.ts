@@ -2,7 +2,7 @@
  * The agent's log: JSON lines, a constant message and snake_case fields, in a file that is rotated by size. Called by
  * the processes' entry points, which hand the logger on. What a user should know is an event (events/), not a line here.
  */
-import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { destination, type Level, pino, stdTimeFunctions } from "pino";
 import { redact, redactDeep } from "./redact.ts";
@@ -30,26 +30,30 @@ export interface LogFileOptions {
 
 export interface LogFile {
   readonly log: Log;
-  /** Writes what is still in memory; the log may be used no more. */
-  close(): void;
+  /** The log may be used no more. */
+  readonly close: () => void;
 }
 
-/** The file has mode 0600. Lines are written in the background: a slow disk does not hold up the caller. */
+/** The file has mode 0600. A line is in the file when the call returns, so that the last words of a crash are kept. */
 export function openLogFile({ path, level = "info", bytesMax = 10_000_000, kept = 2 }: LogFileOptions): LogFile {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const file = destination({ dest: path, mode: 0o600, sync: false });
-  let bytes = existsSync(path) ? statSync(path).size : 0;
+  let file = openFile(path);
+  let bytes = statSync(path).size;
   const write = (line: string): void => {
     if (bytes > 0 && bytes + line.length > bytesMax) {
-      file.flushSync();
+      file.end();
       rotate(path, kept);
-      file.reopen();
+      file = openFile(path);
       bytes = 0;
     }
     bytes += line.length;
     file.write(line);
   };
-  return { log: logTo({ write }, level), close: () => file.flushSync() };
+  return { log: logTo({ write }, level), close: () => file.end() };
+}
+
+function openFile(path: string): ReturnType<typeof destination> {
+  return destination({ fd: openSync(path, "a", 0o600), sync: true });
 }
 
 /** A log into anything that takes lines: standard error, a test's list. */
