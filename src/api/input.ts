@@ -27,7 +27,10 @@ function check<T extends z.ZodType>(schema: T, value: unknown, where: "body" | "
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.flatMap(describeIssue);
   throw new OpError("bad-value", {
-    message: problems.length === 1 ? `the request's ${where} is not valid` : `the request's ${where} has ${problems.length} problems`,
+    message:
+      problems.length === 1
+        ? `the request's ${where} is not valid`
+        : `the request's ${where} has ${problems.length} problems`,
     detail: problems.join("\n"),
   });
 }

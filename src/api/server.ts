@@ -10,7 +10,7 @@ import { createServer } from "node:http";
 
 import { versionHeader } from "../contract/error.ts";
 import type { Installation } from "../contract/installation.ts";
-import { version } from "../domain/version.ts";
+import { version } from "../config/version.ts";
 import { OpError } from "../errors/op-error.ts";
 import { asked } from "./caller.ts";
 import { describeFailure } from "./errors.ts";
@@ -74,7 +74,8 @@ function createApp(installation: Installation, log: ApiLog): Hono {
   });
   app.onError((error, c) => {
     const failure = describeFailure(error);
-    if (failure.isDefect) log.error({ method: c.req.method, path: c.req.path, err: error }, "request failed unexpectedly");
+    if (failure.isDefect)
+      log.error({ method: c.req.method, path: c.req.path, err: error }, "request failed unexpectedly");
     return Response.json(failure.body, { status: failure.status, headers: { [versionHeader]: version } });
   });
   return app;
@@ -82,7 +83,10 @@ function createApp(installation: Installation, log: ApiLog): Hono {
 
 function refuseSize(): Response {
   const { body } = describeFailure(
-    new OpError("usage", { message: "the request's body is too large", detail: `At most ${bodyBytesMax} bytes are read.` }),
+    new OpError("usage", {
+      message: "the request's body is too large",
+      detail: `At most ${bodyBytesMax} bytes are read.`,
+    }),
   );
   return Response.json(body, { status: 413 });
 }

@@ -24,7 +24,9 @@ export interface StreamOptions {
   readonly keep: "all" | "newest";
 }
 
-type Item<T> = { readonly event: "data"; readonly document: T } | { readonly event: "error"; readonly document: unknown };
+type Item<T> =
+  | { readonly event: "data"; readonly document: T }
+  | { readonly event: "error"; readonly document: unknown };
 
 /** Streams what `subscribe` sends until it ends, fails, or the reader goes away (then `signal` aborts). */
 export function stream<T>(

@@ -10,7 +10,10 @@ import { OpError } from "../errors/op-error.ts";
 import { homePaths, resolveHome } from "./home.ts";
 
 export const agentOptionsSchema = z.strictObject({
-  log_level: z.enum(["debug", "info", "warn", "error"]).default("info").describe("least level that is written to agent.log"),
+  log_level: z
+    .enum(["debug", "info", "warn", "error"])
+    .default("info")
+    .describe("least level that is written to agent.log"),
   promise_ms: z.coerce
     .number()
     .int()
@@ -47,7 +50,7 @@ export function loadAgentOptions(
 
 function readFlags(argv: readonly string[]): { home?: string; [name: string]: string | undefined } {
   const options = {
-    home: { type: "string" },
+    "home": { type: "string" },
     "log-level": { type: "string" },
     "promise-ms": { type: "string" },
     "engine-cache": { type: "string" },

@@ -162,7 +162,9 @@ export const explainSchema = z.object({
   cluster: z.string(),
   state: z.enum(clusterStates),
   summary: z.string(),
-  members: z.array(z.object({ member: z.string(), code: z.string(), because: z.string(), waiting_for: z.string().nullable() })),
+  members: z.array(
+    z.object({ member: z.string(), code: z.string(), because: z.string(), waiting_for: z.string().nullable() }),
+  ),
   rule: z.object({ voters: z.array(z.string()), acks: z.int(), votes_to_elect: z.int().nullable(), previous: z.int() }),
   candidates: z.array(candidateSchema),
   survives: z.array(z.string()),

@@ -46,7 +46,10 @@ export interface Installation {
   watchEvents(cluster: string, happened: (event: ClusterEvent) => void, signal: AbortSignal): void;
   /** log files of one member, or of all, newest last */
   logFiles(cluster: string, member: string | undefined): Promise<readonly { member: string; path: string }[]>;
-  connection(cluster: string, query: { role: "primary" | "read"; user?: string; database?: string }): Promise<Connection>;
+  connection(
+    cluster: string,
+    query: { role: "primary" | "read"; user?: string; database?: string },
+  ): Promise<Connection>;
 
   create(request: CreateRequest, asked: Asked): Promise<Created>;
   destroy(cluster: string, asked: Asked): Promise<Operation>;
@@ -58,7 +61,11 @@ export interface Installation {
   switchover(cluster: string, options: { to?: string }, asked: Asked): Promise<Operation>;
   /** what a switchover or failover would choose, with the verdict on every member */
   candidates(cluster: string, kind: "switchover" | "failover", to: string | undefined): Promise<readonly Candidate[]>;
-  failover(cluster: string, options: { to?: string; force: boolean; acceptDataLoss: boolean }, asked: Asked): Promise<Operation>;
+  failover(
+    cluster: string,
+    options: { to?: string; force: boolean; acceptDataLoss: boolean },
+    asked: Asked,
+  ): Promise<Operation>;
   scale(cluster: string, members: number, asked: Asked): Promise<Operation>;
   addMember(cluster: string, asked: Asked): Promise<Operation>;
   removeMember(cluster: string, member: string, asked: Asked): Promise<Operation>;

@@ -38,7 +38,10 @@ export function changeRoutes(installation: Installation): Hono {
     })
     .post("/:cluster/switchover", async (c) => {
       const { to } = await readBody(c, switchoverRequestSchema);
-      return c.json(await installation.switchover(c.req.param("cluster"), to === undefined ? {} : { to }, asked(c)), 202);
+      return c.json(
+        await installation.switchover(c.req.param("cluster"), to === undefined ? {} : { to }, asked(c)),
+        202,
+      );
     })
     .post("/:cluster/failover", async (c) => {
       const { to, force, accept_data_loss } = await readBody(c, failoverRequestSchema);

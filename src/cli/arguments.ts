@@ -1,0 +1,5 @@
+/** Arguments that many commands share, in one wording. */
+import { Argument } from "@commander-js/extra-typings";
+
+export const clusterArgument = () => new Argument("<cluster>", "name of the cluster");
+export const memberArgument = () => new Argument("<member>", "name of the member, for example shop-2");

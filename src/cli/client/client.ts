@@ -1,0 +1,127 @@
+/**
+ * The agent's API as typed calls. Made by context.ts for the commands; it is loaded only by commands that need the
+ * agent, because the contract's schemas take their time to load.
+ */
+import { z } from "zod";
+
+import {
+  agentStatusSchema,
+  candidateSchema,
+  clusterStatusSchema,
+  connectionSchema,
+  createdSchema,
+  eventSchema,
+  explainSchema,
+  operationSchema,
+  type AgentStatus,
+  type Candidate,
+  type ClusterEvent,
+  type ClusterStatus,
+  type Connection,
+  type CreateRequest,
+  type Explanation,
+  type Operation,
+} from "../../contract/cluster.ts";
+import { logFileSchema, type LogFile } from "../../contract/requests.ts";
+import { OpError } from "../../errors/op-error.ts";
+import { call, openStream, type TransportOptions } from "./transport.ts";
+
+/** Reading is quick; a change writes a wish and returns, but `create` and the first look may wait for a disk. */
+const readDeadlineMs = 10_000;
+const changeDeadlineMs = 30_000;
+/** The agent pings every 5 s. */
+const quietMs = 15_000;
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+export type Client = ReturnType<typeof createClient>;
+
+export function createClient(options: TransportOptions) {
+  const read = async <T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> =>
+    check(schema, await call(options, { method: "GET", path, deadlineMs: readDeadlineMs }));
+  const post = async <T extends z.ZodType>(path: string, body: unknown, schema: T): Promise<z.output<T>> =>
+    check(schema, await call(options, { method: "POST", path, body, deadlineMs: changeDeadlineMs }));
+  const remove = async (path: string): Promise<Operation> =>
+    check(operationSchema, await call(options, { method: "DELETE", path, deadlineMs: changeDeadlineMs }));
+  async function* watch<T extends z.ZodType>(
+    path: string,
+    schema: T,
+    signal: AbortSignal,
+  ): AsyncGenerator<z.output<T>> {
+    for await (const document of openStream(options, { path, quietMs, signal })) yield check(schema, document);
+  }
+  const change = (cluster: string, verb: string, body: object = {}): Promise<Operation> =>
+    post(`${at(cluster)}/${verb}`, body, operationSchema);
+
+  return {
+    agent: (): Promise<AgentStatus> => read("/v1/agent", agentStatusSchema),
+    stopAgent: (servers: boolean): Promise<unknown> => post("/v1/agent/stop", { servers }, z.unknown()),
+
+    list: (): Promise<readonly ClusterStatus[]> => read("/v1/clusters", z.array(clusterStatusSchema)),
+    status: (cluster: string): Promise<ClusterStatus> => read(at(cluster), clusterStatusSchema),
+    watchStatus: (cluster: string, signal: AbortSignal): AsyncGenerator<ClusterStatus> =>
+      watch(`${at(cluster)}/stream`, clusterStatusSchema, signal),
+    explain: (cluster: string): Promise<Explanation> => read(`${at(cluster)}/explain`, explainSchema),
+    events: (cluster: string, query: Query): Promise<readonly ClusterEvent[]> =>
+      read(`${at(cluster)}/events${encode(query)}`, z.array(eventSchema)),
+    watchEvents: (cluster: string, query: Query, signal: AbortSignal): AsyncGenerator<ClusterEvent> =>
+      watch(`${at(cluster)}/events/stream${encode(query)}`, eventSchema, signal),
+    logFiles: (cluster: string, member: string | undefined): Promise<readonly LogFile[]> =>
+      read(`${at(cluster)}/logs${encode({ member })}`, z.array(logFileSchema)),
+    connection: (cluster: string, query: Query): Promise<Connection> =>
+      read(`${at(cluster)}/connection${encode(query)}`, connectionSchema),
+    candidates: (
+      cluster: string,
+      kind: "switchover" | "failover",
+      to: string | undefined,
+    ): Promise<readonly Candidate[]> =>
+      read(`${at(cluster)}/candidates${encode({ kind, to })}`, z.array(candidateSchema)),
+
+    create: (request: CreateRequest) => post("/v1/clusters", request, createdSchema),
+    destroy: (cluster: string): Promise<Operation> => remove(at(cluster)),
+    stop: (cluster: string): Promise<Operation> => change(cluster, "stop"),
+    start: (cluster: string): Promise<Operation> => change(cluster, "start"),
+    restart: (cluster: string, body: { member?: string }): Promise<Operation> => change(cluster, "restart", body),
+    switchover: (cluster: string, body: { to?: string }): Promise<Operation> => change(cluster, "switchover", body),
+    failover: (cluster: string, body: object): Promise<Operation> => change(cluster, "failover", body),
+    scale: (cluster: string, members: number): Promise<Operation> => change(cluster, "scale", { members }),
+    pause: (cluster: string, forMs: number): Promise<ClusterStatus> =>
+      post(`${at(cluster)}/pause`, { for_ms: forMs }, clusterStatusSchema),
+    resume: (cluster: string): Promise<ClusterStatus> => post(`${at(cluster)}/resume`, {}, clusterStatusSchema),
+    addMember: (cluster: string): Promise<Operation> => change(cluster, "members"),
+    removeMember: (cluster: string, member: string): Promise<Operation> =>
+      remove(`${at(cluster)}/members/${part(member)}`),
+    recloneMember: (cluster: string, member: string): Promise<Operation> =>
+      change(cluster, `members/${part(member)}/reclone`),
+    rotatePassword: (cluster: string, user: string): Promise<Connection> =>
+      post(`${at(cluster)}/users/${part(user)}/rotate`, {}, connectionSchema),
+
+    operation: (id: string): Promise<Operation> => read(`/v1/operations/${part(id)}`, operationSchema),
+    watchOperation: (id: string, signal: AbortSignal): AsyncGenerator<Operation> =>
+      watch(`/v1/operations/${part(id)}/stream`, operationSchema, signal),
+  };
+}
+
+function at(cluster: string): string {
+  return `/v1/clusters/${part(cluster)}`;
+}
+
+/** `.` and `..` would be folded away by a URL parser; no name that exists looks like them. */
+function part(name: string): string {
+  return /^\.{1,2}$/.test(name) ? "%2E" : encodeURIComponent(name);
+}
+
+function encode(query: Query): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
+  return given.size === 0 ? "" : `?${given.toString()}`;
+}
+
+function check<T extends z.ZodType>(schema: T, document: unknown): z.output<T> {
+  const parsed = schema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  throw new OpError("agent-unreachable", {
+    message: "the agent's answer is not what this version expects",
+    detail: parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}.`).join("\n"),
+    hint: "The agent may be of another version: run matriarch agent stop, and this command again.",
+  });
+}

@@ -1,0 +1,66 @@
+/** How a command is declared: its purpose, its options, two examples, and a handler that returns data. */
+import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+
+import { parseDuration, parseSize } from "../contract/units.ts";
+import type { CommandContext, Outcome } from "./context.ts";
+
+/** Runs a handler and writes what it returns; handlers that stream return nothing. */
+export type Run = (handler: (context: CommandContext) => Promise<Outcome | void>) => Promise<void>;
+
+export interface Example {
+  readonly line: string;
+  readonly what: string;
+}
+
+const examplesByCommand = new WeakMap<object, readonly Example[]>();
+
+export function command(name: string, purpose: string, examples: readonly (readonly [line: string, what: string])[]) {
+  const made = new Command(name).description(purpose).copyInheritedSettings(settings);
+  const list = examples.map(([line, what]) => ({ line, what }));
+  examplesByCommand.set(made, list);
+  const width = Math.max(0, ...list.map(({ line }) => line.length));
+  const lines = list.map(({ line, what }) => `  $ ${line.padEnd(width)}  # ${what}`);
+  if (lines.length > 0) made.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
+  return made;
+}
+
+export function examplesOf(made: object): readonly Example[] {
+  return examplesByCommand.get(made) ?? [];
+}
+
+/** Errors are thrown and not written: main.ts writes them all in one way. */
+export const settings = new Command()
+  .exitOverride()
+  .configureOutput({ writeErr: () => {}, outputError: () => {} })
+  .configureHelp({ showGlobalOptions: true, sortOptions: false, sortSubcommands: false });
+
+export function durationArgument(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError("It is no duration; write one like 30m, 90s or 1h30m.");
+  return ms;
+}
+
+export function sizeArgument(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined) throw new InvalidArgumentError("It is no size; write one like 512MB or 2GB.");
+  return bytes;
+}
+
+export function countArgument(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(count >= min && count <= max))
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    return count;
+  };
+}
+
+/** `--set a=1 --set b=2` */
+export function settingArgument(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Write it as NAME=VALUE, for example work_mem=16MB.");
+  return { ...before, [text.slice(0, at).trim()]: text.slice(at + 1).trim() };
+}

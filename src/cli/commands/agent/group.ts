@@ -1,0 +1,11 @@
+/** `matriarch agent …` */
+import { command, type Run } from "../../command.ts";
+import { agentStart } from "./start.ts";
+import { agentStatus } from "./status.ts";
+import { agentStop } from "./stop.ts";
+
+export const agentCommands = (run: Run) =>
+  command("agent", "The process that looks after this machine's clusters.", [])
+    .addCommand(agentStart(run))
+    .addCommand(agentStop(run))
+    .addCommand(agentStatus(run));

@@ -1,0 +1,31 @@
+import { Argument, Option } from "@commander-js/extra-typings";
+
+import { clusterArgument } from "../arguments.ts";
+import { command, type Run } from "../command.ts";
+
+const notes = `
+Uses psql when it is installed, else a small prompt. User postgres needs no password here: the connection goes over the
+member's own Unix socket. Other users go through the endpoint; PGPASSWORD or ~/.pgpass has their password.
+Exit codes are psql's: 0 done, 1 a statement of -c failed, 2 no connection, 3 a script on stdin failed (it stops at the
+first error).`;
+
+export const connect = (run: Run) =>
+  command("connect", "Open a SQL prompt, or run SQL from -c or stdin.", [
+    ["matriarch connect shop", "a prompt on the primary"],
+    ["matriarch connect shop --role read -c 'select count(*) from orders'", "one statement on a standby"],
+  ])
+    .addArgument(clusterArgument())
+    .addArgument(new Argument("[psql-arguments...]", "after --: handed to psql as they are"))
+    .addOption(
+      new Option("--role <role>", "which server").choices(["primary", "read"] as const).default("primary" as const),
+    )
+    .option("--user <user>", "database user (default: PGUSER, else postgres)")
+    .option("--database <database>", "database (default: PGDATABASE, else postgres)")
+    .option("-c, --command <sql>", "run this and end; with --json the rows as a document")
+    .addHelpText("after", notes)
+    .action((cluster, psqlArguments, { role, user, database, command: sql }) =>
+      run(async (context) => {
+        const { connectTo } = await import("../connect/connect.ts");
+        await connectTo(context, { cluster, role, user, database, sql, psqlArguments });
+      }),
+    );

@@ -1,0 +1,45 @@
+import { Argument, Option } from "@commander-js/extra-typings";
+
+import { command, countArgument, settingArgument, sizeArgument, type Run } from "../command.ts";
+
+export const create = (run: Run) =>
+  command("create", "Make a cluster: one primary and standbys that take over by themselves.", [
+    ["matriarch create shop", "three members, a commit waits for one standby"],
+    ["matriarch create test --members 1 --version 17 --set work_mem=16MB", "a small one, another version"],
+  ])
+    .addArgument(new Argument("<cluster>", "its name: lower-case letters, digits and hyphens, at most 40"))
+    .option("--members <count>", "how many members, 1 to 16 (default: 3)", countArgument(1, 16))
+    .option(
+      "--version <major>",
+      "major version of Postgres, 14 to 18 (default: 18, or the system's)",
+      countArgument(14, 18),
+    )
+    .addOption(
+      new Option(
+        "--engine <engine>",
+        "the packaged binaries, or those installed on this machine (default: embedded)",
+      ).choices(["embedded", "system"] as const),
+    )
+    .addOption(
+      new Option("--durability <kind>", "what a commit waits for (default: quorum)").choices([
+        "quorum",
+        "strict",
+        "async",
+      ] as const),
+    )
+    .addOption(
+      new Option("--preset <preset>", "defaults for a purpose").choices(["dev", "production", "critical"] as const),
+    )
+    .option("--memory <size>", "memory that each member is tuned for, for example 2GB", sizeArgument)
+    .option("--cpus <count>", "processors that each member is tuned for, 1 to 256", countArgument(1, 256))
+    .option(
+      "--port <port>",
+      "port of the primary endpoint; read takes the next (default: free ones)",
+      countArgument(1, 65_534),
+    )
+    .option("--password-file <file>", "file with the password of user postgres, or - for stdin (default: a new one)")
+    .option("--set <name=value>", "a Postgres setting; may be repeated", settingArgument)
+    .option("--detach", "return at once; the work goes on")
+    .action((name, options) =>
+      run(async (context) => (await import("../create-cluster.ts")).createCluster(context, name, options)),
+    );

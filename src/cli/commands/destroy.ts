@@ -1,0 +1,23 @@
+import { clusterArgument } from "../arguments.ts";
+import { command, type Run } from "../command.ts";
+import { operationOutcome } from "./operation-outcome.ts";
+
+export const destroy = (run: Run) =>
+  command("destroy", "Stop a cluster and delete its data for good.", [
+    ["matriarch destroy shop --dry-run", "what would be deleted"],
+    ["matriarch destroy shop --yes", "now, without a question"],
+  ])
+    .addArgument(clusterArgument())
+    .option("--dry-run", "show what would be deleted and change nothing")
+    .action((cluster, { dryRun }) =>
+      run(async (context) => {
+        const client = await context.client();
+        const { members } = await client.status(cluster);
+        const directories = members.map((member) => member.data_directory);
+        if (dryRun)
+          return { json: { would_delete: directories }, text: () => ["Would delete:", ...directories].join("\n") };
+        const plan = [`This deletes "${cluster}" and all its data for good:`, ...directories].join("\n");
+        await context.confirm(plan, cluster);
+        return operationOutcome(context, await client.destroy(cluster));
+      }),
+    );

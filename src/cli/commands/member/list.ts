@@ -1,0 +1,16 @@
+import { clusterArgument } from "../../arguments.ts";
+import { command, type Run } from "../../command.ts";
+import { renderMembers } from "../../output/status.ts";
+
+export const memberList = (run: Run) =>
+  command("list", "List the members of a cluster.", [
+    ["matriarch member list shop", "roles, states, positions"],
+    ["matriarch member list shop --json", "with directories and process ids"],
+  ])
+    .addArgument(clusterArgument())
+    .action((cluster) =>
+      run(async (context) => {
+        const { members } = await (await context.client()).status(cluster);
+        return { json: members, text: (paint) => renderMembers(members, paint) };
+      }),
+    );

@@ -1,0 +1,16 @@
+import { clusterArgument } from "../arguments.ts";
+import { command, type Run } from "../command.ts";
+import { renderStatus } from "../output/status.ts";
+
+export const resume = (run: Run) =>
+  command("resume", "End a pause: automation works again.", [
+    ["matriarch resume shop", "at once"],
+    ["matriarch resume shop --json", "the new status for a program"],
+  ])
+    .addArgument(clusterArgument())
+    .action((cluster) =>
+      run(async (context) => {
+        const resumed = await (await context.client()).resume(cluster);
+        return { json: resumed, text: (paint) => renderStatus(resumed, paint) };
+      }),
+    );

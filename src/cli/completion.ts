@@ -1,0 +1,82 @@
+/**
+ * Shell completion: the script that a shell loads, and the answers that it asks for at each Tab. Answers come quickly
+ * and silently: the agent is asked for names only if it runs, within a short time, and no error is ever shown.
+ */
+import tab, { type Command as TabCommand, type Complete } from "@bomb.sh/tab";
+
+import type { ClusterStatus } from "../contract/cluster.ts";
+import { CommandContext } from "./context.ts";
+import type { Program } from "./program.ts";
+
+const namesWithinMs = 300;
+
+type AnyCommand = Program["commands"][number];
+
+export function printScript(shell: "bash" | "zsh" | "fish"): void {
+  tab.setup("matriarch", "matriarch", shell);
+}
+
+/** `words`: what stands on the command line behind the program's name, the one to complete last. */
+export async function answer(program: Program, words: readonly string[]): Promise<void> {
+  const clusters = await names();
+  for (const made of program.commands) declare(made, "", clusters, words);
+  tab.parse([...words]);
+}
+
+function declare(made: AnyCommand, prefix: string, clusters: readonly ClusterStatus[], words: readonly string[]): void {
+  const path = prefix === "" ? made.name() : `${prefix} ${made.name()}`;
+  const declared = tab.command(path, made.description());
+  for (const option of made.options) {
+    const name = (option.long ?? "").replace(/^--/, "");
+    if (name === "") continue;
+    if (option.isBoolean()) declared.option(name, option.description);
+    else
+      declared.option(name, option.description, (complete) =>
+        offer(complete, option.argChoices ?? optionNames(name, clusters, words)),
+      );
+  }
+  declareArguments(made, declared, clusters, words);
+  for (const inner of made.commands) declare(inner, path, clusters, words);
+}
+
+function declareArguments(
+  made: AnyCommand,
+  declared: TabCommand,
+  clusters: readonly ClusterStatus[],
+  words: readonly string[],
+): void {
+  const isNew = made.name() === "create";
+  for (const argument of made.registeredArguments) {
+    const name = argument.name();
+    declared.argument(name, (complete) => {
+      if (argument.argChoices) return offer(complete, argument.argChoices);
+      if (name === "cluster" && !isNew)
+        return offer(
+          complete,
+          clusters.map((cluster) => cluster.name),
+        );
+      if (name === "member") offer(complete, memberNames(clusters, words));
+    });
+  }
+}
+
+function optionNames(option: string, clusters: readonly ClusterStatus[], words: readonly string[]): readonly string[] {
+  return option === "member" || option === "to" ? memberNames(clusters, words) : [];
+}
+
+/** Members of the cluster that stands on the line already. */
+function memberNames(clusters: readonly ClusterStatus[], words: readonly string[]): readonly string[] {
+  const named = clusters.filter((cluster) => words.includes(cluster.name));
+  return named.flatMap((cluster) => cluster.members.map((member) => member.id));
+}
+
+function offer(complete: Complete, values: readonly string[]): void {
+  for (const value of values) complete(value, "");
+}
+
+async function names(): Promise<readonly ClusterStatus[]> {
+  const context = new CommandContext({ json: true, yes: false, color: false }, "");
+  const late = new Promise<readonly ClusterStatus[]>((resolve) => setTimeout(resolve, namesWithinMs, []).unref());
+  const found = context.runningClient().then((client) => client?.list() ?? []);
+  return Promise.race([found.catch(() => []), late]);
+}

@@ -1,0 +1,47 @@
+/**
+ * `connect`: becomes psql when there is one, else runs the small prompt or script of its own. With --json it is always
+ * our own, because psql has no such output.
+ */
+import { text as readStream } from "node:stream/consumers";
+
+import { OpError } from "../../errors/op-error.ts";
+import type { CommandContext } from "../context.ts";
+import { becomePsql, findPsql } from "./psql.ts";
+import { chooseTarget } from "./target.ts";
+
+export interface ConnectWanted {
+  readonly cluster: string;
+  readonly role: "primary" | "read";
+  readonly user: string | undefined;
+  readonly database: string | undefined;
+  readonly sql: string | undefined;
+  /** what stood after `--` */
+  readonly psqlArguments: readonly string[];
+}
+
+/** Sets the exit code; does not return when it becomes psql. */
+export async function connectTo(context: CommandContext, wanted: ConnectWanted): Promise<void> {
+  const isScript = wanted.sql === undefined && !process.stdin.isTTY;
+  if (context.flags.json && wanted.sql === undefined && !isScript) {
+    throw new OpError("usage", { message: "a prompt has no JSON output", hint: "Give the SQL with -c or on stdin." });
+  }
+  const target = await chooseTarget(await context.client(), wanted);
+  const psql = context.flags.json ? undefined : findPsql();
+  if (psql !== undefined) becomePsql(psql, target, { ...wanted, isScript });
+  if (wanted.psqlArguments.length > 0) {
+    throw new OpError("not-supported", {
+      message: context.flags.json
+        ? "psql has no JSON output"
+        : "psql is not installed, so there is nothing to hand arguments to",
+      hint: "Leave out what follows --, or install it: apt-get install postgresql-client",
+    });
+  }
+  if (wanted.sql !== undefined || isScript) {
+    const { runScript } = await import("./script.ts");
+    const sql = wanted.sql ?? (await readStream(process.stdin));
+    process.exitCode = await runScript(context, target, { sql, atOnce: wanted.sql !== undefined });
+    return;
+  }
+  const { runPrompt } = await import("./prompt.ts");
+  process.exitCode = await runPrompt(context, target);
+}

@@ -1,0 +1,81 @@
+/**
+ * Which server a session goes to. User postgres of this machine is known by the member's Unix socket and needs no
+ * password; anybody else goes through the endpoint, over TLS.
+ */
+import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
+import { OpError } from "../../errors/op-error.ts";
+import type { Client } from "../client/client.ts";
+
+export interface Target {
+  /** what the prompt shows */
+  readonly name: string;
+  /** directory of a Unix socket, or a host's name */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+  /** file of the authority that signed the server's certificate; undefined over a Unix socket */
+  readonly sslrootcert: string | undefined;
+}
+
+interface Wanted {
+  readonly cluster: string;
+  readonly role: "primary" | "read";
+  readonly user: string | undefined;
+  readonly database: string | undefined;
+}
+
+/** How long a failover may take before `connect` gives up waiting for a primary. */
+const primaryWithinMs = 15_000;
+
+/** @throws OpError cluster-not-found, cluster-stopped, no-primary */
+export async function chooseTarget(client: Client, { cluster, role, user, database }: Wanted): Promise<Target> {
+  const userName = user ?? (process.env["PGUSER"] || "postgres");
+  const databaseName = database ?? (process.env["PGDATABASE"] || "postgres");
+  if (userName !== "postgres") {
+    const connection = await client.connection(cluster, { role, user: userName, database: databaseName });
+    const { host, port, sslrootcert } = connection;
+    return { name: `${cluster} ${role}`, host, port, user: userName, database: databaseName, sslrootcert };
+  }
+  const member = await findMember(client, cluster, role);
+  const { id, socket_directory: host, port } = member;
+  return { name: id, host, port, user: userName, database: databaseName, sslrootcert: undefined };
+}
+
+async function findMember(client: Client, cluster: string, role: "primary" | "read"): Promise<MemberStatus> {
+  const status = await client.status(cluster);
+  const found = pick(status, role);
+  if (found) return found;
+  if (status.state === "stopped") {
+    throw new OpError("cluster-stopped", {
+      message: `cluster "${cluster}" is stopped`,
+      hint: `Start it with: matriarch start ${cluster}`,
+    });
+  }
+  return waitForMember(client, cluster, role);
+}
+
+async function waitForMember(client: Client, cluster: string, role: "primary" | "read"): Promise<MemberStatus> {
+  const signal = AbortSignal.timeout(primaryWithinMs);
+  try {
+    for await (const status of client.watchStatus(cluster, signal)) {
+      const found = pick(status, role);
+      if (found) return found;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  throw new OpError("no-primary", {
+    message: `cluster "${cluster}" has no primary`,
+    detail: `Waited ${primaryWithinMs / 1000} s for one.`,
+    hint: `See why with: matriarch explain ${cluster}`,
+  });
+}
+
+/** For reads the standby that is least behind, else the primary. */
+function pick({ primary, members }: ClusterStatus, role: "primary" | "read"): MemberStatus | undefined {
+  const leader = members.find((member) => member.id === primary && member.state === "running");
+  if (role === "primary") return leader;
+  const standbys = members.filter((member) => member.role === "standby" && member.state === "streaming");
+  return standbys.toSorted((a, b) => (a.lag_bytes ?? Infinity) - (b.lag_bytes ?? Infinity))[0] ?? leader;
+}

@@ -1,0 +1,120 @@
+/**
+ * `create`: asks for the cluster, follows until it serves, and says what was made. The password comes with the first
+ * answer and nowhere else, so it is shown whatever happens after; a second `create` of a cluster that is being made
+ * joins the first.
+ */
+import { readFile } from "node:fs/promises";
+import { text as readStream } from "node:stream/consumers";
+
+import type { ClusterStatus, Connection, CreateRequest, Operation } from "../contract/cluster.ts";
+import { OpError } from "../errors/op-error.ts";
+import type { Client } from "./client/client.ts";
+import type { CommandContext, Outcome } from "./context.ts";
+import { follow } from "./follow.ts";
+import { connectLines, renderCreated } from "./output/create.ts";
+
+export interface CreateOptions {
+  readonly members?: number | undefined;
+  readonly version?: number | undefined;
+  readonly engine?: CreateRequest["engine"];
+  readonly durability?: CreateRequest["durability"];
+  readonly preset?: CreateRequest["preset"];
+  readonly memory?: number | undefined;
+  readonly cpus?: number | undefined;
+  readonly port?: number | undefined;
+  readonly passwordFile?: string | undefined;
+  readonly set?: Readonly<Record<string, string>> | undefined;
+  readonly detach?: true | undefined;
+}
+
+interface Begun {
+  readonly operation: Operation;
+  readonly connection: Connection;
+}
+
+export async function createCluster(context: CommandContext, name: string, options: CreateOptions): Promise<Outcome> {
+  const request = await toRequest(name, options);
+  const client = await context.client();
+  const { operation, connection } = await begin(context, client, request);
+  if (options.detach) return detached(operation, connection, name);
+  try {
+    await follow(context, operation);
+  } catch (error) {
+    // It may yet come to life, and nobody could log in.
+    if (error instanceof OpError && error.code === "interrupted") tellPassword(context, connection, name);
+    throw error;
+  }
+  return made(await context.client(), name, connection);
+}
+
+/** Passwords come in a file: an argument would be seen in the list of processes. */
+async function toRequest(name: string, options: CreateOptions): Promise<CreateRequest> {
+  const { members, version, engine, durability, preset, memory, cpus, port, passwordFile, set } = options;
+  const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
+  const given = {
+    members,
+    version,
+    engine,
+    durability,
+    preset,
+    memory_bytes: memory,
+    cpus,
+    port,
+    password,
+    settings: set,
+  };
+  return { name, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+}
+
+async function readPassword(file: string): Promise<string> {
+  try {
+    const content = file === "-" ? await readStream(process.stdin) : await readFile(file, "utf8");
+    const password = content.replace(/\r?\n$/, "");
+    if (password === "") throw new OpError("bad-value", { message: "the password is empty" });
+    return password;
+  } catch (cause) {
+    if (cause instanceof OpError) throw cause;
+    const detail = `The system says: ${cause instanceof Error ? cause.message : String(cause)}.`;
+    throw new OpError("bad-value", { message: `the password file "${file}" cannot be read`, detail, cause });
+  }
+}
+
+async function begin(context: CommandContext, client: Client, request: CreateRequest): Promise<Begun> {
+  try {
+    return await client.create(request);
+  } catch (error) {
+    const running = await findRunningCreate(client, request.name, error);
+    if (running === undefined) throw error;
+    context.note(`"${request.name}" is being made already; following that. What this command asked for is not used.`);
+    return { operation: running, connection: await client.connection(request.name, {}) };
+  }
+}
+
+async function findRunningCreate(client: Client, name: string, error: unknown): Promise<Operation | undefined> {
+  if (!(error instanceof OpError && (error.code === "cluster-exists" || error.code === "busy"))) return undefined;
+  const status = await client.status(name).catch(() => undefined);
+  if (status?.state !== "creating" || status.operation === null) return undefined;
+  return client.operation(status.operation).catch(() => undefined);
+}
+
+function tellPassword(context: CommandContext, connection: Connection, name: string): void {
+  if (connection.password !== null) context.note(`Once it is made:\n${connectLines(connection, name)}`);
+}
+
+function detached(operation: Operation, connection: Connection, name: string): Outcome {
+  return {
+    json: { operation, uri: connection.uri, connection },
+    text: () =>
+      `"${name}" is being made. Follow it with: matriarch status ${name} --watch\n${connectLines(connection, name)}`,
+  };
+}
+
+async function made(client: Client, name: string, connection: Connection): Promise<Outcome> {
+  const status: ClusterStatus = await client.status(name);
+  const explanation = await client.explain(name).catch(() => undefined);
+  const doesNotSurvive = explanation?.does_not_survive ?? [];
+  return {
+    json: { ...status, uri: connection.uri, connection, does_not_survive: doesNotSurvive },
+    text: (paint) => renderCreated({ status, connection, doesNotSurvive }, paint),
+  };
+}

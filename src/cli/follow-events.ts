@@ -1,0 +1,39 @@
+/** `events --follow`: the past, then each event as it happens; goes on across restarts of the agent, without gaps. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { OpError } from "../errors/op-error.ts";
+import type { CommandContext } from "./context.ts";
+import { listenForInterrupt } from "./follow.ts";
+import { renderEvent } from "./output/events.ts";
+
+const retryMs = 500;
+
+export interface EventsWanted {
+  readonly type: string | undefined;
+  readonly member: string | undefined;
+  readonly limit: number;
+}
+
+export async function followEvents(context: CommandContext, cluster: string, wanted: EventsWanted): Promise<void> {
+  const { signal, release } = listenForInterrupt();
+  let query: Readonly<Record<string, string | number | undefined>> = { ...wanted };
+  try {
+    while (!signal.aborted) {
+      try {
+        const client = await context.client();
+        for await (const event of client.watchEvents(cluster, query, signal)) {
+          query = { ...wanted, limit: 1000, after_id: event.id };
+          context.writeLine(event, (paint) => renderEvent(event, paint));
+        }
+      } catch (error) {
+        if (signal.aborted || !(error instanceof OpError && error.code === "agent-unreachable")) throw error;
+        context.note("the agent does not answer; trying again");
+      }
+      await sleep(retryMs, undefined, { signal });
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    release();
+  }
+}

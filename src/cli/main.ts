@@ -1,0 +1,82 @@
+/**
+ * Runs the command line once: parses, runs a handler, writes its result or its error, and sets the exit code. Called
+ * by entry/cli.ts. Results go to stdout, everything else to stderr.
+ */
+import { CommanderError } from "@commander-js/extra-typings";
+
+import { OpError } from "../errors/op-error.ts";
+import { CommandContext, type Flags, type Outcome } from "./context.ts";
+import { errorDocument, renderError } from "./output/error.ts";
+import { createPaint, noPaint } from "./output/paint.ts";
+import { createProgram } from "./program.ts";
+
+export interface CliOptions {
+  readonly argv: readonly string[];
+  /** script of the agent, run by the same Node */
+  readonly agentScript: string;
+}
+
+export async function runCli({ argv, agentScript }: CliOptions): Promise<void> {
+  endQuietlyWithReader();
+  const program = createProgram(async (handler) => {
+    const context = new CommandContext(readFlags(program.opts()), agentScript);
+    const outcome = await handler(context);
+    if (outcome) write(outcome, context);
+  });
+  try {
+    if (argv[0] === "complete")
+      return await (await import("./completion.ts")).answer(program, argv.slice(argv.indexOf("--") + 1));
+    await program.parseAsync(expected(argv), { from: "user" });
+  } catch (error) {
+    await fail(error, readFlags(program.opts()));
+  }
+}
+
+/** What people type first at any command line. */
+function expected(argv: readonly string[]): string[] {
+  if (argv.length === 0) return ["help"];
+  return argv[0] === "--version" || argv[0] === "-V" ? ["version", ...argv.slice(1)] : [...argv];
+}
+
+function readFlags({ json, yes, color }: { json?: true | undefined; yes?: true | undefined; color: boolean }): Flags {
+  return { json: json === true, yes: yes === true, color };
+}
+
+function write(outcome: Outcome, context: CommandContext): void {
+  const paint = context.paintFor(process.stdout);
+  const text = context.flags.json ? JSON.stringify(outcome.json, undefined, 2) : outcome.text(paint);
+  if (text !== "") process.stdout.write(`${text}\n`);
+  process.exitCode = outcome.exitCode ?? 0;
+}
+
+async function fail(error: unknown, flags: Flags): Promise<void> {
+  if (error instanceof CommanderError && error.exitCode === 0) return;
+  const failure = await toOpError(error);
+  if (flags.json) process.stdout.write(`${JSON.stringify(errorDocument(failure), undefined, 2)}\n`);
+  const paint = flags.color ? createPaint(process.stderr, true) : noPaint;
+  process.stderr.write(`${renderError(failure, paint)}\n`);
+  if (failure.code === "internal" && process.env["MATRIARCH_DEBUG"]) console.error(error);
+  process.exitCode = failure.kind.exitCode;
+}
+
+async function toOpError(error: unknown): Promise<OpError> {
+  if (error instanceof OpError) return error;
+  if (error instanceof CommanderError) {
+    const { usageError } = await import("./usage.ts");
+    return usageError(error);
+  }
+  return new OpError("internal", {
+    message: "this command met an error that it did not expect",
+    detail: error instanceof Error ? error.message : String(error),
+    hint: "Please report it. MATRIARCH_DEBUG=1 shows where it happened.",
+    cause: error,
+  });
+}
+
+/** `matriarch events shop | head` is no error. */
+function endQuietlyWithReader(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
+    throw error;
+  });
+}

@@ -1,0 +1,48 @@
+/** What `create` says at the end: what it made and what that does not survive, how to reach it, what to type next. */
+import type { ClusterStatus, Connection } from "../../contract/cluster.ts";
+import type { Paint } from "./paint.ts";
+import { ruleWords } from "./words.ts";
+
+export interface Made {
+  readonly status: ClusterStatus;
+  readonly connection: Connection;
+  readonly doesNotSurvive: readonly string[];
+}
+
+export function renderCreated({ status, connection, doesNotSurvive }: Made, paint: Paint): string {
+  const { name, members } = status;
+  const hosts = [...new Set(members.map((member) => member.host))];
+  const count = members.length === 1 ? "one member" : `${members.length} members`;
+  return [
+    `${paint("good", "Made")} ${paint("strong", name)}: Postgres ${status.version}, ${count} on ${hosts.join(", ")}`,
+    `  members     ${members.map((member) => `${member.id} (${member.role})`).join(", ")}`,
+    `  durability  ${ruleWords(status)}`,
+    ...doesNotSurvive.map((item, at) => `  ${at === 0 ? "not safe   " : "           "} ${item}`),
+    "",
+    connectLines(connection, name),
+    "",
+    "Next:",
+    ...nextCommands(name, members.length).map(([command, what]) => `  ${command.padEnd(34)}${paint("dim", what)}`),
+  ].join("\n");
+}
+
+export function connectLines(connection: Connection, cluster: string): string {
+  const note =
+    connection.password === null
+      ? `The password was shown when it was made; "matriarch user rotate ${cluster}" makes a new one.`
+      : `The password is shown only now; "matriarch user rotate ${cluster}" makes a new one.`;
+  return `  ${connection.uri}\n${note}`;
+}
+
+/** The three commands that are worth knowing first. */
+function nextCommands(name: string, members: number): readonly (readonly [string, string])[] {
+  const third: readonly [string, string] =
+    members > 1
+      ? [`matriarch switchover ${name}`, "move the primary, with a pause under a second"]
+      : [`matriarch scale ${name} --members 3`, "add standbys that take over"];
+  return [
+    [`matriarch connect ${name}`, "a SQL prompt"],
+    [`matriarch status ${name} --watch`, "watch it, for example while you kill its primary"],
+    third,
+  ];
+}

@@ -1,0 +1,23 @@
+/** How an operation ended, in a line, with its figures. */
+import { formatDuration, formatSize } from "../../contract/units.ts";
+import type { Operation } from "../../contract/cluster.ts";
+import type { Paint } from "./paint.ts";
+
+export function renderOperation(operation: Operation, paint: Paint): string {
+  const took = operation.ended_at === null ? "" : ` in ${formatDuration(tookMs(operation))}`;
+  const state = operation.state === "done" ? paint("good", "done") : operation.state;
+  const figures = Object.entries(operation.result ?? {}).map(([name, value]) => `  ${describeFigure(name, value)}`);
+  return [`${operation.kind} of "${operation.cluster}" ${state}${took}`, ...figures].join("\n");
+}
+
+function tookMs(operation: Operation): number {
+  return Math.max(0, Date.parse(operation.ended_at ?? operation.started_at) - Date.parse(operation.started_at));
+}
+
+/** Names of figures end in their unit, so one rule renders them all. */
+function describeFigure(name: string, value: unknown): string {
+  const label = (unit: string) => name.slice(0, name.length - unit.length).replaceAll("_", " ");
+  if (typeof value === "number" && name.endsWith("_ms")) return `${label("_ms")}: ${formatDuration(value)}`;
+  if (typeof value === "number" && name.endsWith("_bytes")) return `${label("_bytes")}: ${formatSize(value)}`;
+  return `${label("")}: ${typeof value === "string" ? value : JSON.stringify(value)}`;
+}

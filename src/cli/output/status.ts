@@ -1,0 +1,68 @@
+/** The picture of one cluster, and the list of all. */
+import { formatDuration } from "../../contract/units.ts";
+import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
+import type { Paint } from "./paint.ts";
+import { renderTable, type Column } from "./table.ts";
+import { clusterStateCell, lagCell, memberStateCell, ruleWords } from "./words.ts";
+
+export function renderStatus(status: ClusterStatus, paint: Paint, now: number = Date.now()): string {
+  const state = clusterStateCell(status.state);
+  const head = [`${paint("strong", status.name)} is ${paint(state.tone ?? "plain", state.text)}`];
+  if (status.detail !== "") head.push(status.detail);
+  if (status.paused_until !== null) {
+    const left = Math.max(0, Date.parse(status.paused_until) - now);
+    head.push(`Automation is paused for another ${formatDuration(left)}.`);
+  }
+  return [...head, "", ...facts(status, paint), "", renderMembers(status.members, paint)].join("\n");
+}
+
+function facts(status: ClusterStatus, paint: Paint): readonly string[] {
+  const { primary, read } = status.endpoints;
+  const leads = status.primary === null ? "no primary now" : `leads to ${status.primary}`;
+  const line = (name: string, text: string) => `${paint("dim", name.padEnd(10))}${text}`;
+  return [
+    line("primary", `${primary.host}:${primary.port}  ${leads}`),
+    line("read", `${read.host}:${read.port}`),
+    line("postgres", `${status.version} (${status.engine})`),
+    line("commit", ruleWords(status)),
+    line("epoch", `${status.epoch}${status.timeline === null ? "" : `, timeline ${status.timeline}`}`),
+  ];
+}
+
+const memberColumns: readonly Column<MemberStatus>[] = [
+  { heading: "MEMBER", cell: (member) => member.id },
+  { heading: "ROLE", cell: (member) => ({ text: member.role, tone: member.role === "primary" ? "strong" : "plain" }) },
+  { heading: "STATE", cell: (member) => memberStateCell(member.state) },
+  { heading: "TIMELINE", align: "right", cell: (member) => String(member.timeline ?? "-") },
+  { heading: "FLUSHED", cell: (member) => member.flushed_lsn ?? "-" },
+  { heading: "LAG", align: "right", cell: (member) => (member.role === "primary" ? "-" : lagCell(member.lag_bytes)) },
+  { heading: "VOTER", cell: (member) => (member.is_voter ? "yes" : "-") },
+  { heading: "PORT", align: "right", cell: (member) => String(member.port) },
+  { heading: "PID", align: "right", cell: (member) => String(member.pid ?? "-") },
+];
+
+export function renderMembers(members: readonly MemberStatus[], paint: Paint): string {
+  return renderTable(memberColumns, members, paint);
+}
+
+const clusterColumns: readonly Column<ClusterStatus>[] = [
+  { heading: "CLUSTER", cell: (status) => status.name },
+  { heading: "STATE", cell: (status) => clusterStateCell(status.state) },
+  { heading: "PRIMARY", cell: (status) => status.primary ?? "-" },
+  { heading: "MEMBERS", align: "right", cell: (status) => String(status.members.length) },
+  { heading: "POSTGRES", cell: (status) => status.version },
+  { heading: "DURABILITY", cell: (status) => status.durability },
+  { heading: "ENDPOINT", cell: ({ endpoints: { primary } }) => `${primary.host}:${primary.port}` },
+];
+
+export function renderList(clusters: readonly ClusterStatus[], paint: Paint): string {
+  if (clusters.length === 0) return "No clusters yet. Make one: matriarch create shop";
+  return renderTable(clusterColumns, clusters, paint);
+}
+
+/** One line for a watcher without a terminal. */
+export function renderStatusLine(status: ClusterStatus, now: Date = new Date()): string {
+  const members = status.members.map((member) => `${member.id}=${member.role}/${member.state}`).join(" ");
+  const detail = status.detail === "" ? "" : `  ${status.detail}`;
+  return `${now.toISOString()}  ${status.name} ${status.state}  epoch ${status.epoch}  ${members}${detail}`;
+}

@@ -1,0 +1,49 @@
+/** The whole command line as one tree. Only declarations are loaded here; what a command does is loaded when it runs. */
+import { Command } from "@commander-js/extra-typings";
+
+import { settings, type Run } from "./command.ts";
+import { agentCommands } from "./commands/agent/group.ts";
+import { completion } from "./commands/completion.ts";
+import { connect } from "./commands/connect.ts";
+import { create } from "./commands/create.ts";
+import { destroy } from "./commands/destroy.ts";
+import { events } from "./commands/events.ts";
+import { explain } from "./commands/explain.ts";
+import { failover } from "./commands/failover.ts";
+import { list } from "./commands/list.ts";
+import { logs } from "./commands/logs.ts";
+import { memberCommands } from "./commands/member/group.ts";
+import { pause } from "./commands/pause.ts";
+import { restart } from "./commands/restart.ts";
+import { resume } from "./commands/resume.ts";
+import { scale } from "./commands/scale.ts";
+import { start } from "./commands/start.ts";
+import { status } from "./commands/status.ts";
+import { stop } from "./commands/stop.ts";
+import { switchover } from "./commands/switchover.ts";
+import { uri } from "./commands/uri.ts";
+import { userCommands } from "./commands/user/group.ts";
+import { versionCommand } from "./commands/version.ts";
+
+export type Program = ReturnType<typeof createProgram>;
+
+export function createProgram(run: Run) {
+  const program = new Command("matriarch")
+    .description("Highly available Postgres on machines that you own.")
+    .copyInheritedSettings(settings)
+    .option("--json", "one JSON document on stdout")
+    .option("--yes", "answer yes to every question")
+    .option("--no-color", "no colours; NO_COLOR does the same")
+    .usage("<command> [options]")
+    .addHelpText("after", '\n"matriarch help <command>" tells more, with examples.');
+  program.commandsGroup("Clusters:");
+  for (const make of [create, list, status, explain, events, logs, destroy]) program.addCommand(make(run));
+  program.commandsGroup("Connecting:");
+  for (const make of [uri, connect]) program.addCommand(make(run));
+  program.commandsGroup("Changing:");
+  for (const make of [switchover, failover, restart, stop, start, pause, resume, scale]) program.addCommand(make(run));
+  for (const make of [memberCommands, userCommands]) program.addCommand(make(run));
+  program.commandsGroup("Matriarch:");
+  for (const make of [agentCommands, completion, versionCommand]) program.addCommand(make(run));
+  return program;
+}
