@@ -36,7 +36,13 @@ export interface Route {
 }
 
 export type RouterRequest =
-  | { readonly id: number; readonly kind: "configure"; readonly endpoints: readonly EndpointConfig[] }
+  | {
+      readonly id: number;
+      readonly kind: "configure";
+      readonly endpoints: readonly EndpointConfig[];
+      /** the ports are still held by a router of this installation that is about to drain */
+      readonly sharePorts?: boolean;
+    }
   | { readonly id: number; readonly kind: "route"; readonly routes: readonly Route[] }
   | { readonly id: number; readonly kind: "status" }
   /** stop listening, let sessions end, exit when the last is gone or after `withinMs` */

@@ -1,0 +1,70 @@
+/**
+ * The control socket: agents come and go, each request is one line of JSON and gets one line back, in order. Only the
+ * owner of the installation can reach it (mode 0600). A router listens at `<path>.<pid>`, and `<path>` is a link that
+ * a newer router turns to itself: so one that drains can still be told whom to cut.
+ */
+import { once } from "node:events";
+import { chmod, rename, symlink, unlink } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import { basename } from "node:path";
+import { OpError } from "../errors/op-error.ts";
+import type { Log } from "./log.ts";
+import { parseRequest } from "./requests.ts";
+import type { Router } from "./router.ts";
+import type { RouterAnswer } from "./wire.ts";
+
+const lineBytesMax = 1024 * 1024;
+
+export async function serveControl(path: string, router: Router, log: Log): Promise<Server> {
+  const own = `${path}.${process.pid}`;
+  const server = createServer((agent) => void serve(agent, router, log));
+  await unlink(own).catch(() => undefined);
+  // The socket is made with the mode that the mask leaves: nobody else may connect even for a moment.
+  const mask = process.umask(0o177);
+  try {
+    server.listen(own);
+    await once(server, "listening");
+  } finally {
+    process.umask(mask);
+  }
+  await chmod(own, 0o600);
+  await symlink(basename(own), `${own}.link`);
+  await rename(`${own}.link`, path);
+  return server;
+}
+
+async function serve(agent: Socket, router: Router, log: Log): Promise<void> {
+  agent.on("error", () => agent.destroy());
+  try {
+    for await (const line of lines(agent)) agent.write(`${JSON.stringify(await answer(line, router, log))}\n`);
+    agent.end();
+  } catch {
+    // The agent went away, or sent a line without end: it can come again.
+    agent.destroy();
+  }
+}
+
+async function* lines(agent: Socket): AsyncGenerator<string> {
+  let rest = "";
+  agent.setEncoding("utf8");
+  for await (const chunk of agent) {
+    const parts = `${rest}${String(chunk)}`.split("\n");
+    rest = parts.pop() ?? "";
+    if (rest.length > lineBytesMax) throw new RangeError("line too long");
+    yield* parts;
+  }
+}
+
+async function answer(line: string, router: Router, log: Log): Promise<RouterAnswer> {
+  let id = 0;
+  try {
+    const request = parseRequest(line);
+    id = request.id;
+    const status = await router.handle(request);
+    return status ? { id, ok: true, status } : { id, ok: true };
+  } catch (error) {
+    const code = error instanceof OpError ? error.code : error instanceof TypeError || error instanceof SyntaxError ? "bad-value" : "internal";
+    log.error("request refused", { code, error });
+    return { id, ok: false, code, message: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,49 @@
+/** What clients are told when they cannot have a session, or no longer. Wording and SQLSTATEs follow Postgres. Pure. */
+import type { ErrorFields } from "./packets.ts";
+import type { EndpointConfig, Route } from "./wire.ts";
+
+/** Roles of the installation itself: they come over a member's Unix socket and never through an endpoint. */
+const internalRoles: readonly string[] = ["matriarch", "matriarch_replication"];
+
+export function internalRole(parameters: ReadonlyMap<string, string>): ErrorFields | undefined {
+  const user = parameters.get("user") ?? "";
+  if (!internalRoles.includes(user)) return undefined;
+  return { code: "28000", message: `role "${user}" cannot connect through an endpoint` };
+}
+
+export const tooManyClients: ErrorFields = { code: "53300", message: "sorry, too many clients already" };
+
+export function timedOut(config: EndpointConfig, route: Route, waitedMs: number): ErrorFields {
+  return {
+    code: "57P03",
+    message: route.message ?? `cluster "${config.cluster}" has no server for this connection at the moment`,
+    detail: `The connection waited ${waitedMs / 1000} s for ${config.kind === "primary" ? "the primary" : "a server to read from"}.`,
+    hint: `Try again; "matriarch explain ${config.cluster}" says what is missing.`,
+  };
+}
+
+export function closed(config: EndpointConfig, route: Route): ErrorFields {
+  return {
+    code: "57P03",
+    message: route.message ?? `cluster "${config.cluster}" takes no connections`,
+    hint: `"matriarch status ${config.cluster}" says why.`,
+  };
+}
+
+export function moved(config: EndpointConfig): ErrorFields {
+  return config.kind === "primary"
+    ? {
+        code: "57P01",
+        message: "terminating connection because the primary has moved",
+        hint: "Connect again: this endpoint leads to the new primary.",
+      }
+    : {
+        code: "57P01",
+        message: "terminating connection because its server no longer serves reads",
+        hint: "Connect again: this endpoint leads to another server.",
+      };
+}
+
+export function removed(config: EndpointConfig): ErrorFields {
+  return { code: "57P01", message: `terminating connection because this endpoint of cluster "${config.cluster}" is closed` };
+}
