@@ -102,7 +102,7 @@ const checkpointRecordBytes = 114;
 const walPageBytes = 8192;
 
 /** Where the next record begins: aligned to 8, and past the header of the page that the record runs over into. */
-function endOfCheckpoint(start: Lsn, walSegmentBytes: number): Lsn {
+export function endOfCheckpoint(start: Lsn, walSegmentBytes: number): Lsn {
   const roomOnPage = walPageBytes - Number(start % BigInt(walPageBytes));
   if (roomOnPage >= checkpointRecordBytes) return toLsn(start + BigInt(aligned(checkpointRecordBytes)));
   const nextPage = start + BigInt(roomOnPage);

@@ -13,7 +13,8 @@ const iterations = 4096;
  * @throws OpError bad-value for an empty password or one that Postgres' clients would prepare in different ways
  */
 export function scramVerifier(password: string, salt: Buffer = randomBytes(16)): string {
-  const salted = pbkdf2Sync(prepare(password), salt, iterations, 32, "sha256");
+  refuseAmbiguous(password);
+  const salted = pbkdf2Sync(password, salt, iterations, 32, "sha256");
   const clientKey = createHmac("sha256", salted).update("Client Key").digest();
   const storedKey = createHash("sha256").update(clientKey).digest();
   const serverKey = createHmac("sha256", salted).update("Server Key").digest();
@@ -22,17 +23,17 @@ export function scramVerifier(password: string, salt: Buffer = randomBytes(16)):
 }
 
 /**
- * SASLprep is the identity on printable ASCII, and for letters beyond ASCII it is NFKC. Spaces and invisible characters
- * beyond ASCII are mapped or prohibited in ways on which clients disagree: refused.
- * Source: RFC 4013, pg_saslprep() in saslprep.c.
+ * Clients prepare a password by SASLprep or not at all, and libpq takes it as it is when SASLprep refuses it. All agree
+ * on text that SASLprep would leave alone: already in NFKC, without the spaces and invisible characters that it maps.
+ * Source: RFC 4013 and RFC 3454 (tables B.1, C.1.2), pg_saslprep() in saslprep.c.
  */
-function prepare(password: string): string {
-  const prepared = password.normalize("NFKC");
-  const odd = /[\p{C}\p{M}\p{Zl}\p{Zp}]|[^\P{Zs} ]/u.test(password) || /\p{C}/u.test(prepared);
-  if (password !== "" && !odd && !/[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(password)) return prepared;
+function refuseAmbiguous(password: string): void {
+  const mapped = /[\p{Cc}\p{Default_Ignorable_Code_Point}\u1806]|[^\P{Zs} ]/u;
+  const same = password.isWellFormed() && password.normalize("NFKC") === password && !mapped.test(password);
+  if (password !== "" && same) return;
   throw new OpError("bad-value", {
     message: password === "" ? "the password is empty" : "the password has a character that clients treat differently",
-    hint: "Use printable characters; letters, digits and ASCII punctuation are always right.",
+    hint: "Letters, digits and ASCII punctuation are always right.",
   });
 }
 
