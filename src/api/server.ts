@@ -21,6 +21,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { listenOnSocket } from "./socket.ts";
+import { withSuggestion } from "./suggest.ts";
 
 export interface ApiLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -72,8 +73,8 @@ function createApp(installation: Installation, log: ApiLog): Hono {
     const { body } = describeFailure(new OpError("usage", { message: `there is no ${c.req.method} ${c.req.path}` }));
     return c.json(body, 404);
   });
-  app.onError((error, c) => {
-    const failure = describeFailure(error);
+  app.onError(async (error, c) => {
+    const failure = describeFailure(await withSuggestion(error, c.req.path, installation));
     if (failure.isDefect)
       log.error({ method: c.req.method, path: c.req.path, err: error }, "request failed unexpectedly");
     return Response.json(failure.body, { status: failure.status, headers: { [versionHeader]: version } });

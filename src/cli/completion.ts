@@ -1,29 +1,27 @@
 /**
- * Shell completion: the script that a shell loads, and the answers that it asks for at each Tab. Answers come quickly
- * and silently: the agent is asked for names only if it runs, within a short time, and no error is ever shown.
+ * The answers that a shell's completion script asks for at each Tab. They come quickly and silently: the agent is asked for names only if it runs, within a short time, and no error is ever shown.
  */
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import tab, { type Command as TabCommand, type Complete } from "@bomb.sh/tab";
 
 import type { ClusterStatus } from "../contract/cluster.ts";
 import { CommandContext } from "./context.ts";
-import type { Program } from "./program.ts";
 
 const namesWithinMs = 300;
 
-type AnyCommand = Program["commands"][number];
-
-export function printScript(shell: "bash" | "zsh" | "fish"): void {
-  tab.setup("matriarch", "matriarch", shell);
-}
-
 /** `words`: what stands on the command line behind the program's name, the one to complete last. */
-export async function answer(program: Program, words: readonly string[]): Promise<void> {
+export async function answer(program: CommandUnknownOpts, words: readonly string[]): Promise<void> {
   const clusters = await names();
   for (const made of program.commands) declare(made, "", clusters, words);
   tab.parse([...words]);
 }
 
-function declare(made: AnyCommand, prefix: string, clusters: readonly ClusterStatus[], words: readonly string[]): void {
+function declare(
+  made: CommandUnknownOpts,
+  prefix: string,
+  clusters: readonly ClusterStatus[],
+  words: readonly string[],
+): void {
   const path = prefix === "" ? made.name() : `${prefix} ${made.name()}`;
   const declared = tab.command(path, made.description());
   for (const option of made.options) {
@@ -40,7 +38,7 @@ function declare(made: AnyCommand, prefix: string, clusters: readonly ClusterSta
 }
 
 function declareArguments(
-  made: AnyCommand,
+  made: CommandUnknownOpts,
   declared: TabCommand,
   clusters: readonly ClusterStatus[],
   words: readonly string[],

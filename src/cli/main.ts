@@ -28,7 +28,8 @@ export async function runCli({ argv, agentScript }: CliOptions): Promise<void> {
       return await (await import("./completion.ts")).answer(program, argv.slice(argv.indexOf("--") + 1));
     await program.parseAsync(expected(argv), { from: "user" });
   } catch (error) {
-    await fail(error, readFlags(program.opts()));
+    const name = program.commands.map((command) => command.name()).find((known) => argv.includes(known));
+    await fail(error, readFlags(program.opts()), name);
   }
 }
 
@@ -49,9 +50,9 @@ function write(outcome: Outcome, context: CommandContext): void {
   process.exitCode = outcome.exitCode ?? 0;
 }
 
-async function fail(error: unknown, flags: Flags): Promise<void> {
+async function fail(error: unknown, flags: Flags, commandName: string | undefined): Promise<void> {
   if (error instanceof CommanderError && error.exitCode === 0) return;
-  const failure = await toOpError(error);
+  const failure = await toOpError(error, commandName);
   if (flags.json) process.stdout.write(`${JSON.stringify(errorDocument(failure), undefined, 2)}\n`);
   const paint = flags.color ? createPaint(process.stderr, true) : noPaint;
   process.stderr.write(`${renderError(failure, paint)}\n`);
@@ -59,11 +60,11 @@ async function fail(error: unknown, flags: Flags): Promise<void> {
   process.exitCode = failure.kind.exitCode;
 }
 
-async function toOpError(error: unknown): Promise<OpError> {
+async function toOpError(error: unknown, commandName: string | undefined): Promise<OpError> {
   if (error instanceof OpError) return error;
   if (error instanceof CommanderError) {
     const { usageError } = await import("./usage.ts");
-    return usageError(error);
+    return usageError(error, commandName);
   }
   return new OpError("internal", {
     message: "this command met an error that it did not expect",

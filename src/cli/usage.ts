@@ -4,7 +4,7 @@ import type { CommanderError } from "@commander-js/extra-typings";
 import { OpError } from "../errors/op-error.ts";
 
 /** `error: unknown command 'statsu'\n(Did you mean status?)` becomes a message and a hint. */
-export function usageError(error: CommanderError): OpError {
+export function usageError(error: CommanderError, commandName: string | undefined): OpError {
   const [first = "", ...rest] = error.message.split("\n");
   const suggestion = /Did you mean (?:one of )?(.*)\?\)?$/.exec(rest.join(" "))?.[1];
   const message = first
@@ -17,7 +17,7 @@ export function usageError(error: CommanderError): OpError {
     ...(detail === undefined ? {} : { detail: `${detail}.` }),
     hint:
       suggestion === undefined
-        ? 'Try "matriarch help", or --help after a command.'
+        ? `Try "matriarch help${commandName === undefined ? "" : ` ${commandName}`}".`
         : `Did you mean ${quoted(suggestion)}?`,
   });
 }

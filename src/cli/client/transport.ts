@@ -40,7 +40,7 @@ export async function call(options: TransportOptions, { method, path, body, dead
 export async function* openStream(
   options: TransportOptions,
   { path, quietMs, signal }: { readonly path: string; readonly quietMs: number; readonly signal: AbortSignal },
-): AsyncGenerator<unknown> {
+): AsyncGenerator {
   const answer = await open(options, { method: "GET", path, body: undefined, signal }).catch((error: unknown) => {
     throw noAnswer(error, false, quietMs);
   });

@@ -43,7 +43,7 @@ function center(text: string, width: number): string {
 }
 
 function widthOf(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 export function renderSqlError(error: unknown, sql: string): string {
@@ -66,7 +66,7 @@ export function renderSqlError(error: unknown, sql: string): string {
 
 /** `position` counts characters from one. */
 function caret(sql: string, position: number): readonly string[] {
-  const before = [...sql]
+  const before = Array.from(sql)
     .slice(0, position - 1)
     .join("")
     .split("\n");

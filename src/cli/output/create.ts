@@ -17,7 +17,7 @@ export function renderCreated({ status, connection, doesNotSurvive }: Made, pain
     `${paint("good", "Made")} ${paint("strong", name)}: Postgres ${status.version}, ${count} on ${hosts.join(", ")}`,
     `  members     ${members.map((member) => `${member.id} (${member.role})`).join(", ")}`,
     `  durability  ${ruleWords(status)}`,
-    ...doesNotSurvive.map((item, at) => `  ${at === 0 ? "not safe   " : "           "} ${item}`),
+    ...doesNotSurvive.map((item) => `  ${paint("warn", "does not survive")} ${item}`),
     "",
     connectLines(connection, name),
     "",

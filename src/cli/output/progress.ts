@@ -2,6 +2,8 @@
  * Progress on stderr: on a terminal one line that turns, and a tick for each step that ended; elsewhere a line per
  * step. Never writes to stdout.
  */
+import { stripVTControlCharacters } from "node:util";
+
 import { formatDuration } from "../../contract/units.ts";
 import type { Paint } from "./paint.ts";
 
@@ -85,7 +87,7 @@ class TurningLine implements Progress {
   /** Over the line as it is, without a flash: back to its begin, and what is left of it is cleared after. */
   #write(text: string): void {
     const columns = this.#stderr.columns || 80;
-    const plainLength = text.replaceAll(/\u001b\[\d+m/g, "").length;
+    const plainLength = stripVTControlCharacters(text).length;
     const cut = plainLength > columns && !text.endsWith("\n") ? text.slice(0, columns - 1) : text;
     this.#stderr.write(cut.endsWith("\n") ? `\r${cut.slice(0, -1)}\u001b[K\n` : `\r${cut}\u001b[K`);
   }

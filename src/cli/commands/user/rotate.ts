@@ -10,7 +10,7 @@ export const userRotate = (run: Run) =>
     ["matriarch user rotate shop app --json", "another user, for a program"],
   ])
     .addArgument(clusterArgument())
-    .addArgument(new Argument("[user]", "database user").default("postgres" as string))
+    .addArgument(new Argument("[user]", "database user").default("postgres"))
     .action((cluster, user) =>
       run(async (context) => {
         const connection = await (await context.client()).rotatePassword(cluster, user);

@@ -1,0 +1,362 @@
+/**
+ * A small installation without Postgres, for tests of the command line and the API: clusters are values, operations
+ * take a few steps, and what was asked is recorded. Only tests may import it.
+ */
+import { EventEmitter } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { version } from "../../src/config/version.ts";
+import type {
+  ClusterEvent,
+  ClusterStatus,
+  Connection,
+  CreateRequest,
+  MemberStatus,
+  Operation,
+} from "../../src/contract/cluster.ts";
+import type { Asked, Installation } from "../../src/contract/installation.ts";
+import { OpError } from "../../src/errors/op-error.ts";
+
+export interface MemoryInstallation extends Installation {
+  /** names of the changes that were asked for, with who asked */
+  readonly calls: { readonly name: string; readonly args: readonly unknown[]; readonly by: string }[];
+  readonly clusters: Map<string, ClusterStatus>;
+  readonly logs: Map<string, string>;
+  emit(event: Partial<ClusterEvent> & { readonly type: string }): void;
+  update(cluster: string, change: Partial<ClusterStatus>): void;
+  /** operations of this kind fail with this error */
+  failing:
+    | { readonly kind: string; readonly code: string; readonly message: string; readonly hint: string }
+    | undefined;
+  stepMs: number;
+  onStop: () => void;
+}
+
+const steps = ["preparing the directories", "starting the servers", "waiting for the first commit"];
+
+export function createMemoryInstallation(home: string): MemoryInstallation {
+  const changes = new EventEmitter().setMaxListeners(0);
+  const operations = new Map<string, Operation>();
+  const events: ClusterEvent[] = [];
+  const clusters = new Map<string, ClusterStatus>();
+
+  const find = (name: string): ClusterStatus => {
+    const found = clusters.get(name);
+    if (!found) throw new OpError("cluster-not-found", { message: `cluster "${name}" does not exist` });
+    return found;
+  };
+  const findMember = (cluster: string, member: string): MemberStatus => {
+    const found = find(cluster).members.find(({ id }) => id === member);
+    if (!found) throw new OpError("member-not-found", { message: `cluster "${cluster}" has no member "${member}"` });
+    return found;
+  };
+  const update = (name: string, change: Partial<ClusterStatus>) => {
+    clusters.set(name, { ...find(name), ...change });
+    changes.emit(`status ${name}`);
+  };
+  const watch = (name: string, tell: () => void, signal: AbortSignal) => {
+    changes.on(name, tell);
+    signal.addEventListener("abort", () => changes.off(name, tell));
+    tell();
+  };
+  let count = 0;
+  const begin = (
+    kind: string,
+    cluster: string,
+    asked: Asked,
+    end: () => Readonly<Record<string, unknown>> | null,
+  ): Operation => {
+    count += 1;
+    const operation: Operation = {
+      id: `op-${count}`,
+      kind,
+      cluster,
+      state: "running",
+      step: steps[0] ?? "",
+      steps_done: 0,
+      steps_total: steps.length,
+      started_at: new Date().toISOString(),
+      ended_at: null,
+      by: asked.by,
+      result: null,
+      error: null,
+    };
+    operations.set(operation.id, operation);
+    void carryOut(operation, end);
+    return operation;
+  };
+  const carryOut = async (operation: Operation, end: () => Readonly<Record<string, unknown>> | null) => {
+    let now = operation;
+    const set = (change: Partial<Operation>) => {
+      now = { ...now, ...change };
+      operations.set(now.id, now);
+      changes.emit(`operation ${now.id}`);
+    };
+    for (const [at, step] of steps.entries()) {
+      set({ step, steps_done: at });
+      await sleep(self.stepMs);
+    }
+    const { failing } = self;
+    const ended_at = new Date().toISOString();
+    if (failing?.kind === now.kind) set({ state: "failed", ended_at, error: { ...failing } });
+    else set({ state: "done", ended_at, result: { ...end() } });
+  };
+  const record = (name: string, asked: Asked, ...args: readonly unknown[]) =>
+    self.calls.push({ name, args, by: asked.by });
+
+  const self: MemoryInstallation = {
+    calls: [],
+    clusters,
+    logs: new Map(),
+    failing: undefined,
+    stepMs: 20,
+    onStop: () => {},
+    update,
+    emit(event) {
+      const whole = eventOf(events.length + 1, event);
+      events.push(whole);
+      changes.emit("event", whole);
+    },
+    agent: async () => ({
+      pid: process.pid,
+      home,
+      socket: `${home}/agent.sock`,
+      version,
+      started_at: new Date(0).toISOString(),
+      router_pid: null,
+      clusters: clusters.size,
+    }),
+    async stopAgent(options) {
+      record("stopAgent", { by: "" }, options);
+      setTimeout(() => self.onStop(), 10);
+    },
+    list: async () => [...clusters.values()],
+    status: async (cluster) => find(cluster),
+    watchStatus: (cluster, changed, signal) =>
+      watch(`status ${cluster}`, () => clusters.has(cluster) && changed(find(cluster)), signal),
+    explain: async (cluster) => explanationOf(find(cluster)),
+    async events(cluster, query) {
+      find(cluster);
+      const fits = (event: ClusterEvent) =>
+        event.id > (query.afterId ?? 0) &&
+        (query.type === undefined || event.type.split(".")[0] === query.type || event.type === query.type) &&
+        (query.member === undefined || event.member === query.member);
+      return events.filter(fits).slice(-query.limit);
+    },
+    watchEvents(_cluster, happened, signal) {
+      changes.on("event", happened);
+      signal.addEventListener("abort", () => changes.off("event", happened));
+    },
+    async logFiles(cluster, member) {
+      if (member !== undefined) findMember(cluster, member);
+      return [...self.logs]
+        .filter(([id]) => member === undefined || id === member)
+        .map(([id, path]) => ({ member: id, path }));
+    },
+    connection: async (cluster, { role, user, database }) => {
+      const port = find(cluster).endpoints[role].port;
+      return connectionOf(port, user ?? "postgres", database ?? "postgres", null);
+    },
+    async create(request, asked) {
+      record("create", asked, request);
+      if (clusters.has(request.name))
+        throw new OpError("cluster-exists", { message: `cluster "${request.name}" exists already` });
+      const status = statusOf(request, home);
+      clusters.set(request.name, { ...status, state: "creating" });
+      const operation = begin("create", request.name, asked, () => {
+        update(request.name, { state: "healthy", operation: null });
+        return null;
+      });
+      update(request.name, { operation: operation.id });
+      return { operation, connection: connectionOf(status.endpoints.primary.port, "postgres", "postgres", "s3cret") };
+    },
+    async destroy(cluster, asked) {
+      find(cluster);
+      record("destroy", asked, cluster);
+      return begin("destroy", cluster, asked, () => (clusters.delete(cluster), null));
+    },
+    async stop(cluster, asked) {
+      find(cluster);
+      record("stop", asked, cluster);
+      return begin("stop", cluster, asked, () => (update(cluster, { state: "stopped" }), null));
+    },
+    async start(cluster, asked) {
+      find(cluster);
+      record("start", asked, cluster);
+      return begin("start", cluster, asked, () => (update(cluster, { state: "healthy" }), null));
+    },
+    async restart(cluster, options, asked) {
+      if (options.member !== undefined) findMember(cluster, options.member);
+      find(cluster);
+      record("restart", asked, cluster, options);
+      return begin("restart", cluster, asked, () => null);
+    },
+    async pause(cluster, forMs, asked) {
+      find(cluster);
+      record("pause", asked, cluster, forMs);
+      update(cluster, { state: "paused", paused_until: new Date(Date.now() + forMs).toISOString() });
+      return find(cluster);
+    },
+    async resume(cluster, asked) {
+      find(cluster);
+      record("resume", asked, cluster);
+      update(cluster, { state: "healthy", paused_until: null });
+      return find(cluster);
+    },
+    async switchover(cluster, options, asked) {
+      const to = options.to ?? `${cluster}-2`;
+      if (findMember(cluster, to).lag_bytes === 36_700_160) {
+        throw new OpError("candidate-behind", {
+          message: `standby "${to}" is 35 MB behind the primary`,
+          detail: "A switchover allows 16 MB.",
+          hint: "Wait for it to catch up, or choose another standby with --to.",
+        });
+      }
+      record("switchover", asked, cluster, options);
+      return begin("switchover", cluster, asked, () => {
+        update(cluster, { primary: to });
+        return { primary: to, write_pause_ms: 212 };
+      });
+    },
+    candidates: async (cluster, _kind, to) =>
+      find(cluster).members.map(({ id, role, lag_bytes }) => ({
+        member: id,
+        eligible: role === "standby",
+        chosen: id === (to ?? `${cluster}-2`) && role === "standby",
+        lag_bytes,
+        reason: role === "primary" ? "it is the primary" : "it streams",
+      })),
+    async failover(cluster, options, asked) {
+      find(cluster);
+      record("failover", asked, cluster, options);
+      return begin("failover", cluster, asked, () => ({ primary: options.to ?? `${cluster}-2` }));
+    },
+    async scale(cluster, members, asked) {
+      find(cluster);
+      record("scale", asked, cluster, members);
+      return begin("scale", cluster, asked, () => ({ members }));
+    },
+    async addMember(cluster, asked) {
+      find(cluster);
+      record("addMember", asked, cluster);
+      return begin("member add", cluster, asked, () => ({ member: `${cluster}-4` }));
+    },
+    async removeMember(cluster, member, asked) {
+      findMember(cluster, member);
+      record("removeMember", asked, cluster, member);
+      return begin("member remove", cluster, asked, () => null);
+    },
+    async recloneMember(cluster, member, asked) {
+      findMember(cluster, member);
+      record("recloneMember", asked, cluster, member);
+      return begin("member reclone", cluster, asked, () => ({ copied_bytes: 40_894_464 }));
+    },
+    async rotatePassword(cluster, user, asked) {
+      find(cluster);
+      record("rotatePassword", asked, cluster, user);
+      return connectionOf(find(cluster).endpoints.primary.port, user, "postgres", "n3w");
+    },
+    async operation(id) {
+      const found = operations.get(id);
+      if (!found) throw new OpError("operation-not-found", { message: `operation "${id}" does not exist` });
+      return found;
+    },
+    watchOperation: (id, changed, signal) =>
+      watch(
+        `operation ${id}`,
+        () => {
+          const found = operations.get(id);
+          if (found) changed(found);
+        },
+        signal,
+      ),
+  };
+  return self;
+}
+
+export function statusOf(request: CreateRequest, home: string): ClusterStatus {
+  const { name } = request;
+  const ids = Array.from({ length: request.members ?? 3 }, (_, at) => `${name}-${at + 1}`);
+  const port = request.port ?? 15_432;
+  return {
+    name,
+    state: "healthy",
+    detail: "",
+    version: "18.4",
+    engine: request.engine ?? "embedded",
+    durability: request.durability ?? "quorum",
+    epoch: 1,
+    primary: `${name}-1`,
+    timeline: 1,
+    rule: { voters: ids.slice(1), acks: Math.ceil((ids.length - 1) / 2) },
+    endpoints: { primary: { host: "127.0.0.1", port }, read: { host: "127.0.0.1", port: port + 1 } },
+    members: ids.map((id, at) => memberOf(id, at, home)),
+    paused_until: null,
+    operation: null,
+    created_at: new Date(0).toISOString(),
+  };
+}
+
+function memberOf(id: string, at: number, home: string): MemberStatus {
+  return {
+    id,
+    host: "localhost",
+    role: at === 0 ? "primary" : "standby",
+    state: at === 0 ? "running" : "streaming",
+    pid: 4000 + at,
+    port: 16_000 + at,
+    socket_directory: `${home}/run/${id}`,
+    data_directory: `${home}/clusters/${id.slice(0, id.lastIndexOf("-"))}/${id}/data`,
+    timeline: 1,
+    flushed_lsn: "0/5A2F1C8",
+    lag_bytes: at === 0 ? null : at === 2 ? 36_700_160 : 0,
+    is_voter: at > 0,
+    incarnation: 1,
+    because: at === 0 ? "it holds the lease" : "it follows the primary",
+  };
+}
+
+function explanationOf(status: ClusterStatus) {
+  return {
+    cluster: status.name,
+    state: status.state,
+    summary: "one primary, two standbys stream",
+    members: status.members.map(({ id, because }) => ({ member: id, code: "steady", because, waiting_for: null })),
+    rule: { ...status.rule, votes_to_elect: 2, previous: 0 },
+    candidates: [],
+    survives: ["the loss of any one server process"],
+    does_not_survive: ["the loss of this machine: all members are on it"],
+  };
+}
+
+function connectionOf(port: number, user: string, database: string, password: string | null): Connection {
+  const who = password === null ? user : `${user}:${password}`;
+  const sslrootcert = "/var/lib/matriarch/ca/ca.crt";
+  return {
+    uri: `postgresql://${who}@127.0.0.1:${port}/${database}?sslmode=verify-full&sslrootcert=${sslrootcert}`,
+    host: "127.0.0.1",
+    port,
+    user,
+    database,
+    password,
+    sslmode: "verify-full",
+    sslrootcert,
+  };
+}
+
+function eventOf(id: number, given: Partial<ClusterEvent> & { readonly type: string }): ClusterEvent {
+  return {
+    id,
+    at: new Date(1_700_000_000_000 + id * 1000).toISOString(),
+    cluster: "shop",
+    member: null,
+    level: "info",
+    message: given.type,
+    cause: null,
+    actor: "matriarch",
+    duration_ms: null,
+    epoch: 1,
+    details: {},
+    ...given,
+  };
+}
