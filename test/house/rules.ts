@@ -35,7 +35,7 @@ const packages: Readonly<Record<string, RegExp>> = {
 };
 
 export function isTest(path: string): boolean {
-  return /\.test\.ts$|\/suite\.ts$|\/fixtures\//.test(path);
+  return /\.test\.ts$|\/(suite|testing)\.ts$|\/fixtures\//.test(path);
 }
 
 export function checkLayers(sources: readonly Source[]): readonly string[] {
