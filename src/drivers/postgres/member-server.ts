@@ -1,0 +1,222 @@
+/**
+ * One member's server: what port.ts promises, put together from the parts in server/, session/ and clone/. Made by the
+ * agent for each member. Changing calls come one at a time; `fence` may come at any moment and wins.
+ */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { MemberId } from "../../domain/cluster.ts";
+import { zeroLsn, type Lsn } from "../../domain/lsn.ts";
+import { formatSyncNames, voterName, type CommitRule } from "../../domain/rule.ts";
+import type { Server } from "../../domain/server.ts";
+import type { Timeline } from "../../domain/timeline.ts";
+import { writeConfiguration } from "./configuration/write.ts";
+import type { CloneProgress, MemberServer, MemberServerConfig, StopOutcome, Upstream } from "./port.ts";
+import { hostClock, type MonotonicClock } from "./session/deadline.ts";
+import { askServer } from "./session/observation.ts";
+import { withSession } from "./session/session.ts";
+import { passBarrier } from "./server/barrier.ts";
+import { Observer } from "./server/observer.ts";
+import { makeOwnedDirectory, writeOwnedFile } from "./server/owned-files.ts";
+import { Postmaster } from "./server/postmaster.ts";
+import { promoteBySignal } from "./server/promotion.ts";
+import { awaitNoReceiver } from "./server/receiver.ts";
+import { endBackend, proveFollowed, reloadUntil } from "./server/reload.ts";
+import { changeReplication } from "./server/replication-conf.ts";
+import { conninfoFor } from "./server/replication-names.ts";
+import { setSlots } from "./server/slots.ts";
+import { plantTimelines, removeLoosePlants } from "./server/timeline-files.ts";
+
+/** Bounds of the calls that carry none of their own. */
+const askMs = 5000;
+const changeMs = 10_000;
+const checkpointMs = 10 * 60_000;
+const watchStartMs = 60_000;
+
+export function createMemberServer(config: MemberServerConfig, clock: MonotonicClock = hostClock): MemberServer {
+  return new PostgresServer(config, clock);
+}
+
+class PostgresServer implements MemberServer {
+  #config: MemberServerConfig;
+  readonly #clock: MonotonicClock;
+  readonly #postmaster: Postmaster;
+  readonly #observer: Observer;
+  #isClosed = false;
+
+  constructor(config: MemberServerConfig, clock: MonotonicClock) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#postmaster = new Postmaster(config, clock);
+    this.#observer = new Observer(config, clock, this.#postmaster);
+  }
+
+  get pid(): number | undefined {
+    return this.#postmaster.pid;
+  }
+
+  async observe(withinMs: number): Promise<Server> {
+    return await this.#observer.observe(withinMs);
+  }
+
+  onChange(listener: () => void): void {
+    this.#observer.onChange(listener);
+  }
+
+  async startStandby(upstream: Upstream | null, rule: CommitRule): Promise<void> {
+    const fences = this.#postmaster.fences;
+    await this.#prepareStart(upstream, rule);
+    await writeOwnedFile(join(this.#config.dataDirectory, "standby.signal"), "", this.#config.owner);
+    await this.#start(fences);
+  }
+
+  async startPrimary(rule: CommitRule): Promise<void> {
+    const fences = this.#postmaster.fences;
+    await this.#prepareStart(null, rule);
+    await rm(join(this.#config.dataDirectory, "standby.signal"), { force: true });
+    await this.#start(fences);
+  }
+
+  async stop(withinMs: number, then: "give-up" | "fence"): Promise<StopOutcome> {
+    return await this.#postmaster.stop(withinMs, then);
+  }
+
+  async fence(): Promise<void> {
+    await this.#postmaster.fence();
+  }
+
+  async follow(upstream: Upstream): Promise<void> {
+    await changeReplication(this.#config, { primaryConninfo: conninfoFor(this.#config, upstream) });
+    await this.#postmaster.reload();
+  }
+
+  async stopReceiver(): Promise<void> {
+    await changeReplication(this.#config, { primaryConninfo: "" });
+    const setting = { name: "primary_conninfo", value: "" };
+    const session = await reloadUntil(this.#config, this.#postmaster, setting, changeMs);
+    await awaitNoReceiver(session, changeMs).finally(() => session.destroy());
+  }
+
+  async promote(timeline: number, _known: readonly Timeline[], rule: CommitRule, withinMs: number): Promise<Lsn> {
+    const end = this.#clock.now() + withinMs;
+    await plantTimelines(this.#config.dataDirectory, timeline, this.#config.owner);
+    const left = (): number => end - this.#clock.now();
+    const names = formatSyncNames(rule);
+    await changeReplication(this.#config, { primaryConninfo: "", synchronousStandbyNames: names });
+    const setting = { name: "synchronous_standby_names", value: names };
+    const session = await reloadUntil(this.#config, this.#postmaster, setting, left());
+    try {
+      await proveFollowed(session, true, left());
+      return await promoteBySignal(this.#config, this.#postmaster, session, timeline, left());
+    } finally {
+      session.destroy();
+    }
+  }
+
+  async setRule(rule: CommitRule): Promise<Lsn> {
+    const names = formatSyncNames(rule);
+    const before = await askServer(await this.#observer.session(askMs), askMs);
+    await changeReplication(this.#config, { synchronousStandbyNames: names });
+    const setting = { name: "synchronous_standby_names", value: names };
+    const session = await reloadUntil(this.#config, this.#postmaster, setting, changeMs);
+    try {
+      await proveFollowed(session, (before.syncNames === "") !== (names === ""), changeMs);
+      const now = await askServer(session, askMs);
+      return now.flushed ?? now.replayed ?? zeroLsn;
+    } finally {
+      session.destroy();
+    }
+  }
+
+  async endStream(name: string): Promise<void> {
+    await withSession(this.#config, { withinMs: askMs }, async (session) => {
+      const sql = `SELECT s.pid FROM pg_catalog.pg_stat_get_wal_senders() AS s,
+LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $1`;
+      const rows = await session.query(sql, [name], { withinMs: askMs });
+      for (const row of rows) await endBackend(session, Number(row["pid"]), askMs);
+    });
+  }
+
+  async barrier(signal: AbortSignal): Promise<Lsn> {
+    return await passBarrier(this.#config, signal);
+  }
+
+  async checkpoint(): Promise<void> {
+    await withSession(this.#config, { withinMs: askMs }, async (session) => {
+      await session.query("CHECKPOINT", [], { withinMs: checkpointMs });
+    });
+  }
+
+  async setSlots(members: readonly MemberId[]): Promise<void> {
+    await withSession(this.#config, { withinMs: askMs }, (session) => setSlots(session, members, askMs));
+  }
+
+  async rewind(_source: Upstream): Promise<void> {
+    throw new Error("to be written");
+  }
+
+  async clone(_source: Upstream, _progress: (progress: CloneProgress) => void, _signal: AbortSignal): Promise<void> {
+    throw new Error("to be written");
+  }
+
+  async removeKept(): Promise<void> {
+    throw new Error("to be written");
+  }
+
+  async configure(settings: Readonly<Record<string, string>>): Promise<void> {
+    this.#config = { ...this.#config, settings };
+    await this.#writeConfiguration();
+    await this.#postmaster.reload();
+    this.#observer.configured();
+  }
+
+  async destroy(): Promise<void> {
+    const { dataDirectory, logDirectory, socketDirectory } = this.#config;
+    await this.#postmaster.fence();
+    this.#observer.close();
+    for (const path of [dataDirectory, logDirectory, socketDirectory]) await rm(path, { recursive: true, force: true });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#observer.close();
+  }
+
+  /** Everything that a start needs in the directory, but for the signal file that makes it a standby. */
+  async #prepareStart(upstream: Upstream | null, rule: CommitRule): Promise<void> {
+    const { dataDirectory, socketDirectory, owner } = this.#config;
+    await makeOwnedDirectory(socketDirectory, owner);
+    await removeLoosePlants(dataDirectory);
+    await rm(join(dataDirectory, "promote"), { force: true });
+    await rm(join(dataDirectory, "recovery.signal"), { force: true });
+    await this.#writeConfiguration();
+    await changeReplication(this.#config, {
+      primaryConninfo: conninfoFor(this.#config, upstream),
+      synchronousStandbyNames: formatSyncNames(rule),
+    });
+  }
+
+  async #writeConfiguration(): Promise<void> {
+    await writeConfiguration({ ...this.#config, clusterName: voterName(this.#config) });
+  }
+
+  async #start(fences: number): Promise<void> {
+    this.#observer.close();
+    await this.#observer.beginRun();
+    await this.#postmaster.start(fences);
+    void this.#watchStart();
+  }
+
+  /** Looks often until the server is up or gone, so that the agent hears of it at once. */
+  async #watchStart(): Promise<void> {
+    const pid = this.#postmaster.pid;
+    const end = this.#clock.now() + watchStartMs;
+    let pauseMs = 4;
+    while (!this.#isClosed && this.#postmaster.pid === pid && this.#clock.now() < end) {
+      const server = await this.#observer.observe(askMs).catch(() => undefined);
+      if (server?.kind !== "starting") return;
+      await sleep(pauseMs);
+      pauseMs = Math.min(pauseMs * 1.2, 100);
+    }
+  }
+}

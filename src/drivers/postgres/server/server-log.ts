@@ -1,0 +1,99 @@
+/**
+ * What the server's log says of troubles that nothing else tells: why it did not start, and that the upstream lacks the
+ * log it needs. Called by the observer. Reads only what was written since it began to look, and never much at once.
+ */
+import { open, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+const readMax = 256 * 1024;
+
+export class ServerLog {
+  readonly #directory: string;
+  /** how far each file has been read */
+  readonly #read = new Map<string, number>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** From here on: what is in the files now is old. */
+  async skip(): Promise<void> {
+    for (const [path, size] of await this.#sizes()) this.#read.set(path, size);
+  }
+
+  /** Text written since the last call. */
+  async news(): Promise<string> {
+    const texts: string[] = [];
+    for (const [path, size] of await this.#sizes()) {
+      const seen = this.#read.get(path) ?? 0;
+      // A shorter file was truncated by rotation and is new from its beginning.
+      const from = Math.max(seen <= size ? seen : 0, size - readMax);
+      if (size > from) texts.push(await readFrom(path, from, size - from));
+      this.#read.set(path, size);
+    }
+    return texts.join("\n");
+  }
+
+  async #sizes(): Promise<readonly (readonly [string, number])[]> {
+    const names = await readdir(this.#directory).catch(() => []);
+    const paths = names.map((name) => join(this.#directory, name));
+    const stats = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+    return paths.flatMap((path, i) => (stats[i]?.isFile() ? [[path, stats[i].size] as const] : []));
+  }
+}
+
+async function readFrom(path: string, from: number, length: number): Promise<string> {
+  const file = await open(path, "r").catch(() => undefined);
+  if (file === undefined) return "";
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from);
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * A start failed for what is in the directory, and will fail again. Messages of xlog.c, xlogrecovery.c, pg_control
+ * handling, miscinit.c and the storage manager, majors 14 to 18; English because the server runs with LC_ALL=C.
+ */
+const damage: readonly RegExp[] = [
+  /could not locate (a valid|required) checkpoint record/,
+  /invalid (primary )?checkpoint record/,
+  /invalid (checkpoint link|magic number|resource manager ID) in (checkpoint|control file)/,
+  /incorrect checksum in control file/,
+  /database files are incompatible with server/,
+  /control file contains invalid/,
+  /could not find the database system/,
+  /is not a (valid data directory|database cluster directory)/,
+  /is missing.*PG_VERSION|"[^"]*PG_VERSION": No such file/,
+  /could not (open|read|access|stat) (file|directory) "(\.\/)?(base|global|pg_[a-z_]+|PG_VERSION)[^"]*": (No such file|read only|Is a directory|Not a directory)/,
+  /could not (open|read) control file/,
+  /could not read file "(\.\/)?(base|global|pg_[a-z_]+)[^"]*": read \d+ of \d+/,
+  /could not find redo location|could not read from (checkpoint|redo)/,
+  /WAL ends before (end of online backup|consistent recovery point)/,
+  /invalid data in file "backup_label"/,
+  /requested timeline \d+ is not a child of this server's history/,
+  /unexpected timeline ID \d+ .* in checkpoint record/,
+  /PANIC:.*(invalid page|WAL contains references to invalid pages|_bt_|heap.*redo|could not re-find)/,
+  /relation mapping file "[^"]*" contains (invalid data|incorrect checksum)/,
+];
+
+/** Without room every start fails, and none of it is damage. */
+const noRoom = /No space left on device|Disk quota exceeded/;
+
+export function tellsDamage(log: string): boolean {
+  return !noRoom.test(log) && damage.some((pattern) => pattern.test(log));
+}
+
+/** From the standby's side of the stream: the upstream has removed the segment, or has invalidated the slot. */
+const missing = [
+  /requested WAL segment [0-9A-F]+ has already been removed/,
+  /can no longer get changes from replication slot/,
+  /cannot read from replication slot/,
+  /This slot has been invalidated/,
+];
+
+export function tellsMissingWal(log: string): boolean {
+  return missing.some((pattern) => pattern.test(log));
+}
