@@ -58,7 +58,7 @@ for (const engine of await testEngines()) {
 }
 
 test("control file: where a checkpoint's record ends, also when it runs over the end of a page", async (t) => {
-  const [engine] = await testEngines();
+  const engine = (await testEngines()).find(({ major }) => major >= 15); // pg_walinspect came with 15
   assert.ok(engine);
   const { owner, directory, ...home } = await testHome(t);
   const dataDirectory = join(directory, "shop-1");
