@@ -223,11 +223,12 @@ export class ClusterLoop implements MemberSurroundings {
   }
 
   #seen(): ReadonlyMap<MemberId, MemberSeen> {
-    return new Map([...this.members].map(([id, loop]) => [id, { server: loop.observed, hold: isHeld(loop) }]));
+    return new Map([...this.members].map(([id, loop]) => [id, { server: loop.observed, hold: holdOf(loop) }]));
   }
 }
 
-/** For a planned move clients wait from before the stop; a server that is being stopped or fenced takes nobody. */
-function isHeld(loop: MemberLoop): boolean {
-  return loop.isBusy("hold-clients", "stop", "fence") || loop.memory.intent?.held === true;
+/** For a planned move clients wait from before the stop; a server that is being fenced keeps nobody. */
+function holdOf(loop: MemberLoop): MemberSeen["hold"] {
+  if (loop.isBusy("fence")) return "fenced";
+  return loop.isBusy("hold-clients", "stop") || loop.memory.intent?.held === true ? "planned" : "no";
 }

@@ -9,8 +9,8 @@ import type { Route, Target } from "../router/wire.ts";
 
 export interface MemberSeen {
   readonly server: Server;
-  /** its primary is being stopped or fenced at this moment, or is held for a planned move */
-  readonly hold: boolean;
+  /** planned: clients wait, sessions may go on. fenced: sessions end at once */
+  readonly hold: "no" | "planned" | "fenced";
 }
 
 export function routesOf(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>): readonly [Route, Route] {
@@ -25,9 +25,9 @@ function primaryRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, Mem
   const seen = members.get(holder);
   const target = targetOf(cluster, holder);
   const serves = phase === "open" && seen?.server.kind === "running" && seen.server.role === "primary";
-  if (serves && !seen.hold && target) return { ...base, state: "open", targets: [target], cut: true };
+  if (serves && seen.hold === "no" && target) return { ...base, state: "open", targets: [target], cut: true };
   // Sessions stay on a primary that is only held: they end with its server, or go on when it stays.
-  const keep = serves && target ? [target] : [];
+  const keep = serves && seen.hold === "planned" && target ? [target] : [];
   return { ...base, state: "hold", targets: keep, cut: true };
 }
 

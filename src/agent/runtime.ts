@@ -1,16 +1,21 @@
 /**
- * What runs in the agent, as seen by the part that answers requests (installation/): the picture of each cluster and
+ * What runs in the agent, as seen by the part that answers requests (src/installation/): the picture of each cluster and
  * what every member decided last. The loop (loop.ts) writes it; requests only read it and write wishes to the store.
  */
 import type { Decision } from "../core/decision.ts";
 import type { View } from "../core/view.ts";
 import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
+import type { Server } from "../domain/server.ts";
 
 export interface MemberRuntime {
   readonly id: MemberId;
   /** the last view that was decided on; undefined before the first look */
   readonly view: View | undefined;
   readonly decision: Decision | undefined;
+  /** as observed last */
+  readonly server: Server;
+  /** long actions under way: clone, rewind, start, stop */
+  readonly busy: readonly string[];
   readonly pid: number | undefined;
   readonly socketDirectory: string;
   /** of a running clone or rewind */

@@ -1,0 +1,92 @@
+/** Events from how members' servers come and go: started, taken over, ended by themselves, copied, back in the stream. */
+import type { Action, ActionResult } from "../../core/action.ts";
+import type { Decision } from "../../core/decision.ts";
+import { formatReason } from "../../core/reason.ts";
+import type { MemberId } from "../../domain/cluster.ts";
+import type { Server } from "../../domain/server.ts";
+import type { EventLog } from "../../events/event-log.ts";
+import type { MemberLoop } from "../member-loop.ts";
+
+interface Story {
+  kind: Server["kind"] | undefined;
+  role: "primary" | "standby";
+  streaming: boolean;
+  /** it has streamed before, under this agent */
+  hasStreamed: boolean;
+  /** how it came back: told when it streams */
+  how: "follow" | "rewind" | "clone";
+  /** the agent ends it itself */
+  ending: boolean;
+}
+
+export class ServerStories {
+  readonly #events: EventLog;
+  readonly #cluster: string;
+  readonly #stories = new Map<MemberId, Story>();
+
+  constructor(events: EventLog, cluster: string) {
+    this.#events = events;
+    this.#cluster = cluster;
+  }
+
+  observed(member: MemberLoop, decision: Decision): void {
+    const story = this.#storyOf(member.id);
+    const server = member.observed;
+    if (server.kind !== story.kind) this.#changed(member, story, server, decision);
+    if (server.kind === "running" || server.kind === "unresponsive") story.role = server.role;
+    story.kind = server.kind;
+    const streaming = server.kind === "running" && server.role === "standby" && server.streaming;
+    if (streaming && !story.streaming) this.#streams(member.id, story);
+    story.streaming = streaming;
+  }
+
+  ended(member: MemberLoop, action: Action, result: ActionResult, tookMs: number): void {
+    const story = this.#storyOf(member.id);
+    const about = { cluster: this.#cluster, member: member.id, durationMs: Math.round(tookMs) };
+    if (action.kind === "stop" || action.kind === "fence") story.ending = result.outcome === "done";
+    if (action.kind === "start") story.ending = false;
+    if (action.kind === "rewind") {
+      story.how = "rewind";
+      if (result.outcome === "done") this.#events.emit("rejoin.rewind", about, { source: action.source, reason: "its log had gone another way" });
+      else this.#events.emit("rejoin.rewind-failed", about, { source: action.source, reason: result.message ?? "unknown" });
+    }
+    if (action.kind === "clone") {
+      story.how = "clone";
+      const why = member.memory.rebuild ? formatReason(member.memory.rebuild.because) : "it needs a new copy";
+      if (result.outcome === "done") this.#events.emit("rejoin.clone", about, { source: action.source, reason: why });
+      else this.#events.emit("clone.failed", about, { source: action.source, reason: result.message ?? "unknown" });
+    }
+  }
+
+  #changed(member: MemberLoop, story: Story, server: Server, decision: Decision): void {
+    const about = { cluster: this.#cluster, member: member.id };
+    const first = story.kind === undefined;
+    if (server.kind === "running" && first)
+      this.#events.emit("server.adopted", about, { role: server.role, pid: member.server.pid ?? 0 });
+    else if (server.kind === "running" && story.kind !== "unresponsive")
+      this.#events.emit("server.started", about, { role: server.role, pid: member.server.pid ?? 0 });
+    if (server.kind !== "stopped" || first || story.kind === "absent") return;
+    if (story.ending || member.isBusy("stop", "fence")) this.#events.emit("server.stopped", about);
+    else if (story.role === "primary") this.#events.emit("primary.lost", about, { reason: formatReason(decision.because) });
+    else if (server.failures > 1)
+      this.#events.emit("server.start-failed", about, { reason: "see its log", tries: server.failures });
+    else this.#events.emit("server.crashed", about, { role: story.role, reason: "its process is gone" });
+  }
+
+  #streams(member: MemberId, story: Story): void {
+    const about = { cluster: this.#cluster, member };
+    if (story.hasStreamed) this.#events.emit("standby.rejoined", about, { how: story.how });
+    else this.#events.emit("standby.joined", about);
+    story.hasStreamed = true;
+    story.how = "follow";
+  }
+
+  #storyOf(member: MemberId): Story {
+    let story = this.#stories.get(member);
+    if (!story) {
+      story = { kind: undefined, role: "standby", streaming: false, hasStreamed: false, how: "follow", ending: false };
+      this.#stories.set(member, story);
+    }
+    return story;
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * What users ask of a running cluster. Each refuses what cannot be, then writes a wish to the store; the members'
+ * loops fulfil it, and the operation ends when they have. Nothing here touches a server.
+ */
+import type { ClusterRuntime } from "../agent/runtime.ts";
+import type { Asked } from "../contract/installation.ts";
+import { judgeSwitchover } from "../core/candidates.ts";
+import { formatRejection } from "../core/rejection.ts";
+import type { Intent } from "../domain/cluster.ts";
+import { OpError } from "../errors/op-error.ts";
+import type { OperationRecord } from "../events/event.ts";
+import { viewOf } from "./explain.ts";
+import { amend, awaitCluster, clusterOf, memberOf, type Parts } from "./parts.ts";
+import { servingPrimary } from "./status.ts";
+
+/** A wish is given up, and its operation failed, when it is not fulfilled in this time. */
+const wishMs = 180_000;
+
+export async function stopCluster(parts: Parts, name: string, asked: Asked): Promise<OperationRecord> {
+  refusePaused(parts, clusterOf(parts, name));
+  const operation = begin(parts, "stop", name, asked, "stopping the servers in order");
+  return follow(parts, operation, async () => {
+    await wishFor(parts, name, "stopped");
+    await awaitCluster(parts, name, isDown, { withinMs: wishMs, describe: () => "Some servers still run." });
+    parts.events.emit("cluster.stopped", { cluster: name, actor: asked.by });
+  });
+}
+
+export async function startCluster(parts: Parts, name: string, asked: Asked): Promise<OperationRecord> {
+  clusterOf(parts, name);
+  const operation = begin(parts, "start", name, asked, "starting the servers");
+  return follow(parts, operation, async () => {
+    await wishFor(parts, name, "running");
+    await awaitCluster(parts, name, (cluster) => servingPrimary(cluster) !== undefined, {
+      withinMs: wishMs,
+      describe: () => "No primary has come up.",
+    });
+    parts.events.emit("cluster.started", { cluster: name, actor: asked.by });
+  });
+}
+
+async function wishFor(parts: Parts, name: string, wish: "running" | "stopped"): Promise<void> {
+  await amend(parts, name, ({ spec }) => ({
+    require: ["spec"],
+    write: [{ key: "spec", value: { ...spec.value, wish, generation: spec.value.generation + 1 } }],
+  }));
+}
+
+function isDown(cluster: ClusterRuntime): boolean {
+  return [...cluster.members.values()].every(({ server }) => server.kind === "stopped" || server.kind === "absent");
+}
+
+/** Standbys first, one at a time; the primary last, by a switchover where there is somebody to switch to. */
+export async function restartCluster(parts: Parts, name: string, member: string | undefined, asked: Asked): Promise<OperationRecord> {
+  const cluster = clusterOf(parts, name);
+  refuseUnfit(parts, cluster);
+  if (member !== undefined) memberOf(cluster, member);
+  const { holder } = cluster.record.reign.value;
+  const everyone = cluster.record.spec.value.members;
+  const pending = member === undefined ? [...everyone.filter((id) => id !== holder), holder] : [member];
+  const operation = begin(parts, "restart", name, asked, `restarting ${pending.join(", ")}`);
+  parts.events.emit("restart.started", { cluster: name, actor: asked.by }, { members: pending });
+  return intend(parts, operation, { kind: "restart", pending, ...intentBase(parts, operation) });
+}
+
+export async function switchOver(parts: Parts, name: string, to: string | undefined, asked: Asked): Promise<OperationRecord> {
+  const cluster = clusterOf(parts, name);
+  refuseUnfit(parts, cluster);
+  if (to !== undefined) memberOf(cluster, to);
+  refuseWithoutTarget(cluster, to);
+  const operation = begin(parts, "switchover", name, asked, "moving the primary's role");
+  const epoch = cluster.record.reign.value.epoch;
+  return intend(parts, operation, { kind: "switchover", to: to ?? null, epoch, ...intentBase(parts, operation) });
+}
+
+function refuseWithoutTarget(cluster: ClusterRuntime, to: string | undefined): void {
+  const view = viewOf(cluster);
+  if (!view) return;
+  if (to !== undefined && to === cluster.record.reign.value.holder)
+    throw new OpError("no-candidate", { message: `"${to}" is the primary already` });
+  const verdicts = judgeSwitchover(view, to ?? null);
+  if (verdicts.some((verdict) => verdict.rejection === undefined)) return;
+  const why = verdicts.flatMap(({ rejection }) => rejection ?? []).filter(({ code, member }) => code !== "not-asked-for" && code !== "is-primary" && (to === undefined || member === to));
+  const behind = why.find((rejection) => rejection.code === "too-far-behind");
+  throw new OpError(behind ? "candidate-behind" : "no-candidate", {
+    message: to === undefined ? "no standby can become primary now" : `standby "${to}" cannot become primary now`,
+    ...(why.length === 0 ? {} : { detail: `${why.map(formatRejection).join("; ")}.` }),
+    hint: behind ? "Wait for it to catch up, or choose another standby with --to." : `See: matriarch switchover ${cluster.name} --dry-run`,
+  });
+}
+
+export interface FailoverOptions {
+  readonly to?: string;
+  readonly force: boolean;
+  readonly acceptDataLoss: boolean;
+}
+
+/** For a primary that is sick in a way that nothing notices; a healthy one wants a switchover. */
+export async function failOver(parts: Parts, name: string, options: FailoverOptions, asked: Asked): Promise<OperationRecord> {
+  const cluster = clusterOf(parts, name);
+  refuseUnfit(parts, cluster);
+  if (options.to !== undefined) memberOf(cluster, options.to);
+  const primary = servingPrimary(cluster);
+  if (primary && !options.force && !options.acceptDataLoss)
+    throw new OpError("data-loss-refused", {
+      message: `primary "${primary.id}" is healthy`,
+      detail: "A failover stops it hard; clients see broken connections.",
+      hint: `Use: matriarch switchover ${name}. To fail over all the same, add --force.`,
+    });
+  if (cluster.record.spec.value.members.length === 1)
+    throw new OpError("no-candidate", { message: `cluster "${name}" has one member only`, hint: `Add one with: matriarch member add ${name}` });
+  const operation = begin(parts, "failover", name, asked, "giving the primary up");
+  const epoch = cluster.record.reign.value.epoch;
+  const intent = { kind: "failover", to: options.to ?? null, epoch, acceptDataLoss: options.acceptDataLoss } as const;
+  return intend(parts, operation, { ...intent, ...intentBase(parts, operation) });
+}
+
+export async function pauseCluster(parts: Parts, name: string, forMs: number, asked: Asked): Promise<void> {
+  clusterOf(parts, name);
+  const until = parts.clock.wallNow() + forMs;
+  await amend(parts, name, () => ({ require: ["pause"], write: [{ key: "pause", value: { until, by: asked.by } }] }));
+}
+
+export async function resumeCluster(parts: Parts, name: string): Promise<void> {
+  clusterOf(parts, name);
+  await amend(parts, name, ({ pause }) => ({ require: ["pause"], write: pause ? [{ key: "pause", value: null }] : [] }));
+}
+
+function intentBase(parts: Parts, operation: OperationRecord): Pick<Intent, "id" | "by" | "requestedAt"> {
+  return { id: operation.id, by: operation.by, requestedAt: parts.clock.wallNow() };
+}
+
+/** One wish of this kind at a time; the loops end it, and with it the operation. */
+async function intend(parts: Parts, operation: OperationRecord, intent: Intent): Promise<OperationRecord> {
+  const name = operation.cluster;
+  try {
+    await amend(parts, name, (record) => {
+      if (record.intent) throw new OpError("busy", { message: `cluster "${name}" is busy: a ${record.intent.value.kind} is under way` });
+      return { require: ["intent", "reign"], write: [{ key: "intent", value: intent }] };
+    });
+  } catch (error) {
+    parts.operations.finish(operation.id, { state: "failed", error });
+    throw error;
+  }
+  void awaitIntentEnd(parts, operation);
+  return operation;
+}
+
+/** Also the way on after an agent that ended in the middle. */
+export async function awaitIntentEnd(parts: Parts, operation: OperationRecord): Promise<void> {
+  const name = operation.cluster;
+  const ended = (cluster: ClusterRuntime): boolean => cluster.record.intent?.value.id !== operation.id;
+  try {
+    await awaitCluster(parts, name, ended, { withinMs: wishMs, describe: () => "The cluster is as `matriarch explain` shows it." });
+    // The core's own word on how it ended comes first; this is for an intent that went without one.
+    parts.operations.finish(operation.id, { state: "done" });
+  } catch (error) {
+    if (parts.signal.aborted) return;
+    await amend(parts, name, (record) => ({
+      require: ["intent"],
+      write: record.intent?.value.id === operation.id ? [{ key: "intent", value: null }] : [],
+    })).catch(() => undefined);
+    parts.operations.finish(operation.id, { state: "failed", error });
+  }
+}
+
+export function begin(parts: Parts, kind: string, cluster: string, asked: Asked, step: string): OperationRecord {
+  return parts.operations.begin({ kind, cluster, by: asked.by, step, exclusive: true });
+}
+
+/** Answers at once; the work goes on and ends the operation. */
+export function follow(parts: Parts, operation: OperationRecord, work: () => Promise<void>): OperationRecord {
+  void work().then(
+    () => parts.operations.finish(operation.id, { state: "done" }),
+    (error: unknown) => {
+      if (!parts.signal.aborted) parts.operations.finish(operation.id, { state: "failed", error });
+    },
+  );
+  return operation;
+}
+
+/** Changes that the loops must carry out need loops that may act. */
+export function refuseUnfit(parts: Parts, cluster: ClusterRuntime): void {
+  refusePaused(parts, cluster);
+  if (cluster.record.spec.value.wish !== "stopped") return;
+  throw new OpError("cluster-stopped", { message: `cluster "${cluster.name}" is stopped`, hint: `Start it with: matriarch start ${cluster.name}` });
+}
+
+function refusePaused(parts: Parts, { name, record }: ClusterRuntime): void {
+  if (!record.pause || record.pause.value.until <= parts.clock.wallNow()) return;
+  throw new OpError("busy", {
+    message: `automation of cluster "${name}" is paused by ${record.pause.value.by}`,
+    detail: "Nothing is started, stopped or moved until the pause is over.",
+    hint: `End it with: matriarch resume ${name}`,
+  });
+}
+

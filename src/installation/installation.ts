@@ -1,0 +1,129 @@
+/** What the API may ask of this agent (contract/installation.ts), each delegated to where it is done. */
+import { join } from "node:path";
+import { readdir } from "node:fs/promises";
+import type { ClusterRuntime } from "../agent/runtime.ts";
+import { version } from "../config/version.ts";
+import type { Candidate, ClusterEvent, ClusterStatus, Connection, CreateRequest, Operation } from "../contract/cluster.ts";
+import type { Asked, EventQuery, Installation } from "../contract/installation.ts";
+import { generatePassword, scramVerifier } from "../drivers/postgres/provision/scram.ts";
+import { embeddedReleases } from "../drivers/postgres/engine/catalog.ts";
+import { failOver, pauseCluster, restartCluster, resumeCluster, startCluster, stopCluster, switchOver, type FailoverOptions } from "./changes.ts";
+import { connectionTo } from "./connection.ts";
+import { beginCreate } from "./create.ts";
+import { beginDestroy } from "./destroy.ts";
+import { candidatesOf, explainCluster } from "./explain.ts";
+import { addMember, recloneMember, removeMember, scaleCluster } from "./members.ts";
+import { clusterOf, memberOf, type Parts } from "./parts.ts";
+import { clusterStatus, type StatusContext } from "./status.ts";
+import { setPassword } from "./users.ts";
+
+/** @param stopAgent ends this process in order; `servers`: the clusters' servers and the router too */
+export function createInstallation(parts: Parts, stopAgent: (servers: boolean) => void): Installation {
+  const { runtime, operations, events } = parts;
+  const statusOf = (cluster: ClusterRuntime): ClusterStatus => clusterStatus(cluster, contextOf(parts, cluster));
+  return {
+    agent: async () => ({
+      pid: process.pid,
+      home: parts.home,
+      socket: join(parts.home, "agent.sock"),
+      version,
+      started_at: new Date(parts.startedAt).toISOString(),
+      router_pid: runtime.routerPid ?? null,
+      clusters: runtime.clusters.size,
+    }),
+    stopAgent: async ({ servers }) => stopAgent(servers),
+    list: async () => [...runtime.clusters.values()].map(statusOf),
+    status: async (name) => statusOf(clusterOf(parts, name)),
+    watchStatus: (name, changed, signal) => watchStatus(parts, name, (cluster) => changed(statusOf(cluster)), signal),
+    explain: async (name) => {
+      const cluster = clusterOf(parts, name);
+      return explainCluster(cluster, contextOf(parts, cluster));
+    },
+    events: async (cluster, query: EventQuery): Promise<readonly ClusterEvent[]> => events.list({ cluster, ...query }),
+    watchEvents: (cluster, happened, signal) => events.subscribe({ cluster }, happened, signal),
+    logFiles: (name, member) => logFiles(parts, name, member),
+    connection: async (name, query) => connectionTo(parts, clusterOf(parts, name).record.spec.value, query),
+
+    create: (request: CreateRequest, asked) => beginCreate(parts, request, asked),
+    destroy: async (name, asked) => beginDestroy(parts, name, asked),
+    stop: (name, asked) => stopCluster(parts, name, asked),
+    start: (name, asked) => startCluster(parts, name, asked),
+    restart: (name, { member }, asked) => restartCluster(parts, name, member, asked),
+    pause: async (name, forMs, asked) => {
+      await pauseCluster(parts, name, forMs, asked);
+      return statusOf(clusterOf(parts, name));
+    },
+    resume: async (name) => {
+      await resumeCluster(parts, name);
+      return statusOf(clusterOf(parts, name));
+    },
+    switchover: (name, { to }, asked) => switchOver(parts, name, to, asked),
+    candidates: async (name, _kind, to): Promise<readonly Candidate[]> => {
+      const cluster = clusterOf(parts, name);
+      if (to !== undefined) memberOf(cluster, to);
+      return candidatesOf(cluster, to);
+    },
+    failover: (name, options: FailoverOptions, asked) => failOver(parts, name, options, asked),
+    scale: (name, members, asked) => scaleCluster(parts, name, members, asked),
+    addMember: (name, asked) => addMember(parts, name, asked),
+    removeMember: (name, member, asked) => removeMember(parts, name, member, asked),
+    recloneMember: (name, member, asked) => recloneMember(parts, name, member, asked),
+    rotatePassword: (name, user, asked) => rotatePassword(parts, name, user, asked),
+    operation: async (id): Promise<Operation> => operations.get(id),
+    watchOperation: (id, changed, signal) => {
+      const now = operations.get(id);
+      operations.subscribe(id, changed, signal);
+      changed(now);
+    },
+  };
+}
+
+function contextOf(parts: Parts, cluster: ClusterRuntime): StatusContext {
+  const { engine, major } = cluster.record.spec.value;
+  const running = parts.operations.list({ cluster: cluster.name, state: "running" })[0];
+  return {
+    hostName: parts.hostName,
+    version: parts.servers.versionOf(cluster.record.spec.value) ?? (engine === "embedded" ? (embeddedReleases[major]?.version ?? String(major)) : String(major)),
+    operation: running && { id: running.id, kind: running.kind },
+    wallNow: parts.clock.wallNow(),
+  };
+}
+
+/** At most so many a second: a watcher reads with eyes. */
+const watchEveryMs = 100;
+
+function watchStatus(parts: Parts, name: string, tell: (cluster: ClusterRuntime) => void, signal: AbortSignal): void {
+  let waiting: NodeJS.Timeout | undefined;
+  const now = (): void => {
+    waiting = undefined;
+    const cluster = parts.runtime.clusters.get(name);
+    if (cluster && !signal.aborted) tell(cluster);
+  };
+  tell(clusterOf(parts, name));
+  parts.runtime.onChange((changed) => {
+    if (changed === name) waiting ??= setTimeout(now, watchEveryMs);
+  }, signal);
+  signal.addEventListener("abort", () => clearTimeout(waiting), { once: true });
+}
+
+async function logFiles(parts: Parts, name: string, member: string | undefined): Promise<{ member: string; path: string }[]> {
+  const cluster = clusterOf(parts, name);
+  if (member !== undefined) memberOf(cluster, member);
+  const wanted = Object.keys(cluster.record.members).filter((id) => member === undefined || id === member);
+  const found = await Promise.all(
+    wanted.map(async (id) => {
+      const directory = join(parts.clustersDirectory, name, id, "log");
+      const names = await readdir(directory).catch(() => []);
+      return names.filter((file) => file.endsWith(".log")).map((file) => ({ member: id, path: join(directory, file) }));
+    }),
+  );
+  return found.flat();
+}
+
+async function rotatePassword(parts: Parts, name: string, user: string, asked: Asked): Promise<Connection> {
+  const { record } = clusterOf(parts, name);
+  const password = generatePassword();
+  await setPassword(parts, name, user, scramVerifier(password));
+  parts.events.emit("user.rotated", { cluster: name, actor: asked.by }, { user });
+  return connectionTo(parts, record.spec.value, { role: "primary", user, password });
+}

@@ -1,0 +1,126 @@
+/** What the installation's commands work with; put together by the agent's entry. */
+import type { Clock } from "../agent/clock.ts";
+import type { MemberServers } from "../agent/member-servers.ts";
+import type { ClusterRuntime, Runtime } from "../agent/runtime.ts";
+import type { ClusterRecord, ClusterTxn, RecordKey, RecordValue } from "../domain/cluster.ts";
+import type { Store } from "../drivers/store/port.ts";
+import { commitCluster, readCluster } from "../drivers/store/records.ts";
+import { OpError } from "../errors/op-error.ts";
+import type { EventLog } from "../events/event-log.ts";
+import type { OperationLog } from "../events/operation-log.ts";
+import type { Log } from "../log/log.ts";
+
+export interface Parts {
+  readonly runtime: Runtime;
+  readonly store: Store;
+  readonly events: EventLog;
+  readonly operations: OperationLog;
+  readonly servers: MemberServers;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly home: string;
+  readonly clustersDirectory: string;
+  readonly caFile: string;
+  readonly hostName: string;
+  readonly startedAt: number;
+  /** when the agent ends, what follows operations ends too */
+  readonly signal: AbortSignal;
+}
+
+/** @throws OpError cluster-not-found */
+export function clusterOf(parts: Parts, name: string): ClusterRuntime {
+  const cluster = parts.runtime.clusters.get(name);
+  if (cluster) return cluster;
+  throw new OpError("cluster-not-found", { message: `cluster "${name}" does not exist`, hint: "See what there is with: matriarch list" });
+}
+
+/** @throws OpError member-not-found */
+export function memberOf(cluster: ClusterRuntime, member: string): void {
+  if (cluster.record.members[member]) return;
+  throw new OpError("member-not-found", {
+    message: `cluster "${cluster.name}" has no member "${member}"`,
+    detail: `Its members are ${Object.keys(cluster.record.members).join(", ")}.`,
+  });
+}
+
+export type Writes = readonly { readonly key: RecordKey; readonly value: RecordValue | null }[];
+
+/**
+ * Writes to a cluster's records what `change` makes of them; again from the newest when they changed meanwhile.
+ * @throws OpError busy when they keep changing, and whatever `change` refuses with
+ */
+export async function amend(
+  parts: Parts,
+  name: string,
+  change: (record: ClusterRecord) => { readonly require: readonly RecordKey[]; readonly write: Writes },
+): Promise<void> {
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    const record = await readCluster(parts.store, name);
+    if (!record) throw new OpError("cluster-not-found", { message: `cluster "${name}" does not exist` });
+    const { require, write } = change(record);
+    const txn: ClusterTxn = { require: require.map((key) => ({ key, revision: revisionOf(record, key) })), write };
+    const outcome = await commitCluster(parts.store, name, txn);
+    if (outcome.committed) return;
+  }
+  throw new OpError("busy", { message: `the records of cluster "${name}" keep changing`, hint: "Try again." });
+}
+
+function revisionOf(record: ClusterRecord, key: RecordKey): number {
+  switch (key) {
+    case "spec":
+    case "reign":
+    case "rule":
+    case "timelines":
+      return record[key].revision;
+    case "intent":
+    case "pause":
+      return record[key]?.revision ?? 0;
+    default:
+      return (key.startsWith("member/") ? record.members[key.slice(7)] : record.votes[key.slice(5)])?.revision ?? 0;
+  }
+}
+
+/**
+ * Waits until `reached` holds of the cluster; looks whenever something changes.
+ * @throws OpError operation-failed after `withinMs`, with what `describe` says is missing
+ */
+export function awaitCluster(
+  parts: Parts,
+  name: string,
+  reached: (cluster: ClusterRuntime) => boolean,
+  wait: { readonly withinMs: number; readonly describe: () => string },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const over = new AbortController();
+    const end = (settle: () => void): void => {
+      clearTimeout(timer);
+      over.abort();
+      settle();
+    };
+    const look = (): void => {
+      const cluster = parts.runtime.clusters.get(name);
+      if (!cluster) end(() => reject(new OpError("cluster-not-found", { message: `cluster "${name}" does not exist any more` })));
+      else if (reached(cluster)) end(resolve);
+    };
+    const timer = setTimeout(
+      () =>
+        end(() =>
+          reject(
+            new OpError("operation-failed", {
+              message: `it took longer than ${Math.round(wait.withinMs / 1000)} s`,
+              detail: wait.describe(),
+              hint: `See: matriarch explain ${name}`,
+            }),
+          ),
+        ),
+      wait.withinMs,
+    );
+    parts.runtime.onChange((changed) => {
+      if (changed === name) look();
+    }, over.signal);
+    parts.signal.addEventListener("abort", () => end(() => reject(new OpError("interrupted", { message: "the agent stopped" }))), {
+      once: true,
+    });
+    look();
+  });
+}

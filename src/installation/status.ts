@@ -1,0 +1,182 @@
+/** A cluster as the API tells it, from the agent's runtime. Pure. */
+import type { ClusterRuntime, MemberRuntime } from "../agent/runtime.ts";
+import type { ClusterStatus, MemberStatus } from "../contract/cluster.ts";
+import { isVoter } from "../core/candidates.ts";
+import { formatReason } from "../core/reason.ts";
+import type { ClusterRecord } from "../domain/cluster.ts";
+import { bytesBetween, formatLsn, type Lsn } from "../domain/lsn.ts";
+import { usualAcks } from "../domain/rule.ts";
+import type { Server } from "../domain/server.ts";
+
+export interface StatusContext {
+  readonly hostName: string;
+  /** `18.4` */
+  readonly version: string;
+  /** running operation of this cluster, and its kind */
+  readonly operation: { readonly id: string; readonly kind: string } | undefined;
+  readonly wallNow: number;
+}
+
+/** A stream this far behind is catching up rather than streaming. */
+const streamingLagBytes = 16 * 1024 * 1024;
+
+export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): ClusterStatus {
+  const { record } = cluster;
+  const spec = record.spec.value;
+  const primary = servingPrimary(cluster);
+  const { rule } = record.rule.value;
+  const state = stateOf(cluster, context);
+  return {
+    name: spec.name,
+    state,
+    detail: detailOf(cluster, state),
+    version: context.version,
+    engine: spec.engine,
+    durability: spec.durability,
+    epoch: record.reign.value.epoch,
+    primary: primary?.id ?? null,
+    timeline: record.reign.value.timeline,
+    rule: { voters: rule.voters.map((voter) => voter.member), acks: rule.acks },
+    endpoints: {
+      primary: { host: "127.0.0.1", port: spec.ports.primary },
+      read: { host: "127.0.0.1", port: spec.ports.read },
+    },
+    members: [...cluster.members.values()]
+      .toSorted((a, b) => memberNumber(a.id) - memberNumber(b.id))
+      .map((member) => memberStatus(cluster, member, context)),
+    paused_until: record.pause && record.pause.value.until > context.wallNow ? new Date(record.pause.value.until).toISOString() : null,
+    operation: context.operation?.id ?? null,
+    created_at: new Date(spec.createdAt).toISOString(),
+  };
+}
+
+export function memberNumber(id: string): number {
+  return Number(id.slice(id.lastIndexOf("-") + 1));
+}
+
+/** The holder, once it is open and its server takes writes. */
+export function servingPrimary(cluster: ClusterRuntime): MemberRuntime | undefined {
+  const { holder, phase } = cluster.record.reign.value;
+  const member = cluster.members.get(holder);
+  return phase === "open" && member?.server.kind === "running" && member.server.role === "primary" ? member : undefined;
+}
+
+function memberStatus(cluster: ClusterRuntime, member: MemberRuntime, context: StatusContext): MemberStatus {
+  const { record } = cluster;
+  const own = record.members[member.id]?.value;
+  const { server } = member;
+  const flushed = flushedOf(server);
+  const end = endOfLog(cluster);
+  return {
+    id: member.id,
+    host: own?.host ?? context.hostName,
+    role: roleOf(record, member),
+    state: memberState(member, end),
+    pid: member.pid ?? null,
+    port: own?.port ?? 0,
+    socket_directory: member.socketDirectory,
+    data_directory: own?.dataDirectory ?? "",
+    timeline: server.kind === "running" || server.kind === "stopped" ? server.timeline : null,
+    flushed_lsn: flushed === undefined ? null : formatLsn(flushed),
+    lag_bytes: flushed === undefined || end === undefined ? null : bytesBetween(flushed, end),
+    is_voter: isVoter(record, member.id),
+    incarnation: own?.incarnation ?? 0,
+    because: member.progress ? progressText(member.progress) : member.decision ? formatReason(member.decision.because) : "not looked at yet",
+  };
+}
+
+function progressText({ step, bytesDone, bytesTotal }: NonNullable<MemberRuntime["progress"]>): string {
+  const megabytes = (bytes: number): string => `${Math.round(bytes / 1_000_000)} MB`;
+  return bytesTotal === undefined ? `${step}: ${megabytes(bytesDone)}` : `${step}: ${megabytes(bytesDone)} of ${megabytes(bytesTotal)}`;
+}
+
+function roleOf(record: ClusterRecord, { id, server }: MemberRuntime): "primary" | "standby" {
+  if (server.kind === "running" || server.kind === "unresponsive") return server.role;
+  return id === record.reign.value.holder && record.reign.value.phase !== "released" ? "primary" : "standby";
+}
+
+function memberState(member: MemberRuntime, end: Lsn | undefined): MemberStatus["state"] {
+  const { server, busy } = member;
+  if (busy.includes("clone")) return "cloning";
+  if (busy.includes("rewind")) return "rewinding";
+  switch (server.kind) {
+    case "running":
+      if (server.role === "primary") return "running";
+      if (!server.streaming) return "catching-up";
+      return end !== undefined && bytesBetween(server.flushed, end) > streamingLagBytes ? "catching-up" : "streaming";
+    case "starting":
+      return "starting";
+    case "unresponsive":
+      return "unreachable";
+    case "stopped":
+      return server.damaged || server.failures > 2 ? "failed" : "stopped";
+    case "absent":
+      return "failed";
+  }
+}
+
+function flushedOf(server: Server): Lsn | undefined {
+  if (server.kind === "running") return server.flushed;
+  return server.kind === "stopped" ? server.end : undefined;
+}
+
+function endOfLog(cluster: ClusterRuntime): Lsn | undefined {
+  const primary = servingPrimary(cluster);
+  return primary && flushedOf(primary.server);
+}
+
+function stateOf(cluster: ClusterRuntime, { operation, wallNow }: StatusContext): ClusterStatus["state"] {
+  const { record } = cluster;
+  if (operation?.kind === "create") return "creating";
+  if (operation?.kind === "destroy") return "destroying";
+  if (record.spec.value.wish === "stopped") return "stopped";
+  if (record.pause && record.pause.value.until > wallNow) return "paused";
+  if (record.intent?.value.kind === "switchover" && record.intent.value.epoch <= record.reign.value.epoch && !servingPrimary(cluster))
+    return "switching-over";
+  if (!servingPrimary(cluster)) return canRecover(cluster) ? "failing-over" : "unavailable";
+  if (writesWait(cluster)) return "unavailable";
+  return isWhole(cluster) ? "healthy" : "degraded";
+}
+
+function canRecover(cluster: ClusterRuntime): boolean {
+  return [...cluster.members.values()].every((member) => member.decision?.because.code !== "votes-missing");
+}
+
+function writesWait(cluster: ClusterRuntime): boolean {
+  return [...cluster.members.values()].some((member) => member.decision?.because.code === "writes-wait");
+}
+
+/** Every member runs and streams, and the rule is what the cluster's size allows. */
+function isWhole(cluster: ClusterRuntime): boolean {
+  const { members, durability } = cluster.record.spec.value;
+  const { rule } = cluster.record.rule.value;
+  const streaming = [...cluster.members.values()].filter(({ server }) => server.kind === "running" && server.role === "standby" && server.streaming);
+  const voters = members.length - 1;
+  return streaming.length === voters && (durability === "async" || (rule.voters.length === voters && rule.acks === usualAcks(voters)));
+}
+
+function detailOf(cluster: ClusterRuntime, state: ClusterStatus["state"]): string {
+  const { holder } = cluster.record.reign.value;
+  const decisions = [...cluster.members.values()].flatMap(({ id, decision }) => (decision ? [{ id, because: decision.because }] : []));
+  const waiting = decisions.find(({ because }) => because.code === "votes-missing" || because.code === "writes-wait");
+  switch (state) {
+    case "healthy":
+      return "every member is up and streaming";
+    case "stopped":
+      return `stopped, as asked; start it with: matriarch start ${cluster.name}`;
+    case "unavailable":
+      return waiting ? formatReason(waiting.because) : `no member can be primary now`;
+    case "degraded":
+      return degradedDetail(cluster);
+    default: {
+      const leading = decisions.find(({ id }) => id === holder) ?? decisions[0];
+      return leading ? formatReason(leading.because) : "not looked at yet";
+    }
+  }
+}
+
+function degradedDetail(cluster: ClusterRuntime): string {
+  const away = [...cluster.members.values()].filter(({ server }) => server.kind !== "running" || (server.role === "standby" && !server.streaming));
+  if (away.length === 0) return "every member is up; the commit rule is being brought back to full strength";
+  return away.map(({ id, decision }) => `"${id}": ${decision ? formatReason(decision.because) : "not looked at yet"}`).join("; ");
+}
