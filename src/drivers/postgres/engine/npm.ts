@@ -29,13 +29,13 @@ const npmArguments = [
   // npm's own patience of over a minute is too much for someone who looks at a prompt.
   "--fetch-retries=2",
   "--fetch-retry-mintimeout=1000",
-  "--fetch-retry-maxtimeout=5000",
+  "--fetch-retry-maxtimeout=2000",
 ];
 
 /** @throws OpError engine-missing when there is no npm, engine-install-failed */
 export async function installPackage(request: PackageInstall): Promise<void> {
   const npm = await findNpm();
-  await mkdir(request.directory, { recursive: true, mode: 0o755 });
+  await mkdir(request.directory, { recursive: true });
   await writeManifests(request);
   try {
     await promisify(execFile)(npm, npmArguments, {

@@ -6,6 +6,7 @@
 import { chmod, chown, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { runTool, type ToolOptions } from "../engine/environment.ts";
+import { shareWork } from "../engine/share.ts";
 import type { Engine, ServerOwner } from "../port.ts";
 import { partialName, syncFileSystem } from "./create.ts";
 import { readControl } from "./control-file.ts";
@@ -61,11 +62,7 @@ export async function ensureTemplate(
   signal: AbortSignal,
 ): Promise<Template> {
   const directory = join(home, "templates", `${engine.kind}-${engine.version}-${recipe}`);
-  const running = underWay.get(directory);
-  if (running !== undefined) return running;
-  const started = openOrMake(directory, engine, owner, signal).finally(() => underWay.delete(directory));
-  underWay.set(directory, started);
-  return started;
+  return shareWork(underWay, directory, signal, () => openOrMake(directory, engine, owner, signal));
 }
 
 async function openOrMake(
