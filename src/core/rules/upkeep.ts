@@ -52,10 +52,13 @@ function loosen(view: View, primary: RunningServer, change: RuleChange): Decisio
   };
 }
 
-/** One slot for each other member, on every member, so that a failover finds it (P10). */
+/**
+ * One slot for each other member, on every member, so that a failover finds it (P10). The primary needs them before its
+ * barrier: without its slot no standby streams, and nothing is acknowledged.
+ */
 export const keepSlots: Rule = (view) => {
   const { server, self, cluster } = view;
-  if (server.kind !== "running" || cluster.reign.value.phase !== "open") return undefined;
+  if (server.kind !== "running" || (!ownPrimary(view) && cluster.reign.value.phase !== "open")) return undefined;
   const wanted = others(view).filter((member) => member !== self);
   const same = wanted.length === server.slots.length && wanted.every((member) => server.slots.includes(member));
   return same ? undefined : { actions: [{ kind: "slots", members: wanted }], because: { code: "slots" } };

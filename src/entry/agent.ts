@@ -1,0 +1,144 @@
+/**
+ * The agent's program: puts store, router, loops and API of this host together, and ends them in order. Postgres
+ * servers and the router go on without it; the next agent takes them over.
+ */
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AgentRuntime } from "../agent/agent-runtime.ts";
+import { hostClock } from "../agent/clock.ts";
+import { MemberServers } from "../agent/member-servers.ts";
+import { Narrator } from "../agent/narrate/narrator.ts";
+import { createApi } from "../api/server.ts";
+import { loadAgentOptions } from "../config/agent-options.ts";
+import { prepareHome } from "../config/home.ts";
+import { version } from "../config/version.ts";
+import { defaultTimings, type ClusterRecord } from "../domain/cluster.ts";
+import { ensureServerCertificate } from "../drivers/certificates/ca.ts";
+import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
+import type { RouterDriver } from "../drivers/router/port.ts";
+import { createRouterDriver } from "../drivers/router/process.ts";
+import { openEmbeddedStore } from "../drivers/store/embedded.ts";
+import { listClusters } from "../drivers/store/records.ts";
+import { openEventFile } from "../events/event-file.ts";
+import { createInstallation } from "../installation/installation.ts";
+import type { Parts } from "../installation/parts.ts";
+import { resumeOperations } from "../installation/resume.ts";
+import { openLogFile, type Log } from "../log/log.ts";
+import type { EndpointConfig } from "../router/wire.ts";
+
+const certificateNames = ["localhost", "127.0.0.1", "::1", hostname()];
+const dayMs = 86_400_000;
+
+await runAgent();
+
+async function runAgent(): Promise<void> {
+  const options = loadAgentOptions(process.argv.slice(2));
+  const paths = prepareHome(options.home);
+  const { log, close: closeLog } = openLogFile({ path: paths.log, level: options.log_level });
+  // The lock of the store: a second agent on this home ends here, and has changed nothing.
+  const store = openEmbeddedStore(paths.store);
+  const { events, operations, close: closeEvents } = openEventFile(paths.events);
+  const certificate = await ensureServerCertificate(paths.ca, certificateNames, Date.now());
+  const router = createRouterDriver(routerProgram(paths.home, log));
+  const owner = await chooseServerOwner();
+  const servers = new MemberServers(paths, owner, hostClock);
+  const ended = new AbortController();
+  const timings = { ...defaultTimings, promiseMs: options.promise_ms };
+  const narrator = new Narrator({ events, operations, log, clock: hostClock, changed: (cluster) => runtime.changed(cluster) });
+  const runtime = new AgentRuntime({
+    clock: hostClock,
+    timings,
+    store,
+    servers,
+    witness: narrator,
+    routerPid: () => router.pid,
+    configureEndpoints: (clusters) => router.configure(clusters.flatMap((record) => endpointsOf(record, certificate))),
+    route: (routes) => router.route(routes).catch((error: unknown) => log.warn("route not taken", { error })),
+  });
+  const parts: Parts = {
+    runtime,
+    store,
+    events,
+    operations,
+    servers,
+    clock: hostClock,
+    log,
+    home: paths.home,
+    clustersDirectory: paths.clusters,
+    caFile: certificate.caFile,
+    hostName: hostname(),
+    startedAt: Date.now(),
+    signal: ended.signal,
+  };
+  const stop = async (withServers: boolean): Promise<void> => {
+    if (ended.signal.aborted) return;
+    ended.abort();
+    log.info("agent stopping", { with_servers: withServers });
+    await api.close();
+    await (withServers ? stopEverything(parts, router) : runtime.close());
+    await router.close();
+    events.emit("agent.stopped", {}, { servers: withServers ? "stopped" : "go on" });
+    await store.close();
+    closeEvents();
+    closeLog();
+    process.exit(0);
+  };
+  const api = createApi(createInstallation(parts, (withServers) => setImmediate(() => void stop(withServers))), apiLog(log));
+  process.on("SIGTERM", () => void stop(false));
+  process.on("SIGINT", () => void stop(false));
+  router.onRestart((restart) => events.emit("router.restarted", { durationMs: Math.round(restart.tookMs) }, { pid: restart.newPid, reason: "its process had ended" }));
+
+  await router.ensure();
+  for (const cluster of await listClusters(store)) await adopt(runtime, cluster, log);
+  await api.listen(paths.socket);
+  events.emit("agent.started", {}, { version, pid: process.pid });
+  log.info("agent started", { version, pid: process.pid, home: paths.home });
+  resumeOperations(parts);
+  renewDaily(paths.ca, events, log);
+}
+
+/** One cluster that cannot be taken up must not keep the others from being cared for. */
+async function adopt(runtime: AgentRuntime, cluster: string, log: Log): Promise<void> {
+  try {
+    await runtime.adopt(cluster);
+  } catch (error) {
+    log.error("cluster not taken up", { cluster, error });
+  }
+}
+
+async function stopEverything(parts: Parts, router: RouterDriver): Promise<void> {
+  const { stopServers } = await import("../installation/resume.ts");
+  await stopServers(parts);
+  await router.stop();
+}
+
+function endpointsOf(record: ClusterRecord, certificate: EndpointConfig["tls"]): readonly EndpointConfig[] {
+  const { name, ports } = record.spec.value;
+  const tls = { certFile: certificate.certFile, keyFile: certificate.keyFile };
+  return (["primary", "read"] as const).map((kind) => ({ cluster: name, kind, listenHost: "127.0.0.1", listenPort: ports[kind], tls }));
+}
+
+function routerProgram(home: string, log: Log) {
+  const script = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./router.ts" : "./router.mjs", import.meta.url));
+  const controlPath = join(home, "router.sock");
+  const logPath = join(home, "router.log");
+  log.debug("router program", { script });
+  return { command: process.execPath, args: [script], controlPath, logPath, version };
+}
+
+function apiLog(log: Log) {
+  return {
+    info: (fields: Readonly<Record<string, unknown>>, message: string) => log.info(message, fields),
+    error: (fields: Readonly<Record<string, unknown>>, message: string) => log.error(message, fields),
+  };
+}
+
+/** The router reads renewed files by itself. */
+function renewDaily(directory: string, events: Parts["events"], log: Log): void {
+  const renew = async (): Promise<void> => {
+    const renewed = await ensureServerCertificate(directory, certificateNames, Date.now());
+    if (renewed.isNew) events.emit("certificate.renewed", {}, { until: new Date(renewed.renewAt).toISOString() });
+  };
+  setInterval(() => void renew().catch((error: unknown) => log.error("certificate not renewed", { error })), dayMs).unref();
+}
