@@ -56,7 +56,9 @@ async function perform(action: Action, hands: Hands, signal: AbortSignal): Promi
       await server.fence();
       return done;
     case "stop":
-      return (await server.stop(action.withinMs, action.then)) === "still-running" ? { ...done, outcome: "failed" } : done;
+      return (await server.stop(action.withinMs, action.then)) === "still-running"
+        ? { ...done, outcome: "failed" }
+        : done;
     case "start":
       if (action.as === "primary") await server.startPrimary(action.rule);
       else await server.startStandby(action.upstream === null ? null : hands.upstream(action.upstream), action.rule);
@@ -68,7 +70,10 @@ async function perform(action: Action, hands: Hands, signal: AbortSignal): Promi
       await server.stopReceiver();
       return done;
     case "promote":
-      return { ...done, lsn: await server.promote(action.timeline, action.known, action.rule, hands.timings.promoteMs) };
+      return {
+        ...done,
+        lsn: await server.promote(action.timeline, action.known, action.rule, hands.timings.promoteMs),
+      };
     case "set-rule":
       return { ...done, lsn: await setRule(action, server) };
     case "barrier":
@@ -105,7 +110,11 @@ async function setRule(action: Extract<Action, { kind: "set-rule" }>, server: Me
 }
 
 /** P3: the new incarnation is on record before the directory changes, so that no old vote can count for it. */
-async function rebuild(action: Extract<Action, { kind: "rewind" | "clone" }>, hands: Hands, signal: AbortSignal): Promise<ActionResult> {
+async function rebuild(
+  action: Extract<Action, { kind: "rewind" | "clone" }>,
+  hands: Hands,
+  signal: AbortSignal,
+): Promise<ActionResult> {
   const written = await hands.commit(action.record);
   if (!written.committed) return { kind: action.kind, outcome: "refused", message: "the record has changed" };
   await hands.renewServer();
@@ -113,7 +122,8 @@ async function rebuild(action: Extract<Action, { kind: "rewind" | "clone" }>, ha
   if (action.kind === "rewind") {
     hands.progress("rewinding", 0, undefined);
     await hands.server().rewind(source);
-  } else await hands.server().clone(source, (p) => hands.progress(`cloning (${p.how})`, p.bytesDone, p.bytesTotal), signal);
+  } else
+    await hands.server().clone(source, (p) => hands.progress(`cloning (${p.how})`, p.bytesDone, p.bytesTotal), signal);
   return { kind: action.kind, outcome: "done" };
 }
 

@@ -5,7 +5,14 @@
 import type { Action, ActionResult } from "../core/action.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Peer, View } from "../core/view.ts";
-import { voterOf, type ClusterRecord, type ClusterTxn, type MemberId, type MemberRecord, type Timings } from "../domain/cluster.ts";
+import {
+  voterOf,
+  type ClusterRecord,
+  type ClusterTxn,
+  type MemberId,
+  type MemberRecord,
+  type Timings,
+} from "../domain/cluster.ts";
 import type { MemberServer, Upstream } from "../drivers/postgres/port.ts";
 import type { CommitOutcome, Store } from "../drivers/store/port.ts";
 import { clusterPrefix, commitCluster, readCluster } from "../drivers/store/records.ts";
@@ -34,6 +41,7 @@ export interface Witness {
   ended(loop: ClusterLoop, member: MemberLoop, action: Action, result: ActionResult, tookMs: number): void;
   recordChanged(loop: ClusterLoop, before: ClusterRecord | undefined): void;
   routed(loop: ClusterLoop, routes: readonly Route[]): void;
+  closed(loop: ClusterLoop): void;
 }
 
 export class ClusterLoop implements MemberSurroundings {
@@ -73,6 +81,7 @@ export class ClusterLoop implements MemberSurroundings {
   async close(): Promise<void> {
     this.#ended.abort();
     await Promise.all([...this.members.values()].map((member) => member.close()));
+    this.#host.witness.closed(this);
   }
 
   surroundings(member: MemberId): ReturnType<MemberSurroundings["surroundings"]> {
@@ -201,7 +210,12 @@ export class ClusterLoop implements MemberSurroundings {
   #upstream(id: MemberId): Upstream {
     const record = this.record.members[id]?.value;
     if (!record) throw new Error(`no member ${id}`);
-    return { member: id, socketDirectory: this.#host.socketDirectory(id), port: record.port, dataDirectory: record.dataDirectory };
+    return {
+      member: id,
+      socketDirectory: this.#host.socketDirectory(id),
+      port: record.port,
+      dataDirectory: record.dataDirectory,
+    };
   }
 
   /** A server driver belongs to one incarnation of a directory. */

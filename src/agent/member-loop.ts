@@ -18,7 +18,9 @@ export interface MemberSurroundings {
   readonly clock: Clock;
   readonly timings: Timings;
   /** the parts of the view that are not the member's own; undefined when it is no member any more */
-  surroundings(member: MemberId): Omit<View, "self" | "now" | "wallNow" | "timings" | "server" | "busy" | "memory"> | undefined;
+  surroundings(
+    member: MemberId,
+  ): Omit<View, "self" | "now" | "wallNow" | "timings" | "server" | "busy" | "memory"> | undefined;
   hands(loop: MemberLoop): Hands;
   decided(loop: MemberLoop, view: View, decision: Decision): void;
   ended(loop: MemberLoop, action: Action, result: ActionResult, tookMs: number): void;
@@ -44,6 +46,8 @@ export class MemberLoop {
   #looking = false;
   #again = false;
   #closed = false;
+  /** nothing of an older directory is kept beside this one any more */
+  #tidy = false;
 
   constructor(id: MemberId, server: MemberServer, around: MemberSurroundings) {
     this.id = id;
@@ -74,6 +78,7 @@ export class MemberLoop {
 
   replaceServer(server: MemberServer): void {
     this.server = server;
+    this.#tidy = false;
     server.onChange(() => this.wake());
   }
 
@@ -107,7 +112,17 @@ export class MemberLoop {
     this.decision = decision;
     this.#around.decided(this, this.view, decision);
     this.#begin(decision.actions);
+    this.#removeKeptOnceItStreams();
     this.#sleepUntil(decision.recheckAt);
+  }
+
+  /** I9: the directory from before a copy goes only now. */
+  #removeKeptOnceItStreams(): void {
+    if (this.#tidy || this.observed.kind !== "running" || !this.observed.streaming) return;
+    this.#tidy = true;
+    void this.server.removeKept().catch(() => {
+      this.#tidy = false;
+    });
   }
 
   #makeView(): View | undefined {

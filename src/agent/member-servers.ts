@@ -48,7 +48,11 @@ export class MemberServers {
   }
 
   /** The engine of a spec, installed first when it is not there. `told` hears a line for each step. */
-  async engine(spec: Pick<ClusterSpec, "engine" | "major">, told: (line: string) => void, signal: AbortSignal): Promise<Engine> {
+  async engine(
+    spec: Pick<ClusterSpec, "engine" | "major">,
+    told: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<Engine> {
     const key = `${spec.engine}-${spec.major}`;
     const known = this.#engines.get(key);
     if (known) return known;

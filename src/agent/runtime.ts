@@ -19,7 +19,9 @@ export interface MemberRuntime {
   readonly pid: number | undefined;
   readonly socketDirectory: string;
   /** of a running clone or rewind */
-  readonly progress: { readonly step: string; readonly bytesDone: number; readonly bytesTotal: number | undefined } | undefined;
+  readonly progress:
+    | { readonly step: string; readonly bytesDone: number; readonly bytesTotal: number | undefined }
+    | undefined;
 }
 
 export interface ClusterRuntime {

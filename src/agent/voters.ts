@@ -32,7 +32,8 @@ export class Voters {
     }
     for (const { value: member } of Object.values(cluster.members)) {
       const vote = cluster.votes[member.id]?.value;
-      const standing = vote && vote.epoch > epoch && vote.voter.incarnation === member.incarnation ? vote.epoch : undefined;
+      const standing =
+        vote && vote.epoch > epoch && vote.voter.incarnation === member.incarnation ? vote.epoch : undefined;
       const known = this.#states.get(member.id);
       this.#states.set(member.id, {
         voter: voterOf(member),

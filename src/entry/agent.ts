@@ -38,14 +38,21 @@ async function runAgent(): Promise<void> {
   const { log, close: closeLog } = openLogFile({ path: paths.log, level: options.log_level });
   // The lock of the store: a second agent on this home ends here, and has changed nothing.
   const store = openEmbeddedStore(paths.store);
-  const { events, operations, close: closeEvents } = openEventFile(paths.events);
+  const eventFile = openEventFile(paths.events);
+  const { events, operations } = eventFile;
   const certificate = await ensureServerCertificate(paths.ca, certificateNames, Date.now());
   const router = createRouterDriver(routerProgram(paths.home, log));
   const owner = await chooseServerOwner();
   const servers = new MemberServers(paths, owner, hostClock);
   const ended = new AbortController();
   const timings = { ...defaultTimings, promiseMs: options.promise_ms };
-  const narrator = new Narrator({ events, operations, log, clock: hostClock, changed: (cluster) => runtime.changed(cluster) });
+  const narrator = new Narrator({
+    events,
+    operations,
+    log,
+    clock: hostClock,
+    changed: (cluster) => runtime.changed(cluster),
+  });
   const runtime = new AgentRuntime({
     clock: hostClock,
     timings,
@@ -80,14 +87,23 @@ async function runAgent(): Promise<void> {
     await router.close();
     events.emit("agent.stopped", {}, { servers: withServers ? "stopped" : "go on" });
     await store.close();
-    closeEvents();
+    eventFile.close();
     closeLog();
     process.exit(0);
   };
-  const api = createApi(createInstallation(parts, (withServers) => setImmediate(() => void stop(withServers))), apiLog(log));
+  const api = createApi(
+    createInstallation(parts, (withServers) => setImmediate(() => void stop(withServers))),
+    apiLog(log),
+  );
   process.on("SIGTERM", () => void stop(false));
   process.on("SIGINT", () => void stop(false));
-  router.onRestart((restart) => events.emit("router.restarted", { durationMs: Math.round(restart.tookMs) }, { pid: restart.newPid, reason: "its process had ended" }));
+  router.onRestart((restart) =>
+    events.emit(
+      "router.restarted",
+      { durationMs: Math.round(restart.tookMs) },
+      { pid: restart.newPid, reason: "its process had ended" },
+    ),
+  );
 
   await router.ensure();
   for (const cluster of await listClusters(store)) await adopt(runtime, cluster, log);
@@ -116,11 +132,19 @@ async function stopEverything(parts: Parts, router: RouterDriver): Promise<void>
 function endpointsOf(record: ClusterRecord, certificate: EndpointConfig["tls"]): readonly EndpointConfig[] {
   const { name, ports } = record.spec.value;
   const tls = { certFile: certificate.certFile, keyFile: certificate.keyFile };
-  return (["primary", "read"] as const).map((kind) => ({ cluster: name, kind, listenHost: "127.0.0.1", listenPort: ports[kind], tls }));
+  return (["primary", "read"] as const).map((kind) => ({
+    cluster: name,
+    kind,
+    listenHost: "127.0.0.1",
+    listenPort: ports[kind],
+    tls,
+  }));
 }
 
 function routerProgram(home: string, log: Log) {
-  const script = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "./router.ts" : "./router.mjs", import.meta.url));
+  const script = fileURLToPath(
+    new URL(import.meta.url.endsWith(".ts") ? "./router.ts" : "./router.mjs", import.meta.url),
+  );
   const controlPath = join(home, "router.sock");
   const logPath = join(home, "router.log");
   log.debug("router program", { script });
@@ -140,5 +164,8 @@ function renewDaily(directory: string, events: Parts["events"], log: Log): void 
     const renewed = await ensureServerCertificate(directory, certificateNames, Date.now());
     if (renewed.isNew) events.emit("certificate.renewed", {}, { until: new Date(renewed.renewAt).toISOString() });
   };
-  setInterval(() => void renew().catch((error: unknown) => log.error("certificate not renewed", { error })), dayMs).unref();
+  setInterval(
+    () => void renew().catch((error: unknown) => log.error("certificate not renewed", { error })),
+    dayMs,
+  ).unref();
 }

@@ -51,7 +51,12 @@ function isDown(cluster: ClusterRuntime): boolean {
 }
 
 /** Standbys first, one at a time; the primary last, by a switchover where there is somebody to switch to. */
-export async function restartCluster(parts: Parts, name: string, member: string | undefined, asked: Asked): Promise<OperationRecord> {
+export async function restartCluster(
+  parts: Parts,
+  name: string,
+  member: string | undefined,
+  asked: Asked,
+): Promise<OperationRecord> {
   const cluster = clusterOf(parts, name);
   refuseUnfit(parts, cluster);
   if (member !== undefined) memberOf(cluster, member);
@@ -63,7 +68,12 @@ export async function restartCluster(parts: Parts, name: string, member: string 
   return intend(parts, operation, { kind: "restart", pending, ...intentBase(parts, operation) });
 }
 
-export async function switchOver(parts: Parts, name: string, to: string | undefined, asked: Asked): Promise<OperationRecord> {
+export async function switchOver(
+  parts: Parts,
+  name: string,
+  to: string | undefined,
+  asked: Asked,
+): Promise<OperationRecord> {
   const cluster = clusterOf(parts, name);
   refuseUnfit(parts, cluster);
   if (to !== undefined) memberOf(cluster, to);
@@ -80,12 +90,18 @@ function refuseWithoutTarget(cluster: ClusterRuntime, to: string | undefined): v
     throw new OpError("no-candidate", { message: `"${to}" is the primary already` });
   const verdicts = judgeSwitchover(view, to ?? null);
   if (verdicts.some((verdict) => verdict.rejection === undefined)) return;
-  const why = verdicts.flatMap(({ rejection }) => rejection ?? []).filter(({ code, member }) => code !== "not-asked-for" && code !== "is-primary" && (to === undefined || member === to));
+  const why = verdicts
+    .flatMap(({ rejection }) => rejection ?? [])
+    .filter(
+      ({ code, member }) => code !== "not-asked-for" && code !== "is-primary" && (to === undefined || member === to),
+    );
   const behind = why.find((rejection) => rejection.code === "too-far-behind");
   throw new OpError(behind ? "candidate-behind" : "no-candidate", {
     message: to === undefined ? "no standby can become primary now" : `standby "${to}" cannot become primary now`,
     ...(why.length === 0 ? {} : { detail: `${why.map(formatRejection).join("; ")}.` }),
-    hint: behind ? "Wait for it to catch up, or choose another standby with --to." : `See: matriarch switchover ${cluster.name} --dry-run`,
+    hint: behind
+      ? "Wait for it to catch up, or choose another standby with --to."
+      : `See: matriarch switchover ${cluster.name} --dry-run`,
   });
 }
 
@@ -96,7 +112,12 @@ export interface FailoverOptions {
 }
 
 /** For a primary that is sick in a way that nothing notices; a healthy one wants a switchover. */
-export async function failOver(parts: Parts, name: string, options: FailoverOptions, asked: Asked): Promise<OperationRecord> {
+export async function failOver(
+  parts: Parts,
+  name: string,
+  options: FailoverOptions,
+  asked: Asked,
+): Promise<OperationRecord> {
   const cluster = clusterOf(parts, name);
   refuseUnfit(parts, cluster);
   if (options.to !== undefined) memberOf(cluster, options.to);
@@ -108,7 +129,10 @@ export async function failOver(parts: Parts, name: string, options: FailoverOpti
       hint: `Use: matriarch switchover ${name}. To fail over all the same, add --force.`,
     });
   if (cluster.record.spec.value.members.length === 1)
-    throw new OpError("no-candidate", { message: `cluster "${name}" has one member only`, hint: `Add one with: matriarch member add ${name}` });
+    throw new OpError("no-candidate", {
+      message: `cluster "${name}" has one member only`,
+      hint: `Add one with: matriarch member add ${name}`,
+    });
   const operation = begin(parts, "failover", name, asked, "giving the primary up");
   const epoch = cluster.record.reign.value.epoch;
   const intent = { kind: "failover", to: options.to ?? null, epoch, acceptDataLoss: options.acceptDataLoss } as const;
@@ -123,7 +147,10 @@ export async function pauseCluster(parts: Parts, name: string, forMs: number, as
 
 export async function resumeCluster(parts: Parts, name: string): Promise<void> {
   clusterOf(parts, name);
-  await amend(parts, name, ({ pause }) => ({ require: ["pause"], write: pause ? [{ key: "pause", value: null }] : [] }));
+  await amend(parts, name, ({ pause }) => ({
+    require: ["pause"],
+    write: pause ? [{ key: "pause", value: null }] : [],
+  }));
 }
 
 function intentBase(parts: Parts, operation: OperationRecord): Pick<Intent, "id" | "by" | "requestedAt"> {
@@ -135,7 +162,8 @@ async function intend(parts: Parts, operation: OperationRecord, intent: Intent):
   const name = operation.cluster;
   try {
     await amend(parts, name, (record) => {
-      if (record.intent) throw new OpError("busy", { message: `cluster "${name}" is busy: a ${record.intent.value.kind} is under way` });
+      if (record.intent)
+        throw new OpError("busy", { message: `cluster "${name}" is busy: a ${record.intent.value.kind} is under way` });
       return { require: ["intent", "reign"], write: [{ key: "intent", value: intent }] };
     });
   } catch (error) {
@@ -151,7 +179,10 @@ export async function awaitIntentEnd(parts: Parts, operation: OperationRecord): 
   const name = operation.cluster;
   const ended = (cluster: ClusterRuntime): boolean => cluster.record.intent?.value.id !== operation.id;
   try {
-    await awaitCluster(parts, name, ended, { withinMs: wishMs, describe: () => "The cluster is as `matriarch explain` shows it." });
+    await awaitCluster(parts, name, ended, {
+      withinMs: wishMs,
+      describe: () => "The cluster is as `matriarch explain` shows it.",
+    });
     // The core's own word on how it ended comes first; this is for an intent that went without one.
     parts.operations.finish(operation.id, { state: "done" });
   } catch (error) {
@@ -183,7 +214,10 @@ export function follow(parts: Parts, operation: OperationRecord, work: () => Pro
 export function refuseUnfit(parts: Parts, cluster: ClusterRuntime): void {
   refusePaused(parts, cluster);
   if (cluster.record.spec.value.wish !== "stopped") return;
-  throw new OpError("cluster-stopped", { message: `cluster "${cluster.name}" is stopped`, hint: `Start it with: matriarch start ${cluster.name}` });
+  throw new OpError("cluster-stopped", {
+    message: `cluster "${cluster.name}" is stopped`,
+    hint: `Start it with: matriarch start ${cluster.name}`,
+  });
 }
 
 function refusePaused(parts: Parts, { name, record }: ClusterRuntime): void {
@@ -194,4 +228,3 @@ function refusePaused(parts: Parts, { name, record }: ClusterRuntime): void {
     hint: `End it with: matriarch resume ${name}`,
   });
 }
-

@@ -32,9 +32,19 @@ export async function beginCreate(parts: Parts, request: CreateRequest, asked: A
   const spec = await planCluster(parts, request);
   const password = request.password ?? generatePassword();
   const verifier = scramVerifier(password);
-  const operation = parts.operations.begin({ kind: "create", cluster: spec.name, by: asked.by, stepsTotal: 5, step: "checking", exclusive: true });
+  const operation = parts.operations.begin({
+    kind: "create",
+    cluster: spec.name,
+    by: asked.by,
+    stepsTotal: 5,
+    step: "checking",
+    exclusive: true,
+  });
   void build(parts, spec, verifier, operation);
-  return { operation, connection: { ...connectionTo(parts, spec, { role: "primary" }), ...withPassword(parts, spec, password) } };
+  return {
+    operation,
+    connection: { ...connectionTo(parts, spec, { role: "primary" }), ...withPassword(parts, spec, password) },
+  };
 }
 
 function withPassword(parts: Parts, spec: ClusterSpec, password: string) {
@@ -51,13 +61,24 @@ async function build(parts: Parts, spec: ClusterSpec, verifier: string, operatio
     parts.log.error("create failed", { cluster: spec.name, error });
     // The agent is ending: the next one goes on from what is in the store.
     if (parts.signal.aborted) return;
-    await eraseCluster(parts, spec.name).catch((problem: unknown) => parts.log.error("removing failed", { cluster: spec.name, error: problem }));
-    parts.events.emit("cluster.create-failed", { cluster: spec.name, actor: operation.by }, { reason: error instanceof Error ? error.message : String(error) });
+    await eraseCluster(parts, spec.name).catch((problem: unknown) =>
+      parts.log.error("removing failed", { cluster: spec.name, error: problem }),
+    );
+    parts.events.emit(
+      "cluster.create-failed",
+      { cluster: spec.name, actor: operation.by },
+      { reason: error instanceof Error ? error.message : String(error) },
+    );
     parts.operations.finish(operation.id, { state: "failed", error });
   }
 }
 
-async function makeFirstRecords(parts: Parts, plan: ClusterSpec, verifier: string, { id }: OperationRecord): Promise<void> {
+async function makeFirstRecords(
+  parts: Parts,
+  plan: ClusterSpec,
+  verifier: string,
+  { id }: OperationRecord,
+): Promise<void> {
   const { servers, operations } = parts;
   const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(engineInstallMs)]);
   const engine = await servers.engine(plan, (line) => operations.step(id, line, 0), signal);
@@ -116,7 +137,11 @@ async function bringUp(parts: Parts, name: string, { id, by }: OperationRecord):
   await rm(verifierFile(parts, name), { force: true });
   const { record } = clusterOf(parts, name);
   const { members, durability, major } = record.spec.value;
-  parts.events.emit("cluster.created", { cluster: name, actor: by }, { members: members.length, version: String(major), durability });
+  parts.events.emit(
+    "cluster.created",
+    { cluster: name, actor: by },
+    { members: members.length, version: String(major), durability },
+  );
   parts.operations.finish(id, { state: "done", step: "the cluster takes writes" });
 }
 
@@ -147,4 +172,3 @@ async function keepVerifier(parts: Parts, name: string, verifier: string): Promi
 async function keptVerifier(parts: Parts, name: string): Promise<string | undefined> {
   return readFile(verifierFile(parts, name), "utf8").catch(() => undefined);
 }
-

@@ -8,7 +8,14 @@ import { clusterOf, type Parts } from "./parts.ts";
 
 export function beginDestroy(parts: Parts, name: string, asked: Asked): OperationRecord {
   clusterOf(parts, name);
-  const operation = parts.operations.begin({ kind: "destroy", cluster: name, by: asked.by, stepsTotal: 1, step: "stopping the servers", exclusive: true });
+  const operation = parts.operations.begin({
+    kind: "destroy",
+    cluster: name,
+    by: asked.by,
+    stepsTotal: 1,
+    step: "stopping the servers",
+    exclusive: true,
+  });
   void finishDestroy(parts, operation);
   return operation;
 }

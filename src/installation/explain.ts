@@ -51,7 +51,11 @@ function toCandidate({ member, rejection, lagBytes }: Verdict, chosen: string | 
     eligible: rejection === undefined,
     chosen: member === chosen,
     lag_bytes: lagBytes ?? null,
-    reason: rejection ? formatRejection(rejection) : member === chosen ? "least behind: it would become primary" : "could become primary",
+    reason: rejection
+      ? formatRejection(rejection)
+      : member === chosen
+        ? "least behind: it would become primary"
+        : "could become primary",
   };
 }
 
@@ -70,7 +74,8 @@ function survival(cluster: ClusterRuntime): { survives: string[]; doesNot: strin
   if (electable) survives.push("the loss of the primary: a standby takes over by itself");
   else doesNot.push("the loss of the primary's data directory: no standby holds every acknowledged write now");
   if (members.length > 2) survives.push("the loss of one standby: writes go on");
-  if (durability === "async") doesNot.push("the loss of the primary without losing the newest writes (durability async)");
+  if (durability === "async")
+    doesNot.push("the loss of the primary without losing the newest writes (durability async)");
   if (hosts.size === 1) doesNot.push("the loss of this machine or of its disk: all members are on it");
   return { survives, doesNot };
 }

@@ -3,11 +3,27 @@ import { join } from "node:path";
 import { readdir } from "node:fs/promises";
 import type { ClusterRuntime } from "../agent/runtime.ts";
 import { version } from "../config/version.ts";
-import type { Candidate, ClusterEvent, ClusterStatus, Connection, CreateRequest, Operation } from "../contract/cluster.ts";
+import type {
+  Candidate,
+  ClusterEvent,
+  ClusterStatus,
+  Connection,
+  CreateRequest,
+  Operation,
+} from "../contract/cluster.ts";
 import type { Asked, EventQuery, Installation } from "../contract/installation.ts";
 import { generatePassword, scramVerifier } from "../drivers/postgres/provision/scram.ts";
 import { embeddedReleases } from "../drivers/postgres/engine/catalog.ts";
-import { failOver, pauseCluster, restartCluster, resumeCluster, startCluster, stopCluster, switchOver, type FailoverOptions } from "./changes.ts";
+import {
+  failOver,
+  pauseCluster,
+  restartCluster,
+  resumeCluster,
+  startCluster,
+  stopCluster,
+  switchOver,
+  type FailoverOptions,
+} from "./changes.ts";
 import { connectionTo } from "./connection.ts";
 import { beginCreate } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
@@ -83,7 +99,9 @@ function contextOf(parts: Parts, cluster: ClusterRuntime): StatusContext {
   const running = parts.operations.list({ cluster: cluster.name, state: "running" })[0];
   return {
     hostName: parts.hostName,
-    version: parts.servers.versionOf(cluster.record.spec.value) ?? (engine === "embedded" ? (embeddedReleases[major]?.version ?? String(major)) : String(major)),
+    version:
+      parts.servers.versionOf(cluster.record.spec.value) ??
+      (engine === "embedded" ? (embeddedReleases[major]?.version ?? String(major)) : String(major)),
     operation: running && { id: running.id, kind: running.kind },
     wallNow: parts.clock.wallNow(),
   };
@@ -106,7 +124,11 @@ function watchStatus(parts: Parts, name: string, tell: (cluster: ClusterRuntime)
   signal.addEventListener("abort", () => clearTimeout(waiting), { once: true });
 }
 
-async function logFiles(parts: Parts, name: string, member: string | undefined): Promise<{ member: string; path: string }[]> {
+async function logFiles(
+  parts: Parts,
+  name: string,
+  member: string | undefined,
+): Promise<{ member: string; path: string }[]> {
   const cluster = clusterOf(parts, name);
   if (member !== undefined) memberOf(cluster, member);
   const wanted = Object.keys(cluster.record.members).filter((id) => member === undefined || id === member);

@@ -16,7 +16,8 @@ const copyMs = 24 * 3_600_000;
 export async function scaleCluster(parts: Parts, name: string, count: number, asked: Asked): Promise<OperationRecord> {
   const cluster = clusterOf(parts, name);
   refuseUnfit(parts, cluster);
-  if (count < 1 || count > membersMax) throw new OpError("bad-value", { message: `a cluster has 1 to ${membersMax} members, not ${count}` });
+  if (count < 1 || count > membersMax)
+    throw new OpError("bad-value", { message: `a cluster has 1 to ${membersMax} members, not ${count}` });
   const { members } = cluster.record.spec.value;
   const leaving = lastToGo(cluster, members.length - count);
   const operation = begin(parts, "scale", name, asked, `from ${members.length} to ${count} members`);
@@ -44,7 +45,12 @@ export async function removeMember(parts: Parts, name: string, member: string, a
   return follow(parts, operation, () => dropMembers(parts, name, [member]));
 }
 
-export async function recloneMember(parts: Parts, name: string, member: string, asked: Asked): Promise<OperationRecord> {
+export async function recloneMember(
+  parts: Parts,
+  name: string,
+  member: string,
+  asked: Asked,
+): Promise<OperationRecord> {
   const cluster = clusterOf(parts, name);
   refuseUnfit(parts, cluster);
   memberOf(cluster, member);
@@ -74,11 +80,19 @@ async function addMembers(parts: Parts, name: string, count: number): Promise<vo
   await amend(parts, name, ({ spec }) => {
     const { members, lastMember, generation } = spec.value;
     added = ports.map((_, index) => `${name}-${lastMember + index + 1}`);
-    const changed = { ...spec.value, members: [...members, ...added], lastMember: lastMember + count, generation: generation + 1 };
+    const changed = {
+      ...spec.value,
+      members: [...members, ...added],
+      lastMember: lastMember + count,
+      generation: generation + 1,
+    };
     const records = added.map((id, index) => newMember(parts, name, id, ports[index] ?? 0));
     return {
       require: ["spec", ...added.map((id): `member/${string}` => `member/${id}`)],
-      write: [{ key: "spec", value: changed }, ...records.map((value) => ({ key: `member/${value.id}` as const, value }))],
+      write: [
+        { key: "spec", value: changed },
+        ...records.map((value) => ({ key: `member/${value.id}` as const, value })),
+      ],
     };
   });
   await awaitCluster(parts, name, (cluster) => added.every((id) => isStreaming(cluster, id)), {
@@ -102,7 +116,10 @@ function newMember(parts: Parts, cluster: string, id: MemberId, port: number): M
 async function dropMembers(parts: Parts, name: string, leaving: readonly MemberId[]): Promise<void> {
   await amend(parts, name, ({ spec, reign }) => {
     if (leaving.includes(reign.value.holder))
-      throw new OpError("busy", { message: `"${reign.value.holder}" has become the primary meanwhile`, hint: "Try again." });
+      throw new OpError("busy", {
+        message: `"${reign.value.holder}" has become the primary meanwhile`,
+        hint: "Try again.",
+      });
     const members = spec.value.members.filter((member) => !leaving.includes(member));
     return {
       require: ["spec", "reign"],

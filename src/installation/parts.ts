@@ -31,7 +31,10 @@ export interface Parts {
 export function clusterOf(parts: Parts, name: string): ClusterRuntime {
   const cluster = parts.runtime.clusters.get(name);
   if (cluster) return cluster;
-  throw new OpError("cluster-not-found", { message: `cluster "${name}" does not exist`, hint: "See what there is with: matriarch list" });
+  throw new OpError("cluster-not-found", {
+    message: `cluster "${name}" does not exist`,
+    hint: "See what there is with: matriarch list",
+  });
 }
 
 /** @throws OpError member-not-found */
@@ -99,7 +102,8 @@ export function awaitCluster(
     };
     const look = (): void => {
       const cluster = parts.runtime.clusters.get(name);
-      if (!cluster) end(() => reject(new OpError("cluster-not-found", { message: `cluster "${name}" does not exist any more` })));
+      if (!cluster)
+        end(() => reject(new OpError("cluster-not-found", { message: `cluster "${name}" does not exist any more` })));
       else if (reached(cluster)) end(resolve);
     };
     const timer = setTimeout(
@@ -118,9 +122,13 @@ export function awaitCluster(
     parts.runtime.onChange((changed) => {
       if (changed === name) look();
     }, over.signal);
-    parts.signal.addEventListener("abort", () => end(() => reject(new OpError("interrupted", { message: "the agent stopped" }))), {
-      once: true,
-    });
+    parts.signal.addEventListener(
+      "abort",
+      () => end(() => reject(new OpError("interrupted", { message: "the agent stopped" }))),
+      {
+        once: true,
+      },
+    );
     look();
   });
 }

@@ -23,7 +23,9 @@ function resume(parts: Parts, operation: OperationRecord): void {
       // The wish stands in the store and is being fulfilled; only nobody followed it to its end.
       parts.operations.finish(operation.id, {
         state: "failed",
-        error: new Error("the agent was restarted meanwhile; what was asked for goes on, `matriarch status` shows how far it is"),
+        error: new Error(
+          "the agent was restarted meanwhile; what was asked for goes on, `matriarch status` shows how far it is",
+        ),
       });
   }
 }

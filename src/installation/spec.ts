@@ -57,7 +57,8 @@ export async function planCluster(parts: Parts, request: CreateRequest): Promise
 
 function refuseName(parts: Parts, name: string): void {
   const problem = clusterNameProblem(name);
-  if (problem !== undefined) throw new OpError("bad-name", { message: `"${name}" cannot be the name of a cluster`, detail: problem });
+  if (problem !== undefined)
+    throw new OpError("bad-name", { message: `"${name}" cannot be the name of a cluster`, detail: problem });
   if (!parts.runtime.clusters.has(name)) return;
   throw new OpError("cluster-exists", {
     message: `cluster "${name}" already exists`,
@@ -85,7 +86,9 @@ function refuseMemory(memoryBytes: number, members: number): void {
   const wanted = Math.max(memoryBytes, memberMemoryBytes) * members;
   if (memoryBytes >= memberMemoryBytes && wanted <= most) return;
   if (memoryBytes < memberMemoryBytes)
-    throw new OpError("bad-value", { message: `--memory is for each member and must be at least ${memberMemoryBytes / mib} MB` });
+    throw new OpError("bad-value", {
+      message: `--memory is for each member and must be at least ${memberMemoryBytes / mib} MB`,
+    });
   throw new OpError("too-little-memory", {
     message: `${members} members with ${Math.round(memoryBytes / mib)} MB each need more memory than this machine has`,
     detail: `It has ${Math.round(most / mib)} MB.`,
@@ -107,11 +110,14 @@ async function refuseDisk(home: string, members: number): Promise<void> {
 
 /** The primary endpoint's port and the next one for reads: as asked, else 5432 or the next pair that is free. */
 async function choosePorts(parts: Parts, asked: number | undefined): Promise<ClusterSpec["ports"]> {
-  const ownPorts = new Set([...parts.runtime.clusters.values()].flatMap(({ record }) => Object.values(record.spec.value.ports)));
+  const ownPorts = new Set(
+    [...parts.runtime.clusters.values()].flatMap(({ record }) => Object.values(record.spec.value.ports)),
+  );
   const pairs = asked === undefined ? Array.from({ length: 200 }, (_, index) => usualPort + 2 * index) : [asked];
   for (const primary of pairs) {
     refusePort(primary);
-    const taken = [primary, primary + 1].find((port) => ownPorts.has(port)) ?? (await firstInUse([primary, primary + 1]));
+    const taken =
+      [primary, primary + 1].find((port) => ownPorts.has(port)) ?? (await firstInUse([primary, primary + 1]));
     if (taken === undefined) return { primary, read: primary + 1 };
     if (asked !== undefined) throw portInUse(asked, taken);
   }
@@ -120,13 +126,19 @@ async function choosePorts(parts: Parts, asked: number | undefined): Promise<Clu
 
 function refusePort(port: number): void {
   if (Number.isInteger(port) && port >= 1024 && port <= 65_534) return;
-  throw new OpError("bad-value", { message: `port ${port} cannot be used`, detail: "Ports are from 1024 to 65534; the read endpoint takes the next one." });
+  throw new OpError("bad-value", {
+    message: `port ${port} cannot be used`,
+    detail: "Ports are from 1024 to 65534; the read endpoint takes the next one.",
+  });
 }
 
 function portInUse(asked: number, taken: number): OpError {
   return new OpError("port-in-use", {
     message: `port ${taken} is in use`,
-    detail: taken === asked ? "It was asked for as the primary endpoint." : `The read endpoint takes the port after --port ${asked}.`,
+    detail:
+      taken === asked
+        ? "It was asked for as the primary endpoint."
+        : `The read endpoint takes the port after --port ${asked}.`,
     hint: "Choose another with --port, or leave it out to get a free one.",
   });
 }
@@ -150,7 +162,9 @@ const firstMemberPort = 25_432;
 /** Free loopback ports for members' own servers. */
 export async function chooseMemberPorts(parts: Parts, count: number): Promise<readonly number[]> {
   const taken = new Set(
-    [...parts.runtime.clusters.values()].flatMap(({ record }) => Object.values(record.members).map((member) => member.value.port)),
+    [...parts.runtime.clusters.values()].flatMap(({ record }) =>
+      Object.values(record.members).map((member) => member.value.port),
+    ),
   );
   const ports: number[] = [];
   for (let port = firstMemberPort; ports.length < count && port < 32_000; port += 1)

@@ -44,7 +44,10 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
     members: [...cluster.members.values()]
       .toSorted((a, b) => memberNumber(a.id) - memberNumber(b.id))
       .map((member) => memberStatus(cluster, member, context)),
-    paused_until: record.pause && record.pause.value.until > context.wallNow ? new Date(record.pause.value.until).toISOString() : null,
+    paused_until:
+      record.pause && record.pause.value.until > context.wallNow
+        ? new Date(record.pause.value.until).toISOString()
+        : null,
     operation: context.operation?.id ?? null,
     created_at: new Date(spec.createdAt).toISOString(),
   };
@@ -81,13 +84,19 @@ function memberStatus(cluster: ClusterRuntime, member: MemberRuntime, context: S
     lag_bytes: flushed === undefined || end === undefined ? null : bytesBetween(flushed, end),
     is_voter: isVoter(record, member.id),
     incarnation: own?.incarnation ?? 0,
-    because: member.progress ? progressText(member.progress) : member.decision ? formatReason(member.decision.because) : "not looked at yet",
+    because: member.progress
+      ? progressText(member.progress)
+      : member.decision
+        ? formatReason(member.decision.because)
+        : "not looked at yet",
   };
 }
 
 function progressText({ step, bytesDone, bytesTotal }: NonNullable<MemberRuntime["progress"]>): string {
   const megabytes = (bytes: number): string => `${Math.round(bytes / 1_000_000)} MB`;
-  return bytesTotal === undefined ? `${step}: ${megabytes(bytesDone)}` : `${step}: ${megabytes(bytesDone)} of ${megabytes(bytesTotal)}`;
+  return bytesTotal === undefined
+    ? `${step}: ${megabytes(bytesDone)}`
+    : `${step}: ${megabytes(bytesDone)} of ${megabytes(bytesTotal)}`;
 }
 
 function roleOf(record: ClusterRecord, { id, server }: MemberRuntime): "primary" | "standby" {
@@ -131,7 +140,11 @@ function stateOf(cluster: ClusterRuntime, { operation, wallNow }: StatusContext)
   if (operation?.kind === "destroy") return "destroying";
   if (record.spec.value.wish === "stopped") return "stopped";
   if (record.pause && record.pause.value.until > wallNow) return "paused";
-  if (record.intent?.value.kind === "switchover" && record.intent.value.epoch <= record.reign.value.epoch && !servingPrimary(cluster))
+  if (
+    record.intent?.value.kind === "switchover" &&
+    record.intent.value.epoch <= record.reign.value.epoch &&
+    !servingPrimary(cluster)
+  )
     return "switching-over";
   if (!servingPrimary(cluster)) return canRecover(cluster) ? "failing-over" : "unavailable";
   if (writesWait(cluster)) return "unavailable";
@@ -150,14 +163,21 @@ function writesWait(cluster: ClusterRuntime): boolean {
 function isWhole(cluster: ClusterRuntime): boolean {
   const { members, durability } = cluster.record.spec.value;
   const { rule } = cluster.record.rule.value;
-  const streaming = [...cluster.members.values()].filter(({ server }) => server.kind === "running" && server.role === "standby" && server.streaming);
+  const streaming = [...cluster.members.values()].filter(
+    ({ server }) => server.kind === "running" && server.role === "standby" && server.streaming,
+  );
   const voters = members.length - 1;
-  return streaming.length === voters && (durability === "async" || (rule.voters.length === voters && rule.acks === usualAcks(voters)));
+  return (
+    streaming.length === voters &&
+    (durability === "async" || (rule.voters.length === voters && rule.acks === usualAcks(voters)))
+  );
 }
 
 function detailOf(cluster: ClusterRuntime, state: ClusterStatus["state"]): string {
   const { holder } = cluster.record.reign.value;
-  const decisions = [...cluster.members.values()].flatMap(({ id, decision }) => (decision ? [{ id, because: decision.because }] : []));
+  const decisions = [...cluster.members.values()].flatMap(({ id, decision }) =>
+    decision ? [{ id, because: decision.because }] : [],
+  );
   const waiting = decisions.find(({ because }) => because.code === "votes-missing" || because.code === "writes-wait");
   switch (state) {
     case "healthy":
@@ -176,7 +196,11 @@ function detailOf(cluster: ClusterRuntime, state: ClusterStatus["state"]): strin
 }
 
 function degradedDetail(cluster: ClusterRuntime): string {
-  const away = [...cluster.members.values()].filter(({ server }) => server.kind !== "running" || (server.role === "standby" && !server.streaming));
+  const away = [...cluster.members.values()].filter(
+    ({ server }) => server.kind !== "running" || (server.role === "standby" && !server.streaming),
+  );
   if (away.length === 0) return "every member is up; the commit rule is being brought back to full strength";
-  return away.map(({ id, decision }) => `"${id}": ${decision ? formatReason(decision.because) : "not looked at yet"}`).join("; ");
+  return away
+    .map(({ id, decision }) => `"${id}": ${decision ? formatReason(decision.because) : "not looked at yet"}`)
+    .join("; ");
 }

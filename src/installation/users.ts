@@ -16,7 +16,9 @@ export async function setPassword(parts: Parts, cluster: string, user: string, v
   // Acknowledged by the voters like any other write: a password must survive the next failover.
   const options = { withinMs: statementMs, settings: { synchronous_commit: "on", log_statement: "none" } };
   await withSession(target, options, async (session) => {
-    const found = await session.query("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1", [user], { withinMs: statementMs });
+    const found = await session.query("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1", [user], {
+      withinMs: statementMs,
+    });
     if (found.length === 0)
       throw new OpError("user-not-found", { message: `user "${user}" does not exist in cluster "${cluster}"` });
     const sql = `ALTER ROLE ${escapeIdentifier(user)} PASSWORD ${escapeLiteral(verifier)}`;
@@ -29,6 +31,9 @@ function primarySession(parts: Parts, name: string): SessionTarget {
   const primary = servingPrimary(cluster);
   const record = primary && cluster.record.members[primary.id]?.value;
   if (!primary || !record)
-    throw new OpError("no-primary", { message: `cluster "${name}" has no primary now`, hint: `See: matriarch explain ${name}` });
+    throw new OpError("no-primary", {
+      message: `cluster "${name}" has no primary now`,
+      hint: `See: matriarch explain ${name}`,
+    });
   return { socketDirectory: primary.socketDirectory, port: record.port };
 }

@@ -5,9 +5,48 @@ import type { EventLog } from "../../events/event-log.ts";
 import type { ClusterLoop } from "../cluster-loop.ts";
 import type { MemberLoop } from "../member-loop.ts";
 
-const fencing: ReadonlySet<ReasonCode> = new Set(["superseded", "time-given-back", "lease-ended", "wrong-timeline", "given-up-by-operator"]);
+const fencing: ReadonlySet<ReasonCode> = new Set([
+  "superseded",
+  "time-given-back",
+  "lease-ended",
+  "wrong-timeline",
+  "given-up-by-operator",
+]);
 
-export function tellDecision(events: EventLog, loop: ClusterLoop, member: MemberLoop, decision: Decision, before: Decision | undefined): void {
+/** Votes take a moment to come together; only when they still do not suffice after this is it worth a word. */
+const votesMissingMs = 2000;
+
+/** Tells once that nobody can take over, when that has lasted. */
+export class MissingVotes {
+  readonly #since = new Map<string, number>();
+  #told = false;
+
+  decided(events: EventLog, loop: ClusterLoop, member: MemberLoop, { because }: Decision): void {
+    if (because.code !== "votes-missing") {
+      this.#since.delete(member.id);
+      if (this.#since.size === 0) this.#told = false;
+      return;
+    }
+    const now = loop.clock.now();
+    const since = this.#since.get(member.id) ?? now;
+    this.#since.set(member.id, since);
+    if (this.#told || now - since < votesMissingMs) return;
+    this.#told = true;
+    events.emit(
+      "failover.impossible",
+      { cluster: loop.name, epoch: loop.record.reign.value.epoch },
+      { missing: because.from },
+    );
+  }
+}
+
+export function tellDecision(
+  events: EventLog,
+  loop: ClusterLoop,
+  member: MemberLoop,
+  decision: Decision,
+  before: Decision | undefined,
+): void {
   const { because } = decision;
   const about = { cluster: loop.name, member: member.id, epoch: loop.record.reign.value.epoch };
   const why = formatReason(because);
@@ -31,10 +70,6 @@ export function tellDecision(events: EventLog, loop: ClusterLoop, member: Member
       break;
     case "wal-missing":
       events.emit("wal.lost", about, { upstream: because.upstream });
-      break;
-    case "votes-missing":
-      if (because.from.length > 0 && !loop.members.has(because.from[0] ?? "")) break;
-      events.emit("failover.impossible", about, { missing: because.from });
       break;
     case "writes-wait":
       events.emit("cluster.unavailable", about, { reason: why });

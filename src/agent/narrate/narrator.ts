@@ -14,7 +14,7 @@ import type { Route } from "../../router/wire.ts";
 import type { Clock } from "../clock.ts";
 import type { ClusterLoop, Witness } from "../cluster-loop.ts";
 import type { MemberLoop } from "../member-loop.ts";
-import { tellDecision } from "./decisions.ts";
+import { MissingVotes, tellDecision } from "./decisions.ts";
 import { tellRecordChange } from "./records.ts";
 import { ServerStories } from "./servers.ts";
 import { WritePause } from "./write-pause.ts";
@@ -28,77 +28,108 @@ export interface NarratorParts {
   readonly changed: (cluster: string) => void;
 }
 
+/** What is remembered of one cluster between two of its events. */
+interface Memory {
+  readonly pause: WritePause;
+  readonly servers: ServerStories;
+  readonly missingVotes: MissingVotes;
+  holder: string;
+  formerHolder: string | undefined;
+}
+
 export class Narrator implements Witness {
   readonly #parts: NarratorParts;
-  readonly #pauses = new Map<string, WritePause>();
-  readonly #servers = new Map<string, ServerStories>();
+  readonly #memories = new Map<string, Memory>();
 
   constructor(parts: NarratorParts) {
     this.#parts = parts;
   }
 
   decided(loop: ClusterLoop, member: MemberLoop, decision: Decision, before: Decision | undefined): void {
-    this.#serversOf(loop).observed(member, decision);
+    const { events, log } = this.#parts;
+    const { servers, missingVotes } = this.#memoryOf(loop);
+    servers.observed(member, decision);
+    missingVotes.decided(events, loop, member, decision);
     if (before?.because.code !== decision.because.code) {
-      this.#parts.log.info("decided", {
+      log.info("decided", {
         cluster: loop.name,
         member: member.id,
         code: decision.because.code,
         because: formatReason(decision.because),
-        actions: decision.actions.map((action) => (action.kind === "record" ? `record ${action.what}` : action.kind)),
+        actions: decision.actions.map(nameOf),
       });
-      tellDecision(this.#parts.events, loop, member, decision, before);
+      tellDecision(events, loop, member, decision, before);
     }
     this.#parts.changed(loop.name);
   }
 
   ended(loop: ClusterLoop, member: MemberLoop, action: Action, result: ActionResult, tookMs: number): void {
-    const what = action.kind === "record" ? `record ${action.what}` : action.kind;
-    const fields = { cluster: loop.name, member: member.id, action: what, outcome: result.outcome, took_ms: Math.round(tookMs * 10) / 10 };
-    if (result.outcome === "done") this.#parts.log.info("action ended", fields);
-    else this.#parts.log.warn("action ended", { ...fields, message: result.message });
-    this.#serversOf(loop).ended(member, action, result, tookMs);
+    const told = {
+      cluster: loop.name,
+      member: member.id,
+      action: nameOf(action),
+      outcome: result.outcome,
+      took_ms: Math.round(tookMs * 10) / 10,
+    };
+    if (result.outcome === "done") this.#parts.log.info("action ended", told);
+    else this.#parts.log.warn("action ended", { ...told, message: result.message });
+    this.#memoryOf(loop).servers.ended(member, action, result, tookMs);
     if (action.kind === "record" && result.outcome === "done" && action.outcome) this.#finish(action.outcome, loop);
     this.#parts.changed(loop.name);
   }
 
   recordChanged(loop: ClusterLoop, before: ClusterRecord | undefined): void {
-    if (before) tellRecordChange(this.#parts.events, before, loop.record, this.#pauseOf(loop));
+    const memory = this.#memoryOf(loop);
+    const { holder } = loop.record.reign.value;
+    if (holder !== memory.holder) {
+      memory.formerHolder = memory.holder;
+      memory.holder = holder;
+    }
+    if (before) tellRecordChange(this.#parts.events, before, loop.record, memory);
     this.#parts.changed(loop.name);
   }
 
   routed(loop: ClusterLoop, routes: readonly Route[]): void {
-    this.#pauseOf(loop).routed(routes);
+    this.#memoryOf(loop).pause.routed(routes);
     this.#parts.changed(loop.name);
   }
 
-  forget(cluster: string): void {
-    this.#pauses.delete(cluster);
-    this.#servers.delete(cluster);
+  closed(loop: ClusterLoop): void {
+    this.#memories.delete(loop.name);
   }
 
-  #pauseOf(loop: ClusterLoop): WritePause {
-    let pause = this.#pauses.get(loop.name);
-    if (!pause) this.#pauses.set(loop.name, (pause = new WritePause(this.#parts.clock)));
-    return pause;
-  }
-
-  #serversOf(loop: ClusterLoop): ServerStories {
-    let stories = this.#servers.get(loop.name);
-    if (!stories) this.#servers.set(loop.name, (stories = new ServerStories(this.#parts.events, loop.name)));
-    return stories;
+  #memoryOf(loop: ClusterLoop): Memory {
+    let memory = this.#memories.get(loop.name);
+    if (!memory) {
+      const { clock, events } = this.#parts;
+      memory = {
+        pause: new WritePause(clock),
+        servers: new ServerStories(events, loop.name),
+        missingVotes: new MissingVotes(),
+        holder: loop.record.reign.value.holder,
+        formerHolder: undefined,
+      };
+      this.#memories.set(loop.name, memory);
+    }
+    return memory;
   }
 
   /** The core ended what somebody asked for: the operation that they follow ends with it. */
-  #finish(outcome: NonNullable<Extract<Action, { kind: "record" }>["outcome"]>, loop: ClusterLoop): void {
-    const { operation, state, message } = outcome;
-    const writePauseMs = this.#pauseOf(loop).last;
-    const result = { message, primary: loop.record.reign.value.holder, write_pause_ms: writePauseMs ?? null };
+  #finish({ operation, state, message }: Outcome, loop: ClusterLoop): void {
+    const { pause } = this.#memoryOf(loop);
+    const result = { message, primary: loop.record.reign.value.holder, write_pause_ms: pause.last ?? null };
+    const hint = `See: matriarch explain ${loop.name}`;
     this.#parts.operations.finish(
       operation,
       state === "done"
         ? { state, step: message, result }
-        : { state, error: new OpError("operation-failed", { message, hint: `See: matriarch explain ${loop.name}` }) },
+        : { state, error: new OpError("operation-failed", { message, hint }) },
     );
   }
+}
+
+type Outcome = NonNullable<Extract<Action, { kind: "record" }>["outcome"]>;
+
+function nameOf(action: Action): string {
+  return action.kind === "record" ? `record ${action.what}` : action.kind;
 }

@@ -4,61 +4,68 @@ import { sameRule, sameVoter, usualAcks, type CommitRule } from "../../domain/ru
 import type { EventLog } from "../../events/event-log.ts";
 import type { WritePause } from "./write-pause.ts";
 
-export function tellRecordChange(events: EventLog, before: ClusterRecord, after: ClusterRecord, pause: WritePause): void {
-  tellReign(events, before, after, pause);
+/** What a change is told with, besides the records themselves. */
+export interface Background {
+  readonly pause: WritePause;
+  /** who held the epoch before the present holder; undefined when this agent has not seen it */
+  readonly formerHolder: string | undefined;
+}
+
+export function tellRecordChange(
+  events: EventLog,
+  before: ClusterRecord,
+  after: ClusterRecord,
+  background: Background,
+): void {
+  tellReign(events, before, after, background);
   tellRule(events, before, after);
   tellVotes(events, before, after);
   tellPause(events, before, after);
   tellMembers(events, before, after);
 }
 
-function tellReign(events: EventLog, before: ClusterRecord, after: ClusterRecord, pause: WritePause): void {
+function tellReign(events: EventLog, before: ClusterRecord, after: ClusterRecord, background: Background): void {
   const [was, is] = [before.reign.value, after.reign.value];
   const about = { cluster: after.spec.value.name, member: is.holder, epoch: is.epoch };
-  const took = pause.soFar === undefined ? {} : { durationMs: pause.soFar };
   if (is.epoch > was.epoch && is.holder !== was.holder) {
     // Told again when it is open; the former holder is only known here.
     if (is.how === "handover") events.emit("switchover.started", about, { from: was.holder, to: is.holder });
-    else events.emit("failover.started", about, { from: was.holder, reason: `"${is.holder}" has the votes and the log` });
+    else
+      events.emit("failover.started", about, { from: was.holder, reason: `"${is.holder}" has the votes and the log` });
   }
-  if (is.phase === "open" && (was.phase !== "open" || is.epoch !== was.epoch)) tellOpen(events, after, about, took, pause);
+  if (is.phase === "open" && (was.phase !== "open" || is.epoch !== was.epoch))
+    tellOpen(events, after, about, background);
   if (is.how === "forced" && is.epoch > was.epoch)
     events.emit("data.loss-accepted", about, { missing: before.rule.value.rule.voters.map((voter) => voter.member) });
   if (is.phase === "released" && was.phase === "taken" && was.epoch === is.epoch && is.how !== "bootstrap")
-    events.emit("failover.failed", about, { from: formerHolder(before) ?? is.holder, reason: "its server did not come up as primary" });
+    events.emit("failover.failed", about, {
+      from: background.formerHolder ?? is.holder,
+      reason: "its server did not come up as primary",
+    });
 }
 
 function tellOpen(
   events: EventLog,
   after: ClusterRecord,
   about: { cluster: string; member: string; epoch: number },
-  took: { durationMs?: number },
-  pause: WritePause,
+  { pause, formerHolder: from = "nobody" }: Background,
 ): void {
   const { how, holder, timeline }: Reign = after.reign.value;
-  const from = formerHolder(after) ?? "nobody";
-  if (how === "election" || how === "forced") events.emit("failover.done", { ...about, ...took }, { from, timeline });
-  else if (how === "handover")
-    events.emit("switchover.done", { ...about, ...took }, { from, to: holder, write_pause_ms: pause.soFar ?? null });
-  else if (how === "restart") events.emit("primary.restarted", { ...about, ...took });
-  else events.emit("primary.open", { ...about, ...took }, { timeline });
-}
-
-const holders = new Map<string, { readonly epoch: number; readonly holder: string; readonly before: string | undefined }>();
-
-/** Who held the epoch before the current one, as far as this agent has seen. */
-function formerHolder(cluster: ClusterRecord): string | undefined {
-  const { epoch, holder } = cluster.reign.value;
-  const known = holders.get(cluster.spec.value.name);
-  if (known?.epoch === epoch) return known.before;
-  const before = known?.holder === holder ? known.before : known?.holder;
-  holders.set(cluster.spec.value.name, { epoch, holder, before });
-  return before;
-}
-
-/** Called once when a cluster is taken up, and at every change. */
-export function noteHolder(cluster: ClusterRecord): void {
-  formerHolder(cluster);
+  const told = { ...about, ...(pause.soFar === undefined ? {} : { durationMs: pause.soFar }) };
+  switch (how) {
+    case "election":
+    case "forced":
+      events.emit("failover.done", told, { from, timeline });
+      break;
+    case "handover":
+      events.emit("switchover.done", told, { from, to: holder, write_pause_ms: pause.soFar ?? null });
+      break;
+    case "restart":
+      events.emit("primary.restarted", told);
+      break;
+    case "bootstrap":
+      events.emit("primary.open", told, { timeline });
+  }
 }
 
 function tellRule(events: EventLog, before: ClusterRecord, after: ClusterRecord): void {
@@ -73,7 +80,8 @@ function tellRule(events: EventLog, before: ClusterRecord, after: ClusterRecord)
   const full = after.spec.value.members.length - 1;
   if (is.acks < was.acks || (is.voters.length === 0 && full > 0))
     events.emit("rule.degraded", about, { ...told, reason: "too few standbys stream" });
-  else if (is.voters.length === full && is.acks === usualAcks(full) && was.voters.length < full) events.emit("rule.restored", about, told);
+  else if (is.voters.length === full && is.acks === usualAcks(full) && was.voters.length < full)
+    events.emit("rule.restored", about, told);
 }
 
 function added(was: CommitRule, is: CommitRule): readonly string[] {
@@ -102,6 +110,8 @@ function tellPause(events: EventLog, before: ClusterRecord, after: ClusterRecord
 
 function tellMembers(events: EventLog, before: ClusterRecord, after: ClusterRecord): void {
   const cluster = after.spec.value.name;
-  for (const member of Object.keys(after.members)) if (!before.members[member]) events.emit("member.added", { cluster, member });
-  for (const member of Object.keys(before.members)) if (!after.members[member]) events.emit("member.removed", { cluster, member });
+  for (const member of Object.keys(after.members))
+    if (!before.members[member]) events.emit("member.added", { cluster, member });
+  for (const member of Object.keys(before.members))
+    if (!after.members[member]) events.emit("member.removed", { cluster, member });
 }

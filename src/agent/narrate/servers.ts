@@ -47,8 +47,13 @@ export class ServerStories {
     if (action.kind === "start") story.ending = false;
     if (action.kind === "rewind") {
       story.how = "rewind";
-      if (result.outcome === "done") this.#events.emit("rejoin.rewind", about, { source: action.source, reason: "its log had gone another way" });
-      else this.#events.emit("rejoin.rewind-failed", about, { source: action.source, reason: result.message ?? "unknown" });
+      if (result.outcome === "done")
+        this.#events.emit("rejoin.rewind", about, { source: action.source, reason: "its log had gone another way" });
+      else
+        this.#events.emit("rejoin.rewind-failed", about, {
+          source: action.source,
+          reason: result.message ?? "unknown",
+        });
     }
     if (action.kind === "clone") {
       story.how = "clone";
@@ -67,7 +72,8 @@ export class ServerStories {
       this.#events.emit("server.started", about, { role: server.role, pid: member.server.pid ?? 0 });
     if (server.kind !== "stopped" || first || story.kind === "absent") return;
     if (story.ending || member.isBusy("stop", "fence")) this.#events.emit("server.stopped", about);
-    else if (story.role === "primary") this.#events.emit("primary.lost", about, { reason: formatReason(decision.because) });
+    else if (story.role === "primary")
+      this.#events.emit("primary.lost", about, { reason: formatReason(decision.because) });
     else if (server.failures > 1)
       this.#events.emit("server.start-failed", about, { reason: "see its log", tries: server.failures });
     else this.#events.emit("server.crashed", about, { role: story.role, reason: "its process is gone" });
