@@ -34,11 +34,6 @@ export interface ControlData {
   readonly minRecoveryPoint: Lsn;
   readonly minRecoveryTimeline: number;
   readonly walSegmentBytes: number;
-  /**
-   * End of the log, known only in state `shut down`, when the checkpoint's record is the last one. A stopped standby may
-   * have received more than this file tells.
-   */
-  readonly end: Lsn | undefined;
 }
 
 /** Where the fields are whose place depends on `pg_control_version`: 1300 is Postgres 13 to 16, then one for each major. */
@@ -82,36 +77,16 @@ async function readWhole(path: string): Promise<Buffer> {
 export function parseControl(bytes: Buffer): ControlData {
   const state = controlStates[bytes.readUInt32LE(16)];
   if (state === undefined) throw damaged("pg_control", "its state is not known");
-  const checkpoint = toLsn(bytes.readBigUInt64LE(32));
-  const walSegmentBytes = bytes.readUInt32LE(228);
   return {
     systemIdentifier: bytes.readBigUInt64LE(0),
     state,
-    checkpoint,
+    checkpoint: toLsn(bytes.readBigUInt64LE(32)),
     redo: toLsn(bytes.readBigUInt64LE(40)),
     timeline: bytes.readUInt32LE(48),
     minRecoveryPoint: toLsn(bytes.readBigUInt64LE(136)),
     minRecoveryTimeline: bytes.readUInt32LE(144),
-    walSegmentBytes,
-    end: state === "shut down" ? endOfCheckpoint(checkpoint, walSegmentBytes) : undefined,
+    walSegmentBytes: bytes.readUInt32LE(228),
   };
-}
-
-/** XLogRecord 24, header of the main data 2, CheckPoint 88. Source: xlogrecord.h, pg_control.h (14 to 18). */
-const checkpointRecordBytes = 114;
-const walPageBytes = 8192;
-
-/** Where the next record begins: aligned to 8, and past the header of the page that the record runs over into. */
-export function endOfCheckpoint(start: Lsn, walSegmentBytes: number): Lsn {
-  const roomOnPage = walPageBytes - Number(start % BigInt(walPageBytes));
-  if (roomOnPage >= checkpointRecordBytes) return toLsn(start + BigInt(aligned(checkpointRecordBytes)));
-  const nextPage = start + BigInt(roomOnPage);
-  const headerBytes = nextPage % BigInt(walSegmentBytes) === 0n ? 40 : 24;
-  return toLsn(nextPage + BigInt(headerBytes + aligned(checkpointRecordBytes - roomOnPage)));
-}
-
-function aligned(bytes: number): number {
-  return Math.ceil(bytes / 8) * 8;
 }
 
 /**

@@ -80,6 +80,25 @@ test("create: what an interrupted copy left is replaced, and a failure leaves no
   assert.deepEqual(await readdir(join(home.directory, "shop-2")), []);
 });
 
+test("create: a directory that exists is left alone, and the owner passes whatever the umask", async (t) => {
+  const { home, engine } = await homeAndEngine(t);
+  const before = process.umask(0o077);
+  t.after(() => process.umask(before));
+  const request = {
+    ...home,
+    template: await home.template(engine),
+    directories: [join(home.directory, "a/b/shop-1/data")],
+  };
+  await createDirectories(request);
+  for (const path of ["a", "a/b", "a/b/shop-1"]) {
+    const expected = home.owner === undefined ? 0o700 : 0o755;
+    assert.equal((await stat(join(home.directory, path))).mode & 0o777, expected, path);
+  }
+  const { systemIdentifier } = await readControl(request.directories[0] ?? "");
+  await assert.rejects(createDirectories(request), /exists already/);
+  assert.equal((await readControl(request.directories[0] ?? "")).systemIdentifier, systemIdentifier);
+});
+
 test("template: prepared once for callers at the same time, and again when damaged", async (t) => {
   const { home, engine } = await homeAndEngine(t);
   const make = (): Promise<Template> => ensureTemplate(home.directory, engine, home.owner, home.signal);

@@ -5,7 +5,7 @@
  */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chown, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { OpError } from "../../../errors/op-error.ts";
@@ -31,6 +31,7 @@ const run = promisify(execFile);
  * @returns the system identifier that all of them carry
  */
 export async function createDirectories(request: CreateRequest): Promise<bigint> {
+  for (const directory of request.directories) await refuseExisting(directory);
   const systemIdentifier = request.systemIdentifier ?? newSystemIdentifier();
   const nonce = randomBytes(32);
   const partials = request.directories.map(partialName);
@@ -46,6 +47,15 @@ export async function createDirectories(request: CreateRequest): Promise<bigint>
     throw error;
   }
   return systemIdentifier;
+}
+
+/** Whatever is there may be somebody's only copy (I9). */
+async function refuseExisting(directory: string): Promise<void> {
+  if ((await stat(directory).catch(() => undefined)) === undefined) return;
+  throw new OpError("engine-failed", {
+    message: `data directory "${directory}" exists already`,
+    hint: "It was left by another cluster. Move it away or remove it, and try again.",
+  });
 }
 
 async function copyAs(request: CreateRequest, partial: string, systemIdentifier: bigint, nonce: Buffer): Promise<void> {
@@ -91,9 +101,12 @@ async function copyTemplate({ template, owner, signal }: CreateRequest, partial:
   }
 }
 
+/** What is made above a data directory lets the owner pass, whatever the umask; the last level is the owner's own. */
 async function makeOwnedDirectory(directory: string, owner: ServerOwner | undefined): Promise<void> {
-  const made = await mkdir(directory, { recursive: true, mode: 0o755 });
-  if (made !== undefined && owner !== undefined) await chown(directory, owner.uid, owner.gid);
+  const firstMade = await mkdir(directory, { recursive: true });
+  if (firstMade === undefined || owner === undefined) return;
+  for (let made = directory; made.startsWith(firstMade); made = dirname(made)) await chmod(made, 0o755);
+  await chown(directory, owner.uid, owner.gid);
 }
 
 /** Every segment names the system in the long header of its first page, which no checksum covers (xlog_internal.h). */
