@@ -24,11 +24,16 @@ function primaryRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, Mem
   if (cluster.spec.value.wish === "stopped") return { ...base, ...stopped(cluster) };
   const seen = members.get(holder);
   const target = targetOf(cluster, holder);
-  const serves = phase === "open" && seen?.server.kind === "running" && seen.server.role === "primary";
+  const serves = phase === "open" && seen !== undefined && mayServe(seen.server);
   if (serves && seen.hold === "no" && target) return { ...base, state: "open", targets: [target], cut: true };
   // Sessions stay on a primary that is only held: they end with its server, or go on when it stays.
   const keep = serves && seen.hold === "planned" && target ? [target] : [];
   return { ...base, state: "hold", targets: keep, cut: true };
+}
+
+/** A primary that is only suspected keeps its clients: they are cut when it is fenced, not at a hiccup. */
+function mayServe(server: Server): boolean {
+  return (server.kind === "running" || server.kind === "unresponsive") && server.role === "primary";
 }
 
 /** Standbys that stream within the lag limit; the primary when there is none. */

@@ -12,13 +12,14 @@ import { endFrozenStandby, followHolder, rebuild, rest, startStandby } from "./r
 import { movePrimary, restartStandby } from "./rules/switchover.ts";
 import { endIntent, keepRule, keepSlots, serve } from "./rules/upkeep.ts";
 import { giveUpByWish, holdWhilePaused, leaveByWish, stopByWish } from "./rules/wishes.ts";
-import { remember } from "./memory.ts";
+import { foresee, remember } from "./memory.ts";
 import type { Memory, View } from "./view.ts";
 
 /** One look: what is remembered from now on, and what to do. */
 export function look(view: View): { readonly memory: Memory; readonly decision: Decision } {
   const memory = remember(view);
-  return { memory, decision: decide({ ...view, memory }) };
+  const decision = decide({ ...view, memory });
+  return { memory: foresee(memory, decision, view.cluster), decision };
 }
 
 /** Actions beside which only fencing may happen: they change the server or the records that rules look at. */

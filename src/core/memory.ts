@@ -1,9 +1,11 @@
 /** What a member's loop remembers, as pure steps: after each look, and after each action. */
 import { parseVoterName } from "../domain/rule.ts";
 import { divergedBytes } from "./standing.ts";
-import type { Action, ActionResult } from "./action.ts";
+import type { ClusterRecord } from "../domain/cluster.ts";
+import type { Action, ActionResult, RecordAction } from "./action.ts";
 import { tally } from "./candidates.ts";
-import type { IntentProgress, Memory, View } from "./view.ts";
+import type { Decision } from "./decision.ts";
+import type { AskedRecord, IntentProgress, Memory, View } from "./view.ts";
 
 /** Failed reigns are forgotten after this; until then they make the member stand back (I6). */
 const failedReignKeptMs = 600_000;
@@ -16,6 +18,7 @@ export function remember(view: View): Memory {
     electableSince: tally(cluster).suffices ? (memory.electableSince ?? now) : undefined,
     failedReigns: memory.failedReigns.filter((reign) => now - reign.at < failedReignKeptMs),
     silentSince: silentStandbys(view),
+    asked: view.busy.some((action) => action.kind === "record") ? memory.asked : undefined,
     laxer: memory.laxer?.epoch === cluster.reign.value.epoch ? memory.laxer : undefined,
     rebuild: rebuildDue(view),
     intent: intentProgress(view),
@@ -94,19 +97,30 @@ function withIntent(memory: Memory, step: Partial<IntentProgress>): Memory {
   return memory.intent ? { ...memory, intent: { ...memory.intent, ...step } } : memory;
 }
 
-/** A rule whose write has an unknown outcome counts for the lease until the store has been read again. */
-function afterRecord(memory: Memory, action: Extract<Action, { kind: "record" }>, result: ActionResult): Memory {
-  const rules = action.txn.write.flatMap(({ key, value }) =>
-    key === "rule" && value !== null && "rule" in value ? [value.rule] : [],
-  );
-  if (rules.length === 0) return memory;
-  if (result.outcome === "unknown") return { ...memory, unsureRules: [...memory.unsureRules, ...rules] };
-  return action.what === "rule-laxer" && result.outcome === "done" ? { ...memory, laxer: undefined } : memory;
+/** Called after every decision: a record that is about to leave counts from now on, not from when it has arrived. */
+export function foresee(memory: Memory, decision: Decision, cluster: ClusterRecord): Memory {
+  const record = decision.actions.find((action) => action.kind === "record");
+  return record?.kind === "record" ? { ...memory, asked: whatItSays(record, cluster.reign.value.epoch) } : memory;
+}
+
+function whatItSays(action: RecordAction, epoch: number): AskedRecord {
+  const rule = action.txn.write
+    .map(({ key, value }) => (key === "rule" && value !== null && "rule" in value ? value.rule : undefined))
+    .find((written) => written !== undefined);
+  return { epoch, rule, opens: action.what === "open", votes: action.what === "vote" };
+}
+
+/** A record with an unknown outcome counts until the store has been read again. */
+function afterRecord(memory: Memory, action: RecordAction, result: ActionResult): Memory {
+  const { asked } = memory;
+  const unsure = result.outcome === "unknown" && asked ? [...memory.unsure, asked] : memory.unsure;
+  const laxer = action.what === "rule-laxer" && result.outcome === "done" ? undefined : memory.laxer;
+  return { ...memory, asked: undefined, unsure, laxer };
 }
 
 /** After a fresh read of the store nothing is unsure any more. */
 export function afterFreshRead(memory: Memory): Memory {
-  return memory.unsureRules.length === 0 ? memory : { ...memory, unsureRules: [] };
+  return memory.unsure.length === 0 ? memory : { ...memory, unsure: [] };
 }
 
 /** How long a member stands back from elections after reigns that it could not serve: 0, then 2 s, 4 s … up to 60 s. */

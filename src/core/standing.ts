@@ -7,7 +7,7 @@ import type { RunningServer, Server } from "../domain/server.ts";
 import { canFollow, forkPoint } from "../domain/timeline.ts";
 import type { ActionKind } from "./action.ts";
 import { rulesInForce, serverOf } from "./candidates.ts";
-import type { View } from "./view.ts";
+import type { AskedRecord, View } from "./view.ts";
 
 export function ownRecord(view: View): MemberRecord | undefined {
   return view.cluster.members[view.self]?.value;
@@ -41,10 +41,26 @@ export function isBusy(view: View, ...kinds: readonly ActionKind[]): boolean {
   return view.busy.some((action) => kinds.includes(action.kind));
 }
 
-/** When this holder's time ends, under the rule in force and under each whose fate is unsure. */
+/** Records of this epoch that may stand in the store without being in the picture: on their way, or of unknown fate. */
+export function recordsOnTheWay(view: View): readonly AskedRecord[] {
+  const { asked, unsure } = view.memory;
+  const epoch = view.cluster.reign.value.epoch;
+  return [...(asked ? [asked] : []), ...unsure].filter((record) => record.epoch === epoch);
+}
+
+/** Clients may be let in, by this host or by one that has a newer picture. */
+export function mayBeOpen(view: View): boolean {
+  return view.cluster.reign.value.phase === "open" || recordsOnTheWay(view).some((record) => record.opens);
+}
+
+/** The rules under each of which this holder's time must last: the one in force and those on their way. */
+export function leaseRules(view: View): readonly CommitRule[] {
+  return [view.cluster.rule.value.rule, ...recordsOnTheWay(view).flatMap((record) => record.rule ?? [])];
+}
+
+/** When this holder's time ends. */
 export function leaseEndsAt(view: View): number {
-  const rules = [view.cluster.rule.value.rule, ...view.memory.unsureRules];
-  return Math.min(...rules.map((rule) => leaseEnd(rule, view.lease.held)));
+  return Math.min(...leaseRules(view).map((rule) => leaseEnd(rule, view.lease.held)));
 }
 
 /** The rule that Postgres is told: with durability `async` commits wait for nobody (P2). */

@@ -65,8 +65,10 @@ export interface Memory {
   readonly silentSince: Readonly<Record<MemberId, number>>;
   /** holder: a laxer rule is in force in Postgres; the store may have it once its voters have flushed `until` (P3) */
   readonly laxer: { readonly epoch: number; readonly rule: CommitRule; readonly until: Lsn } | undefined;
-  /** holder: rules whose way into the store has an unknown outcome; the lease must hold under each */
-  readonly unsureRules: readonly CommitRule[];
+  /** what the record being written now says, from before it leaves: others may act on it before its outcome is known */
+  readonly asked: AskedRecord | undefined;
+  /** records whose outcome is unknown, until the store has been read again */
+  readonly unsure: readonly AskedRecord[];
   /** the barrier of this epoch has been flushed by its voters */
   readonly barrierPassed: number | undefined;
   /** this directory cannot follow any more and must be rebuilt; until its incarnation has changed */
@@ -77,6 +79,17 @@ export interface Memory {
   readonly fork: { readonly timeline: number; readonly at: Lsn } | undefined;
   /** switchover or restart: its intent, and the steps that are done */
   readonly intent: IntentProgress | undefined;
+}
+
+/** A record on its way into the store. */
+export interface AskedRecord {
+  readonly epoch: number;
+  /** holder: the lease must hold under this rule too */
+  readonly rule: CommitRule | undefined;
+  /** holder: clients of other hosts may be let in by it, so its time counts from here (P1) */
+  readonly opens: boolean;
+  /** standby: its vote may stand, so it follows nobody (P4) */
+  readonly votes: boolean;
 }
 
 export interface IntentProgress {
@@ -93,7 +106,8 @@ export const emptyMemory: Memory = {
   failedReigns: [],
   silentSince: {},
   laxer: undefined,
-  unsureRules: [],
+  asked: undefined,
+  unsure: [],
   barrierPassed: undefined,
   rebuild: undefined,
   fork: undefined,

@@ -53,10 +53,10 @@ export function tellDecision(
   if (fencing.has(because.code)) events.emit("primary.fenced", about, { reason: why });
   switch (because.code) {
     case "server-frozen":
-      events.emit("primary.frozen", about, { silent_ms: because.forMs });
+      if (decision.actions.length > 0) events.emit("primary.frozen", about, { silent_ms: because.forMs });
       break;
     case "log-device-stuck":
-      events.emit("primary.stalled", about, { waiting_ms: because.forMs });
+      if (decision.actions.length > 0) events.emit("primary.stalled", about, { waiting_ms: because.forMs });
       break;
     case "standby-frozen":
       if (decision.actions.length > 0) events.emit("standby.frozen", about, { silent_ms: because.forMs });

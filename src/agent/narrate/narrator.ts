@@ -50,7 +50,7 @@ export class Narrator implements Witness {
     const { servers, missingVotes } = this.#memoryOf(loop);
     servers.observed(member, decision);
     missingVotes.decided(events, loop, member, decision);
-    if (before?.because.code !== decision.because.code) {
+    if (before?.because.code !== decision.because.code || before.actions.length !== decision.actions.length) {
       log.info("decided", {
         cluster: loop.name,
         member: member.id,

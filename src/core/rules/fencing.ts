@@ -1,7 +1,7 @@
 /** Stop wrong writes, before anything else (P7). These rules hold in a pause, and during every other action. */
 import type { Decision, Rule } from "../decision.ts";
 import type { Reason } from "../reason.ts";
-import { actsAsPrimary, holdsEpoch, leaseEndsAt } from "../standing.ts";
+import { actsAsPrimary, holdsEpoch, leaseEndsAt, mayBeOpen } from "../standing.ts";
 import type { View } from "../view.ts";
 
 function fence(because: Reason, view: View): Decision {
@@ -22,8 +22,8 @@ export const fenceSuperseded: Rule = (view) => {
  * nobody, and waits for promises instead.
  */
 export const fenceEndedLease: Rule = (view) => {
-  const { server, cluster, now } = view;
-  if (!actsAsPrimary(server) || cluster.reign.value.phase !== "open") return undefined;
+  const { server, now } = view;
+  if (!actsAsPrimary(server) || !mayBeOpen(view)) return undefined;
   const endsAt = leaseEndsAt(view);
   return now < endsAt
     ? undefined
@@ -42,12 +42,17 @@ export const fenceWrongTimeline: Rule = (view) => {
 
 /** A primary that answers nothing, or whose log does not reach its disk, has failed (P7). */
 export const fenceFrozenPrimary: Rule = (view) => {
-  const { server, now, timings } = view;
-  if (server.kind === "unresponsive" && server.role === "primary") {
-    const forMs = now - server.since;
-    return forMs >= timings.unresponsiveMs ? fence({ code: "server-frozen", forMs }, view) : undefined;
-  }
-  if (server.kind !== "running" || server.role !== "primary" || server.flushStuckSince === undefined) return undefined;
-  const forMs = now - server.flushStuckSince;
-  return forMs >= timings.wedgedMs ? fence({ code: "log-device-stuck", forMs }, view) : undefined;
+  const { server } = view;
+  if (server.kind === "unresponsive" && server.role === "primary")
+    return fenceAfter(view, server.since, view.timings.unresponsiveMs, "server-frozen");
+  if (server.kind === "running" && server.role === "primary" && server.flushStuckSince !== undefined)
+    return fenceAfter(view, server.flushStuckSince, view.timings.wedgedMs, "log-device-stuck");
+  return undefined;
 };
+
+/** A server that is only suspected gets nothing else to do, and is looked at again when its time is up. */
+function fenceAfter(view: View, since: number, limitMs: number, code: "server-frozen" | "log-device-stuck"): Decision {
+  const forMs = view.now - since;
+  if (forMs >= limitMs) return fence({ code, forMs }, view);
+  return { actions: [], because: { code, forMs }, recheckAt: since + limitMs };
+}

@@ -3,7 +3,7 @@ import type { MemberId } from "../../domain/cluster.ts";
 import { isVoter, serverOf } from "../candidates.ts";
 import type { Decision, Rule } from "../decision.ts";
 import type { Reason } from "../reason.ts";
-import { hasProcess, holdsEpoch, isWell, ownRecord, ruleForServer } from "../standing.ts";
+import { hasProcess, holdsEpoch, isWell, ownRecord, recordsOnTheWay, ruleForServer } from "../standing.ts";
 import { rebuildTxn } from "../transactions.ts";
 import type { View } from "../view.ts";
 
@@ -88,6 +88,7 @@ export const startStandby: Rule = (view) => {
 export function upstreamWanted(view: View): MemberId | null {
   const { holder, epoch, phase } = view.cluster.reign.value;
   if (holder === view.self || phase === "released" || hasVoted(view)) return null;
+  if (recordsOnTheWay(view).some((record) => record.votes)) return null;
   return epoch === 0 ? null : holder;
 }
 
