@@ -40,19 +40,18 @@ export const fenceWrongTimeline: Rule = (view) => {
     : fence({ code: "wrong-timeline", timeline: server.timeline, expected }, view);
 };
 
-/** A primary that answers nothing, or whose log does not reach its disk, has failed (P7). */
+/**
+ * A primary that answers nothing, or whose log does not reach its disk, has failed (P7). While the first is only
+ * suspected it gets nothing else to do, and is looked at again when its time is up.
+ */
 export const fenceFrozenPrimary: Rule = (view) => {
-  const { server } = view;
-  if (server.kind === "unresponsive" && server.role === "primary")
-    return fenceAfter(view, server.since, view.timings.unresponsiveMs, "server-frozen");
-  if (server.kind === "running" && server.role === "primary" && server.flushStuckSince !== undefined)
-    return fenceAfter(view, server.flushStuckSince, view.timings.wedgedMs, "log-device-stuck");
-  return undefined;
+  const { server, now, timings } = view;
+  if (server.kind === "unresponsive" && server.role === "primary") {
+    const because = { code: "server-frozen", forMs: now - server.since } as const;
+    const dueAt = server.since + timings.unresponsiveMs;
+    return now >= dueAt ? fence(because, view) : { actions: [], because, recheckAt: dueAt };
+  }
+  if (server.kind !== "running" || server.role !== "primary" || server.flushStuckSince === undefined) return undefined;
+  const forMs = now - server.flushStuckSince;
+  return forMs >= timings.wedgedMs ? fence({ code: "log-device-stuck", forMs }, view) : undefined;
 };
-
-/** A server that is only suspected gets nothing else to do, and is looked at again when its time is up. */
-function fenceAfter(view: View, since: number, limitMs: number, code: "server-frozen" | "log-device-stuck"): Decision {
-  const forMs = view.now - since;
-  if (forMs >= limitMs) return fence({ code, forMs }, view);
-  return { actions: [], because: { code, forMs }, recheckAt: since + limitMs };
-}
