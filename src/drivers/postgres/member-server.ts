@@ -10,6 +10,10 @@ import { zeroLsn, type Lsn } from "../../domain/lsn.ts";
 import { formatSyncNames, voterName, type CommitRule } from "../../domain/rule.ts";
 import type { Server } from "../../domain/server.ts";
 import type { Timeline } from "../../domain/timeline.ts";
+import { OpError } from "../../errors/op-error.ts";
+import { cloneDirectory } from "./clone/clone.ts";
+import { rewindDirectory } from "./clone/rewind.ts";
+import { finishSwap, swapPaths } from "./clone/swap.ts";
 import { writeConfiguration } from "./configuration/write.ts";
 import type { CloneProgress, MemberServer, MemberServerConfig, StopOutcome, Upstream } from "./port.ts";
 import { hostClock, type MonotonicClock } from "./session/deadline.ts";
@@ -43,6 +47,7 @@ class PostgresServer implements MemberServer {
   readonly #postmaster: Postmaster;
   readonly #observer: Observer;
   #isClosed = false;
+  #interrupted: Promise<void> | undefined;
 
   constructor(config: MemberServerConfig, clock: MonotonicClock) {
     this.#config = config;
@@ -56,6 +61,7 @@ class PostgresServer implements MemberServer {
   }
 
   async observe(withinMs: number): Promise<Server> {
+    await this.#finishInterrupted();
     return await this.#observer.observe(withinMs);
   }
 
@@ -151,16 +157,20 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
     await withSession(this.#config, { withinMs: askMs }, (session) => setSlots(session, members, askMs));
   }
 
-  async rewind(_source: Upstream): Promise<void> {
-    throw new Error("to be written");
+  async rewind(source: Upstream): Promise<void> {
+    await this.#refuseRunning();
+    await rewindDirectory(this.#config, source);
+    this.#observer.forget();
   }
 
-  async clone(_source: Upstream, _progress: (progress: CloneProgress) => void, _signal: AbortSignal): Promise<void> {
-    throw new Error("to be written");
+  async clone(source: Upstream, progress: (progress: CloneProgress) => void, signal: AbortSignal): Promise<void> {
+    await this.#refuseRunning();
+    await cloneDirectory(this.#config, source, progress, signal);
+    this.#observer.forget();
   }
 
   async removeKept(): Promise<void> {
-    throw new Error("to be written");
+    await rm(swapPaths(this.#config.dataDirectory).kept, { recursive: true, force: true });
   }
 
   async configure(settings: Readonly<Record<string, string>>): Promise<void> {
@@ -174,7 +184,8 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
     const { dataDirectory, logDirectory, socketDirectory } = this.#config;
     await this.#postmaster.fence();
     this.#observer.close();
-    for (const path of [dataDirectory, logDirectory, socketDirectory]) await rm(path, { recursive: true, force: true });
+    const paths = [...Object.values(swapPaths(dataDirectory)), logDirectory, socketDirectory];
+    for (const path of paths) await rm(path, { recursive: true, force: true });
   }
 
   async close(): Promise<void> {
@@ -182,9 +193,23 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
     this.#observer.close();
   }
 
+  /** Once: a clone that an earlier agent could not end. */
+  #finishInterrupted(): Promise<void> {
+    this.#interrupted ??= finishSwap(swapPaths(this.#config.dataDirectory));
+    return this.#interrupted;
+  }
+
+  /** Its files are about to be replaced under it. */
+  async #refuseRunning(): Promise<void> {
+    await this.#finishInterrupted();
+    if ((await this.#postmaster.find()) === undefined) return;
+    throw new OpError("busy", { message: "the server runs; its directory can only be replaced when it is stopped" });
+  }
+
   /** Everything that a start needs in the directory, but for the signal file that makes it a standby. */
   async #prepareStart(upstream: Upstream | null, rule: CommitRule): Promise<void> {
     const { dataDirectory, socketDirectory, owner } = this.#config;
+    await this.#finishInterrupted();
     await makeOwnedDirectory(socketDirectory, owner);
     await removeLoosePlants(dataDirectory);
     await rm(join(dataDirectory, "promote"), { force: true });

@@ -5,6 +5,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { laterLsn, type Lsn } from "../../../domain/lsn.ts";
+import { isHalfRewound } from "../clone/rewind.ts";
 import { readControl, type ControlData } from "../provision/control-file.ts";
 import { endOfRecord, segmentBytesOf } from "./wal-files.ts";
 
@@ -26,7 +27,7 @@ export async function inspectDirectory(dataDirectory: string): Promise<Directory
   const entries = await readdir(dataDirectory).catch(() => undefined);
   if (entries === undefined || entries.length === 0) return { kind: "absent" };
   const found = await Promise.all(essentials.map((name) => stat(join(dataDirectory, name)).catch(() => undefined)));
-  if (found.includes(undefined)) return { kind: "damaged" };
+  if (found.includes(undefined) || (await isHalfRewound(dataDirectory))) return { kind: "damaged" };
   const control = await readControl(dataDirectory).catch(() => undefined);
   return control === undefined ? { kind: "damaged" } : await describe(dataDirectory, control);
 }

@@ -47,7 +47,8 @@ async function writeDurably(path: string, owner: ServerOwner | undefined): Promi
 
 async function syncPath(path: string): Promise<void> {
   const file = await open(path, "r");
-  await file.sync().finally(() => file.close());
+  await file.sync();
+  await file.close();
 }
 
 /**

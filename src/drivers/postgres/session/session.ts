@@ -113,6 +113,15 @@ export class Session {
     return taken;
   }
 
+  /** Reads no more for now: the server has to wait. */
+  hold(): void {
+    this.#socket.pause();
+  }
+
+  release(): void {
+    this.#socket.resume();
+  }
+
   /** Closes the socket at once. A backend that waits for voters goes on waiting; it has nobody left to tell. */
   destroy(): void {
     this.#open = false;
