@@ -174,7 +174,10 @@ async function intend(parts: Parts, operation: OperationRecord, intent: Intent):
   return operation;
 }
 
-/** Also the way on after an agent that ended in the middle. */
+/**
+ * Also the way on after an agent that ended in the middle. The member that ends the intent says how it ended, and with
+ * that the operation ends (narrator); this only gives up one that nobody fulfils.
+ */
 export async function awaitIntentEnd(parts: Parts, operation: OperationRecord): Promise<void> {
   const name = operation.cluster;
   const ended = (cluster: ClusterRuntime): boolean => cluster.record.intent?.value.id !== operation.id;
@@ -183,8 +186,6 @@ export async function awaitIntentEnd(parts: Parts, operation: OperationRecord): 
       withinMs: wishMs,
       describe: () => "The cluster is as `matriarch explain` shows it.",
     });
-    // The core's own word on how it ended comes first; this is for an intent that went without one.
-    parts.operations.finish(operation.id, { state: "done" });
   } catch (error) {
     if (parts.signal.aborted) return;
     await amend(parts, name, (record) => ({

@@ -18,7 +18,7 @@ function resume(parts: Parts, operation: OperationRecord): void {
     case "switchover":
     case "failover":
     case "restart":
-      return void awaitIntentEnd(parts, operation);
+      return resumeIntent(parts, operation);
     default:
       // The wish stands in the store and is being fulfilled; only nobody followed it to its end.
       parts.operations.finish(operation.id, {
@@ -28,6 +28,13 @@ function resume(parts: Parts, operation: OperationRecord): void {
         ),
       });
   }
+}
+
+function resumeIntent(parts: Parts, operation: OperationRecord): void {
+  const intent = parts.runtime.clusters.get(operation.cluster)?.record.intent?.value;
+  if (intent?.id === operation.id) return void awaitIntentEnd(parts, operation);
+  const step = "it ended while the agent was away; `matriarch events` tells how";
+  parts.operations.finish(operation.id, { state: "done", step });
 }
 
 /** Every server of every cluster, in order and then hard; the records stay as they are, so that all come back. */
