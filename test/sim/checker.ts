@@ -1,0 +1,164 @@
+/**
+ * Gathers what the models do and holds the core's invariants against it. The first broken one ends the run. Sees true
+ * time and every model's inside, which no agent does.
+ */
+import {
+  i1NothingLost,
+  i2OneHolder,
+  i2OnlyTheHolder,
+  i3OneAcknowledges,
+  i4NoStaleRead,
+  i5OneTimelineEach,
+  i8SetsMeet,
+  i9LastGoodCopy,
+  type Broken,
+  type Served,
+} from "../../src/core/invariants.ts";
+import type { ClusterRecord } from "../../src/domain/cluster.ts";
+import type { CommitRule } from "../../src/domain/rule.ts";
+import type { LogRecord } from "./log.ts";
+import type { PgServer } from "./postgres-model.ts";
+import type { World } from "./world.ts";
+
+/** After a whole host was frozen its guard needs a moment to run at all (I4: "given that its guard runs"). */
+const thawMs = 100;
+
+export class BrokenInvariant extends Error {
+  readonly invariant: string;
+  constructor(invariant: string, message: string) {
+    super(`${invariant}: ${message}`);
+    this.invariant = invariant;
+  }
+}
+
+export class Checker {
+  readonly acknowledged: { readonly write: number; readonly record: LogRecord; readonly at: number }[] = [];
+  readonly holders = new Map<number, string>();
+  readonly #promoted = new Map<number, string>();
+  readonly #begun: { readonly epoch: number; readonly member: string; readonly log: LogRecord }[] = [];
+  #newest: Served | undefined;
+  failovers = 0;
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  broken(invariant: string, message: string): never {
+    throw new BrokenInvariant(invariant, message);
+  }
+
+  #hold(invariant: string, broken: Broken): void {
+    if (broken !== undefined) this.broken(invariant, broken);
+  }
+
+  get #durable(): boolean {
+    return !this.#world.mayLose;
+  }
+
+  stored(before: ClusterRecord, after: ClusterRecord): void {
+    this.#hold("I2", i2OneHolder(before.reign.value, after.reign.value));
+    const { epoch, holder } = after.reign.value;
+    if (epoch !== before.reign.value.epoch) {
+      this.holders.set(epoch, holder);
+      this.failovers += 1;
+    }
+    const { reign, rule } = after;
+    if (before.rule !== rule || before.reign !== reign)
+      this.#world.trace(
+        "store",
+        `epoch ${epoch} "${holder}" ${reign.value.phase} (${reign.value.how}), rule ${rule.value.rule.acks} of [${rule.value.rule.voters.map((v) => `${v.member}.${v.incarnation}`).join(" ")}], ${rule.value.previous.length} before`,
+      );
+    this.rulesChanged();
+  }
+
+  /** I8: looked at whenever the store's rule or a process's names change. */
+  rulesChanged(): void {
+    if (!this.#durable) return;
+    const { record } = this.#world.store;
+    for (const host of this.#world.hosts.values()) {
+      const { server } = host;
+      if (!server.serves || server.epoch !== record.reign.value.epoch) continue;
+      const inForce: CommitRule[] = [...server.senders].map((stream) => stream.names);
+      if (!server.waits) inForce.push({ voters: [], acks: 0 });
+      const primary = { member: server.member, incarnation: server.incarnation };
+      this.#hold("I8", i8SetsMeet(record.rule.value, inForce.filter((rule) => rule.acks > 0 || !server.waits), primary));
+    }
+  }
+
+  promoted(server: PgServer, timeline: number): void {
+    this.#hold("I5", i5OneTimelineEach(timeline, this.#promoted));
+    this.#promoted.set(timeline, server.member);
+    this.#world.trace(server.member, `postgres: promoted on timeline ${timeline}`);
+  }
+
+  becamePrimary(server: PgServer, log: LogRecord): void {
+    const served = this.#served(server);
+    this.#world.trace(server.member, `postgres: primary of epoch ${server.epoch}`);
+    this.#hold("I2", i2OnlyTheHolder(served, this.holders));
+    this.#begun.push({ epoch: server.epoch, member: server.member, log });
+    if (this.#durable) this.#hold("I1", i1NothingLost(this.#writes(), writesIn(log), served));
+  }
+
+  acknowledge(server: PgServer, write: number, record: LogRecord): void {
+    this.acknowledged.push({ write, record, at: this.#world.scheduler.now });
+    const served = this.#served(server);
+    if (!this.#durable) return;
+    for (const later of this.#begun)
+      if (later.epoch > served.epoch)
+        this.#hold("I1", i1NothingLost([write], writesIn(later.log), { ...served, ...later }));
+    if (!this.#excused(server)) this.#hold("I3", i3OneAcknowledges(served, this.#newest));
+    if (!this.#newest || served.epoch > this.#newest.epoch) this.#newest = served;
+  }
+
+  read(server: PgServer, seen: readonly number[]): void {
+    const served = this.#served(server);
+    if (!this.#durable) return;
+    if (!this.#excused(server)) this.#hold("I4", i4NoStaleRead(served, this.#newest));
+    void seen;
+  }
+
+  #excused(server: PgServer): boolean {
+    const host = this.#world.host(server.host);
+    return !host.guard.part.alive || host.guard.part.frozen || this.#world.scheduler.now < host.thawedAt + thawMs;
+  }
+
+  rebuildBegins(member: string, source: PgServer, sourceName: string): void {
+    const { reign } = this.#world.store.record;
+    const serves = server(source) && reign.value.holder === sourceName && reign.value.phase === "open";
+    // The primary may fail between the decision and this moment: then the copy fails by itself.
+    if (source.state === "running") this.#hold("I9", i9LastGoodCopy(member, serves || reign.value.phase !== "open", []));
+  }
+
+  directoryReplaced(member: string, source: PgServer): void {
+    if (!this.#durable || !source.dir) return;
+    const has = writesIn(source.dir.flushed);
+    const missing = this.#writes().filter((write) => !has.has(write));
+    this.#hold("I9", i9LastGoodCopy(member, true, missing));
+  }
+
+  /** At the end: the log that everybody follows has every acknowledged write. */
+  finalLog(primary: PgServer): void {
+    if (!this.#durable || !primary.dir) return;
+    this.#hold("I1", i1NothingLost(this.#writes(), writesIn(primary.dir.flushed), this.#served(primary)));
+  }
+
+  #writes(): readonly number[] {
+    return this.acknowledged.map((ack) => ack.write);
+  }
+
+  #served(of: PgServer): Served {
+    return { member: of.member, epoch: of.epoch, at: this.#world.scheduler.now };
+  }
+}
+
+function server(of: PgServer): boolean {
+  return of.serves && !of.part.frozen;
+}
+
+export function writesIn(end: LogRecord): ReadonlySet<number> {
+  const writes = new Set<number>();
+  for (let record: LogRecord | undefined = end; record; record = record.before)
+    if (record.write !== undefined) writes.add(record.write);
+  return writes;
+}

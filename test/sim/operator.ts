@@ -1,0 +1,91 @@
+/** The operator's commands, as the API would write them: wishes in the store, at the worst moments that chance finds. */
+import type { ClusterRecord, ClusterSpec, Durability, Intent, RecordKey, RecordValue } from "../../src/domain/cluster.ts";
+import { memberRecord, type World } from "./world.ts";
+
+export class Operator {
+  readonly #world: World;
+  #commands = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get #record(): ClusterRecord {
+    return this.#world.store.record;
+  }
+
+  #write(key: RecordKey, value: RecordValue | null, require: ClusterRecord[keyof ClusterRecord] | 0): void {
+    const revision = typeof require === "object" && "revision" in require ? Number(require.revision) : 0;
+    this.#world.store.apply({ require: [{ key, revision }], write: [{ key, value }] });
+  }
+
+  #spec(change: Partial<ClusterSpec>): void {
+    const { spec } = this.#record;
+    this.#write("spec", { ...spec.value, ...change, generation: spec.value.generation + 1 }, spec);
+  }
+
+  intend(intent: Intent): void {
+    if (this.#record.intent === undefined) this.#write("intent", intent, 0);
+  }
+
+  #base() {
+    return { id: `op-${++this.#commands}`, requestedAt: this.#world.scheduler.now, by: "operator" };
+  }
+
+  switchover(to: string | null): void {
+    this.intend({ kind: "switchover", to, epoch: this.#record.reign.value.epoch, ...this.#base() });
+  }
+
+  failover(to: string | null, acceptDataLoss = false): void {
+    if (acceptDataLoss) this.#world.mayLose = true;
+    this.intend({ kind: "failover", to, epoch: this.#record.reign.value.epoch, acceptDataLoss, ...this.#base() });
+  }
+
+  restart(): void {
+    this.intend({ kind: "restart", pending: this.#record.spec.value.members, ...this.#base() });
+  }
+
+  pause(forMs: number): void {
+    if (this.#record.pause) return;
+    this.#write("pause", { until: this.#world.scheduler.now + forMs, by: "operator" }, 0);
+  }
+
+  resume(): void {
+    if (this.#record.pause) this.#write("pause", null, this.#record.pause);
+  }
+
+  stop(): void {
+    this.#spec({ wish: "stopped" });
+  }
+
+  startAgain(): void {
+    if (this.#record.spec.value.wish === "stopped") this.#spec({ wish: "running" });
+  }
+
+  durability(durability: Durability): void {
+    if (durability === "async") this.#world.mayLose = true;
+    this.#spec({ durability });
+  }
+
+  reclone(member: string): void {
+    const own = this.#record.members[member];
+    if (own && this.#record.reign.value.holder !== member)
+      this.#write(`member/${member}`, { ...own.value, wish: "reclone" }, own);
+  }
+
+  removeMember(member: string): void {
+    const { members } = this.#record.spec.value;
+    if (members.length > 2 && members.includes(member) && this.#record.reign.value.holder !== member)
+      this.#spec({ members: members.filter((other) => other !== member) });
+  }
+
+  addMember(): void {
+    const { spec } = this.#record;
+    if (spec.value.members.length >= 5) return;
+    const lastMember = spec.value.lastMember + 1;
+    const id = `shop-${lastMember}`;
+    this.#write(`member/${id}`, memberRecord(id), 0);
+    this.#spec({ members: [...spec.value.members, id], lastMember });
+    this.#world.addHost(id, false);
+  }
+}

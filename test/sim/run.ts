@@ -1,0 +1,141 @@
+/** One seed, from birth through faults to health: called by the tests, by workers, and by bench/simulate. */
+import { i6Progress } from "../../src/core/invariants.ts";
+import type { Durability } from "../../src/domain/cluster.ts";
+import { BrokenInvariant } from "./checker.ts";
+import { Faults } from "./faults.ts";
+import { seeded } from "./random.ts";
+import { World, type WorldOptions } from "./world.ts";
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly members?: number | undefined;
+  readonly durability?: Durability | undefined;
+  readonly wiring?: WorldOptions["wiring"];
+  readonly tracing?: boolean;
+  readonly faults?: readonly string[] | undefined;
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly members: number;
+  readonly durability: Durability;
+  readonly invariant: string | undefined;
+  readonly message: string | undefined;
+  readonly steps: number;
+  readonly epochs: number;
+  readonly acknowledged: number;
+  readonly healedMs: number | undefined;
+  readonly lines: readonly string[];
+}
+
+const faultsFromMs = 4000;
+const faultsUntilMs = 30_000;
+/** generous: backoffs of failed starts and of stood-back members are in it */
+const recoveryBoundMs = 75_000;
+const calmMs = 2500;
+
+export function runSeed(options: RunOptions): RunResult {
+  const shape = shapeOf(options);
+  const world = new World({ ...options, ...shape });
+  const faults = new Faults(world, options.faults);
+  let healedMs: number | undefined;
+  let broken: BrokenInvariant | undefined;
+  try {
+    addClients(world);
+    run(world, world.random.chance(0.8) ? faultsFromMs : 0);
+    faults.start();
+    run(world, faultsUntilMs);
+    faults.healAll();
+    world.trace("world", "everything heals");
+    healedMs = recover(world);
+  } catch (error) {
+    if (!(error instanceof BrokenInvariant)) throw error;
+    broken = error;
+    world.trace("world", error.message);
+  }
+  return {
+    seed: options.seed,
+    ...shape,
+    invariant: broken?.invariant,
+    message: broken?.message,
+    steps: world.scheduler.steps,
+    epochs: world.checker.failovers,
+    acknowledged: world.clients.acknowledged,
+    healedMs,
+    lines: world.lines,
+  };
+}
+
+/** The seed also chooses the shape, unless it is given. */
+function shapeOf(options: RunOptions): { members: number; durability: Durability; engine: "embedded" | "system" } {
+  const random = seeded(options.seed ^ 0x5a5a5a);
+  const members = options.members ?? random.pick([3, 3, 3, 3, 2, 4, 5, 5, 1]);
+  const durability = options.durability ?? random.pick(["quorum", "quorum", "quorum", "strict", "async"]);
+  return { members, durability, engine: random.pick(["embedded", "system"]) };
+}
+
+function addClients(world: World): void {
+  for (const host of world.hosts.values()) {
+    world.clients.start({ name: `w-${host.member}`, host, direct: undefined, kind: "writer" });
+    world.clients.start({ name: `r-${host.member}`, host, direct: undefined, kind: "reader" });
+  }
+  for (const member of world.members.slice(0, 3)) {
+    const host = world.hostOf(member);
+    world.clients.start({ name: `d-${member}`, host, direct: member, kind: "writer" });
+    world.clients.start({ name: `q-${member}`, host, direct: member, kind: "reader" });
+  }
+  const noise = (): void => {
+    const holder = world.server(world.store.record.reign.value.holder);
+    holder?.part.run(() => holder.writeNoise());
+    world.scheduler.after(world.random.between(20, 200), noise);
+  };
+  noise();
+}
+
+function run(world: World, until: number): void {
+  while (world.scheduler.step(until));
+}
+
+function recover(world: World): number {
+  const healedAt = world.scheduler.now;
+  let calmSince: number | undefined;
+  let epoch = 0;
+  for (;;) {
+    run(world, world.scheduler.now + 250);
+    const forMs = world.scheduler.now - healedAt;
+    const missing = stillMissing(world, world.scheduler.now - 1500);
+    const broken = i6Progress(forMs, recoveryBoundMs, missing);
+    if (broken !== undefined) world.checker.broken("I6", broken);
+    const now = world.store.record.reign.value.epoch;
+    if (missing.length > 0 || now !== epoch) calmSince = undefined;
+    else calmSince ??= forMs;
+    epoch = now;
+    if (calmSince === undefined || forMs - calmSince < calmMs) continue;
+    const primary = world.server(world.store.record.reign.value.holder);
+    if (primary) world.checker.finalLog(primary);
+    return calmSince;
+  }
+}
+
+/** What is not yet as it should be in good times. */
+function stillMissing(world: World, freshAfter: number): readonly string[] {
+  const { reign, rule, spec, intent, members } = world.store.record;
+  const wanted = spec.value.members;
+  const missing: string[] = [];
+  if (reign.value.phase !== "open") missing.push(`epoch ${reign.value.epoch} is ${reign.value.phase}`);
+  for (const host of world.hosts.values())
+    if (wanted.includes(host.member) && (world.clients.lastAcknowledged.get(host.id) ?? 0) < freshAfter && !host.added)
+      missing.push(`no write acknowledged through ${host.id}`);
+  for (const member of wanted) {
+    if (member === reign.value.holder) continue;
+    const server = world.server(member);
+    if (server?.receiver?.streaming !== true || server.receiver.upstream.member !== reign.value.holder)
+      missing.push(`${member} does not stream`);
+  }
+  const voters = rule.value.rule.voters.length;
+  if (voters !== wanted.length - 1 || rule.value.rule.acks !== Math.ceil(voters / 2))
+    missing.push(`the rule is ${rule.value.rule.acks} of ${voters}`);
+  if (intent) missing.push(`the ${intent.value.kind} asked for is not over`);
+  if (Object.keys(members).length !== wanted.length) missing.push("a removed member is still there");
+  return missing;
+}

@@ -1,0 +1,196 @@
+/** A simulated installation: hosts with an agent, a guard and a Postgres each, the network, the store, the clients. */
+import type { ClusterRecord, ClusterSpec, Durability, MemberRecord, Timings } from "../../src/domain/cluster.ts";
+import { defaultTimings } from "../../src/domain/cluster.ts";
+import { zeroLsn } from "../../src/domain/lsn.ts";
+import { noVoters } from "../../src/domain/rule.ts";
+import { Agent } from "./agent.ts";
+import { Checker } from "./checker.ts";
+import { Clients } from "./clients.ts";
+import { Guard } from "./guard.ts";
+import { append, logStart } from "./log.ts";
+import { Network } from "./network.ts";
+import { PgServer } from "./postgres-model.ts";
+import { seeded, type Random } from "./random.ts";
+import { StoreModel } from "./store-model.ts";
+import { HostClock, Scheduler } from "./time.ts";
+import { faithful, type Wiring } from "./wiring.ts";
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly members: number;
+  readonly durability: Durability;
+  readonly engine?: "embedded" | "system";
+  readonly wiring?: Wiring;
+  readonly tracing?: boolean;
+}
+
+export class Host {
+  readonly id: string;
+  readonly member: string;
+  readonly clock: HostClock;
+  readonly server: PgServer;
+  readonly guard: Guard;
+  readonly agent: Agent;
+  /** true time of its last thaw */
+  thawedAt = -Infinity;
+  /** the endpoint holds clients while this epoch stands */
+  heldEpoch = 0;
+  /** joined later: no client is at its endpoint */
+  readonly added: boolean;
+
+  constructor(world: World, member: string, clock: HostClock, added: boolean) {
+    this.id = `host-${member}`;
+    this.member = member;
+    this.clock = clock;
+    this.added = added;
+    this.server = new PgServer(world, member, this.id);
+    this.guard = new Guard(world, this);
+    this.agent = new Agent(world, this);
+  }
+
+  start(): void {
+    if (!this.guard.part.alive) this.guard.start();
+    if (!this.agent.part.alive) this.agent.start();
+  }
+}
+
+export class World {
+  readonly scheduler = new Scheduler();
+  readonly random: Random;
+  readonly network: Network;
+  readonly timings: Timings = defaultTimings;
+  readonly wiring: Wiring;
+  readonly checker: Checker;
+  readonly store: StoreModel;
+  readonly clients: Clients;
+  /** by host id */
+  readonly hosts = new Map<string, Host>();
+  /** async, or a forced failover: acknowledged writes may be lost */
+  mayLose: boolean;
+  readonly options: WorldOptions;
+  readonly lines: string[] = [];
+  readonly #byMember = new Map<string, Host>();
+  readonly #firstLog = append(logStart, 1, 4096);
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    this.random = seeded(options.seed);
+    this.wiring = options.wiring ?? faithful;
+    this.network = new Network(this.scheduler, this.random);
+    this.mayLose = options.durability === "async";
+    this.checker = new Checker(this);
+    this.clients = new Clients(this);
+    const members = Array.from({ length: options.members }, (_, index) => `shop-${index + 1}`);
+    this.store = new StoreModel(this, firstRecord(members, options));
+    this.checker.holders.set(1, "shop-1");
+    for (const member of members) this.addHost(member, true);
+  }
+
+  get members(): readonly string[] {
+    return [...this.#byMember.keys()];
+  }
+
+  addHost(member: string, prepared: boolean): Host {
+    const clock = new HostClock(this.scheduler, this.random.between(1000, 1e6), this.random.between(0.99, 1.01));
+    const host = new Host(this, member, clock, !prepared);
+    this.hosts.set(host.id, host);
+    this.#byMember.set(member, host);
+    if (prepared) {
+      const log = this.#firstLog;
+      host.server.dir = {
+        tip: log,
+        flushed: log,
+        replayed: log,
+        highestTimeline: 1,
+        slots: new Set(),
+        keptFrom: 0,
+        clean: true,
+        wasPrimary: false,
+        damaged: false,
+      };
+    }
+    host.start();
+    return host;
+  }
+
+  host(id: string): Host {
+    const host = this.hosts.get(id);
+    if (!host) throw new Error(`no host ${id}`);
+    return host;
+  }
+
+  hostOf(member: string): Host {
+    const host = this.#byMember.get(member);
+    if (!host) throw new Error(`no member ${member}`);
+    return host;
+  }
+
+  server(member: string): PgServer | undefined {
+    return this.#byMember.get(member)?.server;
+  }
+
+  /** Something about a member's server is different: its own agent and its peers hear of it. */
+  changed(member: string): void {
+    const host = this.#byMember.get(member);
+    if (!host) return;
+    host.agent.wake();
+    host.agent.part.run(() => host.agent.sendReport());
+  }
+
+  holdClients(from: Host, epoch: number): void {
+    for (const host of this.hosts.values())
+      this.network.send(from.id, host.id, () => {
+        host.heldEpoch = epoch;
+      });
+  }
+
+  trace(who: string, what: string, _more?: unknown): void {
+    if (!this.options.tracing) return;
+    this.lines.push(`${(this.scheduler.now / 1000).toFixed(3).padStart(8)}  ${who.padEnd(7)} ${what}`);
+  }
+}
+
+function firstRecord(members: readonly string[], options: WorldOptions): ClusterRecord {
+  const spec: ClusterSpec = {
+    name: "shop",
+    generation: 1,
+    major: 18,
+    engine: options.engine ?? "embedded",
+    durability: options.durability,
+    members,
+    lastMember: members.length,
+    wish: "running",
+    memoryBytes: 1,
+    cpus: 1,
+    ports: { primary: 1, read: 2 },
+    settings: {},
+    readLagBytesMax: 1e7,
+    failoverLagBytesMax: 1e9,
+    systemIdentifier: "1",
+    createdAt: 0,
+  };
+  const reign = {
+    epoch: 1,
+    holder: "shop-1",
+    incarnation: 1,
+    timeline: 1,
+    phase: "taken",
+    how: "bootstrap",
+    since: 0,
+  } as const;
+  return {
+    revision: 1,
+    spec: { value: spec, revision: 1 },
+    reign: { value: reign, revision: 1 },
+    rule: { value: { epoch: 1, rule: noVoters, previous: [] }, revision: 1 },
+    timelines: { value: [{ id: 1, parent: null, forkedAt: zeroLsn, epoch: 1 }], revision: 1 },
+    members: Object.fromEntries(members.map((id) => [id, { value: memberRecord(id), revision: 1 }])),
+    votes: {},
+    intent: undefined,
+    pause: undefined,
+  };
+}
+
+export function memberRecord(id: string): MemberRecord {
+  return { id, host: `host-${id}`, port: 1, dataDirectory: "/", incarnation: 1, wish: "none", createdAt: 0 };
+}
