@@ -30,7 +30,7 @@ async function namesFor(
 function suggest(wanted: string, names: readonly string[]): string | undefined {
   const near = names
     .map((name) => ({ name, distance: editDistance(wanted, name) }))
-    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 3)))
+    .filter(({ name, distance }) => distance <= (name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3))))
     .sort((a, b) => a.distance - b.distance)[0];
   return wanted === "" || near === undefined ? undefined : `Did you mean "${near.name}"?`;
 }

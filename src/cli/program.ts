@@ -25,8 +25,6 @@ import { uri } from "./commands/uri.ts";
 import { userCommands } from "./commands/user/group.ts";
 import { versionCommand } from "./commands/version.ts";
 
-export type Program = ReturnType<typeof createProgram>;
-
 export function createProgram(run: Run) {
   const program = new Command("matriarch")
     .description("Highly available Postgres on machines that you own.")

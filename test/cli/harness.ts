@@ -1,5 +1,5 @@
 /** Serves a memory installation over a real socket in a home of its own, and runs the real command line against it. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +27,10 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export const cliEntry = fileURLToPath(new URL("../../src/entry/cli.ts", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+/** The bundle that users run; the launcher builds it here if it is missing or old. */
+export const cliEntry = join(root, "dist", "cli.mjs");
+execFileSync(join(root, "matriarch"), ["--version"], { stdio: ["ignore", "ignore", "inherit"] });
 const runWithinMs = 30_000;
 
 /** With one cluster, "shop", unless told otherwise. */

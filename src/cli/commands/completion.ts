@@ -1,3 +1,4 @@
+/** `matriarch completion`: its declaration, and what it does when it runs. */
 import { Argument } from "@commander-js/extra-typings";
 
 import { command, type Run } from "../command.ts";

@@ -1,3 +1,4 @@
+/** `matriarch connect`: its declaration, and what it does when it runs. */
 import { Argument, Option } from "@commander-js/extra-typings";
 
 import { clusterArgument } from "../arguments.ts";

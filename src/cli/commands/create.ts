@@ -1,3 +1,4 @@
+/** `matriarch create`: its declaration, and what it does when it runs. */
 import { Argument, Option } from "@commander-js/extra-typings";
 
 import { command, countArgument, settingArgument, sizeArgument, type Run } from "../command.ts";

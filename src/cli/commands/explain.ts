@@ -1,3 +1,4 @@
+/** `matriarch explain`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../arguments.ts";
 import { command, type Run } from "../command.ts";
 import { renderExplanation } from "../output/explain.ts";

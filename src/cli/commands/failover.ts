@@ -1,3 +1,4 @@
+/** `matriarch failover`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../arguments.ts";
 import { command, type Run } from "../command.ts";
 import { candidatesOutcome } from "./candidates.ts";

@@ -1,3 +1,4 @@
+/** `matriarch list`: its declaration, and what it does when it runs. */
 import { command, type Run } from "../command.ts";
 import { renderList } from "../output/status.ts";
 

@@ -1,3 +1,4 @@
+/** `matriarch logs`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../arguments.ts";
 import { command, countArgument, type Run } from "../command.ts";
 

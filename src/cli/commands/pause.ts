@@ -1,3 +1,4 @@
+/** `matriarch pause`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../arguments.ts";
 import { command, durationArgument, type Run } from "../command.ts";
 import { renderStatus } from "../output/status.ts";

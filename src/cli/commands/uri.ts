@@ -1,3 +1,4 @@
+/** `matriarch uri`: its declaration, and what it does when it runs. */
 import { Option } from "@commander-js/extra-typings";
 
 import { clusterArgument } from "../arguments.ts";

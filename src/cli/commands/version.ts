@@ -1,3 +1,4 @@
+/** `matriarch version`: its declaration, and what it does when it runs. */
 import { command, type Run } from "../command.ts";
 
 export const versionCommand = (run: Run) =>

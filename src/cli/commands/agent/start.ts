@@ -1,3 +1,4 @@
+/** `matriarch agent start`: its declaration, and what it does when it runs. */
 import { command, type Run } from "../../command.ts";
 import { renderAgent } from "../../output/agent.ts";
 

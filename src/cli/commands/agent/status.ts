@@ -1,3 +1,4 @@
+/** `matriarch agent status`: its declaration, and what it does when it runs. */
 import { OpError } from "../../../errors/op-error.ts";
 import { command, type Run } from "../../command.ts";
 import { renderAgent } from "../../output/agent.ts";

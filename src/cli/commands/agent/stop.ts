@@ -1,3 +1,4 @@
+/** `matriarch agent stop`: its declaration, and what it does when it runs. */
 import { command, type Run } from "../../command.ts";
 
 export const agentStop = (run: Run) =>

@@ -1,3 +1,4 @@
+/** `matriarch member list`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../../arguments.ts";
 import { command, type Run } from "../../command.ts";
 import { renderMembers } from "../../output/status.ts";

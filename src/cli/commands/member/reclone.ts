@@ -1,3 +1,4 @@
+/** `matriarch member reclone`: its declaration, and what it does when it runs. */
 import { clusterArgument, memberArgument } from "../../arguments.ts";
 import { command, type Run } from "../../command.ts";
 import { operationOutcome } from "../operation-outcome.ts";

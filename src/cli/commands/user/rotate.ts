@@ -1,3 +1,4 @@
+/** `matriarch user rotate`: its declaration, and what it does when it runs. */
 import { Argument } from "@commander-js/extra-typings";
 
 import { clusterArgument } from "../../arguments.ts";

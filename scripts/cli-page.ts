@@ -1,0 +1,82 @@
+/**
+ * docs/cli.md, made from the command definitions. Run without arguments it writes the page; test/cli/program.test.ts
+ * fails when what is written is not what the commands say.
+ */
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { examplesOf } from "../src/cli/command.ts";
+import { createProgram } from "../src/cli/program.ts";
+
+const intro = `# Command line
+
+<!-- Made from the command definitions by scripts/cli-page.ts; change those instead. -->
+
+\`matriarch <verb> <cluster>\` is for what is done to a cluster, \`matriarch <noun> <verb>\` for its parts. Results go to
+stdout; progress, notes and errors go to stderr. Without a terminal nothing is ever asked. A command that needs the agent
+starts it.
+
+Every command takes:
+
+| flag | meaning |
+| --- | --- |
+| \`--json\` | one JSON document on stdout; with \`--watch\` and \`--follow\` one per line; errors as \`{"error": {"code", "message", "detail", "hint"}}\` |
+| \`--yes\` | yes to every question |
+| \`--no-color\` | no colours; \`NO_COLOR\` does the same |
+| \`--help\` | purpose, flags, examples |
+
+| exit code | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | failed |
+| 2 | usage |
+| 3 | refused, and nothing was changed |
+| 4 | outcome unknown: look before you repeat it; also Ctrl-C while a change goes on |
+| 5 | not found |
+
+\`connect\` has psql's exit codes instead. The state is kept in \`MATRIARCH_HOME\`, else in \`/var/lib/matriarch\` for root,
+else in \`$XDG_DATA_HOME/matriarch\` (\`~/.local/share/matriarch\`). Requests name the user of the operating system who
+asked, for the record; who may ask is decided by the mode of the agent's socket, which only its owner and root can open.`;
+
+export function cliPage(): string {
+  const program = createProgram(async () => {});
+  return `${[intro, ...program.commands.flatMap((made) => sections(made, "matriarch"))].join("\n\n")}\n`;
+}
+
+/** Commands that do something, in order; nouns stand for their verbs. */
+export function leavesOf(
+  made: CommandUnknownOpts,
+  path: string,
+): readonly { command: CommandUnknownOpts; path: string }[] {
+  const own = `${path} ${made.name()}`;
+  return made.commands.length === 0
+    ? [{ command: made, path: own }]
+    : made.commands.flatMap((inner) => leavesOf(inner, own));
+}
+
+function sections(made: CommandUnknownOpts, path: string): readonly string[] {
+  return leavesOf(made, path).map((leaf) => section(leaf.command, leaf.path));
+}
+
+function section(made: CommandUnknownOpts, path: string): string {
+  const words = made.registeredArguments.map((argument) => {
+    const name = argument.name() + (argument.variadic ? "..." : "");
+    return argument.required ? `<${name}>` : `[${name}]`;
+  });
+  const examples = examplesOf(made).map(({ line, what }) => `${line}  # ${what}`);
+  const parts = [`## ${[path, ...words].join(" ")}`, made.description(), optionTable(made)];
+  return [...parts, ["```sh", ...examples, "```"].join("\n")].filter((part) => part !== "").join("\n\n");
+}
+
+function optionTable(made: CommandUnknownOpts): string {
+  const rows = made.options.map((option) => {
+    const choices = option.argChoices ? ` (${option.argChoices.join(", ")})` : "";
+    const preset: unknown = option.defaultValue;
+    const byDefault = preset === undefined ? "" : `; default ${String(preset)}`;
+    return `| \`${option.flags}\` | ${option.description}${choices}${byDefault} |`;
+  });
+  return rows.length === 0 ? "" : ["| flag | meaning |", "| --- | --- |", ...rows].join("\n");
+}
+
+if (import.meta.main) writeFileSync(join(resolve(import.meta.dirname, ".."), "docs", "cli.md"), cliPage());

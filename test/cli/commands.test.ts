@@ -1,0 +1,367 @@
+/** Every command as a process of its own, against a small installation behind the real API over a real socket. */
+import assert from "node:assert/strict";
+import { appendFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+
+import {
+  agentStatusSchema,
+  candidateSchema,
+  clusterStatusSchema,
+  connectionSchema,
+  eventSchema,
+  explainSchema,
+  memberStatusSchema,
+  operationSchema,
+} from "../../src/contract/cluster.ts";
+import { errorBodySchema } from "../../src/contract/error.ts";
+import { statusOf } from "./memory-installation.ts";
+import { cliEntry, createHarness, parseOutput, type Harness } from "./harness.ts";
+import { z } from "zod";
+
+let harness: Harness;
+
+before(async () => {
+  harness = await createHarness();
+  harness.installation.emit({
+    type: "failover.done",
+    member: "shop-2",
+    message: '"shop-2" is primary',
+    duration_ms: 412,
+  });
+});
+after(() => harness[Symbol.asyncDispose]());
+
+const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
+  ["list", z.array(clusterStatusSchema)],
+  ["status shop", clusterStatusSchema],
+  ["explain shop", explainSchema],
+  ["events shop", z.array(eventSchema)],
+  ["uri shop --role read --user app --database app", connectionSchema],
+  ["switchover shop --dry-run", z.array(candidateSchema)],
+  ["failover shop --dry-run", z.array(candidateSchema)],
+  ["switchover shop --to shop-2", operationSchema],
+  ["failover shop --yes", operationSchema],
+  ["restart shop --member shop-2", operationSchema],
+  ["stop shop", operationSchema],
+  ["start shop", operationSchema],
+  ["pause shop --for 15m", clusterStatusSchema],
+  ["resume shop", clusterStatusSchema],
+  ["scale shop --members 5", operationSchema],
+  ["member list shop", z.array(memberStatusSchema)],
+  ["member add shop", operationSchema],
+  ["member remove shop shop-3 --yes", operationSchema],
+  ["member remove shop shop-3 --dry-run", z.object({ would_delete: z.array(z.string()) })],
+  ["member reclone shop shop-3", operationSchema],
+  ["user rotate shop", connectionSchema],
+  ["agent status", agentStatusSchema],
+  ["agent start", agentStatusSchema],
+  ["destroy shop --dry-run", z.object({ would_delete: z.array(z.string()) })],
+  ["version", z.object({ matriarch: z.string(), node: z.string(), engines: z.array(z.object({})) })],
+  ["logs shop", z.array(z.object({ member: z.string(), line: z.string() }))],
+];
+
+describe("--json: one document on stdout, in its shape", { concurrency: 2 }, () => {
+  for (const [line, schema] of shapes) {
+    test(line, async () => {
+      const ran = await harness.run([...line.split(" "), "--json"]);
+      assert.equal(ran.code, 0, ran.stderr);
+      schema.parse(parseOutput(ran));
+    });
+  }
+
+  test("create: the status, and the URI with the password", async () => {
+    const ran = await harness.run([
+      "create",
+      "fresh",
+      "--members",
+      "3",
+      "--set",
+      "work_mem=16MB",
+      "--memory",
+      "2GB",
+      "--json",
+    ]);
+    assert.equal(ran.code, 0, ran.stderr);
+    const made = clusterStatusSchema.extend({ uri: z.string(), connection: connectionSchema }).parse(parseOutput(ran));
+    assert.equal(made.state, "healthy");
+    assert.match(made.uri, /^postgresql:\/\/postgres:s3cret@127\.0\.0\.1:15432\/postgres\?sslmode=verify-full/);
+    const asked = harness.installation.calls.find(
+      ({ name, args }) => name === "create" && JSON.stringify(args).includes("fresh"),
+    );
+    assert.deepEqual(asked?.args, [
+      { name: "fresh", members: 3, settings: { work_mem: "16MB" }, memory_bytes: 2 * 1024 ** 3 },
+    ]);
+    assert.notEqual(asked?.by, "unknown");
+  });
+});
+
+const refusals: readonly (readonly [line: string, exitCode: number, code: string])[] = [
+  ["statsu shop", 2, "usage"],
+  ["status", 2, "usage"],
+  ["status shop --nonsense", 2, "usage"],
+  ["status shop extra", 2, "usage"],
+  ["create test --members zero", 2, "usage"],
+  ["create test --memory 12", 2, "usage"],
+  ["uri shop --role best", 2, "usage"],
+  ["member", 2, "usage"],
+  ["create Shop", 3, "bad-name"],
+  ["create shop", 3, "cluster-exists"],
+  ["switchover shop --to shop-3", 3, "candidate-behind"],
+  ["destroy shop", 3, "not-confirmed"],
+  ["failover shop", 3, "not-confirmed"],
+  ["member remove shop shop-2", 3, "not-confirmed"],
+  ["status shpo", 5, "cluster-not-found"],
+  ["restart shop --member shop-9", 5, "member-not-found"],
+];
+
+describe("exit codes and errors", { concurrency: 2 }, () => {
+  for (const [line, exitCode, code] of refusals) {
+    test(`${line}: ${code}, exit code ${exitCode}`, async () => {
+      const before = harness.installation.calls.filter(({ name }) => name !== "create").length;
+      const ran = await harness.run([...line.split(" "), "--json"]);
+      assert.equal(ran.code, exitCode, ran.stderr);
+      assert.equal(errorBodySchema.parse(parseOutput(ran)).error.code, code);
+      assert.match(ran.stderr, /^ERROR: {2}[^A-Z]/m);
+      assert.equal(
+        harness.installation.calls.filter(({ name }) => name !== "create").length,
+        before,
+        "something was changed",
+      );
+    });
+  }
+
+  test("without --json the error is on stderr alone, with DETAIL and HINT", async () => {
+    const ran = await harness.run(["switchover", "shop", "--to", "shop-3"]);
+    assert.equal(ran.stdout, "");
+    assert.equal(
+      ran.stderr,
+      'ERROR:  standby "shop-3" is 35 MB behind the primary\n' +
+        "DETAIL:  A switchover allows 16 MB.\n" +
+        "HINT:  Wait for it to catch up, or choose another standby with --to.\n",
+    );
+  });
+
+  test("unknown commands are suggested for", async () => {
+    assert.match(
+      (await harness.run(["statsu", "shop"])).stderr,
+      /unknown command "statsu"\nHINT: {2}Did you mean "status"\?/,
+    );
+    assert.match((await harness.run(["member", "romove"])).stderr, /HINT: {2}Did you mean "remove"\?/);
+  });
+
+  test("help is no error, and says what it is for", async () => {
+    for (const args of [[], ["help"], ["--help"], ["help", "member"], ["status", "--help"]]) {
+      const ran = await harness.run(args);
+      assert.equal(ran.code, 0, args.join(" "));
+      assert.match(ran.stdout, /^Usage: matriarch/);
+      assert.equal(ran.stderr, "");
+    }
+  });
+
+  test("no colours and no progress codes without a terminal", async () => {
+    const ran = await harness.run(["switchover", "shop", "--to", "shop-2"]);
+    assert.doesNotMatch(ran.stdout + ran.stderr, /\u001b/);
+    assert.match(ran.stderr, /^preparing the directories\n(starting the servers\n)?waiting for the first commit\n$/);
+  });
+});
+
+describe("operations", () => {
+  test("one that fails: exit code and words of its error", async () => {
+    await using own = await createHarness();
+    own.installation.failing = {
+      kind: "create",
+      code: "too-little-disk",
+      message: "the disk is full",
+      hint: "Free some.",
+    };
+    const ran = await own.run(["create", "big"]);
+    assert.equal(ran.code, 3);
+    assert.match(ran.stderr, /ERROR: {2}the disk is full\nHINT: {2}Free some\./);
+    assert.equal(ran.stdout, "");
+  });
+
+  test("a second create of a cluster that is being made follows the first", async () => {
+    await using own = await createHarness({ clusters: [] });
+    own.installation.stepMs = 500;
+    const [first, second] = await Promise.all([
+      own.run(["create", "shop", "--json"]),
+      own.run(["create", "shop", "--json"]),
+    ]);
+    assert.deepEqual([first.code, second.code], [0, 0], first.stderr + second.stderr);
+    const uris = [first, second].map((ran) => z.object({ uri: z.string() }).parse(parseOutput(ran)).uri);
+    assert.equal(uris.filter((uri) => uri.includes("s3cret")).length, 1);
+    assert.match(first.stderr + second.stderr, /"shop" is being made already/);
+  });
+
+  test("Ctrl-C ends the following and not the work: exit code 4, with the password and how to follow", async () => {
+    await using own = await createHarness({ clusters: [] });
+    own.installation.stepMs = 400;
+    const child = spawn(process.execPath, [cliEntry, "create", "shop"], {
+      env: { PATH: process.env["PATH"], MATRIARCH_HOME: own.home },
+    });
+    let stderr = "";
+    let interrupted = false;
+    child.stderr.on("data", (chunk) => {
+      stderr += String(chunk);
+      if (!interrupted && stderr.includes("starting the servers")) interrupted = child.kill("SIGINT");
+    });
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /create of "shop" goes on without this command/);
+    assert.match(stderr, /matriarch status shop --watch/);
+    assert.match(stderr, /postgres:s3cret@/);
+    const goesOn = AbortSignal.timeout(10_000);
+    const healthy = new Promise<void>((resolve) =>
+      own.installation.watchStatus("shop", ({ state }) => state === "healthy" && resolve(), goesOn),
+    );
+    await Promise.race([healthy, once(goesOn, "abort").then(() => assert.fail("the work did not go on"))]);
+  });
+
+  test("--detach returns at once", async () => {
+    await using own = await createHarness({ clusters: [] });
+    own.installation.stepMs = 3000;
+    const startedAt = Date.now();
+    const ran = await own.run(["create", "shop", "--detach", "--json"]);
+    assert.equal(ran.code, 0);
+    assert.ok(Date.now() - startedAt < 2500);
+    z.object({ operation: operationSchema, uri: z.string() }).parse(parseOutput(ran));
+  });
+
+  test("a password comes from a file or stdin and never from an argument", async () => {
+    await using own = await createHarness({ clusters: [] });
+    const file = join(own.home, "password");
+    await writeFile(file, "from file\n");
+    assert.equal((await own.run(["create", "one", "--password-file", file])).code, 0);
+    assert.equal((await own.run(["create", "two", "--password-file", "-"], { input: "from stdin\n" })).code, 0);
+    const passwords = own.installation.calls.map(
+      ({ args }) => z.object({ password: z.string() }).parse(args[0]).password,
+    );
+    assert.deepEqual(passwords, ["from file", "from stdin"]);
+    assert.equal((await own.run(["create", "three", "--password-file", join(own.home, "none")])).code, 3);
+  });
+});
+
+describe("streams", () => {
+  test("status --watch without a terminal: a line per change, and one document per line with --json", async () => {
+    await using own = await createHarness();
+    for (const [flags, expected] of [
+      [[], /shop degraded/],
+      [["--json"], /"state":"degraded"/],
+    ] as const) {
+      own.installation.update("shop", { state: "healthy" });
+      const lines = await firstLines(own, ["status", "shop", "--watch", ...flags], 2, () =>
+        own.installation.update("shop", { state: "degraded" }),
+      );
+      assert.match(lines[1] ?? "", expected);
+    }
+  });
+
+  test("events --follow: the past, then what happens", async () => {
+    await using own = await createHarness();
+    own.installation.emit({ type: "failover.done", message: "first" });
+    const lines = await firstLines(own, ["events", "shop", "--follow", "--json"], 2, () =>
+      own.installation.emit({ type: "failover.done", message: "second" }),
+    );
+    assert.deepEqual(
+      lines.map((line) => eventSchema.parse(JSON.parse(line)).message),
+      ["first", "second"],
+    );
+  });
+
+  test("logs: the newest lines of each member, and what is written from now on", async () => {
+    await using own = await createHarness();
+    const file = join(own.home, "shop-1.log");
+    await writeFile(file, Array.from({ length: 100 }, (_, at) => `line ${at}\n`).join(""));
+    own.installation.logs.set("shop-1", file);
+    const newest = await own.run(["logs", "shop", "--lines", "2"]);
+    assert.equal(newest.stdout, "line 98\nline 99\n");
+    const lines = await firstLines(own, ["logs", "shop", "--lines", "1", "--follow"], 2, () =>
+      appendFile(file, "line 100\n"),
+    );
+    assert.deepEqual(lines, ["line 99", "line 100"]);
+    assert.equal((await own.run(["logs", "shop", "--member", "shop-9"])).code, 5);
+  });
+
+  test("a reader that closes early is no error", async () => {
+    await using own = await createHarness();
+    for (let count = 0; count < 900; count += 1) own.installation.emit({ type: "noise", message: "x".repeat(300) });
+    const child = spawn("sh", ["-c", `"$0" "$1" events shop --limit 1000 | head -n 1`, process.execPath, cliEntry], {
+      env: { PATH: process.env["PATH"], MATRIARCH_HOME: own.home },
+    });
+    let stderr = "";
+    child.stderr.on("data", (chunk) => (stderr += String(chunk)));
+    await new Promise((resolve) => child.once("close", resolve));
+    assert.equal(stderr, "");
+  });
+});
+
+/** The first lines of a command that would go on for ever; `then` runs after the first of them. */
+async function firstLines(
+  own: Harness,
+  args: readonly string[],
+  count: number,
+  then: () => unknown,
+): Promise<readonly string[]> {
+  const child = spawn(process.execPath, [cliEntry, ...args], {
+    env: { PATH: process.env["PATH"], MATRIARCH_HOME: own.home },
+  });
+  const lines: string[] = [];
+  const deadline = setTimeout(() => child.kill("SIGKILL"), 20_000);
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line);
+    if (lines.length === 1) await then();
+    if (lines.length === count) break;
+  }
+  clearTimeout(deadline);
+  child.kill("SIGINT");
+  const code = await new Promise((resolve) =>
+    child.exitCode === null ? child.once("exit", resolve) : resolve(child.exitCode),
+  );
+  assert.equal(code, 0, "Ctrl-C is how a watch ends");
+  return lines;
+}
+
+describe("completion", () => {
+  const complete = async (own: Harness, ...words: readonly string[]) => {
+    const ran = await own.run(["complete", "--", ...words]);
+    assert.equal(ran.code, 0);
+    assert.equal(ran.stderr, "");
+    return ran.stdout
+      .split("\n")
+      .map((line) => line.split("\t")[0])
+      .filter((line) => line !== "" && !line?.startsWith(":"));
+  };
+
+  test("commands, choices, names of clusters and of members", async () => {
+    await using own = await createHarness();
+    assert.deepEqual(await complete(own, "sw"), ["switchover"]);
+    assert.deepEqual(await complete(own, "member", ""), ["list", "add", "remove", "reclone"]);
+    assert.deepEqual(await complete(own, "status", ""), ["shop"]);
+    assert.deepEqual(await complete(own, "create", ""), []);
+    assert.deepEqual(await complete(own, "switchover", "shop", "--to", ""), ["shop-1", "shop-2", "shop-3"]);
+    assert.deepEqual(await complete(own, "uri", "shop", "--role", ""), ["primary", "read"]);
+  });
+
+  test("without an agent: commands alone, silently, and none is started", async () => {
+    await using own = await createHarness();
+    await using empty = { home: join(own.home, "none"), [Symbol.asyncDispose]: async () => {} };
+    const ran = await own.run(["complete", "--", "status", ""], { env: { MATRIARCH_HOME: empty.home } });
+    assert.deepEqual([ran.code, ran.stdout, ran.stderr], [0, ":4\n", ""]);
+  });
+
+  for (const shell of ["bash", "zsh", "fish"]) {
+    test(`a script for ${shell}`, async () => {
+      const ran = await harness.run(["completion", shell]);
+      assert.equal(ran.code, 0);
+      assert.match(ran.stdout, /matriarch complete --/);
+    });
+  }
+});
+
+test("the memory installation speaks the contract", () => {
+  clusterStatusSchema.parse(statusOf({ name: "shop" }, "/x"));
+});

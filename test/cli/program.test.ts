@@ -1,0 +1,54 @@
+/** The commands as declared: every one has examples that parse, and the page of the docs says the same. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { test } from "node:test";
+
+import { cliPage, leavesOf } from "../../scripts/cli-page.ts";
+import { examplesOf } from "../../src/cli/command.ts";
+import { createProgram } from "../../src/cli/program.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+
+function leaves() {
+  return createProgram(async () => {}).commands.flatMap((made) => leavesOf(made, "matriarch"));
+}
+
+/** The words behind `matriarch` in an example of a shell line. */
+function wordsOf(line: string): readonly string[] {
+  const inner = line.replace(/^.*?(?<![\w/])matriarch /, "").replace(/\).*$| > .*$/, "");
+  return (inner.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", ""));
+}
+
+const wanted = [
+  ...["create", "list", "status", "explain", "events", "logs", "destroy", "uri", "connect"],
+  ...["switchover", "failover", "restart", "stop", "start", "pause", "resume", "scale"],
+  ...["member list", "member add", "member remove", "member reclone", "user rotate"],
+  ...["agent start", "agent stop", "agent status", "completion", "version"],
+];
+
+test("commands: those of the design, and no others", () => {
+  assert.deepEqual(
+    leaves().map(({ path }) => path.replace("matriarch ", "")),
+    wanted,
+  );
+});
+
+for (const { command: declared, path } of leaves()) {
+  test(`help: ${path} has a purpose in one line and two examples that parse`, async () => {
+    assert.match(declared.description(), /^[A-Z].*\.$/);
+    const examples = examplesOf(declared);
+    assert.ok(examples.length >= 2, `${examples.length} examples`);
+    for (const { line } of examples) {
+      let ran = 0;
+      const program = createProgram(async () => void (ran += 1));
+      await program.parseAsync([...wordsOf(line)], { from: "user" });
+      assert.equal(ran, 1, line);
+      assert.ok(line.includes(path), `${line} is an example of another command`);
+    }
+  });
+}
+
+test("docs/cli.md is what the commands say (else run: node scripts/cli-page.ts)", () => {
+  assert.equal(readFileSync(join(root, "docs", "cli.md"), "utf8"), cliPage());
+});
