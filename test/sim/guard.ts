@@ -66,7 +66,9 @@ export class Guard {
     const before = this.feed;
     this.feed = feed;
     if (before?.epoch !== feed.epoch && !this.#world.wiring.switches.has("promises-outlive-epoch")) this.held = [];
-    this.voter = { ...this.voter, voter: feed.voter, epoch: Math.max(this.voter.epoch, feed.epoch) };
+    const newer = feed.epoch > this.voter.epoch;
+    const heardHolderAt = newer ? undefined : this.voter.heardHolderAt;
+    this.voter = { ...this.voter, voter: feed.voter, epoch: Math.max(this.voter.epoch, feed.epoch), heardHolderAt };
     if (before?.epoch !== feed.epoch && feed.holds) this.#sendHeartbeats();
     this.watchEnd();
   }

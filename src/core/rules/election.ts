@@ -19,11 +19,10 @@ function ownStandby(view: View): RunningServer | undefined {
 
 /** P4: it was a false alarm, the holder is heard again: withdraw first, follow again only then. */
 export const withdrawVote: Rule = (view) => {
-  const { cluster, lease, now, timings } = view;
+  const { cluster } = view;
   if (!hasVoted(view) || cluster.reign.value.phase === "released" || cluster.reign.value.holder === view.self)
     return undefined;
-  const heardAt = lease.heardHolderAt;
-  if (heardAt === undefined || now - heardAt > 2 * timings.heartbeatMs || tally(cluster).suffices) return undefined;
+  if (!holderIsHeard(view) || tally(cluster).suffices) return undefined;
   return {
     actions: [{ kind: "record", what: "withdraw-vote", txn: withdrawVoteTxn(view) }],
     because: { code: "holder-heard-again", holder: cluster.reign.value.holder },
@@ -50,8 +49,14 @@ function boundUntil(view: View): Bound | undefined {
   const { epoch, holder, phase } = cluster.reign.value;
   if (phase === "released") return undefined;
   const started: Bound = { freeAt: Math.max(lease.startedAt, lease.epochSeenAt) + timings.promiseMs, by: "start" };
+  // A voter that has just withdrawn its vote hears the holder, and is about to promise to it again.
+  if (holderIsHeard(view)) return { freeAt: view.now + timings.heartbeatMs, by: "promise" };
   const given = lease.given?.epoch === epoch && lease.given.holder === holder ? lease.given.until : -Infinity;
   return given > started.freeAt ? { freeAt: given, by: "promise" } : started;
+}
+
+function holderIsHeard({ lease, now, timings }: View): boolean {
+  return lease.heardHolderAt !== undefined && now - lease.heardHolderAt <= 2 * timings.heartbeatMs;
 }
 
 /** While bound it follows; that is for later rules, which say more than this one could. */
@@ -61,8 +66,7 @@ function keepPromise(view: View, bound: Bound): Decision | undefined {
   const freeInMs = bound.freeAt - view.now;
   const holder = view.cluster.reign.value.holder;
   if (view.server.kind === "running" && view.server.upstream !== holder) return undefined;
-  const heardAt = view.lease.heardHolderAt;
-  if (heardAt !== undefined && view.now - heardAt <= 2 * view.timings.heartbeatMs) return undefined;
+  if (holderIsHeard(view)) return undefined;
   return {
     actions: [],
     because: bound.by === "promise" ? { code: "promised", holder, freeInMs } : { code: "just-started", freeInMs },
