@@ -141,6 +141,8 @@ async function record(action: Extract<Action, { kind: "record" }>, hands: Hands)
     : { kind: "record", outcome: "refused", message: `changed meanwhile: ${outcome.changed.join(", ")}` };
 }
 
+/** With what caused it: "the directory could not be copied: no space left on device". */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`;
 }

@@ -98,6 +98,8 @@ export class ClusterLoop implements MemberSurroundings {
     const before = this.#lastDecisions.get(member.id);
     this.#lastDecisions.set(member.id, decision);
     this.#host.witness.decided(this, member, decision, before);
+    // Clients are on hold: the target says at once how far it is, not at its next look.
+    if (decision.because.code === "switchover-wait") this.members.get(decision.because.to)?.wake();
     void this.#feedRouter();
   }
 

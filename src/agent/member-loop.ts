@@ -43,9 +43,12 @@ export class MemberLoop {
   readonly #around: MemberSurroundings;
   readonly #busy = new Map<ActionKind, Running>();
   #timer: NodeJS.Timeout | undefined;
+  #recheckAt: number | undefined;
   #looking = false;
   #again = false;
   #closed = false;
+  /** what was begun last, to notice an action that is wanted again because it changed nothing */
+  #lastBegun: { readonly actions: string; readonly at: number } | undefined;
   /** nothing of an older directory is kept beside this one any more */
   #tidy = false;
 
@@ -111,9 +114,10 @@ export class MemberLoop {
     this.view = { ...view, memory };
     this.decision = decision;
     this.#around.decided(this, this.view, decision);
+    this.#recheckAt = decision.recheckAt;
     this.#begin(decision.actions);
     this.#removeKeptOnceItStreams();
-    this.#sleepUntil(decision.recheckAt);
+    this.#sleepUntil(this.#recheckAt);
   }
 
   /** I9: the directory from before a copy goes only now. */
@@ -145,13 +149,26 @@ export class MemberLoop {
   /** Starts those that are not under way; they run one after another, and a failed one stops the rest. */
   #begin(actions: readonly Action[]): void {
     const due = actions.filter((action) => !this.#busy.has(action.kind));
-    if (due.length === 0) return;
+    if (due.length === 0 || this.#isRepeated(due)) return;
     // Fencing wins over whatever else works on the server.
     if (due.some((action) => action.kind === "fence")) for (const running of this.#busy.values()) running.abort.abort();
     const abort = new AbortController();
     const since = this.#around.clock.now();
     for (const action of due) this.#busy.set(action.kind, { since, abort });
     void this.#run(due, abort.signal);
+  }
+
+  /** Wanted again at once, though it has just been done: it had no effect yet, and is tried again a little later. */
+  #isRepeated(actions: readonly Action[]): boolean {
+    const now = this.#around.clock.now();
+    const text = JSON.stringify(actions, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value));
+    const freeAt = (this.#lastBegun?.at ?? -Infinity) + this.#around.timings.heartbeatMs;
+    if (this.#lastBegun?.actions === text && now < freeAt) {
+      this.#recheckAt = freeAt;
+      return true;
+    }
+    this.#lastBegun = { actions: text, at: now };
+    return false;
   }
 
   async #run(actions: readonly Action[], signal: AbortSignal): Promise<void> {

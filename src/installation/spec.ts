@@ -1,4 +1,5 @@
 /** From what a user asks of `create` to the spec of a cluster; refuses what cannot be, before anything is made. */
+import { createHash } from "node:crypto";
 import { createServer } from "node:net";
 import { statfs } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
@@ -156,8 +157,11 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** Below the ports that the system gives to outgoing connections, so that none of those can be in the way. */
-const firstMemberPort = 25_432;
+/**
+ * Below the ports that the system gives to outgoing connections, so that none of those can be in the way. Every
+ * installation begins somewhere else in the range, so that two on one machine do not take the same ones at once.
+ */
+const memberPorts = { first: 20_000, count: 12_000 };
 
 /** Free loopback ports for members' own servers. */
 export async function chooseMemberPorts(parts: Parts, count: number): Promise<readonly number[]> {
@@ -166,9 +170,12 @@ export async function chooseMemberPorts(parts: Parts, count: number): Promise<re
       Object.values(record.members).map((member) => member.value.port),
     ),
   );
+  const start = createHash("sha256").update(parts.home).digest().readUInt32LE() % memberPorts.count;
   const ports: number[] = [];
-  for (let port = firstMemberPort; ports.length < count && port < 32_000; port += 1)
+  for (let step = 0; ports.length < count && step < memberPorts.count; step += 1) {
+    const port = memberPorts.first + ((start + step) % memberPorts.count);
     if (!taken.has(port) && (await isFree(port))) ports.push(port);
+  }
   if (ports.length === count) return ports;
   throw new OpError("port-in-use", { message: "no free ports are left for the members' servers" });
 }

@@ -3,7 +3,7 @@ import { formatSyncNames, hasVoter, sameRule, voterName } from "../../domain/rul
 import type { RunningServer } from "../../domain/server.ts";
 import type { Decision, Rule } from "../decision.ts";
 import { nextRuleChange, notYetFlushed, type RuleChange } from "../rule-change.ts";
-import { holdsEpoch, others, ruleForServer } from "../standing.ts";
+import { holdsEpoch, ruleForServer } from "../standing.ts";
 import { endIntentTxn, ruleTxn } from "../transactions.ts";
 import type { View } from "../view.ts";
 
@@ -59,7 +59,8 @@ function loosen(view: View, primary: RunningServer, change: RuleChange): Decisio
 export const keepSlots: Rule = (view) => {
   const { server, self, cluster } = view;
   if (server.kind !== "running" || (!ownPrimary(view) && cluster.reign.value.phase !== "open")) return undefined;
-  const wanted = others(view).filter((member) => member !== self);
+  // A member that leaves keeps its slot until its record is gone: as long as it streams, its slot cannot be dropped.
+  const wanted = Object.keys(cluster.members).filter((member) => member !== self);
   const same = wanted.length === server.slots.length && wanted.every((member) => server.slots.includes(member));
   return same ? undefined : { actions: [{ kind: "slots", members: wanted }], because: { code: "slots" } };
 };
