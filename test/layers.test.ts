@@ -1,6 +1,6 @@
 /** The code checked against the house's own rules (test/house/rules.ts), and the rules against code that breaks them. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, test } from "node:test";
 import { checkCycles, checkFiles, checkLayers, checkPurity, checkWording, layerOf, layers } from "./house/rules.ts";
@@ -124,3 +124,7 @@ describe("the checks themselves", () => {
     assert.equal(check("see src/work/a and https://example.com/home/ and /var/lib/matriarch"), 0);
   });
 });
+
+function isFolder(path: string): boolean {
+  return statSync(join(root, path), { throwIfNoEntry: false })?.isDirectory() === true;
+}
