@@ -33,9 +33,7 @@ describe("house", () => {
   test("sizes, names and exports of files", () => assertNone(checkFiles(sources)));
   test("core and domain are pure", () => assertNone(checkPurity(sources)));
   test("nothing names one machine", () => {
-    const folders = ["src", "test", "tests", "scripts", "bench", "docs"].filter((folder) =>
-      existsSync(join(root, folder)),
-    );
+    const folders = ["src", "test", "tests", "scripts", "bench", "docs"].filter(isFolder);
     const paths = folders.flatMap((folder) => listFiles(root, folder, /\.(ts|md|json|sh|txt|html|css)$|^[a-z-]+$/));
     const own = paths.filter((path) => !path.endsWith("/layers.test.ts") && !path.includes("results/"));
     assertNone(checkWording(own.map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }))));
