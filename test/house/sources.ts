@@ -59,7 +59,7 @@ export function parseSource(path: string, text: string): Source {
     text,
     lines: text.trimEnd().split("\n").length,
     imports: [...findImports(program)].map(({ specifier, offset }) => toImport(specifier, offset)),
-    hasDefaultExport: exported.some((entry) => String(entry.exportName.kind) === "Default"),
+    hasDefaultExport: exported.some((entry) => /^Default$/.test(entry.exportName.kind)),
     isBarrel: exported.length > 0 && exported.every((entry) => entry.moduleRequest !== null),
     program,
     lineAt,
