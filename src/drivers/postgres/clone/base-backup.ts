@@ -28,7 +28,8 @@ const openMs = 5000;
 const queueMaxBytes = 8 << 20;
 
 /** With the log it needs, so that it stands on its own; the checkpoint at once. */
-const command = "BASE_BACKUP (LABEL 'matriarch', PROGRESS true, CHECKPOINT 'fast', WAL true, WAIT false, MANIFEST 'no')";
+const command =
+  "BASE_BACKUP (LABEL 'matriarch', PROGRESS true, CHECKPOINT 'fast', WAL true, WAIT false, MANIFEST 'no')";
 
 export async function baseBackup(request: BackupRequest): Promise<void> {
   if (request.major < 15) {
@@ -95,7 +96,8 @@ class Transfer implements Submittable {
     switch (String.fromCharCode(chunk[0] ?? 0)) {
       case "n":
         this.#archives += 1;
-        if (this.#archives > 1) this.#fail(new OpError("not-supported", { message: "a server with tablespaces cannot be copied" }));
+        if (this.#archives > 1)
+          this.#fail(new OpError("not-supported", { message: "a server with tablespaces cannot be copied" }));
         return;
       case "d":
         this.#enqueue(content);

@@ -193,7 +193,8 @@ async function copyControl(from: string, to: string, owner: ServerOwner | undefi
       (error: unknown) => error,
     );
     if (failure === undefined) return;
-    if (attempt === 5) throw new OpError("clone-failed", { message: "the control file was never whole", cause: failure });
+    if (attempt === 5)
+      throw new OpError("clone-failed", { message: "the control file was never whole", cause: failure });
   }
 }
 

@@ -62,7 +62,8 @@ export class Untar {
     const size = Number.parseInt(text(124, 136), 8);
     const type = text(156, 157);
     if (!Number.isSafeInteger(size) || text(257, 262) !== "ustar") throw damaged("a header of the stream is damaged");
-    if (normalize(name).startsWith("..") || name.startsWith("/")) throw damaged(`a file of the stream is named "${name}"`);
+    if (normalize(name).startsWith("..") || name.startsWith("/"))
+      throw damaged(`a file of the stream is named "${name}"`);
     await this.#make(join(this.#directory, name), type, size);
   }
 

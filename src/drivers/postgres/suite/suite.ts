@@ -1,0 +1,373 @@
+/**
+ * What every engine's member server must do, on real servers. Called by the tests, once for each engine.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { copyFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { OpError } from "../../../errors/op-error.ts";
+import type { Engine } from "../port.ts";
+import { isAlive, processesOf, signal } from "../server/processes.ts";
+import { ghostRule, ruleOf, TestCluster, waitMs, Writers } from "./cluster.ts";
+import { noVoters } from "../../../domain/rule.ts";
+
+type Story = (cluster: TestCluster) => Promise<void>;
+
+export function memberServerSuite(label: string, findEngine: () => Promise<Engine>): void {
+  const story = (name: string, run: Story, members = 3): void => {
+    test(`${label}: ${name}`, { timeout: 120_000 }, async () => {
+      const cluster = await TestCluster.create(await findEngine(), members);
+      try {
+        await run(cluster);
+      } finally {
+        await cluster.end();
+      }
+    });
+  };
+
+  story("start, adopt by a new agent, notice the end", adopt, 1);
+  story("kill -9 of the postmaster leaves orphans; the next start clears them", orphans, 1);
+  story("a pid file whose number belongs to another process is no obstacle", stalePidFile, 1);
+  story("a frozen postmaster, a frozen server; fence ends both", frozen, 1);
+  story("a clean stop tells the end of the log, and the standby has it", cleanEnd, 2);
+  story("stopReceiver is final under load", finalReceiver, 2);
+  story("promotions never share a timeline; the others follow", timelines);
+  story("no acknowledgement by the old rule once setRule has returned", rules, 2);
+  story("barrier is not fooled by a cancelled wait, and can be aborted", barrier, 2);
+  story("clone by files under load, streams, holds the same rows", (cluster) => clone(cluster, true), 2);
+  if (!label.includes("14")) {
+    story("clone by base backup under load, streams, holds the same rows", (cluster) => clone(cluster, false), 2);
+  }
+  story("a clone that is aborted leaves the old directory", abortedClone, 2);
+  story("damage is told from trouble", damage, 1);
+  story("lost log is told", lostLog, 2);
+  story("rewind of a diverged primary, or a plain refusal", rewind, 2);
+}
+
+async function adopt(cluster: TestCluster): Promise<void> {
+  const fresh = await cluster.server(1).observe(1000);
+  assert.equal(fresh.kind === "stopped" && fresh.clean && !fresh.damaged && fresh.failures === 0, true);
+  await cluster.server(1).startPrimary(noVoters);
+  const first = await cluster.running(1);
+  const pid = cluster.server(1).pid;
+  const adopted = await cluster.forgetServer(1);
+  assert.equal(adopted.pid, undefined);
+  const again = await cluster.running(1);
+  assert.equal(adopted.pid, pid);
+  assert.equal(again.timeline, first.timeline);
+  const ended = new Promise<number>((resolve) => {
+    adopted.onChange(() => resolve(performance.now()));
+  });
+  const killedAt = performance.now();
+  signal(pid ?? 0, "SIGKILL");
+  assert.ok((await ended) - killedAt < 500, "the end of an adopted server is noticed by its session");
+  const stopped = await cluster.until(1, (server) => server.kind === "stopped");
+  assert.equal(stopped.kind === "stopped" && !stopped.clean && stopped.wasPrimary && stopped.failures === 1, true);
+}
+
+async function orphans(cluster: TestCluster): Promise<void> {
+  await cluster.server(1).startPrimary(noVoters);
+  await cluster.running(1);
+  // A backend that never waits for anything does not notice that its postmaster is gone.
+  cluster.sql(1, "DO $$ BEGIN LOOP END LOOP; END $$").catch(() => undefined);
+  await cluster.until(1, () => true);
+  await sleepUntil(async () => {
+    const rows = await cluster.sql(1, "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'");
+    return rows.length > 0;
+  });
+  const { dataDirectory } = cluster.member(1).config;
+  const pid = cluster.server(1).pid ?? 0;
+  signal(pid, "SIGKILL");
+  await cluster.until(1, (server) => server.kind === "stopped");
+  await sleepUntil(async () => (await processesOf(dataDirectory)).length <= 2);
+  // The backend, and the log's writer, which stays while somebody can write.
+  assert.ok((await processesOf(dataDirectory)).length > 0);
+  await cluster.server(1).startPrimary(noVoters);
+  await cluster.running(1);
+  await cluster.server(1).fence();
+  assert.deepEqual(await processesOf(dataDirectory), []);
+}
+
+async function stalePidFile(cluster: TestCluster): Promise<void> {
+  const { dataDirectory, owner } = cluster.member(1).config;
+  const other = spawn("sleep", ["60"], owner ? { uid: owner.uid, gid: owner.gid } : {});
+  try {
+    await writeFile(
+      join(dataDirectory, "postmaster.pid"),
+      `${other.pid}\n${dataDirectory}\n1\n5432\n\n\n  1 1\nready   \n`,
+    );
+    assert.equal((await cluster.server(1).observe(1000)).kind, "stopped");
+    await cluster.server(1).startPrimary(noVoters);
+    await cluster.running(1);
+    assert.ok(other.pid !== undefined && isAlive(other.pid), "the other process is left alone");
+  } finally {
+    other.kill("SIGKILL");
+  }
+}
+
+async function frozen(cluster: TestCluster): Promise<void> {
+  await cluster.server(1).startPrimary(noVoters);
+  await cluster.running(1);
+  const { dataDirectory } = cluster.member(1).config;
+  const pid = cluster.server(1).pid ?? 0;
+  signal(pid, "SIGSTOP");
+  const seen = await cluster.server(1).observe(500);
+  assert.deepEqual([seen.kind, seen.kind === "unresponsive" && seen.role], ["unresponsive", "primary"]);
+  signal(pid, "SIGCONT");
+  await cluster.running(1);
+  const backends = (await processesOf(dataDirectory)).filter((other) => other !== pid);
+  for (const backend of backends) signal(backend, "SIGSTOP");
+  const startedAt = performance.now();
+  assert.equal((await cluster.server(1).observe(500)).kind, "unresponsive");
+  assert.ok(performance.now() - startedAt < 1000, "an observation keeps its bound");
+  for (const each of [pid, ...backends]) signal(each, "SIGSTOP");
+  await cluster.server(1).fence();
+  assert.deepEqual(await processesOf(dataDirectory), []);
+  const stopped = await cluster.server(1).observe(1000);
+  assert.equal(stopped.kind === "stopped" && stopped.failures === 0, true, "a wanted end is no failure");
+}
+
+async function cleanEnd(cluster: TestCluster): Promise<void> {
+  await cluster.start(ruleOf(1, 2));
+  const writers = await Writers.start(cluster, 1, 2);
+  await writers.more(50);
+  assert.equal(await cluster.server(1).stop(10_000, "give-up"), "stopped");
+  await writers.end();
+  const stopped = await cluster.server(1).observe(1000);
+  assert.ok(stopped.kind === "stopped" && stopped.clean && stopped.end !== undefined);
+  const standby = await cluster.until(2, (server) => server.kind === "running" && !server.receiving);
+  assert.ok(standby.kind === "running");
+  assert.equal(standby.flushed, stopped.end);
+  await cluster.server(1).startStandby(null, ruleOf(1, 2));
+  const back = await cluster.running(1);
+  assert.deepEqual([back.role, back.flushed, back.upstream], ["standby", stopped.end, null]);
+}
+
+async function finalReceiver(cluster: TestCluster): Promise<void> {
+  await cluster.start(ruleOf(1, 2));
+  const writers = await Writers.start(cluster, 1, 4, "local");
+  for (let round = 0; round < 5; round += 1) {
+    await writers.more(100);
+    await cluster.server(2).stopReceiver();
+    const before = await cluster.server(2).observe(1000);
+    assert.ok(before.kind === "running" && !before.receiving && before.upstream === null);
+    await writers.more(300);
+    const after = await cluster.server(2).observe(1000);
+    assert.ok(after.kind === "running" && !after.receiving);
+    assert.equal(after.flushed, before.flushed);
+    assert.equal(after.timeline, before.timeline);
+    // Nothing above what the log files hold, nothing below: the replayed position gets there and no further.
+    assert.equal(
+      (await cluster.until(2, (s) => s.kind === "running" && s.replayed === before.flushed)).kind,
+      "running",
+    );
+    await cluster.server(2).follow(cluster.upstream(1));
+    await cluster.streaming(2);
+  }
+  await writers.end();
+}
+
+async function timelines(cluster: TestCluster): Promise<void> {
+  await cluster.start(ruleOf(1, 2, 3));
+  const writers = await Writers.start(cluster, 1, 2);
+  await writers.more(50);
+  await cluster.server(1).fence();
+  await writers.end();
+  await Promise.all([cluster.server(2).stopReceiver(), cluster.server(3).stopReceiver()]);
+  const [two, three] = [await cluster.running(2), await cluster.running(3)];
+  // Timelines 2 to 4 were reserved by others, who may have used them.
+  const fork = await cluster.server(2).promote(5, [], ruleOf(1, 3), 10_000);
+  assert.equal(fork, two.flushed);
+  const promoted = await cluster.running(2);
+  assert.deepEqual([promoted.role, promoted.timeline, promoted.syncNames], ["primary", 5, 'ANY 1 ("t-3.1")']);
+  await cluster.server(2).setSlots(["t-1", "t-3"]);
+  if (three.flushed <= fork) {
+    await cluster.server(3).follow(cluster.upstream(2));
+    await cluster.server(2).barrier(AbortSignal.timeout(waitMs));
+    await cluster.until(3, (server) => server.kind === "running" && server.streaming && server.timeline === 5);
+    // The standby has the placeholders too, and a restart does not make it stumble over them.
+    await cluster.server(3).stop(5000, "fence");
+    await cluster.server(3).startStandby(cluster.upstream(2), ruleOf(1, 2));
+    await cluster.streaming(3);
+    await cluster.server(2).fence();
+    await cluster.server(3).stopReceiver();
+    await cluster.server(3).promote(7, [], noVoters, 10_000);
+    const [row] = await cluster.sql(3, "SELECT count(*)::text AS n FROM public.w");
+    assert.ok(Number(row?.["n"]) >= writers.acknowledged.length);
+    assert.equal((await cluster.running(3)).timeline, 7);
+  }
+  const names = cluster.members.map(({ config }) => join(config.dataDirectory, "pg_wal/00000005.history"));
+  const texts = await Promise.all(names.map((name) => readFile(name, "utf8").catch(() => "")));
+  assert.equal(new Set(texts.filter((text) => text !== "")).size, 1, "one timeline 5 in the world");
+}
+
+async function rules(cluster: TestCluster): Promise<void> {
+  await cluster.start(noVoters);
+  const writers = await Writers.start(cluster, 1, 4);
+  for (let round = 0; round < 6; round += 1) {
+    await writers.more(50);
+    // From no wait to one for a ghost, and from a wait for a voter to one for a ghost.
+    if (round % 2 === 1) await cluster.server(1).setRule(ruleOf(1, 2));
+    await writers.more(50);
+    const end = await cluster.server(1).setRule(ghostRule);
+    // What was released before may still be on its way to its client; nothing later is released.
+    await sleep(100);
+    const count = writers.acknowledged.length;
+    await sleep(100);
+    assert.equal(writers.acknowledged.length, count, "no acknowledgement without a voter");
+    const [row] = await cluster.sql(1, "SELECT max(id)::text AS id FROM public.w");
+    assert.ok(row !== undefined && end > 0n);
+    assert.equal((await cluster.running(1)).syncNames, 'ANY 1 ("ghost.1")');
+    await cluster.server(1).setRule(noVoters);
+  }
+  await writers.end();
+}
+
+async function barrier(cluster: TestCluster): Promise<void> {
+  await cluster.start(ruleOf(1, 2));
+  const passed = await cluster.server(1).barrier(AbortSignal.timeout(waitMs));
+  assert.ok((await cluster.streaming(2)).flushed >= passed);
+  await cluster.server(1).setRule(ghostRule);
+  const waiting =
+    "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'matriarch barrier' AND wait_event = 'SyncRep'";
+  const cancelled = cluster.server(1).barrier(AbortSignal.timeout(waitMs));
+  cancelled.catch(() => undefined);
+  await sleepUntil(async () => (await cluster.sql(1, waiting)).length === 1);
+  const [row] = await cluster.sql(1, waiting);
+  await cluster.sql(1, "SELECT pg_cancel_backend($1::int)", [row?.["pid"] ?? "0"]);
+  await assert.rejects(cancelled, (error: unknown) => error instanceof OpError && error.code === "operation-failed");
+  const abort = new AbortController();
+  const aborted = cluster.server(1).barrier(abort.signal);
+  aborted.catch(() => undefined);
+  await sleepUntil(async () => (await cluster.sql(1, waiting)).length === 1);
+  abort.abort();
+  await assert.rejects(aborted);
+  await sleepUntil(async () => (await cluster.sql(1, waiting)).length === 0);
+}
+
+async function clone(cluster: TestCluster, byFiles: boolean): Promise<void> {
+  await cluster.start(ruleOf(1, 2));
+  const writers = await Writers.start(cluster, 1, 4, "local");
+  await writers.more(500);
+  await cluster.server(2).stop(5000, "fence");
+  const source = byFiles ? cluster.upstream(1) : { ...cluster.upstream(1), dataDirectory: undefined };
+  const told: string[] = [];
+  await cluster.server(2).clone(source, (progress) => told.push(progress.how), AbortSignal.timeout(60_000));
+  assert.ok(byFiles ? told.includes("copy") || told.includes("reflink") : told.includes("base-backup"));
+  await cluster.server(2).startStandby(cluster.upstream(1), ruleOf(1, 1));
+  await cluster.streaming(2);
+  await writers.more(200);
+  await writers.end();
+  const sum = "SELECT count(*)::text || ' ' || sum(hashtext(id::text || filler))::text AS sum FROM public.w";
+  const [mine] = await cluster.sql(1, sum);
+  const [position] = await cluster.sql(1, "SELECT pg_current_wal_insert_lsn()::text AS lsn");
+  await sleepUntil(async () => {
+    const [row] = await cluster.sql(2, "SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS ok", [
+      position?.["lsn"] ?? "",
+    ]);
+    return row?.["ok"] === "t";
+  });
+  const [theirs] = await cluster.sql(2, sum);
+  assert.deepEqual(theirs, mine);
+  await cluster.server(2).removeKept();
+}
+
+async function abortedClone(cluster: TestCluster): Promise<void> {
+  await cluster.start(ruleOf(1, 2));
+  await cluster.server(2).stop(5000, "fence");
+  const before = await readFile(join(cluster.member(2).config.dataDirectory, "global/pg_control"));
+  const abort = new AbortController();
+  await assert.rejects(cluster.server(2).clone(cluster.upstream(1), () => abort.abort(), abort.signal));
+  assert.deepEqual(await readFile(join(cluster.member(2).config.dataDirectory, "global/pg_control")), before);
+  await cluster.server(2).startStandby(cluster.upstream(1), ruleOf(1, 1));
+  await cluster.streaming(2);
+  const [row] = await cluster.sql(
+    1,
+    "SELECT count(*)::text AS n FROM pg_stat_activity WHERE query LIKE '%backup_start%' AND pid <> pg_backend_pid()",
+  );
+  assert.equal(row?.["n"], "0", "the source is out of backup mode");
+}
+
+async function damage(cluster: TestCluster): Promise<void> {
+  const { dataDirectory } = cluster.member(1).config;
+  const control = join(dataDirectory, "global/pg_control");
+  await cluster.server(1).startPrimary(noVoters);
+  await cluster.running(1);
+  await cluster.server(1).fence();
+  await copyFile(control, `${control}.good`);
+  await truncate(control, 100);
+  const isDamaged = async (): Promise<boolean> => {
+    const server = await cluster.server(1).observe(1000);
+    return server.kind === "stopped" && server.damaged;
+  };
+  assert.equal(await isDamaged(), true);
+  await copyFile(`${control}.good`, control);
+  assert.equal(await isDamaged(), false);
+  // The log is gone: found out by a start.
+  for (const name of await walSegments(dataDirectory)) await rm(join(dataDirectory, "pg_wal", name));
+  await cluster.server(1).startPrimary(noVoters);
+  const failed = await cluster.until(1, (server) => server.kind === "stopped");
+  assert.deepEqual(failed.kind === "stopped" && [failed.damaged, failed.failures], [true, 1]);
+  await rm(dataDirectory, { recursive: true });
+  assert.equal((await cluster.server(1).observe(1000)).kind, "absent");
+}
+
+async function walSegments(dataDirectory: string): Promise<readonly string[]> {
+  const { readdir } = await import("node:fs/promises");
+  return (await readdir(join(dataDirectory, "pg_wal"))).filter((name) => name.length === 24);
+}
+
+async function lostLog(cluster: TestCluster): Promise<void> {
+  await cluster.start(noVoters);
+  await cluster.server(2).stop(5000, "fence");
+  await cluster.server(1).setSlots([]);
+  await cluster.server(1).configure({ ...cluster.member(1).config.settings, wal_keep_size: "0" });
+  for (let n = 0; n < 3; n += 1) {
+    await cluster.sql(1, "CREATE TABLE IF NOT EXISTS public.w (id int, filler text)");
+    await cluster.sql(1, "INSERT INTO public.w SELECT n, 'x' FROM generate_series(1, 10) AS n");
+    await cluster.sql(1, "SELECT pg_switch_wal()");
+    await cluster.server(1).checkpoint();
+  }
+  await cluster.server(1).setSlots(["t-2"]);
+  await cluster.server(2).startStandby(cluster.upstream(1), noVoters);
+  const seen = await cluster.until(2, (server) => server.kind === "running" && server.walMissing);
+  assert.equal(seen.kind === "running" && seen.streaming, false);
+}
+
+async function rewind(cluster: TestCluster): Promise<void> {
+  await cluster.start(noVoters);
+  await Writers.start(cluster, 1, 1).then(async (writers) => {
+    await writers.more(20);
+    await cluster.server(2).stopReceiver();
+    await writers.more(20);
+    await writers.end();
+  });
+  await cluster.server(1).fence();
+  await cluster.server(2).promote(2, [], noVoters, 10_000);
+  await cluster.server(2).setSlots(["t-1"]);
+  const { pgRewind } = cluster.member(1).config.engine.tools;
+  if (pgRewind === undefined) {
+    await assert.rejects(
+      cluster.server(1).rewind(cluster.upstream(2)),
+      (e: unknown) => e instanceof OpError && e.code === "not-supported",
+    );
+    return;
+  }
+  await cluster.server(1).rewind(cluster.upstream(2));
+  await cluster.server(1).startStandby(cluster.upstream(2), noVoters);
+  const seen = await cluster.until(
+    1,
+    (server) => server.kind === "running" && server.streaming && server.timeline === 2,
+  );
+  assert.equal(seen.kind, "running");
+}
+
+async function sleepUntil(holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + waitMs;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error("it did not come to pass");
+    await sleep(10);
+  }
+}
