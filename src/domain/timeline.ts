@@ -64,15 +64,18 @@ export function canFollow(history: TimelineHistory, position: WalPosition, tip: 
 export function comparePositions(history: TimelineHistory, a: WalPosition, b: WalPosition): number {
   if (a.timeline === b.timeline) return compareLsn(a.lsn, b.lsn);
   const forkOfA = forkPoint(history, a.timeline, b.timeline);
-  if (forkOfA !== undefined) return a.lsn < forkOfA ? -1 : compareOnDescendant(b, forkOfA);
+  if (forkOfA !== undefined) return compareLsn(earlierLsn(a.lsn, forkOfA), b.lsn);
   const forkOfB = forkPoint(history, b.timeline, a.timeline);
-  if (forkOfB !== undefined) return b.lsn < forkOfB ? 1 : -compareOnDescendant(a, forkOfB);
+  if (forkOfB !== undefined) return compareLsn(a.lsn, earlierLsn(b.lsn, forkOfB));
   return epochOf(history, a.timeline) - epochOf(history, b.timeline);
 }
 
-/** The ancestor has reached the fork: the descendant is level with it at the fork and ahead of it past the fork. */
-function compareOnDescendant(descendant: WalPosition, fork: Lsn): number {
-  return descendant.lsn > fork ? -1 : 0;
+/**
+ * Up to the fork both hold the same log. The descendant may end before it: a standby receives a new timeline from the
+ * beginning of a segment, a copy of its parent's, and is not ahead of a longer log of the parent for that.
+ */
+function earlierLsn(a: Lsn, b: Lsn): Lsn {
+  return a < b ? a : b;
 }
 
 function epochOf(history: TimelineHistory, id: number): number {
