@@ -63,8 +63,8 @@ export type Reason =
   | { readonly code: "reclone-wished" }
   | { readonly code: "no-source" }
   | { readonly code: "diverged"; readonly replayedPastForkBytes: number }
-  | { readonly code: "rewinding"; readonly source: MemberId }
-  | { readonly code: "cloning"; readonly source: MemberId }
+  | { readonly code: "rewinding"; readonly source: MemberId; readonly why: Reason }
+  | { readonly code: "cloning"; readonly source: MemberId; readonly why: Reason }
   | { readonly code: "wal-missing"; readonly upstream: MemberId }
   | { readonly code: "not-streaming"; readonly forMs: number }
   | { readonly code: "following"; readonly upstream: MemberId; readonly lagBytes: number | undefined }
@@ -202,9 +202,9 @@ export function formatReason(reason: Reason): string {
     case "diverged":
       return `it holds ${reason.replayedPastForkBytes} bytes of log that the primary never had, none of it acknowledged`;
     case "rewinding":
-      return `it is rewound to follow "${reason.source}"`;
+      return `it is rewound to follow "${reason.source}": ${formatReason(reason.why)}`;
     case "cloning":
-      return `it is copied anew from "${reason.source}"`;
+      return `it is copied anew from "${reason.source}": ${formatReason(reason.why)}`;
     case "wal-missing":
       return `"${reason.upstream}" no longer has the log that it needs`;
     case "not-streaming":

@@ -50,6 +50,11 @@ export function tellDecision(
   const { because } = decision;
   const about = { cluster: loop.name, member: member.id, epoch: loop.record.reign.value.epoch };
   const why = formatReason(because);
+  // A rebuild that can begin at once names its cause only here.
+  if (because.code === "cloning" || because.code === "rewinding")
+    return because.why.code === before?.because.code
+      ? undefined
+      : tellDecision(events, loop, member, { ...decision, because: because.why }, before);
   if (fencing.has(because.code)) events.emit("primary.fenced", about, { reason: why });
   switch (because.code) {
     case "server-frozen":

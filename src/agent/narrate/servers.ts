@@ -1,7 +1,7 @@
 /** Events from how members' servers come and go: started, taken over, ended by themselves, copied, back in the stream. */
 import type { Action, ActionResult } from "../../core/action.ts";
 import type { Decision } from "../../core/decision.ts";
-import { formatReason } from "../../core/reason.ts";
+import { formatReason, type Reason } from "../../core/reason.ts";
 import type { MemberId } from "../../domain/cluster.ts";
 import type { Server } from "../../domain/server.ts";
 import type { EventLog } from "../../events/event-log.ts";
@@ -15,6 +15,8 @@ interface Story {
   hasStreamed: boolean;
   /** how it came back: told when it streams */
   how: "follow" | "rewind" | "clone";
+  /** why it was rebuilt last */
+  why: Reason | undefined;
   /** the agent ends it itself */
   ending: boolean;
 }
@@ -32,6 +34,7 @@ export class ServerStories {
   observed(member: MemberLoop, decision: Decision): void {
     const story = this.#storyOf(member.id);
     const server = member.observed;
+    if (decision.because.code === "cloning" || decision.because.code === "rewinding") story.why = decision.because.why;
     if (server.kind !== story.kind) this.#changed(member, story, server, decision);
     if (server.kind === "running" || server.kind === "unresponsive") story.role = server.role;
     story.kind = server.kind;
@@ -45,10 +48,10 @@ export class ServerStories {
     const about = { cluster: this.#cluster, member: member.id, durationMs: Math.round(tookMs) };
     if (action.kind === "stop" || action.kind === "fence") story.ending = result.outcome === "done";
     if (action.kind === "start") story.ending = false;
+    const why = story.why ? formatReason(story.why) : "it needs a new copy";
     if (action.kind === "rewind") {
       story.how = "rewind";
-      if (result.outcome === "done")
-        this.#events.emit("rejoin.rewind", about, { source: action.source, reason: "its log had gone another way" });
+      if (result.outcome === "done") this.#events.emit("rejoin.rewind", about, { source: action.source, reason: why });
       else
         this.#events.emit("rejoin.rewind-failed", about, {
           source: action.source,
@@ -57,7 +60,6 @@ export class ServerStories {
     }
     if (action.kind === "clone") {
       story.how = "clone";
-      const why = member.memory.rebuild ? formatReason(member.memory.rebuild.because) : "it needs a new copy";
       if (result.outcome === "done") this.#events.emit("rejoin.clone", about, { source: action.source, reason: why });
       else this.#events.emit("clone.failed", about, { source: action.source, reason: result.message ?? "unknown" });
     }
@@ -90,7 +92,15 @@ export class ServerStories {
   #storyOf(member: MemberId): Story {
     let story = this.#stories.get(member);
     if (!story) {
-      story = { kind: undefined, role: "standby", streaming: false, hasStreamed: false, how: "follow", ending: false };
+      story = {
+        kind: undefined,
+        role: "standby",
+        streaming: false,
+        hasStreamed: false,
+        how: "follow",
+        why: undefined,
+        ending: false,
+      };
       this.#stories.set(member, story);
     }
     return story;

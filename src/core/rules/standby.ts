@@ -25,9 +25,8 @@ export const rebuild: Rule = (view) => {
   if (because.code === "reclone-wished" && isVoter(view.cluster, view.self))
     return { actions: [], because, recheckAt: view.now + view.timings.heartbeatMs };
   if (hasProcess(view.server)) return { actions: [{ kind: "fence" }], because };
-  return canRewind(view, because)
-    ? { actions: [{ kind: "rewind", source, record: rebuildTxn(view) }], because: { code: "rewinding", source } }
-    : { actions: [{ kind: "clone", source, record: rebuildTxn(view) }], because: { code: "cloning", source } };
+  const [kind, code] = canRewind(view, because) ? (["rewind", "rewinding"] as const) : (["clone", "cloning"] as const);
+  return { actions: [{ kind, source, record: rebuildTxn(view) }], because: { code, source, why: because } };
 };
 
 function reasonToRebuild(view: View): Reason | undefined {
