@@ -77,6 +77,13 @@ export function divergedBytes(view: View, server: RunningServer): number {
   return fork === undefined ? Number(server.replayed) : Math.max(1, bytesBetween(fork, server.replayed));
 }
 
+/** Members whose turn in the rolling restart is still to come; one that has been removed meanwhile has none. */
+export function restartsPending({ cluster }: View): readonly MemberId[] {
+  const intent = cluster.intent?.value;
+  if (intent?.kind !== "restart") return [];
+  return intent.pending.filter((member) => cluster.spec.value.members.includes(member));
+}
+
 /** The other members that should exist. */
 export function others(view: View): readonly MemberId[] {
   return view.cluster.spec.value.members.filter((member) => member !== view.self);

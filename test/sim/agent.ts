@@ -61,10 +61,8 @@ export class Agent {
   #boot(): void {
     this.readStore((record) => {
       if (!record) return this.part.after(100, () => this.#boot());
-      const { votedFor } = this.#host.guard.voter;
-      const vote = record.votes[this.#host.member]?.value;
       const forgets = this.#world.wiring.switches.has("votes-forgotten-at-restart");
-      if (vote && !forgets && (votedFor === undefined || votedFor < vote.epoch)) this.setVotedFor(vote.epoch);
+      if (!forgets) this.setVotedFor(standingVote(record, this.#host.member));
       this.#adopt(record);
       this.feedGuard();
       // A holder's guard that has just started gathers promises before its server is judged by them.
@@ -117,7 +115,7 @@ export class Agent {
         this.#mustRead = false;
         this.#adopt(record);
         this.memory = afterFreshRead(this.memory);
-        if (!record.votes[this.#host.member] && !this.busy.has("record")) this.setVotedFor(undefined);
+        if (!this.busy.has("record")) this.setVotedFor(standingVote(record, this.#host.member));
         this.wake();
       });
     attempt();
@@ -278,4 +276,11 @@ export class Agent {
     const oldest = this.#looks.shift() ?? 0;
     if (now - oldest < 1500) this.#world.checker.broken("L1", `${view.self} looks without end: ${this.reason}`);
   }
+}
+
+/** The vote that binds: for an epoch that nobody has taken yet, and given with the directory that there is now. */
+function standingVote(record: ClusterRecord, member: string): number | undefined {
+  const vote = record.votes[member]?.value;
+  const current = vote?.voter.incarnation === record.members[member]?.value.incarnation;
+  return vote && current && vote.epoch > record.reign.value.epoch ? vote.epoch : undefined;
 }

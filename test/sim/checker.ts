@@ -32,8 +32,10 @@ export class BrokenInvariant extends Error {
 }
 
 export class Checker {
-  readonly acknowledged: { readonly write: number; readonly record: LogRecord; readonly at: number }[] = [];
+  readonly acknowledged: { readonly write: number; readonly record: LogRecord; readonly epoch: number }[] = [];
   readonly holders = new Map<number, string>();
+  /** epochs whose holder has let clients in; before that only those on a member's own port reach it */
+  readonly #opened = new Set<number>();
   readonly #promoted = new Map<number, string>();
   readonly #begun: { readonly epoch: number; readonly member: string; readonly log: LogRecord }[] = [];
   #newest: Served | undefined;
@@ -64,6 +66,7 @@ export class Checker {
       this.failovers += 1;
     }
     const { reign, rule } = after;
+    if (reign.value.phase === "open") this.#opened.add(epoch);
     if (before.rule !== rule || before.reign !== reign)
       this.#world.trace(
         "store",
@@ -97,11 +100,11 @@ export class Checker {
     this.#world.trace(server.member, `postgres: primary of epoch ${server.epoch}`);
     this.#hold("I2", i2OnlyTheHolder(served, this.holders));
     this.#begun.push({ epoch: server.epoch, member: server.member, log });
-    if (this.#durable) this.#hold("I1", i1NothingLost(this.#writes(), writesIn(log), served));
+    if (this.#durable) this.#hold("I1", i1NothingLost(this.#writes(server.epoch), writesIn(log), served));
   }
 
   acknowledge(server: PgServer, write: number, record: LogRecord): void {
-    this.acknowledged.push({ write, record, at: this.#world.scheduler.now });
+    this.acknowledged.push({ write, record, epoch: server.epoch });
     const served = this.#served(server);
     if (!this.#durable) return;
     for (const later of this.#begun)
@@ -120,14 +123,14 @@ export class Checker {
 
   #excused(server: PgServer): boolean {
     const host = this.#world.host(server.host);
-    return !host.guard.part.alive || host.guard.part.frozen || this.#world.scheduler.now < host.thawedAt + thawMs;
+    return !this.#opened.has(server.epoch) || !host.guard.part.alive || host.guard.part.frozen || this.#world.scheduler.now < host.thawedAt + thawMs;
   }
 
   rebuildBegins(member: string, source: PgServer, sourceName: string): void {
     const { reign } = this.#world.store.record;
-    const serves = server(source) && reign.value.holder === sourceName && reign.value.phase === "open";
-    // The primary may fail between the decision and this moment: then the copy fails by itself.
-    if (source.state === "running") this.#hold("I9", i9LastGoodCopy(member, serves || reign.value.phase !== "open", []));
+    // A source that has failed since the decision makes the copy fail by itself.
+    if (source.state !== "running" || source.part.frozen || reign.value.holder !== sourceName) return;
+    this.#hold("I9", i9LastGoodCopy(member, source.role === "primary", []));
   }
 
   directoryReplaced(member: string, source: PgServer): void {
@@ -143,17 +146,14 @@ export class Checker {
     this.#hold("I1", i1NothingLost(this.#writes(), writesIn(primary.dir.flushed), this.#served(primary)));
   }
 
-  #writes(): readonly number[] {
-    return this.acknowledged.map((ack) => ack.write);
+  /** acknowledged in this epoch or an earlier one */
+  #writes(epoch = Infinity): readonly number[] {
+    return this.acknowledged.filter((ack) => ack.epoch <= epoch).map((ack) => ack.write);
   }
 
   #served(of: PgServer): Served {
     return { member: of.member, epoch: of.epoch, at: this.#world.scheduler.now };
   }
-}
-
-function server(of: PgServer): boolean {
-  return of.serves && !of.part.frozen;
 }
 
 export function writesIn(end: LogRecord): ReadonlySet<number> {

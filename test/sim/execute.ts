@@ -190,6 +190,9 @@ export class Executor {
     const { server } = this.#host;
     const plants = !this.#world.wiring.switches.has("timelines-not-planted");
     const known = action.known.map((timeline) => timeline.id).filter((id) => id < action.timeline);
+    // A promotion that crashed may have left the history file of its timeline: Postgres would take the one after.
+    if (plants && (server.dir?.highestTimeline ?? 0) >= action.timeline)
+      return end("failed", { message: "a history file of that timeline is there already" });
     server.part.run(() =>
       server.promote(action.epoch, action.rule, plants ? Math.max(0, ...known) : 0, () =>
         end("done", server.dir ? { lsn: forkOf(server.dir.tip) } : {}),

@@ -14,8 +14,8 @@ export class Operator {
     return this.#world.store.record;
   }
 
-  #write(key: RecordKey, value: RecordValue | null, require: ClusterRecord[keyof ClusterRecord] | 0): void {
-    const revision = typeof require === "object" && "revision" in require ? Number(require.revision) : 0;
+  #write(key: RecordKey, value: RecordValue | null, require: { readonly revision: number } | 0): void {
+    const revision = require === 0 ? 0 : require.revision;
     this.#world.store.apply({ require: [{ key, revision }], write: [{ key, value }] });
   }
 

@@ -20,8 +20,8 @@ export interface WorldOptions {
   readonly members: number;
   readonly durability: Durability;
   readonly engine?: "embedded" | "system";
-  readonly wiring?: Wiring;
-  readonly tracing?: boolean;
+  readonly wiring?: Wiring | undefined;
+  readonly tracing?: boolean | undefined;
 }
 
 export class Host {

@@ -4,7 +4,7 @@ import { bytesBetween } from "../../domain/lsn.ts";
 import type { StoppedServer } from "../../domain/server.ts";
 import { judgeSwitchover, serverOf, type Verdict } from "../candidates.ts";
 import type { Decision, Rule } from "../decision.ts";
-import { holdsEpoch } from "../standing.ts";
+import { holdsEpoch, restartsPending } from "../standing.ts";
 import { endIntentTxn, handOverTxn, restartedTxn } from "../transactions.ts";
 import type { IntentProgress, View } from "../view.ts";
 
@@ -25,7 +25,8 @@ function plannedMove(view: View): Move | undefined {
   if (!intent || !memory.intent || !holdsEpoch(view) || cluster.reign.value.phase !== "open") return undefined;
   if (intent.kind === "switchover" && intent.epoch === cluster.reign.value.epoch)
     return { progress: memory.intent, to: intent.to, kind: "switchover" };
-  if (intent.kind === "restart" && intent.pending.length === 1 && intent.pending[0] === self)
+  const pending = restartsPending(view);
+  if (intent.kind === "restart" && pending.length === 1 && pending[0] === self)
     return { progress: memory.intent, to: null, kind: "restart" };
   return undefined;
 }
@@ -111,7 +112,7 @@ export const restartStandby: Rule = (view) => {
   const { cluster, server, memory, self, timings } = view;
   const intent = cluster.intent?.value;
   if (intent?.kind !== "restart" || holdsEpoch(view) || cluster.reign.value.phase !== "open") return undefined;
-  const turn = intent.pending.find((member) => member !== cluster.reign.value.holder);
+  const turn = restartsPending(view).find((member) => member !== cluster.reign.value.holder);
   if (turn !== self || server.kind !== "running") return undefined;
   if (memory.intent?.stoppedAt === undefined)
     return {

@@ -3,7 +3,7 @@ import { formatSyncNames, hasVoter, sameRule, voterName } from "../../domain/rul
 import type { RunningServer } from "../../domain/server.ts";
 import type { Decision, Rule } from "../decision.ts";
 import { nextRuleChange, notYetFlushed, type RuleChange } from "../rule-change.ts";
-import { holdsEpoch, ruleForServer } from "../standing.ts";
+import { holdsEpoch, restartsPending, ruleForServer } from "../standing.ts";
 import { endIntentTxn, ruleTxn } from "../transactions.ts";
 import type { View } from "../view.ts";
 
@@ -71,7 +71,7 @@ export const endIntent: Rule = (view) => {
   const intent = cluster.intent?.value;
   const { epoch, holder, phase } = cluster.reign.value;
   if (!intent || !ownPrimary(view) || phase !== "open") return undefined;
-  if (intent.kind === "restart" ? intent.pending.length > 0 : intent.epoch === epoch) return undefined;
+  if (intent.kind === "restart" ? restartsPending(view).length > 0 : intent.epoch === epoch) return undefined;
   const failed = intent.kind !== "restart" && intent.to !== null && intent.to !== holder;
   const message = failed
     ? `"${holder}" became the primary instead of "${intent.to}"`
