@@ -35,14 +35,14 @@ test("tools: output without end is kept only at its end", async (t) => {
   assert.match(stdout, /end\n$/);
 });
 
-test("tools: one that takes too long is ended with all that it started", async (t) => {
+test("tools: one that takes too long is ended with all that it started", { timeout: 10_000 }, async (t) => {
   const engine = await engineWith(t, 'sleep 100 & echo $! > "$1"; wait');
   const pidFile = join(engine.binDirectory, "pid");
   await assert.rejects(tryTool(engine, "tool", [pidFile], { ...options, timeoutMs: 300 }), /did not end within 0.3 s/);
   await untilGone(Number(await readFile(pidFile, "utf8")));
 });
 
-test("tools: an abort ends them and is what the caller sees", async (t) => {
+test("tools: an abort ends them and is what the caller sees", { timeout: 10_000 }, async (t) => {
   const engine = await engineWith(t, "sleep 100");
   const reason = new Error("cancelled by the user");
   await assert.rejects(tryTool(engine, "tool", [], { ...options, signal: abortSoon(reason) }), reason);
