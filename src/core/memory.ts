@@ -1,6 +1,6 @@
 /** What a member's loop remembers, as pure steps: after each look, and after each action. */
 import { parseVoterName } from "../domain/rule.ts";
-import { divergedBytes } from "./standing.ts";
+import { copySource, divergedBytes } from "./standing.ts";
 import type { ClusterRecord } from "../domain/cluster.ts";
 import type { Action, ActionResult, RecordAction } from "./action.ts";
 import { tally } from "./candidates.ts";
@@ -31,8 +31,7 @@ function rebuildDue(view: View): Memory["rebuild"] {
   const incarnation = cluster.members[self]?.value.incarnation;
   if (incarnation === undefined || (memory.rebuild && memory.rebuild.incarnation === incarnation))
     return memory.rebuild;
-  if (server.kind !== "running" || server.role !== "standby" || cluster.reign.value.phase !== "open") return undefined;
-  if (cluster.reign.value.holder === self) return undefined;
+  if (server.kind !== "running" || server.role !== "standby" || copySource(view) === undefined) return undefined;
   const past = divergedBytes(view, server);
   if (past > 0) return { incarnation, because: { code: "diverged", replayedPastForkBytes: past }, rewindFailed: false };
   const upstream = cluster.reign.value.holder;

@@ -107,3 +107,17 @@ export function isWell(view: View, member: MemberId): boolean {
   const fresh = member === view.self || (peer !== undefined && view.now - peer.heardAt <= view.timings.promiseMs);
   return fresh && server?.kind === "running";
 }
+
+/**
+ * I9: the primary that a new copy can be made of: it answers, and its barrier has passed, so that others have all that
+ * was acknowledged. Before that only for a member that the barrier may be waiting for (durability strict keeps absent
+ * voters): without it nobody would ever be let in, and its old directory stays aside until the copy streams.
+ */
+export function copySource(view: View): MemberId | undefined {
+  const { reign, rule } = view.cluster;
+  const { holder, phase } = reign.value;
+  const awaited = phase === "taken" && rule.value.rule.voters.some((voter) => voter.member === view.self);
+  if ((phase !== "open" && !awaited) || holder === view.self || !isWell(view, holder)) return undefined;
+  const server = serverOf(view, holder);
+  return server?.kind === "running" && server.role === "primary" ? holder : undefined;
+}

@@ -1,10 +1,10 @@
 /** The holder of the epoch: its server comes up, passes the barrier, is opened to clients; or its time is given back. */
-import { formatSyncNames, votesNeeded } from "../../domain/rule.ts";
+import { canElect, formatSyncNames, sameVoter, type Voter } from "../../domain/rule.ts";
 import { findTimeline } from "../../domain/timeline.ts";
 import { rulesInForce } from "../candidates.ts";
 import type { Decision, Rule } from "../decision.ts";
 import type { Reason } from "../reason.ts";
-import { holdsEpoch, isBusy, isWell, leaseEndsAt, ruleForServer } from "../standing.ts";
+import { holdsEpoch, isBusy, isWell, leaseEndsAt, ruleForServer, voterIn } from "../standing.ts";
 import { forkTxn, openTxn, releaseTxn, restartEpochTxn } from "../transactions.ts";
 import type { View } from "../view.ts";
 
@@ -56,19 +56,19 @@ function startAgain(view: View, timelineOnDisk: number, because: Reason): Decisi
 /** Members, other than the holder, whose votes would satisfy every rule in force; empty when they do not suffice. */
 export function othersWhoCanElect(view: View): readonly string[] {
   const rules = rulesInForce(view.cluster);
-  const well = new Set(
-    rules.flatMap((rule) => rule.voters.map((voter) => voter.member)).filter((m) => m !== view.self && isWell(view, m)),
-  );
-  const enough = rules.every((rule) => {
-    const needed = votesNeeded(rule);
-    return needed !== undefined && rule.voters.filter((voter) => well.has(voter.member)).length >= needed;
-  });
-  return enough ? [...well] : [];
+  const well = rules.flatMap((rule) => rule.voters).filter((voter) => voter.member !== view.self && canVote(view, voter));
+  return rules.every((rule) => canElect(rule, well)) ? [...new Set(well.map((voter) => voter.member))] : [];
+}
+
+/** A rebuilt directory is another voter: it does not vote in the place of the one that was lost. */
+function canVote(view: View, voter: Voter): boolean {
+  const now = voterIn(view, voter.member);
+  return now !== undefined && sameVoter(now, voter) && isWell(view, voter.member);
 }
 
 function unwellVoters(view: View): readonly string[] {
-  const voters = rulesInForce(view.cluster).flatMap((rule) => rule.voters.map((voter) => voter.member));
-  return [...new Set(voters)].filter((member) => member !== view.self && !isWell(view, member));
+  const voters = rulesInForce(view.cluster).flatMap((rule) => rule.voters);
+  return [...new Set(voters.filter((voter) => !canVote(view, voter)).map((voter) => voter.member))];
 }
 
 /** The winner of an election or a hand-over promotes on the timeline reserved for it (P6). */

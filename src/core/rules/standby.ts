@@ -3,7 +3,7 @@ import type { MemberId } from "../../domain/cluster.ts";
 import { isVoter, serverOf } from "../candidates.ts";
 import type { Decision, Rule } from "../decision.ts";
 import type { Reason } from "../reason.ts";
-import { hasProcess, holdsEpoch, isWell, ownRecord, recordsOnTheWay, ruleForServer } from "../standing.ts";
+import { copySource, hasProcess, holdsEpoch, isWell, ownRecord, recordsOnTheWay, ruleForServer } from "../standing.ts";
 import { rebuildTxn } from "../transactions.ts";
 import type { View } from "../view.ts";
 
@@ -20,7 +20,7 @@ export const rebuild: Rule = (view) => {
   if (!isStandby(view)) return undefined;
   const because = reasonToRebuild(view);
   if (!because) return undefined;
-  const source = healthyPrimary(view);
+  const source = copySource(view);
   if (!source) return whileNoSource(view, because);
   if (because.code === "reclone-wished" && isVoter(view.cluster, view.self))
     return { actions: [], because, recheckAt: view.now + view.timings.heartbeatMs };
@@ -43,14 +43,6 @@ function reasonToRebuild(view: View): Reason | undefined {
     : undefined;
 }
 
-/** I9: a copy begins only from a primary that is open (its barrier has passed) and answers now. */
-function healthyPrimary(view: View): MemberId | undefined {
-  const { holder, phase } = view.cluster.reign.value;
-  if (phase !== "open" || holder === view.self || !isWell(view, holder)) return undefined;
-  const server = serverOf(view, holder);
-  return server?.kind === "running" && server.role === "primary" ? holder : undefined;
-}
-
 /** Without a source a server that runs goes on running (it may have a vote to give), one that is gone waits. */
 function whileNoSource(view: View, because: Reason): Decision | undefined {
   if (view.server.kind === "running") return undefined;
@@ -62,10 +54,11 @@ function whileNoSource(view: View, because: Reason): Decision | undefined {
   };
 }
 
-/** Rewind mends a diverged log; everything else wants a copy. */
+/** Rewind mends a diverged log; everything else wants a copy, as does a source whose barrier has not passed (I9). */
 function canRewind(view: View, because: Reason): boolean {
   return (
     because.code === "diverged" &&
+    view.cluster.reign.value.phase === "open" &&
     view.cluster.spec.value.engine === "system" &&
     view.memory.rebuild?.rewindFailed !== true
   );
