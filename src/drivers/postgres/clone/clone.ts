@@ -6,7 +6,7 @@ import { rm } from "node:fs/promises";
 import { DatabaseError } from "pg";
 import { OpError } from "../../../errors/op-error.ts";
 import type { CloneProgress, MemberServerConfig, Upstream } from "../port.ts";
-import { syncFileSystem } from "../provision/create.ts";
+import { syncFileSystem } from "../provision/durable.ts";
 import { reserveSlot } from "../server/slots.ts";
 import { Session } from "../session/session.ts";
 import { baseBackup } from "./base-backup.ts";

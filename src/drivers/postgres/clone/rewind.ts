@@ -5,7 +5,7 @@
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { OpError } from "../../../errors/op-error.ts";
-import { formatConninfo } from "../configuration/write.ts";
+import { formatConninfo } from "../configuration/quote.ts";
 import { lastLines, tryTool } from "../engine/environment.ts";
 import type { MemberServerConfig, Upstream } from "../port.ts";
 import { internalRole } from "../provision/template.ts";

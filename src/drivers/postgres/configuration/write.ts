@@ -11,8 +11,6 @@ import { internalRole, replicationRole } from "../provision/template.ts";
 import type { Settings } from "./defaults.ts";
 import { quoteSetting } from "./quote.ts";
 
-export { formatConninfo } from "./quote.ts";
-
 export interface MemberConfiguration {
   readonly dataDirectory: string;
   readonly socketDirectory: string;

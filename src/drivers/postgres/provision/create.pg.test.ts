@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { formatConninfo } from "../configuration/quote.ts";
 import type { Engine } from "../port.ts";
 import { controlPath, readControl } from "./control-file.ts";
-import { createDirectories, partialName } from "./create.ts";
+import { createDirectories } from "./create.ts";
+import { partialName } from "./durable.ts";
 import { ensureTemplate, type Template } from "./template.ts";
 import { startServer, testEngines, testHome, type TestHome } from "./testing.ts";
 

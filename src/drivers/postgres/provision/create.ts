@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 import { OpError } from "../../../errors/op-error.ts";
 import type { ServerOwner } from "../port.ts";
 import { renewIdentity } from "./control-file.ts";
+import { partialName, syncDirectory, syncFileSystem } from "./durable.ts";
 import type { Template } from "./template.ts";
 
 export interface CreateRequest {
@@ -70,11 +71,6 @@ async function allOf(work: readonly Promise<void>[]): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
-/** What `directory` is called until it is complete. */
-export function partialName(directory: string): string {
-  return `${directory}.partial`;
-}
-
 /**
  * Seconds since 1970 in the upper half, as initdb does it, so that people can see the age; the rest is chance.
  * Source: BootStrapXLOG() in xlog.c.
@@ -122,23 +118,5 @@ async function renewSegments(dataDirectory: string, systemIdentifier: bigint): P
     } finally {
       await segment.close();
     }
-  }
-}
-
-/**
- * One syncfs for each file system is much quicker than an fsync of each of the thousand files of each member. macOS
- * knows only the whole.
- */
-export async function syncFileSystem(directories: readonly string[], signal: AbortSignal): Promise<void> {
-  const args = process.platform === "darwin" ? [] : ["-f", ...directories];
-  await run("sync", args, { signal, timeout: copyTimeoutMs });
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

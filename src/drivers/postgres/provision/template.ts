@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { runTool, type ToolOptions } from "../engine/environment.ts";
 import { shareWork } from "../engine/share.ts";
 import type { Engine, ServerOwner } from "../port.ts";
-import { partialName, syncFileSystem } from "./create.ts";
+import { partialName, syncFileSystem } from "./durable.ts";
 import { readControl } from "./control-file.ts";
 
 export interface Template {

@@ -4,7 +4,7 @@
  */
 import type { MemberId } from "../../../domain/cluster.ts";
 import { voterName } from "../../../domain/rule.ts";
-import { formatConninfo } from "../configuration/write.ts";
+import { formatConninfo } from "../configuration/quote.ts";
 import type { MemberServerConfig, Upstream } from "../port.ts";
 
 export const replicationUser = "matriarch_replication";
