@@ -17,7 +17,7 @@ import { prepareTable, readRows, recordWrites } from "../test/checker/record-wri
 import { Installation, type Status } from "./measure/installation.ts";
 import { load } from "./measure/machine.ts";
 import { RawCluster, type RawPlan, type RawServer } from "./measure/raw-cluster.ts";
-import { tell, writeReport } from "./measure/report.ts";
+import { keepFile, tell, writeReport } from "./measure/report.ts";
 import { secondsCells, summarize, table } from "./measure/statistics.ts";
 
 const { values: options } = parseArgs({
@@ -86,6 +86,8 @@ async function main(): Promise<void> {
     }
     report(installation, created.version, loadBefore, samples, floor);
   } finally {
+    // What the agent decided in each run, and when.
+    keepFile(join(installation.home, "agent.log"), `${options.name}-agent.log`);
     await installation.end();
   }
 }

@@ -2,7 +2,7 @@
  * Where a bench leaves what it found: every sample under results/raw (not in git), the table under results (in git),
  * the table on stdout too. Used by every bench.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeMachine, load, today } from "./machine.ts";
 
@@ -32,6 +32,12 @@ export function writeReport(report: Report): void {
   writeFileSync(join(results, "raw", `${report.name}.json`), `${JSON.stringify(raw, undefined, 1)}\n`);
   writeFileSync(join(results, `${report.name}.md`), `${text}\n`);
   process.stdout.write(`${text}\n`);
+}
+
+/** A copy beside the raw samples. */
+export function keepFile(from: string, name: string): void {
+  mkdirSync(join(results, "raw"), { recursive: true });
+  copyFileSync(from, join(results, "raw", name));
 }
 
 /** Progress, for whoever waits. */
