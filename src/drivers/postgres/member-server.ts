@@ -18,7 +18,7 @@ import { writeConfiguration } from "./configuration/write.ts";
 import type { CloneProgress, MemberServer, MemberServerConfig, StopOutcome, Upstream } from "./port.ts";
 import { hostClock, type MonotonicClock } from "./session/deadline.ts";
 import { askServer } from "./session/observation.ts";
-import { withSession } from "./session/session.ts";
+import { withSession, type Session } from "./session/session.ts";
 import { passBarrier } from "./server/barrier.ts";
 import { Observer } from "./server/observer.ts";
 import { makeOwnedDirectory, writeOwnedFile } from "./server/owned-files.ts";
@@ -105,15 +105,9 @@ class PostgresServer implements MemberServer {
 
   async promote(timeline: number, _known: readonly Timeline[], rule: CommitRule, withinMs: number): Promise<Lsn> {
     const end = this.#clock.now() + withinMs;
-    await plantTimelines(this.#config.dataDirectory, timeline, this.#config.owner);
-    const left = (): number => end - this.#clock.now();
-    const names = formatSyncNames(rule);
-    await changeReplication(this.#config, { primaryConninfo: "", synchronousStandbyNames: names });
-    const setting = { name: "synchronous_standby_names", value: names };
-    const session = await reloadUntil(this.#config, this.#postmaster, setting, left());
+    const session = await this.#readyToPromote(timeline, rule, withinMs);
     try {
-      await proveFollowed(session, true, left());
-      return await promoteBySignal(this.#config, this.#postmaster, session, timeline, left());
+      return await promoteBySignal(this.#config, this.#postmaster, session, timeline, end - this.#clock.now());
     } finally {
       session.destroy();
     }
@@ -204,6 +198,23 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
     await this.#finishInterrupted();
     if ((await this.#postmaster.find()) === undefined) return;
     throw new OpError("busy", { message: "the server runs; its directory can only be replaced when it is stopped" });
+  }
+
+  /** All that can fail without harm: until the signal is given the server stays the standby that it is. */
+  async #readyToPromote(timeline: number, rule: CommitRule, withinMs: number): Promise<Session> {
+    const { dataDirectory, owner } = this.#config;
+    const names = formatSyncNames(rule);
+    try {
+      await plantTimelines(dataDirectory, timeline, owner);
+      await changeReplication(this.#config, { primaryConninfo: "", synchronousStandbyNames: names });
+      const setting = { name: "synchronous_standby_names", value: names };
+      const session = await reloadUntil(this.#config, this.#postmaster, setting, withinMs);
+      await proveFollowed(session, true, withinMs);
+      return session;
+    } catch (error) {
+      await removeLoosePlants(dataDirectory);
+      throw error;
+    }
   }
 
   /** Everything that a start needs in the directory, but for the signal file that makes it a standby. */

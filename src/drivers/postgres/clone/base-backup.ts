@@ -70,7 +70,6 @@ class Transfer implements Submittable {
   /** writes in order, and how much waits for them */
   #writing: Promise<void> = Promise.resolve();
   #queuedBytes = 0;
-  #bytesDone = 0;
   #bytesTotal: number | undefined;
   #archives = 0;
 
@@ -138,7 +137,6 @@ class Transfer implements Submittable {
     if (this.#queuedBytes > queueMaxBytes) this.#session.hold();
     this.#writing = this.#writing.then(async () => {
       await this.#tar.write(own);
-      this.#bytesDone += own.length;
       this.#queuedBytes -= own.length;
       if (this.#queuedBytes < queueMaxBytes / 2) this.#session.release();
     });
@@ -146,7 +144,6 @@ class Transfer implements Submittable {
   }
 
   #tell(bytesDone: number): void {
-    this.#bytesDone = bytesDone;
     this.#request.progress({ bytesDone, bytesTotal: this.#bytesTotal, how: "base-backup" });
   }
 

@@ -4,7 +4,7 @@
  * directory, nothing else; as the servers' user, so that the copies belong to it.
  */
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { copyFile, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { OpError } from "../../../errors/op-error.ts";

@@ -11,6 +11,7 @@ export class ServerLog {
   readonly #directory: string;
   /** how far each file has been read */
   readonly #read = new Map<string, number>();
+  #hasBegun = false;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -18,11 +19,16 @@ export class ServerLog {
 
   /** From here on: what is in the files now is old. */
   async skip(): Promise<void> {
+    this.#hasBegun = true;
     for (const [path, size] of await this.#sizes()) this.#read.set(path, size);
   }
 
-  /** Text written since the last call. */
+  /** Text written since the last call; the first call only begins, for nobody knows how old the text is. */
   async news(): Promise<string> {
+    if (!this.#hasBegun) {
+      await this.skip();
+      return "";
+    }
     const texts: string[] = [];
     for (const [path, size] of await this.#sizes()) {
       const seen = this.#read.get(path) ?? 0;

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { copyFile, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -250,6 +250,7 @@ async function barrier(cluster: TestCluster): Promise<void> {
 async function clone(cluster: TestCluster, byFiles: boolean): Promise<void> {
   await cluster.start(ruleOf(1, 2));
   const writers = await Writers.start(cluster, 1, 4, "local");
+  await cluster.sql(1, "CREATE EXTENSION amcheck SCHEMA public");
   await writers.more(500);
   await cluster.server(2).stop(5000, "fence");
   const source = byFiles ? cluster.upstream(1) : { ...cluster.upstream(1), dataDirectory: undefined };
@@ -271,6 +272,10 @@ async function clone(cluster: TestCluster, byFiles: boolean): Promise<void> {
   });
   const [theirs] = await cluster.sql(2, sum);
   assert.deepEqual(theirs, mine);
+  // Reading every page proves its checksum as well.
+  const check =
+    "SELECT public.bt_index_check('public.w_pkey', true), (SELECT count(*)::text FROM public.verify_heapam('public.w')) AS bad";
+  assert.equal((await cluster.sql(2, check))[0]?.["bad"], "0");
   await cluster.server(2).removeKept();
 }
 
@@ -315,7 +320,6 @@ async function damage(cluster: TestCluster): Promise<void> {
 }
 
 async function walSegments(dataDirectory: string): Promise<readonly string[]> {
-  const { readdir } = await import("node:fs/promises");
   return (await readdir(join(dataDirectory, "pg_wal"))).filter((name) => name.length === 24);
 }
 
