@@ -133,8 +133,10 @@ function isCurrent(cluster: ClusterRecord, vote: Vote): boolean {
   return cluster.members[vote.voter.member]?.value.incarnation === vote.voter.incarnation;
 }
 
-/** Among equals: the one that the operator asked for, then the lower id. */
+/** Among equals: one that stays, the one that the operator asked for, then the lower id. */
 function preferred(cluster: ClusterRecord, a: Vote, b: Vote): number {
+  const stays = (vote: Vote): number => (cluster.spec.value.members.includes(vote.voter.member) ? 0 : 1);
+  if (stays(a) !== stays(b)) return stays(a) - stays(b);
   const asked = cluster.intent?.value.kind === "failover" ? cluster.intent.value.to : null;
   if (a.voter.member === asked) return -1;
   if (b.voter.member === asked) return 1;

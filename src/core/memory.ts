@@ -1,6 +1,6 @@
 /** What a member's loop remembers, as pure steps: after each look, and after each action. */
 import { parseVoterName } from "../domain/rule.ts";
-import { copySource, divergedBytes } from "./standing.ts";
+import { copySource, divergedBytes, holderLeaves } from "./standing.ts";
 import type { ClusterRecord } from "../domain/cluster.ts";
 import type { Action, ActionResult, RecordAction } from "./action.ts";
 import { tally } from "./candidates.ts";
@@ -53,11 +53,10 @@ function silentStandbys(view: View): Memory["silentSince"] {
   return Object.fromEntries(silent.map((member) => [member, memory.silentSince[member] ?? now]));
 }
 
-function intentProgress({ cluster, memory, now }: View): IntentProgress | undefined {
-  const intent = cluster.intent?.value;
-  if (!intent) return undefined;
-  if (memory.intent?.id === intent.id) return memory.intent;
-  return { id: intent.id, startedAt: now, checkpointed: false, held: false, stoppedAt: undefined };
+function intentProgress(view: View): IntentProgress | undefined {
+  const id = view.cluster.intent?.value.id ?? (holderLeaves(view) ? `leave-${view.cluster.reign.value.epoch}` : undefined);
+  if (id === undefined || view.memory.intent?.id === id) return id === undefined ? undefined : view.memory.intent;
+  return { id, startedAt: view.now, checkpointed: false, held: false, stoppedAt: undefined };
 }
 
 /** What an ended action adds. The store's own changes are seen by reading it again. */

@@ -77,6 +77,11 @@ export function divergedBytes(view: View, server: RunningServer): number {
   return fork === undefined ? Number(server.replayed) : Math.max(1, bytesBetween(fork, server.replayed));
 }
 
+/** This member holds the epoch although it is being removed: it had the most of the log, and hands over now. */
+export function holderLeaves(view: View): boolean {
+  return holdsEpoch(view) && !view.cluster.spec.value.members.includes(view.self);
+}
+
 /** Members whose turn in the rolling restart is still to come; one that has been removed meanwhile has none. */
 export function restartsPending({ cluster }: View): readonly MemberId[] {
   const intent = cluster.intent?.value;
@@ -119,5 +124,6 @@ export function copySource(view: View): MemberId | undefined {
   const awaited = phase === "taken" && rule.value.rule.voters.some((voter) => voter.member === view.self);
   if ((phase !== "open" && !awaited) || holder === view.self || !isWell(view, holder)) return undefined;
   const server = serverOf(view, holder);
-  return server?.kind === "running" && server.role === "primary" ? holder : undefined;
+  const current = view.peers[holder]?.epoch === reign.value.epoch;
+  return current && server?.kind === "running" && server.role === "primary" ? holder : undefined;
 }

@@ -128,7 +128,6 @@ function behind(view: View, best: Vote, mine: Vote): Decision {
 
 function rejectSelf(view: View, mine: Vote): Rejection | undefined {
   const { cluster, memory, now, self } = view;
-  if (!cluster.spec.value.members.includes(self)) return { member: self, code: "being-removed" };
   const forMs = standBackMs(memory, now);
   if (forMs > 0) return { member: self, code: "stands-back", forMs };
   if (cluster.spec.value.durability !== "async") return undefined;

@@ -20,10 +20,10 @@ export const rebuild: Rule = (view) => {
   if (!isStandby(view)) return undefined;
   const because = reasonToRebuild(view);
   if (!because) return undefined;
+  // A copy that was merely asked for waits until nobody counts on this voter; so long it follows and votes as ever.
+  if (because.code === "reclone-wished" && isVoter(view.cluster, view.self)) return undefined;
   const source = copySource(view);
   if (!source) return whileNoSource(view, because);
-  if (because.code === "reclone-wished" && isVoter(view.cluster, view.self))
-    return { actions: [], because, recheckAt: view.now + view.timings.heartbeatMs };
   if (hasProcess(view.server)) return { actions: [{ kind: "fence" }], because };
   const [kind, code] = canRewind(view, because) ? (["rewind", "rewinding"] as const) : (["clone", "cloning"] as const);
   return { actions: [{ kind, source, record: rebuildTxn(view) }], because: { code, source, why: because } };

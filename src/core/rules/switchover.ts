@@ -4,7 +4,7 @@ import { bytesBetween } from "../../domain/lsn.ts";
 import type { StoppedServer } from "../../domain/server.ts";
 import { judgeSwitchover, serverOf, type Verdict } from "../candidates.ts";
 import type { Decision, Rule } from "../decision.ts";
-import { holdsEpoch, restartsPending } from "../standing.ts";
+import { holderLeaves, holdsEpoch, restartsPending } from "../standing.ts";
 import { endIntentTxn, handOverTxn, restartedTxn } from "../transactions.ts";
 import type { IntentProgress, View } from "../view.ts";
 
@@ -12,7 +12,8 @@ interface Move {
   readonly progress: IntentProgress;
   /** asked for by name; null: the best */
   readonly to: MemberId | null;
-  readonly kind: "switchover" | "restart";
+  /** leave: nobody asked for it now, so it waits for a fit target and goes on serving until there is one */
+  readonly kind: "switchover" | "restart" | "leave";
 }
 
 /** How long a refused target may take to become fit before the switchover is given up. */
@@ -22,13 +23,13 @@ const patienceMs = 3000;
 function plannedMove(view: View): Move | undefined {
   const { cluster, memory, self } = view;
   const intent = cluster.intent?.value;
-  if (!intent || !memory.intent || !holdsEpoch(view) || cluster.reign.value.phase !== "open") return undefined;
-  if (intent.kind === "switchover" && intent.epoch === cluster.reign.value.epoch)
+  if (!memory.intent || !holdsEpoch(view) || cluster.reign.value.phase !== "open") return undefined;
+  if (intent?.kind === "switchover" && intent.epoch === cluster.reign.value.epoch)
     return { progress: memory.intent, to: intent.to, kind: "switchover" };
   const pending = restartsPending(view);
-  if (intent.kind === "restart" && pending.length === 1 && pending[0] === self)
+  if (intent?.kind === "restart" && pending.length === 1 && pending[0] === self)
     return { progress: memory.intent, to: null, kind: "restart" };
-  return undefined;
+  return holderLeaves(view) ? { progress: memory.intent, to: null, kind: "leave" } : undefined;
 }
 
 /** Step by step: a fit target, a checkpoint, clients on hold, the primary stopped in order, the epoch handed over. */
@@ -43,28 +44,29 @@ export const movePrimary: Rule = (view) => {
   return undefined;
 };
 
-function prepare(view: View, move: Move, verdicts: readonly Verdict[]): Decision {
+function prepare(view: View, move: Move, verdicts: readonly Verdict[]): Decision | undefined {
   const target = verdicts.find((verdict) => verdict.rejection === undefined);
+  if (!target && move.kind === "leave") return undefined;
   if (!target) return move.kind === "restart" ? restartInPlace(view) : waitOrRefuse(view, move, verdicts);
   const to = target.member;
   if (!move.progress.checkpointed)
     return { actions: [{ kind: "checkpoint" }], because: { code: "switchover-checkpoint", to } };
   if (!move.progress.held)
-    return { actions: [{ kind: "hold-clients", because: move.kind }], because: { code: "switchover-hold", to } };
+    return { actions: [{ kind: "hold-clients", because: move.kind === "restart" ? "restart" : "switchover" }], because: { code: "switchover-hold", to } };
   return {
     actions: [{ kind: "stop", withinMs: view.timings.stopMs, then: "fence" }],
     because: { code: "switchover-stop", to },
   };
 }
 
-function waitOrRefuse(view: View, move: Move, verdicts: readonly Verdict[]): Decision {
+function waitOrRefuse(view: View, move: Move, verdicts: readonly Verdict[]): Decision | undefined {
   const rejections = verdicts
     .flatMap((verdict) => verdict.rejection ?? [])
     .filter((why) => why.code !== "not-asked-for");
   const because = { code: "switchover-refused", rejections } as const;
   const giveUpAt = move.progress.startedAt + patienceMs;
   if (view.now < giveUpAt) return { actions: [], because, recheckAt: giveUpAt };
-  return giveUp(view, move.to, "no member could take over in time");
+  return giveUp(view, move, "no member could take over in time");
 }
 
 /** With nobody to move to, a restart is a stop and a start; the epoch is taken anew by the usual recovery. */
@@ -78,11 +80,16 @@ function restartInPlace(view: View): Decision {
   return { actions, because: { code: "restart-turn", step: "stop" } };
 }
 
-function handOver(view: View, move: Move, verdicts: readonly Verdict[], server: StoppedServer): Decision {
+function handOver(
+  view: View,
+  move: Move,
+  verdicts: readonly Verdict[],
+  server: StoppedServer,
+): Decision | undefined {
   const target = verdicts.find((verdict) => verdict.rejection === undefined);
   const givenUpAt = (move.progress.stoppedAt ?? view.now) + view.timings.stopMs;
   if (!target || server.end === undefined)
-    return giveUp(view, move.to, "the target was lost while the primary stopped");
+    return giveUp(view, move, "the target was lost while the primary stopped");
   const to = target.member;
   const there = serverOf(view, to);
   const reached = there?.kind === "running" && there.timeline === server.timeline ? there.flushed : undefined;
@@ -91,13 +98,14 @@ function handOver(view: View, move: Move, verdicts: readonly Verdict[], server: 
       actions: [{ kind: "record", what: "hand-over", txn: handOverTxn(view, to, server.end) }],
       because: { code: "switchover-hand-over", to },
     };
-  if (view.now >= givenUpAt) return giveUp(view, to, "the target did not confirm the end of the log in time");
+  if (view.now >= givenUpAt) return giveUp(view, move, "the target did not confirm the end of the log in time");
   const bytesLeft = reached === undefined ? undefined : bytesBetween(reached, server.end);
   return { actions: [], because: { code: "switchover-wait", to, bytesLeft }, recheckAt: view.now + 20 };
 }
 
 /** Before the epoch has moved nothing is lost: the old primary starts again, and clients go on (I7). */
-function giveUp(view: View, to: MemberId | null, message: string): Decision {
+function giveUp(view: View, { to, kind }: Move, message: string): Decision | undefined {
+  if (kind === "leave") return undefined;
   const operation = view.cluster.intent?.value.id ?? "";
   return {
     actions: [

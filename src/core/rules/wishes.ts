@@ -44,7 +44,8 @@ export const stopByWish: Rule = (view) => {
 export const leaveByWish: Rule = (view) => {
   const { cluster, server, self } = view;
   if (cluster.spec.value.members.includes(self) || holdsEpoch(view)) return undefined;
-  if (isVoter(cluster, self)) return { actions: [], because: { code: "being-removed", step: "voter" } };
+  // Its vote may be needed until the holder has let it go.
+  if (isVoter(cluster, self)) return undefined;
   if (hasProcess(server)) return { actions: [{ kind: "fence" }], because: { code: "being-removed", step: "stop" } };
   if (server.kind === "stopped")
     return { actions: [{ kind: "remove-member" }], because: { code: "being-removed", step: "directory" } };
