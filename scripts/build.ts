@@ -22,7 +22,12 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, "dist");
 const oldChunksKeptMs = 7 * 24 * 3_600_000;
 
-await build();
+try {
+  await build();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
 
 async function build(): Promise<void> {
   const startedAt = new Date();

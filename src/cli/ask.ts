@@ -1,5 +1,5 @@
-/** The one question that commands ask. Loaded only on a terminal: without one the library would wait for ever. */
-import { isCancel, log, text } from "@clack/prompts";
+/** The questions that commands ask. Loaded only on a terminal: without one the library would wait for ever. */
+import { isCancel, log, password, text } from "@clack/prompts";
 
 import { OpError } from "../errors/op-error.ts";
 
@@ -11,4 +11,11 @@ export async function askForName(plan: string, name: string): Promise<void> {
   if (isCancel(typed) || typed !== name) {
     throw new OpError("not-confirmed", { message: "not confirmed, nothing was changed" });
   }
+}
+
+/** @throws OpError not-confirmed when the person leaves */
+export async function askForPassword(user: string): Promise<string> {
+  const typed = await password({ message: `Password for user ${user}`, output: process.stderr });
+  if (isCancel(typed)) throw new OpError("not-confirmed", { message: "no password was given" });
+  return typed;
 }

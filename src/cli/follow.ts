@@ -46,8 +46,8 @@ async function watch(
       const client = await context.client();
       for await (const operation of client.watchOperation(id, signal)) {
         lastHeard = Date.now();
-        progress.step(operation.step);
         if (operation.state !== "running") return operation;
+        progress.step(operation.step);
       }
     } catch (error) {
       if (signal.aborted || !mayComeBack(error)) throw error;

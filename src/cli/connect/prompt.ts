@@ -17,7 +17,12 @@ const help = `This is a small prompt; install psql for more (apt-get install pos
 export async function runPrompt(context: CommandContext, target: Target): Promise<0 | 2> {
   let session: Session;
   try {
-    session = await openSession(target, (text) => process.stderr.write(`${text}\n`));
+    const { askForPassword } = await import("../ask.ts");
+    session = await openSession(
+      target,
+      (text) => process.stderr.write(`${text}\n`),
+      () => askForPassword(target.user),
+    );
   } catch (error) {
     process.stderr.write(
       `connection to ${target.name} failed: ${error instanceof Error ? error.message : String(error)}\n`,
@@ -61,7 +66,7 @@ class Prompt {
     this.#showPrompt();
     // Lines that arrive while a statement runs wait in the iterator.
     for await (const line of this.#lines) {
-      if (this.#typed.trim() === "" && line.trim().startsWith("\\")) {
+      if (/^\s*\\(q|\?|conninfo)\s*$/.test(line) || (this.#typed === "" && /^\s*\\/.test(line))) {
         if (/^\s*\\q\b/.test(line)) break;
         process.stdout.write(`${this.#answerBackslash(line.trim())}\n`);
       } else {
@@ -110,6 +115,8 @@ class Prompt {
     if (!this.#isRunning) {
       this.#typed = "";
       process.stdout.write("\n");
+      this.#lines.write("", { ctrl: true, name: "e" });
+      this.#lines.write("", { ctrl: true, name: "u" });
       this.#showPrompt();
       return;
     }

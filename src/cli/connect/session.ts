@@ -26,9 +26,26 @@ const connectWithinMs = 10_000;
 /** int8, int2, int4, oid, float4, float8, money, numeric, xid, cid. Source: pg_type. */
 const numberTypes = new Set([20, 21, 23, 26, 700, 701, 790, 1700, 28, 29]);
 
-export async function openSession(target: Target, notice: (text: string) => void): Promise<Session> {
+/** @param askPassword for a server that wants one that is neither in PGPASSWORD nor in ~/.pgpass; undefined: nobody can be asked */
+export async function openSession(
+  target: Target,
+  notice: (text: string) => void,
+  askPassword?: () => Promise<string>,
+): Promise<Session> {
+  try {
+    return await open(target, notice, undefined);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes("client password must be a string"))) throw error;
+    if (askPassword === undefined)
+      throw new Error("no password supplied; give it in PGPASSWORD or ~/.pgpass", { cause: error });
+    return open(target, notice, await askPassword());
+  }
+}
+
+async function open(target: Target, notice: (text: string) => void, password: string | undefined): Promise<Session> {
   const client = new pg.Client({
     ...addressOf(target),
+    ...(password === undefined ? {} : { password }),
     application_name: "matriarch connect",
     connectionTimeoutMillis: connectWithinMs,
     types: { getTypeParser: () => (value: string) => value },

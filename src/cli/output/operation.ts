@@ -6,8 +6,10 @@ import type { Paint } from "./paint.ts";
 export function renderOperation(operation: Operation, paint: Paint): string {
   const took = operation.ended_at === null ? "" : ` in ${formatDuration(tookMs(operation))}`;
   const state = operation.state === "done" ? paint("good", "done") : operation.state;
-  const figures = Object.entries(operation.result ?? {}).map(([name, value]) => `  ${describeFigure(name, value)}`);
-  return [`${operation.kind} of "${operation.cluster}" ${state}${took}`, ...figures].join("\n");
+  const { message, ...rest } = operation.result ?? {};
+  const what = typeof message === "string" ? `: ${message}` : "";
+  const figures = Object.entries(rest).map(([name, value]) => `  ${describeFigure(name, value)}`);
+  return [`${operation.kind} of "${operation.cluster}" ${state}${took}${what}`, ...figures].join("\n");
 }
 
 function tookMs(operation: Operation): number {
