@@ -58,6 +58,8 @@ export class ClusterLoop implements MemberSurroundings {
   #readAgain = false;
   #routes = "";
   #storeReachable = true;
+  readonly #startedAt: number;
+  #isKnown = false;
 
   constructor(host: ClusterHost, record: ClusterRecord) {
     this.#host = host;
@@ -65,7 +67,8 @@ export class ClusterLoop implements MemberSurroundings {
     this.timings = host.timings;
     this.record = record;
     this.name = record.spec.value.name;
-    this.#voters = new Voters(host.timings, host.clock.now());
+    this.#startedAt = host.clock.now();
+    this.#voters = new Voters(host.timings, this.#startedAt);
   }
 
   start(): void {
@@ -85,6 +88,7 @@ export class ClusterLoop implements MemberSurroundings {
   }
 
   surroundings(member: MemberId): ReturnType<MemberSurroundings["surroundings"]> {
+    if (!this.#hasSeenAll()) return undefined;
     this.#voters.exchange(this.record, this.clock.now());
     return {
       cluster: this.record,
@@ -92,6 +96,19 @@ export class ClusterLoop implements MemberSurroundings {
       peers: this.#peersOf(member),
       lease: this.#voters.view(member),
     };
+  }
+
+  /**
+   * A new agent decides nothing, and tells the router nothing, before it has seen every server once: it would take a
+   * primary that it has not looked at for gone, and cut its clients. One that cannot be seen is not waited for.
+   */
+  #hasSeenAll(): boolean {
+    if (this.#isKnown) return true;
+    const all = [...this.members.values()].every((member) => member.observedAt !== undefined);
+    if (!all && this.clock.now() - this.#startedAt < this.timings.unresponsiveMs) return false;
+    this.#isKnown = true;
+    this.wakeAll();
+    return true;
   }
 
   decided(member: MemberLoop, _view: View, decision: Decision): void {

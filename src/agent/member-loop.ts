@@ -17,7 +17,7 @@ import type { Clock } from "./clock.ts";
 export interface MemberSurroundings {
   readonly clock: Clock;
   readonly timings: Timings;
-  /** the parts of the view that are not the member's own; undefined when it is no member any more */
+  /** the parts of the view that are not the member's own; undefined while the cluster is not known well enough to decide */
   surroundings(
     member: MemberId,
   ): Omit<View, "self" | "now" | "wallNow" | "timings" | "server" | "busy" | "memory"> | undefined;
@@ -108,7 +108,8 @@ export class MemberLoop {
     this.observed = await this.server.observe(timings.unresponsiveMs / 2);
     this.observedAt = clock.now();
     const view = this.#makeView();
-    if (!view || this.#closed) return;
+    if (!view) return this.#sleepUntil(undefined);
+    if (this.#closed) return;
     const { memory, decision } = look(view);
     this.#memory = memory;
     this.view = { ...view, memory };

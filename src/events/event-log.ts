@@ -21,6 +21,7 @@ export interface EventLogOptions {
 
 /** What any event may say besides the fields of its type. */
 export interface EventContext {
+  /** with what concerns the whole installation: its agent, its router */
   readonly cluster?: string;
   readonly member?: string;
   /** who asked for it; "matriarch" when nobody did */
@@ -135,7 +136,7 @@ export class EventLog {
 
 const selectSql = `
   SELECT * FROM event
-  WHERE id > :after AND (:cluster IS NULL OR cluster = :cluster) AND (:member IS NULL OR member = :member)
+  WHERE id > :after AND (:cluster IS NULL OR cluster IN (:cluster, '')) AND (:member IS NULL OR member = :member)
     AND (:type IS NULL OR type = :type OR substr(type, 1, length(:type) + 1) = :type || '.')
   ORDER BY id DESC LIMIT :limit`;
 
@@ -188,7 +189,7 @@ function sentence(type: EventType, fields: Subject & Record<string, unknown>): s
 
 function fits(event: EventRecord, { cluster, member, type }: EventFilter): boolean {
   return (
-    (cluster === undefined || event.cluster === cluster) &&
+    (cluster === undefined || event.cluster === cluster || event.cluster === "") &&
     (member === undefined || event.member === member) &&
     (type === undefined || event.type === type || event.type.startsWith(`${type}.`))
   );
