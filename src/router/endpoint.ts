@@ -80,7 +80,8 @@ export class Endpoint implements SessionOwner {
   close(): void {
     this.stopListening();
     clearTimeout(this.#retry);
-    for (const session of [...this.#sessions]) session.cut(refusals.removed(this.config));
+    const ending = [...this.#sessions];
+    for (const session of ending) session.cut(refusals.removed(this.config));
   }
 
   status(): RouterStatus["endpoints"][number] {
@@ -198,7 +199,8 @@ export class Endpoint implements SessionOwner {
 
   #release(): void {
     if (this.#waiting.size === 0) return;
-    for (const session of [...this.#waiting]) this.wants(session);
+    const released = [...this.#waiting];
+    for (const session of released) this.wants(session);
   }
 
   #timeOut(session: Session): void {
@@ -208,7 +210,8 @@ export class Endpoint implements SessionOwner {
 
   #cutOthers(route: Route): void {
     let cut = 0;
-    for (const session of [...this.#sessions]) {
+    const all = [...this.#sessions];
+    for (const session of all) {
       const { target } = session;
       if (!target || route.targets.some((other) => sameTarget(other, target))) continue;
       if (session.isPending) session.reassign();

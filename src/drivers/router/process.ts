@@ -48,16 +48,14 @@ class ProcessRouter implements RouterDriver {
     const running = await RouterLink.open(this.#program.controlPath);
     await this.#findOlder(running?.pid);
     if (running?.version === this.#program.version) {
-      this.#use(Promise.resolve(running));
-      await this.#link;
+      await this.#use(Promise.resolve(running));
       return "adopted";
     }
     if (running) {
       this.#predecessor = running;
       this.#older.add(running);
     }
-    this.#use(this.#start());
-    await this.#link;
+    await this.#use(this.#start());
     return running ? "replaced" : "started";
   }
 
@@ -126,7 +124,7 @@ class ProcessRouter implements RouterDriver {
   }
 
   /** From now on this is the router; when it dies there is another at once. */
-  #use(link: Promise<RouterLink>): void {
+  #use(link: Promise<RouterLink>): Promise<RouterLink> {
     this.#link = link;
     void link.then(
       (open) => {
@@ -137,6 +135,7 @@ class ProcessRouter implements RouterDriver {
         if (this.#link === link) this.#link = undefined;
       },
     );
+    return link;
   }
 
   async #start(): Promise<RouterLink> {
@@ -149,12 +148,11 @@ class ProcessRouter implements RouterDriver {
   #died(old: RouterLink): void {
     if (this.#closed) return;
     const since = performance.now();
-    const restarted = this.#startUntilItWorks();
-    this.#use(restarted);
-    void restarted.then((link) => {
+    const tell = (link: RouterLink) => {
       const restart = { oldPid: old.pid, newPid: link.pid, tookMs: performance.now() - since };
       for (const listener of this.#listeners) listener(restart);
-    }, () => undefined);
+    };
+    void this.#use(this.#startUntilItWorks()).then(tell, () => undefined);
   }
 
   async #startUntilItWorks(): Promise<RouterLink> {
