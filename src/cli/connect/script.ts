@@ -1,7 +1,7 @@
 /** SQL from -c or stdin without psql: results on stdout, errors on stderr, exit codes as psql's. */
 import type { CommandContext } from "../context.ts";
 import { renderResult, renderSqlError } from "./render.ts";
-import { openSession, type ResultSet, type Session } from "./session.ts";
+import { endsSession, openSession, type ResultSet, type Session } from "./session.ts";
 import { splitStatements } from "./statements.ts";
 import type { Target } from "./target.ts";
 
@@ -36,7 +36,11 @@ export async function runScript(context: CommandContext, target: Target, script:
     if (context.flags.json) process.stdout.write(`${JSON.stringify(done.map(toDocument), undefined, 2)}\n`);
     return 0;
   } catch (error) {
-    return tellFailure(context, renderSqlError(error, current), isLost ? 2 : script.atOnce ? 1 : 3);
+    return tellFailure(
+      context,
+      renderSqlError(error, current),
+      isLost || endsSession(error) ? 2 : script.atOnce ? 1 : 3,
+    );
   } finally {
     await session.end().catch(() => {});
   }

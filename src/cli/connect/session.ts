@@ -94,3 +94,8 @@ function toResultSet(result: pg.QueryArrayResult<(string | null)[]>, tag: string
   const columns = result.fields.map(({ name, dataTypeID }) => ({ name, isNumber: numberTypes.has(dataTypeID) }));
   return { tag, columns, rows: result.rows };
 }
+
+/** Whether the session is over with this error: the server said FATAL, or it was no answer of a server at all. */
+export function endsSession(error: unknown): boolean {
+  return !(error instanceof pg.DatabaseError) || error.severity === "FATAL" || error.severity === "PANIC";
+}
