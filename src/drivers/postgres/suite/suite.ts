@@ -33,6 +33,8 @@ export function memberServerSuite(label: string, findEngine: () => Promise<Engin
   story("a frozen postmaster, a frozen server; fence ends both", frozen, 1);
   story("a clean stop tells the end of the log, and the standby has it", cleanEnd, 2);
   story("stopReceiver is final under load", finalReceiver, 2);
+  story("stopReceiver waits for a startup process that has not heard of it", deafStartup, 2);
+  story("setRule waits for a walsender and a checkpointer that have not heard of it", deafFollowers, 2);
   story("promotions never share a timeline; the others follow", timelines);
   story("no acknowledgement by the old rule once setRule has returned", rules, 2);
   story("barrier is not fooled by a cancelled wait, and can be aborted", barrier, 2);
@@ -167,6 +169,44 @@ async function finalReceiver(cluster: TestCluster): Promise<void> {
     await cluster.streaming(2);
   }
   await writers.end();
+}
+
+async function deafStartup(cluster: TestCluster): Promise<void> {
+  await cluster.start(noVoters);
+  await whileFrozen(cluster, 2, "startup", () => cluster.server(2).stopReceiver());
+  const after = await cluster.server(2).observe(1000);
+  assert.equal(after.kind === "running" && after.receiving, false);
+}
+
+async function deafFollowers(cluster: TestCluster): Promise<void> {
+  await cluster.start(noVoters);
+  await whileFrozen(cluster, 1, "checkpointer", () => cluster.server(1).setRule(ruleOf(1, 2)));
+  await whileFrozen(cluster, 1, "walsender", () => cluster.server(1).setRule(ghostRule));
+}
+
+/** `change` must not end while this process of the server can follow nothing, and must end when it can. */
+async function whileFrozen(
+  cluster: TestCluster,
+  n: number,
+  kind: string,
+  change: () => Promise<unknown>,
+): Promise<void> {
+  const [row] = await cluster.sql(n, "SELECT pid::text FROM pg_stat_activity WHERE backend_type = $1", [kind]);
+  const pid = Number(row?.["pid"]);
+  signal(pid, "SIGSTOP");
+  let isOver = false;
+  try {
+    const changing = change().then(() => {
+      isOver = true;
+    });
+    changing.catch(() => undefined);
+    await sleep(1000);
+    assert.equal(isOver, false, `it went on without the ${kind}`);
+    signal(pid, "SIGCONT");
+    await changing;
+  } finally {
+    signal(pid, "SIGCONT");
+  }
 }
 
 async function timelines(cluster: TestCluster): Promise<void> {
