@@ -80,12 +80,12 @@ function hasCaughtUp(primary: RunningServer, voter: Voter): boolean {
   );
 }
 
-/** Too few voters are left for the acknowledgements wanted: with durability `quorum` fewer must do. */
+/** Too few voters are left for the acknowledgements wanted: fewer must do, down to what the durability demands. */
 function lowerAcks(view: View, rule: CommitRule, { present }: VoterHealth): RuleChange | undefined {
-  if (view.cluster.spec.value.durability === "strict" || rule.voters.length === 0) return undefined;
-  if (present.length >= rule.acks) return undefined;
-  if (present.length === 0) return { rule: noVoters, way: "stricter", because: { code: "no-voter-left" } };
-  return acksChange(rule, present.length, "stricter");
+  const acks = Math.max(present.length, leastAcks(view.cluster.spec.value));
+  if (rule.voters.length === 0 || acks >= rule.acks) return undefined;
+  if (acks === 0) return { rule: noVoters, way: "stricter", because: { code: "no-voter-left" } };
+  return acksChange(rule, acks, "stricter");
 }
 
 /** A lost voter goes, as long as enough others remain to hold what was acknowledged. */

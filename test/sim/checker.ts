@@ -123,7 +123,7 @@ export class Checker {
 
   #excused(server: PgServer): boolean {
     const host = this.#world.host(server.host);
-    return !this.#opened.has(server.epoch) || !host.guard.part.alive || host.guard.part.frozen || this.#world.scheduler.now < host.thawedAt + thawMs;
+    return !this.#opened.has(server.epoch) || !host.guard.feed || !host.guard.part.alive || host.guard.part.frozen || this.#world.scheduler.now < host.thawedAt + thawMs;
   }
 
   rebuildBegins(member: string, source: PgServer, sourceName: string): void {

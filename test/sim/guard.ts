@@ -29,6 +29,8 @@ export interface Feed {
 }
 
 const feedKeptMs = 10_000;
+/** a guard that starts and hears of no agent for so long knows of no right to serve */
+const unfedMs = 1000;
 
 export class Guard {
   readonly part: Part;
@@ -59,6 +61,9 @@ export class Guard {
     this.voter = this.#fresh();
     this.feed = undefined;
     this.#beat();
+    this.part.after(unfedMs, () => {
+      if (this.feed === undefined && this.#host.server.role === "primary") this.#host.server.crash();
+    });
   }
 
   /** The agent's word on who holds what. */

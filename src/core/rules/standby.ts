@@ -30,17 +30,14 @@ export const rebuild: Rule = (view) => {
 };
 
 function reasonToRebuild(view: View): Reason | undefined {
-  const { server, memory, cluster } = view;
+  const { server, memory } = view;
   const own = ownRecord(view);
-  if (own?.wish === "reclone") return { code: "reclone-wished" };
   if (server.kind === "absent") return { code: "no-directory" };
   if (memory.rebuild && memory.rebuild.incarnation === own?.incarnation) return memory.rebuild.because;
-  if (server.kind !== "stopped") return undefined;
-  if (server.damaged) return { code: "directory-damaged" };
-  const mayCopy = cluster.reign.value.holder !== view.self;
-  return server.failures >= failuresMax && mayCopy
-    ? { code: "start-keeps-failing", failures: server.failures }
-    : undefined;
+  if (server.kind === "stopped" && server.damaged) return { code: "directory-damaged" };
+  if (server.kind === "stopped" && server.failures >= failuresMax && view.cluster.reign.value.holder !== view.self)
+    return { code: "start-keeps-failing", failures: server.failures };
+  return own?.wish === "reclone" ? { code: "reclone-wished" } : undefined;
 }
 
 /** Without a source a server that runs goes on running (it may have a vote to give), one that is gone waits. */
