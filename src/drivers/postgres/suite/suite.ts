@@ -35,6 +35,7 @@ export function memberServerSuite(label: string, findEngine: () => Promise<Engin
   story("stopReceiver is final under load", finalReceiver, 2);
   story("stopReceiver waits for a startup process that has not heard of it", deafStartup, 2);
   story("setRule waits for a walsender and a checkpointer that have not heard of it", deafFollowers, 2);
+  story("a restarted standby has no position below what it acknowledged", positionAfterCrash, 2);
   story("promotions never share a timeline; the others follow", timelines);
   story("no acknowledgement by the old rule once setRule has returned", rules, 2);
   story("barrier is not fooled by a cancelled wait, and can be aborted", barrier, 2);
@@ -182,6 +183,19 @@ async function deafFollowers(cluster: TestCluster): Promise<void> {
   await cluster.start(noVoters);
   await whileFrozen(cluster, 1, "checkpointer", () => cluster.server(1).setRule(ruleOf(1, 2)));
   await whileFrozen(cluster, 1, "walsender", () => cluster.server(1).setRule(ghostRule));
+}
+
+async function positionAfterCrash(cluster: TestCluster): Promise<void> {
+  await cluster.start(ruleOf(1, 2));
+  await cluster.sql(1, "CREATE TABLE public.w (id int PRIMARY KEY, filler text)");
+  // More log than a restart replays before it takes sessions.
+  await cluster.sql(1, "INSERT INTO public.w SELECT n, 'x' FROM generate_series(1, 300000) AS n");
+  const acknowledged = await cluster.server(1).barrier(AbortSignal.timeout(waitMs));
+  await cluster.server(2).fence();
+  await cluster.server(2).startStandby(null, ruleOf(1, 1));
+  const first = await cluster.running(2);
+  assert.ok(first.flushed >= acknowledged, `${first.flushed} is below ${acknowledged}`);
+  assert.equal(first.timeline, 1);
 }
 
 /** `change` must not end while this process of the server can follow nothing, and must end when it can. */
