@@ -38,12 +38,18 @@ interface Sample {
 }
 
 const { values: options } = parseArgs({
-  options: { seconds: { type: "string", default: "5" }, rounds: { type: "string", default: "5" }, clients: { type: "string", default: "8" } },
+  options: {
+    seconds: { type: "string", default: "5" },
+    rounds: { type: "string", default: "5" },
+    clients: { type: "string", default: "8" },
+  },
 });
 
 const missing = ["haproxy", "pgbench"].filter((tool) => !which(tool));
 if (missing.length > 0) {
-  process.stderr.write(`bench/endpoint needs ${missing.join(" and ")}: apt-get install haproxy postgresql postgresql-contrib\n`);
+  process.stderr.write(
+    `bench/endpoint needs ${missing.join(" and ")}: apt-get install haproxy postgresql postgresql-contrib\n`,
+  );
   process.exit(2);
 }
 await main();
@@ -51,7 +57,12 @@ await main();
 async function main(): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "endpoint-"));
   const certificate = await ensureServerCertificate(directory, ["localhost", "127.0.0.1"], Date.now());
-  const postgres = await startPostgres(["max_connections = 200", "shared_buffers = 256MB", "synchronous_commit = off", "max_wal_size = 4GB"]);
+  const postgres = await startPostgres([
+    "max_connections = 200",
+    "shared_buffers = 256MB",
+    "synchronous_commit = off",
+    "max_wal_size = 4GB",
+  ]);
   const driver = createRouterDriver(routerProgram(directory));
   let haproxy: ChildProcess | undefined;
   try {
@@ -61,7 +72,9 @@ async function main(): Promise<void> {
     haproxy = await startHaproxy(directory, proxyPort, postgres.port);
     const routerPort = await freePort();
     await driver.ensure();
-    await driver.configure([{ cluster: "bench", kind: "primary", listenHost: "127.0.0.1", listenPort: routerPort, tls: certificate }]);
+    await driver.configure([
+      { cluster: "bench", kind: "primary", listenHost: "127.0.0.1", listenPort: routerPort, tls: certificate },
+    ]);
     const target = { member: "bench-1", host: "127.0.0.1", port: postgres.port };
     await driver.route([{ cluster: "bench", kind: "primary", epoch: 1, state: "open", targets: [target], cut: true }]);
     const ways: Way[] = [
@@ -121,8 +134,18 @@ async function sampleOf(way: Way, load: Load): Promise<Sample> {
 }
 
 async function pgbench(port: number, tls: boolean, args: readonly string[]): Promise<string> {
-  const env = { ...process.env, PGPASSWORD: testPassword, PGSSLMODE: tls ? "require" : "disable", PGUSER: "postgres", PGHOST: "127.0.0.1", PGPORT: String(port) };
-  const { stdout } = await run("pgbench", ["-n", ...args.filter((arg) => arg !== "-n"), "postgres"], { env, timeout: 120_000 });
+  const env = {
+    ...process.env,
+    PGPASSWORD: testPassword,
+    PGSSLMODE: tls ? "require" : "disable",
+    PGUSER: "postgres",
+    PGHOST: "127.0.0.1",
+    PGPORT: String(port),
+  };
+  const { stdout } = await run("pgbench", ["-n", ...args.filter((arg) => arg !== "-n"), "postgres"], {
+    env,
+    timeout: 120_000,
+  });
   return stdout;
 }
 
@@ -151,7 +174,10 @@ async function startHaproxy(directory: string, port: number, target: number): Pr
 async function enableTls(postgres: TestPostgres, files: { certFile: string; keyFile: string }): Promise<void> {
   const data = join(postgres.directory, "data");
   const owner = statSync(data);
-  for (const [from, name] of [[files.certFile, "server.crt"], [files.keyFile, "server.key"]] as const) {
+  for (const [from, name] of [
+    [files.certFile, "server.crt"],
+    [files.keyFile, "server.key"],
+  ] as const) {
     copyFileSync(from, join(data, name));
     chownSync(join(data, name), owner.uid, owner.gid);
   }
@@ -163,15 +189,33 @@ async function enableTls(postgres: TestPostgres, files: { certFile: string; keyF
 function routerProgram(directory: string): Parameters<typeof createRouterDriver>[0] {
   const built = join(root, "dist/router.mjs");
   const entry = existsSync(built) ? built : join(root, "src/entry/router.ts");
-  return { command: process.execPath, args: [entry], controlPath: join(directory, "router.sock"), logPath: join(directory, "router.log"), version: "bench" };
+  return {
+    command: process.execPath,
+    args: [entry],
+    controlPath: join(directory, "router.sock"),
+    logPath: join(directory, "router.log"),
+    version: "bench",
+  };
 }
 
 async function report(samples: readonly Sample[], routerPid: number): Promise<void> {
-  const lines = [heading(), "", "| load | way | tps median (min to max) | of direct | latency | proxy CPU per transaction |", "| --- | --- | --- | --- | --- | --- |"];
+  const lines = [
+    heading(),
+    "",
+    "| load | way | tps median (min to max) | of direct | latency | proxy CPU per transaction |",
+    "| --- | --- | --- | --- | --- | --- |",
+  ];
   for (const load of loads()) {
     const direct = median(samples.filter((s) => s.load === load.name && s.way === "direct").map((s) => s.tps));
     for (const way of ["direct", "haproxy", "router"] as const) {
-      lines.push(row(load.name, way, samples.filter((s) => s.load === load.name && s.way === way), direct));
+      lines.push(
+        row(
+          load.name,
+          way,
+          samples.filter((s) => s.load === load.name && s.way === way),
+          direct,
+        ),
+      );
     }
   }
   lines.push("", `Router's resident memory after all this: ${residentMegabytes(routerPid)} MB.`);
@@ -192,7 +236,12 @@ function row(load: string, way: string, samples: readonly Sample[], direct: numb
 }
 
 function heading(): string {
-  const versions = [`Linux ${release()}`, firstLine("pgbench", ["--version"]), firstLine("haproxy", ["-v"]).replace(/ - .*/, ""), `Node ${process.version}`];
+  const versions = [
+    `Linux ${release()}`,
+    firstLine("pgbench", ["--version"]),
+    firstLine("haproxy", ["-v"]).replace(/ - .*/, ""),
+    `Node ${process.version}`,
+  ];
   const runs = `${options.rounds} rounds of ${options.seconds} s, ${options.clients} clients where not said otherwise`;
   return `${hostname()}: ${cpus().length} × ${cpus()[0]?.model ?? "?"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB; ${versions.join("; ")}; ${runs}; ${new Date().toISOString().slice(0, 16)}`;
 }
@@ -202,7 +251,9 @@ function firstLine(command: string, args: readonly string[]): string {
 }
 
 function which(tool: string): boolean {
-  return [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin"].some((directory) => existsSync(join(directory, tool)));
+  return [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin"].some((directory) =>
+    existsSync(join(directory, tool)),
+  );
 }
 
 /** utime and stime of all threads, in ticks of 10 ms. */

@@ -63,7 +63,12 @@ async function answer(line: string, router: Router, log: Log): Promise<RouterAns
     const status = await router.handle(request);
     return status ? { id, ok: true, status } : { id, ok: true };
   } catch (error) {
-    const code = error instanceof OpError ? error.code : error instanceof TypeError || error instanceof SyntaxError ? "bad-value" : "internal";
+    const code =
+      error instanceof OpError
+        ? error.code
+        : error instanceof TypeError || error instanceof SyntaxError
+          ? "bad-value"
+          : "internal";
     log.error("request refused", { code, error });
     return { id, ok: false, code, message: error instanceof Error ? error.message : String(error) };
   }

@@ -4,6 +4,7 @@
  * that a member is primary.
  */
 import { createServer, type Server, type Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Certificate } from "./certificate.ts";
 import { greet, refuse, type Greeting } from "./greeter.ts";
 import { listen } from "./listen.ts";
@@ -29,6 +30,7 @@ export class Endpoint implements SessionOwner {
   /** targets that did not take a session a moment ago */
   readonly #suspects = new Set<Target>();
   #retry: NodeJS.Timeout | undefined;
+  #arrivals = 0;
   #counts = { accepted: 0, refused: 0, timedOut: 0 };
 
   private constructor(config: EndpointConfig, certificate: Certificate, shared: Shared) {
@@ -54,10 +56,6 @@ export class Endpoint implements SessionOwner {
     return this.#route.epoch;
   }
 
-  get sessionCount(): number {
-    return this.#sessions.size;
-  }
-
   async useCertificate(files: EndpointConfig["tls"]): Promise<void> {
     const { certFile, keyFile } = this.#certificate.files;
     if (files.certFile === certFile && files.keyFile === keyFile) return;
@@ -72,13 +70,23 @@ export class Endpoint implements SessionOwner {
     this.#release();
   }
 
-  stopListening(): void {
+  /**
+   * Closes the port between two arrivals: what is still in the kernel's queue when a listening socket closes is reset.
+   * A turn of the event loop without an arrival means that the queue was empty a moment ago.
+   */
+  async stopListeningBetweenArrivals(): Promise<void> {
+    await nextTurn();
+    for (let turn = 0; turn < 1000; turn += 1) {
+      const before = this.#arrivals;
+      await nextTurn();
+      if (this.#arrivals === before) break;
+    }
     this.#server.close();
   }
 
   /** Ends everything at once. */
   close(): void {
-    this.stopListening();
+    this.#server.close();
     clearTimeout(this.#retry);
     const ending = [...this.#sessions];
     for (const session of ending) session.cut(refusals.removed(this.config));
@@ -99,6 +107,7 @@ export class Endpoint implements SessionOwner {
   }
 
   async #accept(raw: Socket): Promise<void> {
+    this.#arrivals += 1;
     raw.on("error", () => raw.destroy());
     if (!this.#shared.admit(raw)) return;
     try {
@@ -120,7 +129,10 @@ export class Endpoint implements SessionOwner {
     this.#counts.accepted += 1;
     const session = new Session(client, bytes, this);
     this.#sessions.add(session);
-    this.#pending.set(session, setTimeout(() => this.#timeOut(session), this.#shared.limits.holdMs));
+    this.#pending.set(
+      session,
+      setTimeout(() => this.#timeOut(session), this.#shared.limits.holdMs),
+    );
     this.wants(session);
   }
 
@@ -184,7 +196,6 @@ export class Endpoint implements SessionOwner {
     this.#waiting.delete(session);
     this.#sessions.delete(session);
     if (this.#waiting.size > 0) this.#retryLater();
-    this.#shared.sessionLeft();
   }
 
   /** Lets one waiting session try again soon: when a server answers it, all others follow. */
@@ -218,7 +229,8 @@ export class Endpoint implements SessionOwner {
       else session.cut(refusals.moved(this.config));
       cut += 1;
     }
-    if (cut > 0) this.#shared.log.info("sessions cut", { cluster: route.cluster, kind: route.kind, epoch: route.epoch, cut });
+    if (cut > 0)
+      this.#shared.log.info("sessions cut", { cluster: route.cluster, kind: route.kind, epoch: route.epoch, cut });
   }
 }
 

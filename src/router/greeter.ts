@@ -26,7 +26,11 @@ export type Greeting =
  * @returns undefined when the connection is over: closed by the client, out of time, or refused
  * @param raw paused, with an error listener
  */
-export async function greet(raw: Socket, context: () => SecureContext, withinMs: number): Promise<Greeting | undefined> {
+export async function greet(
+  raw: Socket,
+  context: () => SecureContext,
+  withinMs: number,
+): Promise<Greeting | undefined> {
   const timer = setTimeout(() => raw.destroy(), withinMs);
   try {
     return await converse(raw, context);

@@ -49,7 +49,10 @@ class LogFile {
       return;
     }
     if (this.#bytes > turnOverBytes) this.#turnOver();
-    const note = this.#dropped > 0 ? `${JSON.stringify({ level: "error", message: "lines dropped", count: this.#dropped })}\n` : "";
+    const note =
+      this.#dropped > 0
+        ? `${JSON.stringify({ level: "error", message: "lines dropped", count: this.#dropped })}\n`
+        : "";
     this.#dropped = 0;
     this.#bytes += line.length + note.length;
     this.#stream.write(note + line);

@@ -15,7 +15,14 @@ test("a start-up packet gives its parameters, empty values and later bytes inclu
   const bytes = startup(["user", "ada", "options", "", "database", "shop"]);
   const packet = parseOpening(Buffer.concat([bytes, Buffer.from("more")]));
   assert.ok(packet.kind === "startup");
-  assert.deepEqual([...packet.parameters], [["user", "ada"], ["options", ""], ["database", "shop"]]);
+  assert.deepEqual(
+    [...packet.parameters],
+    [
+      ["user", "ada"],
+      ["options", ""],
+      ["database", "shop"],
+    ],
+  );
 });
 
 test("a packet is incomplete until its last byte", () => {
@@ -52,7 +59,10 @@ test("a cancel request carries keys of 8 to 260 bytes unchanged", () => {
 
 test("no bytes make the parser throw", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => void parseOpening(Buffer.from(bytes))));
-  const head = fc.tuple(fc.integer({ min: 8, max: 300 }), fc.constantFrom(196608, 196610, 80877102, 80877103, 80877104));
+  const head = fc.tuple(
+    fc.integer({ min: 8, max: 300 }),
+    fc.constantFrom(196608, 196610, 80877102, 80877103, 80877104),
+  );
   fc.assert(
     fc.property(head, fc.uint8Array({ maxLength: 300 }), ([length, code], body) => {
       const bytes = Buffer.concat([Buffer.alloc(8), body]);

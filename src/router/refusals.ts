@@ -45,5 +45,8 @@ export function moved(config: EndpointConfig): ErrorFields {
 }
 
 export function removed(config: EndpointConfig): ErrorFields {
-  return { code: "57P01", message: `terminating connection because this endpoint of cluster "${config.cluster}" is closed` };
+  return {
+    code: "57P01",
+    message: `terminating connection because this endpoint of cluster "${config.cluster}" is closed`,
+  };
 }

@@ -7,7 +7,12 @@ export function parseRequest(line: string): RouterRequest {
   const id = integer(value["id"], "id");
   switch (value["kind"]) {
     case "configure":
-      return { id, kind: "configure", endpoints: list(value["endpoints"], "endpoints").map(endpoint), sharePorts: value["sharePorts"] === true };
+      return {
+        id,
+        kind: "configure",
+        endpoints: list(value["endpoints"], "endpoints").map(endpoint),
+        sharePorts: value["sharePorts"] === true,
+      };
     case "route":
       return { id, kind: "route", routes: list(value["routes"], "routes").map(route) };
     case "status":
@@ -51,11 +56,16 @@ function route(input: unknown): Route {
 
 function target(input: unknown): Target {
   const value = object(input, "target");
-  return { member: text(value["member"], "member"), host: text(value["host"], "host"), port: port(value["port"], "port") };
+  return {
+    member: text(value["member"], "member"),
+    host: text(value["host"], "host"),
+    port: port(value["port"], "port"),
+  };
 }
 
 function object(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TypeError(`${name}: not an object`);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new TypeError(`${name}: not an object`);
   return { ...value };
 }
 
@@ -70,7 +80,8 @@ function text(value: unknown, name: string): string {
 }
 
 function integer(value: unknown, name: string): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw new TypeError(`${name}: not a count`);
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
+    throw new TypeError(`${name}: not a count`);
   return value;
 }
 

@@ -17,13 +17,15 @@ export class Router {
   /** called when draining is over */
   readonly #drained: () => void;
   #draining = false;
+  /** false once a draining router has left its ports */
+  #isListening = true;
 
   constructor(options: { version: string; limits: Limits; log: Log; drained: () => void }) {
     this.#version = options.version;
     this.#log = options.log;
     this.#drained = options.drained;
     this.#shared = new Shared(options.limits, options.log);
-    this.#shared.sessionLeft = () => this.#endWhenEmpty();
+    this.#shared.connectionClosed = () => this.#endWhenEmpty();
   }
 
   async handle(request: RouterRequest): Promise<RouterStatus | undefined> {
@@ -71,13 +73,23 @@ export class Router {
     const found = routes.map((route) => ({ route, endpoint: this.#find(route) }));
     for (const { route, endpoint } of found) {
       if (route.epoch < endpoint.epoch) {
-        throw new OpError("old-epoch", { message: `epoch ${route.epoch} of ${keyOf(route)} has passed`, detail: `The endpoint is at epoch ${endpoint.epoch}.` });
+        throw new OpError("old-epoch", {
+          message: `epoch ${route.epoch} of ${keyOf(route)} has passed`,
+          detail: `The endpoint is at epoch ${endpoint.epoch}.`,
+        });
       }
     }
     for (const { route, endpoint } of found) {
       endpoint.apply(route);
       const { cluster, kind, epoch, state, cut } = route;
-      this.#log.info("route", { cluster, kind, epoch, state, cut, targets: route.targets.map((target) => target.member) });
+      this.#log.info("route", {
+        cluster,
+        kind,
+        epoch,
+        state,
+        cut,
+        targets: route.targets.map((target) => target.member),
+      });
     }
   }
 
@@ -100,9 +112,8 @@ export class Router {
   #drain(withinMs: number): void {
     this.#draining = true;
     this.#log.info("draining", { within_ms: withinMs });
-    for (const endpoint of this.#endpoints.values()) endpoint.stopListening();
     setTimeout(() => this.#close(), withinMs);
-    setImmediate(() => this.#endWhenEmpty());
+    void this.#stopListening();
   }
 
   #close(): void {
@@ -110,10 +121,14 @@ export class Router {
     this.#drained();
   }
 
+  async #stopListening(): Promise<void> {
+    await Promise.all([...this.#endpoints.values()].map((endpoint) => endpoint.stopListeningBetweenArrivals()));
+    this.#isListening = false;
+    this.#endWhenEmpty();
+  }
+
   #endWhenEmpty(): void {
-    if (!this.#draining) return;
-    for (const endpoint of this.#endpoints.values()) if (endpoint.sessionCount > 0) return;
-    this.#drained();
+    if (!this.#isListening && this.#shared.connections === 0) this.#drained();
   }
 }
 

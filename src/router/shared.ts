@@ -23,13 +23,17 @@ export class Shared {
   readonly limits: Limits;
   readonly log: Log;
   readonly keys = new Map<string, Target>();
-  /** called after each session's end */
-  sessionLeft: () => void = () => undefined;
+  /** called after each connection's end */
+  connectionClosed: () => void = () => undefined;
   #connections = 0;
 
   constructor(limits: Limits, log: Log) {
     this.limits = limits;
     this.log = log;
+  }
+
+  get connections(): number {
+    return this.#connections;
   }
 
   /** Counts a connection until it closes. @returns false when it was dropped unheard */
@@ -41,6 +45,7 @@ export class Shared {
     this.#connections += 1;
     client.once("close", () => {
       this.#connections -= 1;
+      this.connectionClosed();
     });
     return true;
   }

@@ -46,7 +46,10 @@ export async function ensureServerCertificate(
     return { ...files, renewAt: renewalOf(current), isNew: false };
   }
   const { issueServer } = await import("./issue.ts");
-  const authority = { cert: await readFile(files.caFile, "utf8"), key: await readFile(join(directory, "ca.key"), "utf8") };
+  const authority = {
+    cert: await readFile(files.caFile, "utf8"),
+    key: await readFile(join(directory, "ca.key"), "utf8"),
+  };
   const made = await issueServer(authority, subjectOf(names), life(now, serverDays));
   await replaceFile(files.keyFile, made.key, 0o600);
   await replaceFile(files.certFile, made.cert, 0o644);

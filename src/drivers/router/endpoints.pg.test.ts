@@ -61,7 +61,10 @@ test("sessions without TLS, with TLS, and verified against the installation's au
   await router.route("open", [target]);
   const uri = (host: string, more: string) => `postgresql://postgres:correct%20horse@${host}:${port}/postgres?${more}`;
   const big = "select length(repeat('x', 1000000)), md5(string_agg(i::text, ',')) from generate_series(1, 100000) i";
-  const direct = await psql(`postgresql://postgres@${encodeURIComponent(postgres.directory)}:${postgres.port}/postgres`, big);
+  const direct = await psql(
+    `postgresql://postgres@${encodeURIComponent(postgres.directory)}:${postgres.port}/postgres`,
+    big,
+  );
   assert.equal(await psql(uri("127.0.0.1", "sslmode=disable"), big), direct);
   assert.equal(await psql(uri("127.0.0.1", "sslmode=require"), big), direct);
   assert.equal(await psql(uri("localhost", `sslmode=verify-full&sslrootcert=${tls.caFile}`), big), direct);
@@ -228,7 +231,9 @@ test("start-up garbage, silence and resets: no harm to anybody else", async () =
   const attempts = Array.from({ length: 300 }, (_, turn) => {
     const socket = connect(port, "127.0.0.1");
     socket.on("error", () => undefined);
-    const bytes = Buffer.from(Array.from({ length: turn }, (_unused, at) => (turn * 31 + at * 17 + ((turn * at) % 7)) & 255));
+    const bytes = Buffer.from(
+      Array.from({ length: turn }, (_unused, at) => (turn * 31 + at * 17 + ((turn * at) % 7)) & 255),
+    );
     if (turn % 3 === 0) bytes.set([0, 0, 0, 8, 4, 210, 22, 47].slice(0, turn));
     if (turn % 5 === 0) bytes.set([0x16, 3, 1].slice(0, turn));
     socket.write(bytes);
@@ -250,7 +255,9 @@ test("a client that does not read costs no memory", async () => {
   for (const client of clients) {
     await client.connect();
     const { stream } = Reflect.get(client, "connection");
-    void client.query("copy (select repeat('x', 1000) from generate_series(1, 300000)) to stdout").catch(() => undefined);
+    void client
+      .query("copy (select repeat('x', 1000) from generate_series(1, 300000)) to stdout")
+      .catch(() => undefined);
     stream.pause();
   }
   const stuck = "select count(*)::int from pg_stat_activity where wait_event = 'ClientWrite'";
