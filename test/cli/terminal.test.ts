@@ -1,0 +1,104 @@
+/** What a person sees: the command line in a real terminal (tmux). */
+import assert from "node:assert/strict";
+import { execFile, execFileSync } from "node:child_process";
+import { dirname } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+
+import { cliEntry, createHarness, type Harness } from "./harness.ts";
+
+const run = promisify(execFile);
+const skip = hasTmux() ? false : "tmux is not installed";
+const seenWithinMs = 15_000;
+
+function hasTmux(): boolean {
+  try {
+    execFileSync("tmux", ["-V"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A terminal of 100 by 30 with a shell in which `matriarch` is the command line of this checkout. */
+async function openTerminal(harness: Harness) {
+  const socket = `${harness.home}/tmux.sock`;
+  const tmux = async (...args: readonly string[]) =>
+    (await run("tmux", ["-S", socket, "-f", "/dev/null", ...args])).stdout;
+  const env = [
+    "-e",
+    `MATRIARCH_HOME=${harness.home}`,
+    "-e",
+    "LANG=C.UTF-8",
+    "-e",
+    `PATH=${dirname(process.execPath)}:${process.env["PATH"]}`,
+    "-e",
+    "PS1=> ",
+  ];
+  await tmux("new-session", "-d", "-x", "100", "-y", "30", ...env, "sh");
+  const screen = () => tmux("capture-pane", "-p");
+  return {
+    screen,
+    type: (line: string) => tmux("send-keys", "-l", line.replace("matriarch", `node ${cliEntry}`)),
+    key: (name: string) => tmux("send-keys", name),
+    async see(pattern: RegExp): Promise<string> {
+      for (const deadline = Date.now() + seenWithinMs; Date.now() < deadline; await sleep(20)) {
+        const text = await screen();
+        if (pattern.test(text)) return text;
+      }
+      throw new Error(`${pattern} was not seen; the screen:\n${await screen()}`);
+    },
+    [Symbol.asyncDispose]: async () => void (await tmux("kill-server")),
+  };
+}
+
+test("terminal: create turns while it works, ticks each step, and ends with what was made", { skip }, async () => {
+  await using harness = await createHarness({ clusters: [] });
+  harness.installation.stepMs = 600;
+  await using terminal = await openTerminal(harness);
+  await terminal.type("matriarch create shop");
+  await terminal.key("Enter");
+  await terminal.see(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (preparing|starting)/);
+  const text = await terminal.see(/matriarch switchover shop/);
+  assert.match(text, /✓ starting the servers \d/);
+  assert.match(text, /✓ waiting for the first commit/);
+  const order = ["Made shop", "does not survive", "postgresql://", "Next:"].map((part) => text.indexOf(part));
+  assert.deepEqual(
+    order,
+    order.toSorted((a, b) => a - b),
+  );
+  assert.ok(!order.includes(-1), text);
+});
+
+test("terminal: status --watch redraws in place and leaves the last picture", { skip }, async () => {
+  await using harness = await createHarness();
+  await using terminal = await openTerminal(harness);
+  await terminal.type("matriarch status shop --watch");
+  await terminal.key("Enter");
+  await terminal.see(/shop is healthy[^]*Ctrl-C ends this/);
+  harness.installation.update("shop", { state: "failing-over", detail: "the primary is lost" });
+  const during = await terminal.see(/shop is failing-over\nthe primary is lost/);
+  assert.doesNotMatch(during, /healthy/);
+  await terminal.key("C-c");
+  const after = await terminal.see(/^[#$>]$/m);
+  assert.match(after, /shop is failing-over/);
+  assert.equal(after.split("MEMBER").length, 2, "one picture is left");
+});
+
+test("terminal: destroy shows its plan and asks for the name", { skip }, async () => {
+  await using harness = await createHarness();
+  await using terminal = await openTerminal(harness);
+  for (const [typed, seen] of [
+    ["nope", /ERROR: {2}not confirmed/],
+    ["shop", /destroy of "shop" done/],
+  ] as const) {
+    await terminal.type("clear && matriarch destroy shop");
+    await terminal.key("Enter");
+    await terminal.see(/deletes "shop"[^]*Type shop to go on/);
+    await terminal.type(typed);
+    await terminal.key("Enter");
+    await terminal.see(seen);
+  }
+  assert.equal(harness.installation.calls.filter(({ name }) => name === "destroy").length, 1);
+});
