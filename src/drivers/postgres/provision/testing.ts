@@ -35,6 +35,9 @@ export async function testEngines(): Promise<readonly Engine[]> {
   return [...(await Promise.all(embedded)), ...(await findSystemEngines())];
 }
 
+/** Of all tests of a file. Made here, for a hook set within a test would end with that test. */
+const templates = await reachableDirectory(after);
+
 export interface TestHome {
   readonly directory: string;
   readonly owner: ServerOwner | undefined;
@@ -44,15 +47,24 @@ export interface TestHome {
 
 /** A directory that the servers' owner can reach, removed when the test ends. Templates are shared by all tests of a file. */
 export async function testHome(t: Pick<TestContext, "after">): Promise<TestHome> {
-  const directory = await reachableDirectory(t.after.bind(t));
+  const directory = await reachableDirectory((work) => atEnd(t, work));
   const owner = await chooseServerOwner();
   const signal = AbortSignal.timeout(limitMs);
-  templates ??= reachableDirectory(after);
-  const shared = await templates;
-  return { directory, owner, signal, template: (engine) => ensureTemplate(shared, engine, owner, signal) };
+  return { directory, owner, signal, template: (engine) => ensureTemplate(templates, engine, owner, signal) };
 }
 
-let templates: Promise<string> | undefined;
+const endings = new WeakMap<object, (() => Promise<unknown>)[]>();
+
+/** Last begun, first ended: node's own hooks run the other way, and would remove directories under running servers. */
+function atEnd(t: Pick<TestContext, "after">, work: () => Promise<unknown>): void {
+  const known = endings.get(t);
+  if (known !== undefined) return void known.push(work);
+  const stack = [work];
+  endings.set(t, stack);
+  t.after(async () => {
+    for (const ending of stack.toReversed()) await ending();
+  });
+}
 
 async function reachableDirectory(atEnd: (remove: () => Promise<void>) => void): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "matriarch-"));
@@ -108,7 +120,7 @@ export async function startServer(t: Pick<TestContext, "after">, request: Server
     child.kill(signal);
     await once(child, "exit", { signal: AbortSignal.timeout(limitMs) });
   };
-  t.after(async () => {
+  atEnd(t, async () => {
     await stop("SIGQUIT");
     await rm(socketDirectory, { recursive: true, force: true });
   });
@@ -134,7 +146,7 @@ async function connectWhenReady(
     client.on("error", () => undefined);
     try {
       await client.connect();
-      t.after(() => client.end());
+      atEnd(t, () => client.end());
       return client;
     } catch (error) {
       if (server.process.exitCode !== null || Date.now() > deadline) throw error;
