@@ -73,7 +73,7 @@ function optionTable(made: CommandUnknownOpts): string {
   const rows = made.options.map((option) => {
     const choices = option.argChoices ? ` (${option.argChoices.join(", ")})` : "";
     const preset: unknown = option.defaultValue;
-    const byDefault = preset === undefined ? "" : `; default ${String(preset)}`;
+    const byDefault = preset === undefined ? "" : `; default ${JSON.stringify(preset).replaceAll('"', "")}`;
     return `| \`${option.flags}\` | ${option.description}${choices}${byDefault} |`;
   });
   return rows.length === 0 ? "" : ["| flag | meaning |", "| --- | --- |", ...rows].join("\n");

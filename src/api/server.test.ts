@@ -195,7 +195,7 @@ test("stream: events follow the past without a gap, and a filter holds for both"
 
 test("stream: a reader that goes away is no longer served", async () => {
   let watching: AbortSignal | undefined;
-  const watch = installation.watchStatus;
+  const watch = installation.watchStatus.bind(installation);
   installation.watchStatus = (cluster, changed, signal) => {
     watching = signal;
     watch(cluster, changed, signal);

@@ -21,10 +21,33 @@ function wordsOf(line: string): readonly string[] {
 }
 
 const wanted = [
-  ...["create", "list", "status", "explain", "events", "logs", "destroy", "uri", "connect"],
-  ...["switchover", "failover", "restart", "stop", "start", "pause", "resume", "scale"],
-  ...["member list", "member add", "member remove", "member reclone", "user rotate"],
-  ...["agent start", "agent stop", "agent status", "completion", "version"],
+  "create",
+  "list",
+  "status",
+  "explain",
+  "events",
+  "logs",
+  "destroy",
+  "uri",
+  "connect",
+  "switchover",
+  "failover",
+  "restart",
+  "stop",
+  "start",
+  "pause",
+  "resume",
+  "scale",
+  "member list",
+  "member add",
+  "member remove",
+  "member reclone",
+  "user rotate",
+  "agent start",
+  "agent stop",
+  "agent status",
+  "completion",
+  "version",
 ];
 
 test("commands: those of the design, and no others", () => {
