@@ -1,11 +1,5 @@
-/** The member server on the engines that the tests use: Debian's own, and the embedded binaries of the newest major. */
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { ensureEmbeddedEngine } from "./engine/embedded.ts";
-import { findSystemEngine } from "./engine/system.ts";
+/** The member server on the engines that the tests have: the embedded binaries, and what the machine has installed. */
+import { testEngines } from "./provision/testing.ts";
 import { memberServerSuite } from "./suite/suite.ts";
 
-memberServerSuite("system 15", () => findSystemEngine(15));
-memberServerSuite("embedded 18", () =>
-  ensureEmbeddedEngine(join(tmpdir(), "matriarch-test-engines"), 18, { signal: AbortSignal.timeout(300_000) }),
-);
+for (const engine of await testEngines()) memberServerSuite(engine);

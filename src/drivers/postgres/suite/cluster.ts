@@ -14,6 +14,7 @@ import { createMemberServer } from "../member-server.ts";
 import type { Engine, MemberServer, MemberServerConfig, Upstream } from "../port.ts";
 import { createDirectories } from "../provision/create.ts";
 import { ensureTemplate } from "../provision/template.ts";
+import { within } from "../session/deadline.ts";
 import { Session, type Row } from "../session/session.ts";
 
 export const waitMs = 20_000;
@@ -32,7 +33,7 @@ export class TestCluster {
     const home = await mkdtemp(join(tmpdir(), "mtr-"));
     await chmod(home, 0o755);
     const signal = AbortSignal.timeout(120_000);
-    const template = await ensureTemplate(join(tmpdir(), "matriarch-test-templates"), engine, owner, signal);
+    const template = await ensureTemplate(await templateHome(), engine, owner, signal);
     const configs: MemberServerConfig[] = [];
     for (let n = 1; n <= count; n += 1) {
       configs.push({
@@ -139,6 +140,21 @@ export class TestCluster {
   }
 }
 
+let templates: Promise<string> | undefined;
+
+/** Shared by all tests of a process. */
+function templateHome(): Promise<string> {
+  templates ??= mkdtemp(join(tmpdir(), "mtr-templates-")).then(async (home) => {
+    await chmod(home, 0o755);
+    return home;
+  });
+  return templates;
+}
+
+export async function removeTemplates(): Promise<void> {
+  if (templates !== undefined) await rm(await templates, { recursive: true, force: true });
+}
+
 export function ruleOf(acks: number, ...members: readonly number[]): CommitRule {
   return { acks, voters: members.map((n) => ({ member: `t-${n}`, incarnation: 1 })) };
 }
@@ -208,6 +224,8 @@ export class Writers {
 
   async end(): Promise<void> {
     this.#isEnded = true;
+    // What is under way comes to its end, unless it waits for somebody.
+    await within(Promise.all(this.#loops), 500, () => undefined);
     for (const session of this.#sessions) session.destroy();
     await Promise.all(this.#loops);
   }
