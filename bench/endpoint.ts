@@ -2,7 +2,7 @@
  * What an endpoint costs: pgbench direct, through HAProxy (tcp mode, two threads) and through the router, one after
  * the other in every round, so that noise of the machine hits all three. Select-only and TPC-B, plain and TLS, one
  * client's latency, new connections a second, CPU of the proxy per transaction. Under TLS the router ends it, while
- * HAProxy passes it on to Postgres. Starts its own Postgres, ends everything; raw output in bench/results/.
+ * HAProxy passes it on to Postgres. Starts its own Postgres, ends everything; table in bench/results/, raw figures in bench/results/raw/.
  */
 import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -221,8 +221,11 @@ async function report(samples: readonly Sample[], routerPid: number): Promise<vo
   lines.push("", `Router's resident memory after all this: ${residentMegabytes(routerPid)} MB.`);
   const text = `${lines.join("\n")}\n`;
   const results = join(root, "bench/results");
-  await mkdir(results, { recursive: true });
-  await writeFile(join(results, "endpoint.json"), `${JSON.stringify({ heading: heading(), samples }, undefined, 1)}\n`);
+  await mkdir(join(results, "raw"), { recursive: true });
+  await writeFile(
+    join(results, "raw/endpoint.json"),
+    `${JSON.stringify({ heading: heading(), samples }, undefined, 1)}\n`,
+  );
   await writeFile(join(results, "endpoint.md"), text);
   process.stdout.write(text);
 }

@@ -39,7 +39,7 @@ export class Router {
       case "status":
         return this.#status();
       case "drain":
-        this.#drain(request.withinMs);
+        await this.#drain(request.withinMs);
         return undefined;
     }
   }
@@ -108,23 +108,23 @@ export class Router {
     };
   }
 
-  /** From now on another router has the ports; routes are still obeyed for the sessions that are left. */
-  #drain(withinMs: number): void {
+  /**
+   * From now on another router has the ports; routes are still obeyed for the sessions that are left.
+   * Returns once nothing is listened on any more.
+   */
+  async #drain(withinMs: number): Promise<void> {
     this.#draining = true;
     this.#log.info("draining", { within_ms: withinMs });
     setTimeout(() => this.#close(), withinMs);
-    void this.#stopListening();
+    await Promise.all([...this.#endpoints.values()].map((endpoint) => endpoint.stopListeningBetweenArrivals()));
+    this.#isListening = false;
+    // After the answer to this request has left.
+    setImmediate(() => this.#endWhenEmpty());
   }
 
   #close(): void {
     for (const endpoint of this.#endpoints.values()) endpoint.close();
     this.#drained();
-  }
-
-  async #stopListening(): Promise<void> {
-    await Promise.all([...this.#endpoints.values()].map((endpoint) => endpoint.stopListeningBetweenArrivals()));
-    this.#isListening = false;
-    this.#endWhenEmpty();
   }
 
   #endWhenEmpty(): void {

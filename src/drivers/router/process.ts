@@ -12,6 +12,8 @@ import type { RouterDriver, RouterRestart } from "./port.ts";
 import { spawnRouter, type RouterProgram } from "./spawn.ts";
 
 const stopMs = 3000;
+/** Elsewhere the old router has to leave its ports before the new one can have them. */
+const canSharePorts = process.platform === "linux" || process.platform === "freebsd";
 const backoffMsMax = 2000;
 /** Sessions of a router that has been replaced may go on for so long. */
 const drainMs = 24 * 3600 * 1000;
@@ -63,6 +65,7 @@ class ProcessRouter implements RouterDriver {
     this.#endpoints = endpoints;
     const kept = new Set(endpoints.map(keyOf));
     for (const key of this.#routes.keys()) if (!kept.has(key)) this.#routes.delete(key);
+    if (!canSharePorts) await this.#drainPredecessor();
     await this.#tell((link) => this.#sendEndpoints(link));
   }
 
