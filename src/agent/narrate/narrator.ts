@@ -6,7 +6,7 @@ import type { Action, ActionResult } from "../../core/action.ts";
 import type { Decision } from "../../core/decision.ts";
 import { formatReason } from "../../core/reason.ts";
 import type { ClusterRecord } from "../../domain/cluster.ts";
-import type { EventLog } from "../../events/event-log.ts";
+import type { EventContext, EventLog } from "../../events/event-log.ts";
 import type { OperationLog } from "../../events/operation-log.ts";
 import type { Log } from "../../log/log.ts";
 import { OpError } from "../../errors/op-error.ts";
@@ -35,6 +35,8 @@ interface Memory {
   readonly missingVotes: MissingVotes;
   holder: string;
   formerHolder: string | undefined;
+  /** of the restart that is under way, or was last */
+  restarted: readonly string[];
 }
 
 export class Narrator implements Witness {
@@ -85,6 +87,8 @@ export class Narrator implements Witness {
       memory.formerHolder = memory.holder;
       memory.holder = holder;
     }
+    const intent = loop.record.intent?.value;
+    if (intent?.kind === "restart" && intent.id !== before?.intent?.value.id) memory.restarted = intent.pending;
     if (before) tellRecordChange(this.#parts.events, before, loop.record, memory);
     this.#parts.changed(loop.name);
   }
@@ -108,6 +112,7 @@ export class Narrator implements Witness {
         missingVotes: new MissingVotes(),
         holder: loop.record.reign.value.holder,
         formerHolder: undefined,
+        restarted: [],
       };
       this.#memories.set(loop.name, memory);
     }
@@ -116,7 +121,9 @@ export class Narrator implements Witness {
 
   /** The core ended what somebody asked for: the operation that they follow ends with it. */
   #finish({ operation, state, message }: Outcome, loop: ClusterLoop): void {
-    const { pause } = this.#memoryOf(loop);
+    const { pause, restarted } = this.#memoryOf(loop);
+    const { kind, by: actor } = this.#parts.operations.get(operation);
+    if (kind === "restart") this.#tellRestart(state, message, { cluster: loop.name, actor }, restarted);
     const result = { message, primary: loop.record.reign.value.holder, write_pause_ms: pause.last ?? null };
     const hint = `See: matriarch explain ${loop.name}`;
     this.#parts.operations.finish(
@@ -125,6 +132,11 @@ export class Narrator implements Witness {
         ? { state, step: message, result }
         : { state, error: new OpError("operation-failed", { message, hint }) },
     );
+  }
+
+  #tellRestart(state: Outcome["state"], reason: string, about: EventContext, members: readonly string[]): void {
+    if (state === "done") this.#parts.events.emit("restart.done", about, { members });
+    else this.#parts.events.emit("restart.failed", about, { reason });
   }
 }
 
