@@ -23,6 +23,7 @@ function revisionOf(cluster: ClusterRecord, key: RecordKey): number {
   return cluster[key as "spec" | "reign" | "rule" | "timelines" | "intent" | "pause"]?.revision ?? 0;
 }
 
+/** Whatever moves the epoch requires `pause` too: a member that has not heard of a pause does not act in it (P11). */
 function requiring(cluster: ClusterRecord, keys: readonly RecordKey[]): ClusterTxn["require"] {
   return keys.map((key) => ({ key, revision: revisionOf(cluster, key) }));
 }
@@ -67,6 +68,7 @@ export function takeEpochTxn(view: View, votes: Tally, how: "election" | "forced
       "reign",
       "rule",
       "timelines",
+      "pause",
       `member/${view.self}`,
       ...votes.votes.map((vote): RecordKey => `vote/${vote.voter.member}`),
     ]),
@@ -83,7 +85,7 @@ export function restartEpochTxn(view: View): ClusterTxn {
   const { reign, rule } = view.cluster;
   const epoch = reign.value.epoch + 1;
   return {
-    require: requiring(view.cluster, ["reign", "rule", `member/${view.self}`]),
+    require: requiring(view.cluster, ["reign", "rule", "pause", `member/${view.self}`]),
     write: [
       { key: "reign", value: takenReign(view, epoch, reign.value.incarnation, reign.value.timeline, "restart") },
       { key: "rule", value: { ...rule.value, epoch } },
@@ -116,7 +118,7 @@ export function handOverTxn(view: View, to: MemberId, end: Lsn): ClusterTxn {
     since: view.wallNow,
   };
   return {
-    require: requiring(cluster, ["reign", "rule", "timelines", "intent", `member/${to}`, `member/${view.self}`]),
+    require: requiring(cluster, ["reign", "rule", "timelines", "intent", "pause", `member/${to}`, `member/${view.self}`]),
     write: [
       { key: "reign", value: reign },
       { key: "rule", value: rule },
@@ -142,7 +144,7 @@ export function reclaimEpochTxn(view: View, position: WalPosition): ClusterTxn {
   const epoch = cluster.reign.value.epoch + 1;
   const timeline = nextTimeline(cluster, position, epoch);
   return {
-    require: requiring(cluster, ["reign", "rule", "timelines", `member/${view.self}`]),
+    require: requiring(cluster, ["reign", "rule", "timelines", "pause", `member/${view.self}`]),
     write: [
       { key: "reign", value: takenReign(view, epoch, cluster.reign.value.incarnation, timeline.id, "restart") },
       { key: "rule", value: { ...cluster.rule.value, epoch } },

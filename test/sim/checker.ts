@@ -16,7 +16,7 @@ import {
 } from "../../src/core/invariants.ts";
 import type { ClusterRecord } from "../../src/domain/cluster.ts";
 import type { CommitRule } from "../../src/domain/rule.ts";
-import type { LogRecord } from "./log.ts";
+import { contains, type LogRecord } from "./log.ts";
 import type { PgServer } from "./postgres-model.ts";
 import type { World } from "./world.ts";
 
@@ -38,6 +38,8 @@ export class Checker {
   readonly #opened = new Set<number>();
   readonly #promoted = new Map<number, string>();
   readonly #begun: { readonly epoch: number; readonly member: string; readonly log: LogRecord }[] = [];
+  /** by epoch: the newest commit that a client has read */
+  readonly #seen = new Map<number, LogRecord>();
   #newest: Served | undefined;
   failovers = 0;
   readonly #world: World;
@@ -62,6 +64,8 @@ export class Checker {
     this.#hold("I2", i2OneHolder(before.reign.value, after.reign.value));
     const { epoch, holder } = after.reign.value;
     if (epoch !== before.reign.value.epoch) {
+      if (before.pause && before.pause.value.until > this.#world.scheduler.now)
+        this.broken("P11", `epoch ${epoch} began while automation was paused`);
       this.holders.set(epoch, holder);
       this.failovers += 1;
     }
@@ -101,6 +105,9 @@ export class Checker {
     this.#hold("I2", i2OnlyTheHolder(served, this.holders));
     this.#begun.push({ epoch: server.epoch, member: server.member, log });
     if (this.#durable) this.#hold("I1", i1NothingLost(this.#writes(server.epoch), writesIn(log), served));
+    for (const [epoch, seen] of this.#seen)
+      if (this.#durable && epoch <= server.epoch && !contains(log, seen))
+        this.broken("I1", `primary "${server.member}" of epoch ${server.epoch} lacks a write that was read in epoch ${epoch}`);
   }
 
   acknowledge(server: PgServer, write: number, record: LogRecord): void {
@@ -114,11 +121,21 @@ export class Checker {
     if (!this.#newest || served.epoch > this.#newest.epoch) this.#newest = served;
   }
 
-  read(server: PgServer, seen: readonly number[]): void {
+  /** @param visible the newest commit that the reader could see */
+  read(server: PgServer, visible: LogRecord | undefined): void {
     const served = this.#served(server);
     if (!this.#durable) return;
     if (!this.#excused(server)) this.#hold("I4", i4NoStaleRead(served, this.#newest));
-    void seen;
+    if (!visible || !this.#opened.has(server.epoch)) return;
+    const before = this.#seen.get(server.epoch);
+    if (!before || visible.depth > before.depth) this.#seen.set(server.epoch, visible);
+  }
+
+  /** P10: a slot keeps what its member still needs; only a copy begins with less. */
+  walMissing(standby: PgServer, upstream: PgServer): void {
+    if (upstream.incarnation > 1 || upstream.walLost || this.#world.scheduler.now < 8000) return;
+    if (standby.added || this.#world.mayLose) return;
+    this.broken("P10", `"${upstream.member}" removed log that "${standby.member}" needs, in spite of its slot`);
   }
 
   #excused(server: PgServer): boolean {

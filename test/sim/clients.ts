@@ -42,7 +42,7 @@ export class Clients {
     const server = member === undefined ? undefined : this.#world.server(member);
     if (!server) return;
     this.#world.network.send(client.host.id, server.host, () =>
-      server.part.run(() => (client.kind === "writer" ? this.#write(client, server) : this.#read(server))),
+      server.part.run(() => (client.kind === "writer" ? this.#write(client, server) : this.#read(client, server))),
     );
   }
 
@@ -77,8 +77,8 @@ export class Clients {
     });
   }
 
-  #read(server: PgServer): void {
-    if (server.serves) this.#world.checker.read(server, []);
+  #read(client: Client, server: PgServer): void {
+    if (server.serves) this.#world.checker.read(server, client.direct === undefined ? server.visible : undefined);
   }
 }
 

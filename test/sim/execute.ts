@@ -245,7 +245,7 @@ export class Executor {
         const reachable =
           this.#world.network.delay(this.#host.id, source.host) !== undefined &&
           this.#world.network.delay(source.host, this.#host.id) !== undefined;
-        const alive = source.state === "running" && source.role === "primary" && !source.part.frozen && source.dir;
+        const alive = source.state === "running" && !source.part.frozen && source.dir;
         if (!alive || !reachable || server.state !== "stopped" || server.diskFull)
           return end("failed", { message: "the source was lost" });
         if (action.kind === "rewind" && server.dir && this.#world.random.chance(0.2))

@@ -304,7 +304,9 @@ const kinds: readonly FaultKind[] = [
     name: "wal-lost",
     weight: 2,
     begin: (_, host) => {
-      if (host.server.dir && host.server.role === "primary") host.server.dir.keptFrom = host.server.dir.flushed.depth;
+      if (!host.server.dir || host.server.role !== "primary") return;
+      host.server.dir.keptFrom = host.server.dir.flushed.depth;
+      host.server.walLost = true;
     },
   },
   {

@@ -51,6 +51,12 @@ export class PgServer {
   diskFull = false;
   failures = 0;
   stopping = false;
+  /** the newest commit that a session can see: acknowledged, or in the log when it became the primary */
+  visible: LogRecord | undefined;
+  /** a fault removed WAL that slots should have kept */
+  walLost = false;
+  /** its member joined later */
+  added = false;
   #since = 0;
   #runningSince = 0;
   #notStreamingSince: number | undefined;
@@ -118,8 +124,9 @@ export class PgServer {
     dir.clean = false;
     this.part.after(1500, () => (this.failures = 0));
     if (this.role === "primary") {
-      this.#write(undefined);
+      this.visible = dir.tip;
       this.#world.checker.becamePrimary(this, dir.tip);
+      this.#write(undefined);
     } else this.#connectSoon();
     this.#world.changed(this.member);
   }
@@ -251,6 +258,7 @@ export class PgServer {
   }
 
   #acknowledge(waiter: Waiter): void {
+    if (waiter.record.depth > (this.visible?.depth ?? 0)) this.visible = waiter.record;
     waiter.done("acknowledged");
   }
 
@@ -346,6 +354,7 @@ export class PgServer {
       return this.#connectSoon();
     this.#walMissing = dir.tip.depth < (upstream.dir?.keptFrom ?? 0);
     if (this.#walMissing) {
+      this.#world.checker.walMissing(this, upstream);
       this.#world.changed(this.member);
       return this.#connectSoon();
     }
@@ -386,6 +395,7 @@ export class PgServer {
       dir.highestTimeline = timeline;
       this.role = "primary";
       this.epoch = epoch;
+      this.visible = dir.tip;
       this.waits = rule.voters.length > 0;
       this.#released = -1;
       for (const stream of this.senders) stream.names = rule;
@@ -424,11 +434,8 @@ export class PgServer {
   /** Removes WAL that no slot keeps back. */
   recycle(): void {
     const { dir } = this;
-    if (!dir || this.state !== "running" || this.#world.wiring.switches.has("slots-ignored")) {
-      if (dir) dir.keptFrom = dir.flushed.depth;
-      return;
-    }
-    const members = this.#world.members.filter((member) => member !== this.member);
+    if (!dir || this.state !== "running" || this.part.frozen) return;
+    const members = Object.keys(this.#world.store.record.members).filter((member) => member !== this.member);
     if (members.every((member) => dir.slots.has(member))) return;
     const kept = [...this.senders].map((stream) => stream.flushed?.depth ?? 0);
     dir.keptFrom = Math.max(dir.keptFrom, Math.min(dir.flushed.depth, ...kept));

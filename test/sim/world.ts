@@ -93,6 +93,7 @@ export class World {
   addHost(member: string, prepared: boolean): Host {
     const clock = new HostClock(this.scheduler, this.random.between(1000, 1e6), this.random.between(0.99, 1.01));
     const host = new Host(this, member, clock, !prepared);
+    host.server.added = !prepared;
     this.hosts.set(host.id, host);
     this.#byMember.set(member, host);
     if (prepared) {
@@ -109,6 +110,11 @@ export class World {
         damaged: false,
       };
     }
+    const recycle = (): void => {
+      host.server.recycle();
+      this.scheduler.after(this.random.between(1000, 4000), recycle);
+    };
+    this.scheduler.after(4000, recycle);
     host.start();
     return host;
   }
