@@ -8,6 +8,7 @@ import type { Decision, Rule } from "./decision.ts";
 import { castVote, takeEpoch, unknownMember, withdrawVote } from "./rules/election.ts";
 import { fenceEndedLease, fenceFrozenPrimary, fenceSuperseded, fenceWrongTimeline } from "./rules/fencing.ts";
 import { openAfterBarrier, passBarrier, promoteWinner, recordFork, recoverPrimary } from "./rules/primary.ts";
+import { settleRecords } from "./rules/settling.ts";
 import { endFrozenStandby, followHolder, rebuild, rest, startStandby } from "./rules/standby.ts";
 import { movePrimary, restartStandby } from "./rules/switchover.ts";
 import { endIntent, keepRule, keepSlots, serve } from "./rules/upkeep.ts";
@@ -54,6 +55,7 @@ export const rules: readonly Rule[] = [
   fenceFrozenPrimary,
   finishWhatIsUnderWay,
   unknownMember,
+  settleRecords,
   holdWhilePaused,
   leaveByWish,
   stopByWish,

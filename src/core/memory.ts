@@ -1,9 +1,10 @@
 /** What a member's loop remembers, as pure steps: after each look, and after each action. */
 import { parseVoterName } from "../domain/rule.ts";
-import { copySource, divergedBytes, holderLeaves } from "./standing.ts";
+import { actsAsPrimary, copySource, divergedBytes, holderLeaves } from "./standing.ts";
 import type { ClusterRecord } from "../domain/cluster.ts";
 import type { Action, ActionResult, RecordAction } from "./action.ts";
 import { tally } from "./candidates.ts";
+import { isSettling } from "./rules/settling.ts";
 import type { Decision } from "./decision.ts";
 import type { AskedRecord, IntentProgress, Memory, View } from "./view.ts";
 
@@ -19,6 +20,7 @@ export function remember(view: View): Memory {
     failedReigns: memory.failedReigns.filter((reign) => now - reign.at < failedReignKeptMs),
     silentSince: silentStandbys(view),
     asked: view.busy.some((action) => action.kind === "record") ? memory.asked : undefined,
+    barrierPassed: actsAsPrimary(view.server) ? memory.barrierPassed : undefined,
     laxer: memory.laxer?.epoch === cluster.reign.value.epoch ? memory.laxer : undefined,
     rebuild: rebuildDue(view),
     intent: intentProgress(view),
@@ -108,17 +110,18 @@ function whatItSays(action: RecordAction, epoch: number): AskedRecord {
   return { epoch, rule, opens: action.what === "open", votes: action.what === "vote" };
 }
 
-/** A record with an unknown outcome counts until the store has been read again. */
+/** A record with an unknown outcome counts until nothing can arrive any more. */
 function afterRecord(memory: Memory, action: RecordAction, result: ActionResult): Memory {
-  const { asked } = memory;
-  const unsure = result.outcome === "unknown" && asked ? [...memory.unsure, asked] : memory.unsure;
   const laxer = action.what === "rule-laxer" && result.outcome === "done" ? undefined : memory.laxer;
-  return { ...memory, asked: undefined, unsure, laxer };
+  const after = { ...memory, asked: undefined, laxer };
+  if (result.outcome === "unknown" && memory.asked)
+    return { ...after, unsure: [...memory.unsure, memory.asked], settled: false };
+  return isSettling(action) && result.outcome === "done" ? { ...after, unsure: [], settled: true } : after;
 }
 
-/** After a fresh read of the store nothing is unsure any more. */
+/** A read of the store settles nothing: what is on its way arrives after it. Only `settleRecords` does. */
 export function afterFreshRead(memory: Memory): Memory {
-  return memory.unsure.length === 0 ? memory : { ...memory, unsure: [] };
+  return memory;
 }
 
 /** How long a member stands back from elections after reigns that it could not serve: 0, then 2 s, 4 s … up to 60 s. */

@@ -88,6 +88,7 @@ export type Reason =
   | { readonly code: "forced-by-operator"; readonly by: string; readonly missing: readonly MemberId[] }
   | { readonly code: "waits-for-primary"; readonly holder: MemberId }
   // the store
+  | { readonly code: "settling"; readonly unsure: number }
   | { readonly code: "under-way"; readonly action: string; readonly forMs: number };
 
 export type ReasonCode = Reason["code"];
@@ -239,6 +240,10 @@ export function formatReason(reason: Reason): string {
       return `${reason.by} forced the failover although ${names(reason.missing)} may hold acknowledged writes`;
     case "waits-for-primary":
       return `it waits for "${reason.holder}" to serve`;
+    case "settling":
+      return reason.unsure === 0
+        ? "its agent has just started, and makes sure that nothing it wrote before can still arrive"
+        : "the store did not say whether a record was written; it makes sure before it goes on";
     case "under-way":
       return `${reason.action} is under way for ${seconds(reason.forMs)}`;
   }

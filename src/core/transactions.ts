@@ -39,10 +39,18 @@ export function voteTxn(view: View, position: WalPosition): ClusterTxn {
   };
 }
 
+/** Changes nothing but the revision of the own record, which every record of the protocol requires. */
+export function settleTxn(view: View): ClusterTxn {
+  const key: RecordKey = `member/${view.self}`;
+  const own = view.cluster.members[view.self];
+  if (!own) throw new Error("a member without a record has nothing to settle");
+  return { require: requiring(view.cluster, [key]), write: [{ key, value: own.value }] };
+}
+
 /** P4: a false alarm; only while the epoch is still the one before the vote's. */
 export function withdrawVoteTxn(view: View): ClusterTxn {
   return {
-    require: requiring(view.cluster, ["reign", `vote/${view.self}`]),
+    require: requiring(view.cluster, [`member/${view.self}`, "reign", `vote/${view.self}`]),
     write: [{ key: `vote/${view.self}`, value: null }],
   };
 }
@@ -157,7 +165,7 @@ export function reclaimEpochTxn(view: View, position: WalPosition): ClusterTxn {
 export function releaseTxn(view: View): ClusterTxn {
   const { reign } = view.cluster;
   return {
-    require: requiring(view.cluster, ["reign"]),
+    require: requiring(view.cluster, [`member/${view.self}`, "reign"]),
     write: [{ key: "reign", value: { ...reign.value, phase: "released" } }],
   };
 }
@@ -166,7 +174,7 @@ export function releaseTxn(view: View): ClusterTxn {
 export function openTxn(view: View): ClusterTxn {
   const { reign, rule } = view.cluster;
   return {
-    require: requiring(view.cluster, ["reign", "rule"]),
+    require: requiring(view.cluster, [`member/${view.self}`, "reign", "rule"]),
     write: [
       { key: "reign", value: { ...reign.value, phase: "open" } },
       { key: "rule", value: { ...rule.value, previous: [] } },
@@ -176,7 +184,7 @@ export function openTxn(view: View): ClusterTxn {
 
 export function ruleTxn(view: View, rule: CommitRule): ClusterTxn {
   return {
-    require: requiring(view.cluster, ["reign", "rule"]),
+    require: requiring(view.cluster, [`member/${view.self}`, "reign", "rule"]),
     write: [{ key: "rule", value: { ...view.cluster.rule.value, rule } }],
   };
 }
@@ -200,7 +208,7 @@ export function rebuildTxn(view: View): ClusterTxn {
 /** The exact fork of the own timeline, known once Postgres has promoted. */
 export function forkTxn(view: View, timeline: Timeline): ClusterTxn {
   const timelines = view.cluster.timelines.value.map((known) => (known.id === timeline.id ? timeline : known));
-  return { require: requiring(view.cluster, ["timelines", "reign"]), write: [{ key: "timelines", value: timelines }] };
+  return { require: requiring(view.cluster, [`member/${view.self}`, "timelines", "reign"]), write: [{ key: "timelines", value: timelines }] };
 }
 
 export function endIntentTxn(view: View): ClusterTxn {

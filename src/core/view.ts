@@ -67,8 +67,10 @@ export interface Memory {
   readonly laxer: { readonly epoch: number; readonly rule: CommitRule; readonly until: Lsn } | undefined;
   /** what the record being written now says, from before it leaves: others may act on it before its outcome is known */
   readonly asked: AskedRecord | undefined;
-  /** records whose outcome is unknown, until the store has been read again */
+  /** records whose outcome is unknown, until `settled` again: a read proves nothing, they may still be on their way */
   readonly unsure: readonly AskedRecord[];
+  /** nothing that an earlier life of this agent wrote, or that is unsure, can still arrive (rules/settling.ts) */
+  readonly settled: boolean;
   /** the barrier of this epoch has been flushed by its voters */
   readonly barrierPassed: number | undefined;
   /** this directory cannot follow any more and must be rebuilt; until its incarnation has changed */
@@ -108,6 +110,7 @@ export const emptyMemory: Memory = {
   laxer: undefined,
   asked: undefined,
   unsure: [],
+  settled: false,
   barrierPassed: undefined,
   rebuild: undefined,
   fork: undefined,

@@ -5,8 +5,9 @@
 import { holdsEpoch, leaseRules, mayBeOpen } from "../../src/core/standing.ts";
 import type { Action, ActionKind, ActionResult } from "../../src/core/action.ts";
 import { look } from "../../src/core/decide.ts";
-import { afterAction, afterFreshRead } from "../../src/core/memory.ts";
+import { afterAction } from "../../src/core/memory.ts";
 import { formatReason } from "../../src/core/reason.ts";
+import { isSettling } from "../../src/core/rules/settling.ts";
 import { emptyMemory, type Memory, type Peer, type View } from "../../src/core/view.ts";
 import type { ClusterRecord } from "../../src/domain/cluster.ts";
 import type { Server } from "../../src/domain/server.ts";
@@ -114,8 +115,6 @@ export class Agent {
         if (!record) return this.part.after(200, attempt);
         this.#mustRead = false;
         this.#adopt(record);
-        this.memory = afterFreshRead(this.memory);
-        if (!this.busy.has("record")) this.setVotedFor(standingVote(record, this.#host.member));
         this.wake();
       });
     attempt();
@@ -238,6 +237,9 @@ export class Agent {
     this.busy.delete(action.kind);
     this.memory = afterAction(this.memory, action, result, this.#host.clock.now());
     if (result.outcome === "unknown") this.mustReadStore();
+    // Nothing that was unsure can arrive any more: the vote that the store has is the one that binds.
+    const settled = action.kind === "record" && isSettling(action) && result.outcome === "done";
+    if (settled && this.record) this.setVotedFor(standingVote(this.record, this.#host.member));
     this.feedGuard();
   }
 

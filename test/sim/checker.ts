@@ -150,10 +150,13 @@ export class Checker {
     this.#hold("I9", i9LastGoodCopy(member, source.role === "primary", []));
   }
 
-  directoryReplaced(member: string, source: PgServer): void {
+  /** @param acknowledged how many writes were acknowledged when the copy began: it must have all of them */
+  directoryReplaced(member: string, source: PgServer, acknowledged: number): void {
     if (!this.#durable || !source.dir) return;
     const has = writesIn(source.dir.flushed);
-    const missing = this.#writes().filter((write) => !has.has(write));
+    const missing = this.#writes()
+      .slice(0, acknowledged)
+      .filter((write) => !has.has(write));
     this.#hold("I9", i9LastGoodCopy(member, true, missing));
   }
 

@@ -240,18 +240,20 @@ export class Executor {
       if (outcome !== "done") return end(outcome, { message: "the new incarnation was not recorded" });
       if (!source) return end("failed", { message: "no source" });
       this.#world.checker.rebuildBegins(this.#host.member, source, action.source);
+      const acknowledged = this.#world.checker.acknowledged.length;
+      const { life } = source.part;
       const lasts = action.kind === "clone" ? [300, 2500] : [200, 800];
       this.#world.scheduler.after(this.#world.random.between(lasts[0]!, lasts[1]!), () => {
         const reachable =
           this.#world.network.delay(this.#host.id, source.host) !== undefined &&
           this.#world.network.delay(source.host, this.#host.id) !== undefined;
-        const alive = source.state === "running" && !source.part.frozen && source.dir;
-        if (!alive || !reachable || server.state !== "stopped" || server.diskFull)
+        const alive = source.state === "running" && source.part.life === life && !source.part.frozen;
+        if (!alive || !source.dir || !reachable || server.state !== "stopped" || server.diskFull)
           return end("failed", { message: "the source was lost" });
         if (action.kind === "rewind" && server.dir && this.#world.random.chance(0.2))
           return end("failed", { message: "rewind failed" });
-        this.#world.checker.directoryReplaced(this.#host.member, source);
-        server.replaceDirectory(source.dir!);
+        this.#world.checker.directoryReplaced(this.#host.member, source, acknowledged);
+        server.replaceDirectory(source.dir);
         end("done");
       });
     });

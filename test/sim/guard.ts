@@ -73,7 +73,11 @@ export class Guard {
     if (before?.epoch !== feed.epoch && !this.#world.wiring.switches.has("promises-outlive-epoch")) this.held = [];
     const newer = feed.epoch > this.voter.epoch;
     const heardHolderAt = newer ? undefined : this.voter.heardHolderAt;
-    this.voter = { ...this.voter, voter: feed.voter, epoch: Math.max(this.voter.epoch, feed.epoch), heardHolderAt };
+    // A vote binds the directory that it was given with; a rebuilt one has not voted.
+    const rebuilt = feed.voter.incarnation !== this.voter.voter.incarnation;
+    const votedFor = rebuilt ? undefined : this.voter.votedFor;
+    const epoch = Math.max(this.voter.epoch, feed.epoch);
+    this.voter = { ...this.voter, voter: feed.voter, epoch, heardHolderAt, votedFor };
     if (before?.epoch !== feed.epoch && feed.holds) this.#sendHeartbeats();
     this.watchEnd();
   }

@@ -435,9 +435,10 @@ export class PgServer {
   recycle(): void {
     const { dir } = this;
     if (!dir || this.state !== "running" || this.part.frozen) return;
-    const members = Object.keys(this.#world.store.record.members).filter((member) => member !== this.member);
-    if (members.every((member) => dir.slots.has(member))) return;
-    const kept = [...this.senders].map((stream) => stream.flushed?.depth ?? 0);
+    const streams = [...this.senders];
+    const streamsTo = (member: string): boolean => streams.some((stream) => stream.standby.member === member);
+    if ([...dir.slots].some((member) => !streamsTo(member))) return;
+    const kept = streams.map((stream) => stream.flushed?.depth ?? 0);
     dir.keptFrom = Math.max(dir.keptFrom, Math.min(dir.flushed.depth, ...kept));
   }
 
