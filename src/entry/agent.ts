@@ -23,6 +23,7 @@ import { listClusters } from "../drivers/store/records.ts";
 import { openEventFile } from "../events/event-file.ts";
 import { createInstallation } from "../installation/installation.ts";
 import type { Parts } from "../installation/parts.ts";
+import { PortClaims } from "../installation/ports.ts";
 import { resumeOperations } from "../installation/resume.ts";
 import { openLogFile, type Log } from "../log/log.ts";
 import type { EndpointConfig } from "../router/wire.ts";
@@ -73,6 +74,7 @@ async function runAgent(): Promise<void> {
     log,
     home: paths.home,
     clustersDirectory: paths.clusters,
+    ports: new PortClaims(),
     caFile: certificate.caFile,
     hostName: hostname(),
     startedAt: Date.now(),

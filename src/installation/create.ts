@@ -19,7 +19,8 @@ import type { OperationRecord } from "../events/event.ts";
 import { connectionTo } from "./connection.ts";
 import { eraseCluster } from "./destroy.ts";
 import { awaitCluster, clusterOf, type Parts } from "./parts.ts";
-import { chooseMemberPorts, planCluster } from "./spec.ts";
+import { claimMemberPorts } from "./ports.ts";
+import { planCluster } from "./spec.ts";
 import { servingPrimary } from "./status.ts";
 import { firstUser, setPassword } from "./users.ts";
 
@@ -32,19 +33,22 @@ export async function beginCreate(parts: Parts, request: CreateRequest, asked: A
   const spec = await planCluster(parts, request);
   const password = request.password ?? generatePassword();
   const verifier = scramVerifier(password);
-  const operation = parts.operations.begin({
-    kind: "create",
-    cluster: spec.name,
-    by: asked.by,
-    stepsTotal: 5,
-    step: "checking",
-    exclusive: true,
-  });
+  const operation = beginOperation(parts, spec, asked);
   void build(parts, spec, verifier, operation);
   return {
     operation,
     connection: { ...connectionTo(parts, spec, { role: "primary" }), ...withPassword(parts, spec, password) },
   };
+}
+
+function beginOperation(parts: Parts, spec: ClusterSpec, { by }: Asked): OperationRecord {
+  const { name: cluster } = spec;
+  try {
+    return parts.operations.begin({ kind: "create", cluster, by, stepsTotal: 5, step: "checking", exclusive: true });
+  } catch (error) {
+    parts.ports.forget(Object.values(spec.ports));
+    throw error;
+  }
 }
 
 function withPassword(parts: Parts, spec: ClusterSpec, password: string) {
@@ -53,8 +57,12 @@ function withPassword(parts: Parts, spec: ClusterSpec, password: string) {
 }
 
 async function build(parts: Parts, spec: ClusterSpec, verifier: string, operation: OperationRecord): Promise<void> {
+  const claimed: number[] = Object.values(spec.ports);
   try {
-    await makeFirstRecords(parts, spec, verifier, operation);
+    const memberPorts = await claimMemberPorts(parts, spec.members.length);
+    claimed.push(...memberPorts);
+    await makeFirstRecords(parts, spec, { verifier, memberPorts, id: operation.id });
+    parts.ports.letGo(claimed);
     await parts.runtime.adopt(spec.name);
     await bringUp(parts, spec.name, operation);
   } catch (error) {
@@ -70,15 +78,19 @@ async function build(parts: Parts, spec: ClusterSpec, verifier: string, operatio
       { reason: error instanceof Error ? error.message : String(error) },
     );
     parts.operations.finish(operation.id, { state: "failed", error });
+  } finally {
+    parts.ports.forget(claimed);
   }
 }
 
-async function makeFirstRecords(
-  parts: Parts,
-  plan: ClusterSpec,
-  verifier: string,
-  { id }: OperationRecord,
-): Promise<void> {
+interface Making {
+  /** id of the operation */
+  readonly id: string;
+  readonly verifier: string;
+  readonly memberPorts: readonly number[];
+}
+
+async function makeFirstRecords(parts: Parts, plan: ClusterSpec, { verifier, memberPorts, id }: Making): Promise<void> {
   const { servers, operations } = parts;
   const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(engineInstallMs)]);
   const engine = await servers.engine(plan, (line) => operations.step(id, line, 0), signal);
@@ -90,13 +102,12 @@ async function makeFirstRecords(
   await keepVerifier(parts, plan.name, verifier);
   const systemIdentifier = await createDirectories({ template, owner: servers.owner, directories, signal });
   const spec = { ...plan, systemIdentifier: String(systemIdentifier) };
-  await createCluster(parts.store, await firstRecords(parts, spec));
+  await createCluster(parts.store, firstRecords(parts, spec, memberPorts));
   operations.step(id, "waiting for the first commit on a quorum", 3);
 }
 
 /** The first member holds epoch 1 and is not open yet: its barrier proves the quorum before anybody is let in. */
-async function firstRecords(parts: Parts, spec: ClusterSpec) {
-  const ports = await chooseMemberPorts(parts, spec.members.length);
+function firstRecords(parts: Parts, spec: ClusterSpec, ports: readonly number[]) {
   const members = spec.members.map((id, index): MemberRecord => ({
     id,
     host: parts.hostName,

@@ -6,7 +6,7 @@ import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { begin, follow, refuseUnfit } from "./changes.ts";
 import { amend, awaitCluster, clusterOf, memberOf, type Parts } from "./parts.ts";
-import { chooseMemberPorts } from "./spec.ts";
+import { claimMemberPorts } from "./ports.ts";
 import { memberNumber } from "./status.ts";
 
 const membersMax = 16;
@@ -75,7 +75,17 @@ function recordOf(record: ClusterRecord, member: MemberId): MemberRecord {
 }
 
 async function addMembers(parts: Parts, name: string, count: number): Promise<void> {
-  const ports = await chooseMemberPorts(parts, count);
+  const ports = await claimMemberPorts(parts, count);
+  parts.ports.letGo(ports);
+  try {
+    await addOnPorts(parts, name, ports);
+  } finally {
+    parts.ports.forget(ports);
+  }
+}
+
+async function addOnPorts(parts: Parts, name: string, ports: readonly number[]): Promise<void> {
+  const count = ports.length;
   let added: readonly MemberId[] = [];
   await amend(parts, name, ({ spec }) => {
     const { members, lastMember, generation } = spec.value;

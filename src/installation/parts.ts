@@ -9,6 +9,7 @@ import { OpError } from "../errors/op-error.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { OperationLog } from "../events/operation-log.ts";
 import type { Log } from "../log/log.ts";
+import type { PortClaims } from "./ports.ts";
 
 export interface Parts {
   readonly runtime: Runtime;
@@ -20,6 +21,7 @@ export interface Parts {
   readonly log: Log;
   readonly home: string;
   readonly clustersDirectory: string;
+  readonly ports: PortClaims;
   readonly caFile: string;
   readonly hostName: string;
   readonly startedAt: number;

@@ -1,6 +1,4 @@
 /** From what a user asks of `create` to the spec of a cluster; refuses what cannot be, before anything is made. */
-import { createHash } from "node:crypto";
-import { createServer } from "node:net";
 import { statfs } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import type { CreateRequest } from "../contract/cluster.ts";
@@ -11,13 +9,13 @@ import { supportedMajors } from "../drivers/postgres/engine/catalog.ts";
 import { findSystemEngine } from "../drivers/postgres/engine/system.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { Parts } from "./parts.ts";
+import { claimEndpointPorts } from "./ports.ts";
 
 const mib = 1024 * 1024;
 /** A member with an empty database, its log and room to start with. */
 const memberDiskBytes = 300 * mib;
 const memberMemoryBytes = 128 * mib;
 const membersMax = 16;
-const usualPort = 5432;
 
 /** What a preset means; single options go over it. */
 const presets: Readonly<Record<Preset, { readonly members: number; readonly durability: Durability }>> = {
@@ -26,7 +24,10 @@ const presets: Readonly<Record<Preset, { readonly members: number; readonly dura
   critical: { members: 5, durability: "strict" },
 };
 
-/** The spec without what is only known when the directories are made. @throws OpError for each refusal */
+/**
+ * The spec without what is only known when the directories are made; its ports are claimed, and the caller gives them
+ * back. @throws OpError for each refusal
+ */
 export async function planCluster(parts: Parts, request: CreateRequest): Promise<ClusterSpec> {
   refuseName(parts, request.name);
   const preset = request.preset ?? "dev";
@@ -47,7 +48,7 @@ export async function planCluster(parts: Parts, request: CreateRequest): Promise
     wish: "running",
     memoryBytes,
     cpus: request.cpus ?? availableParallelism(),
-    ports: await choosePorts(parts, request.port),
+    ports: await claimEndpointPorts(parts, request.port),
     settings: request.settings ?? {},
     readLagBytesMax: 64 * mib,
     failoverLagBytesMax: 16 * mib,
@@ -107,75 +108,4 @@ async function refuseDisk(home: string, members: number): Promise<void> {
     detail: `The file system of "${home}" has ${Math.round(free / mib)} MB free.`,
     hint: "Free some, set MATRIARCH_HOME to a larger file system, or make fewer members with --members.",
   });
-}
-
-/** The primary endpoint's port and the next one for reads: as asked, else 5432 or the next pair that is free. */
-async function choosePorts(parts: Parts, asked: number | undefined): Promise<ClusterSpec["ports"]> {
-  const ownPorts = new Set(
-    [...parts.runtime.clusters.values()].flatMap(({ record }) => Object.values(record.spec.value.ports)),
-  );
-  const pairs = asked === undefined ? Array.from({ length: 200 }, (_, index) => usualPort + 2 * index) : [asked];
-  for (const primary of pairs) {
-    refusePort(primary);
-    const taken =
-      [primary, primary + 1].find((port) => ownPorts.has(port)) ?? (await firstInUse([primary, primary + 1]));
-    if (taken === undefined) return { primary, read: primary + 1 };
-    if (asked !== undefined) throw portInUse(asked, taken);
-  }
-  throw new OpError("port-in-use", { message: "no pair of free ports was found", hint: "Name one with --port." });
-}
-
-function refusePort(port: number): void {
-  if (Number.isInteger(port) && port >= 1024 && port <= 65_534) return;
-  throw new OpError("bad-value", {
-    message: `port ${port} cannot be used`,
-    detail: "Ports are from 1024 to 65534; the read endpoint takes the next one.",
-  });
-}
-
-function portInUse(asked: number, taken: number): OpError {
-  return new OpError("port-in-use", {
-    message: `port ${taken} is in use`,
-    detail:
-      taken === asked
-        ? "It was asked for as the primary endpoint."
-        : `The read endpoint takes the port after --port ${asked}.`,
-    hint: "Choose another with --port, or leave it out to get a free one.",
-  });
-}
-
-async function firstInUse(ports: readonly number[]): Promise<number | undefined> {
-  for (const port of ports) if (!(await isFree(port))) return port;
-  return undefined;
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen({ port, host: "127.0.0.1", exclusive: true }, () => probe.close(() => resolve(true)));
-  });
-}
-
-/**
- * Below the ports that the system gives to outgoing connections, so that none of those can be in the way. Every
- * installation begins somewhere else in the range, so that two on one machine do not take the same ones at once.
- */
-const memberPorts = { first: 20_000, count: 12_000 };
-
-/** Free loopback ports for members' own servers. */
-export async function chooseMemberPorts(parts: Parts, count: number): Promise<readonly number[]> {
-  const taken = new Set(
-    [...parts.runtime.clusters.values()].flatMap(({ record }) =>
-      Object.values(record.members).map((member) => member.value.port),
-    ),
-  );
-  const start = createHash("sha256").update(parts.home).digest().readUInt32LE() % memberPorts.count;
-  const ports: number[] = [];
-  for (let step = 0; ports.length < count && step < memberPorts.count; step += 1) {
-    const port = memberPorts.first + ((start + step) % memberPorts.count);
-    if (!taken.has(port) && (await isFree(port))) ports.push(port);
-  }
-  if (ports.length === count) return ports;
-  throw new OpError("port-in-use", { message: "no free ports are left for the members' servers" });
 }

@@ -1,0 +1,119 @@
+/**
+ * Free ports for endpoints and members' servers. Between the choice and the moment when their own servers listen, ports
+ * are claimed: nobody else here is given them, and they are listened on, so that no other installation takes them.
+ */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server } from "node:net";
+import type { ClusterSpec } from "../domain/cluster.ts";
+import { OpError } from "../errors/op-error.ts";
+import type { Parts } from "./parts.ts";
+
+const usualPort = 5432;
+
+/**
+ * Below the ports that the system gives to outgoing connections, so that none of those can be in the way. Every
+ * installation begins somewhere else in the range, so that two on one machine do not try the same ones.
+ */
+const memberPorts = { first: 20_000, count: 12_000 };
+
+export class PortClaims {
+  readonly #claimed = new Map<number, Server | undefined>();
+
+  /** All of them, or none. @returns the first that is not to be had */
+  async take(ports: readonly number[]): Promise<number | undefined> {
+    const taken: number[] = [];
+    for (const port of ports) {
+      if (await this.#takeOne(port)) taken.push(port);
+      else {
+        this.forget(taken);
+        return port;
+      }
+    }
+    return undefined;
+  }
+
+  /** Their own servers may listen now; nobody else is given them yet. */
+  letGo(ports: readonly number[]): void {
+    for (const port of ports) {
+      this.#claimed.get(port)?.close();
+      if (this.#claimed.has(port)) this.#claimed.set(port, undefined);
+    }
+  }
+
+  forget(ports: readonly number[]): void {
+    this.letGo(ports);
+    for (const port of ports) this.#claimed.delete(port);
+  }
+
+  async #takeOne(port: number): Promise<boolean> {
+    if (this.#claimed.has(port)) return false;
+    const server = createServer((socket) => socket.destroy());
+    this.#claimed.set(port, server);
+    try {
+      server.listen({ port, host: "127.0.0.1", exclusive: true });
+      await once(server, "listening");
+      return true;
+    } catch {
+      this.#claimed.delete(port);
+      return false;
+    }
+  }
+}
+
+/** The primary endpoint's port and the next one for reads: as asked, else 5432 or the next pair that is free. */
+export async function claimEndpointPorts(parts: Parts, asked: number | undefined): Promise<ClusterSpec["ports"]> {
+  const own = ownPorts(parts);
+  const pairs = asked === undefined ? Array.from({ length: 200 }, (_, index) => usualPort + 2 * index) : [asked];
+  for (const primary of pairs) {
+    refusePort(primary);
+    const pair = [primary, primary + 1];
+    const taken = pair.find((port) => own.has(port)) ?? (await parts.ports.take(pair));
+    if (taken === undefined) return { primary, read: primary + 1 };
+    if (asked !== undefined) throw portInUse(asked, taken);
+  }
+  throw new OpError("port-in-use", { message: "no pair of free ports was found", hint: "Name one with --port." });
+}
+
+function refusePort(port: number): void {
+  if (Number.isInteger(port) && port >= 1024 && port <= 65_534) return;
+  throw new OpError("bad-value", {
+    message: `port ${port} cannot be used`,
+    detail: "Ports are from 1024 to 65534; the read endpoint takes the next one.",
+  });
+}
+
+function portInUse(asked: number, taken: number): OpError {
+  return new OpError("port-in-use", {
+    message: `port ${taken} is in use`,
+    detail:
+      taken === asked
+        ? "It was asked for as the primary endpoint."
+        : `The read endpoint takes the port after --port ${asked}.`,
+    hint: "Choose another with --port, or leave it out to get a free one.",
+  });
+}
+
+/** Free loopback ports for members' own servers. */
+export async function claimMemberPorts(parts: Parts, count: number): Promise<readonly number[]> {
+  const own = ownPorts(parts);
+  const start = createHash("sha256").update(parts.home).digest().readUInt32LE() % memberPorts.count;
+  const ports: number[] = [];
+  for (let step = 0; ports.length < count && step < memberPorts.count; step += 1) {
+    const port = memberPorts.first + ((start + step) % memberPorts.count);
+    if (!own.has(port) && (await parts.ports.take([port])) === undefined) ports.push(port);
+  }
+  if (ports.length === count) return ports;
+  parts.ports.forget(ports);
+  throw new OpError("port-in-use", { message: "no free ports are left for the members' servers" });
+}
+
+/** Also those of clusters that are stopped and listen on nothing. */
+function ownPorts(parts: Parts): ReadonlySet<number> {
+  return new Set(
+    [...parts.runtime.clusters.values()].flatMap(({ record }) => [
+      ...Object.values(record.spec.value.ports),
+      ...Object.values(record.members).map((member) => member.value.port),
+    ]),
+  );
+}
