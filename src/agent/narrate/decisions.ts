@@ -40,6 +40,32 @@ export class MissingVotes {
   }
 }
 
+/** A standby that comes back a moment later is not worth an alarm. */
+const writesWaitMs = 1000;
+
+/** Tells once that writes wait, when that has lasted, and once that they are acknowledged again. */
+export class Availability {
+  #waitsSince: number | undefined;
+  #told = false;
+
+  decided(events: EventLog, loop: ClusterLoop, member: MemberLoop, { because }: Decision): void {
+    if (member.id !== loop.record.reign.value.holder) return;
+    const about = { cluster: loop.name, member: member.id, epoch: loop.record.reign.value.epoch };
+    const now = loop.clock.now();
+    if (because.code === "writes-wait") {
+      this.#waitsSince ??= now;
+      if (this.#told || now - this.#waitsSince < writesWaitMs) return;
+      this.#told = true;
+      events.emit("cluster.unavailable", about, { reason: formatReason(because) });
+    } else if (because.code === "serving") {
+      if (this.#told && this.#waitsSince !== undefined)
+        events.emit("cluster.available", { ...about, durationMs: Math.round(now - this.#waitsSince) });
+      this.#told = false;
+      this.#waitsSince = undefined;
+    }
+  }
+}
+
 export function tellDecision(
   events: EventLog,
   loop: ClusterLoop,
@@ -75,12 +101,6 @@ export function tellDecision(
       break;
     case "wal-missing":
       events.emit("wal.lost", about, { upstream: because.upstream });
-      break;
-    case "writes-wait":
-      events.emit("cluster.unavailable", about, { reason: why });
-      break;
-    case "serving":
-      if (before?.because.code === "writes-wait") events.emit("cluster.available", about);
       break;
     case "switchover-given-up":
       events.emit("switchover.failed", about, { from: member.id, to: because.to ?? "any", reason: because.message });

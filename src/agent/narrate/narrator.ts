@@ -14,7 +14,7 @@ import type { Route } from "../../router/wire.ts";
 import type { Clock } from "../clock.ts";
 import type { ClusterLoop, Witness } from "../cluster-loop.ts";
 import type { MemberLoop } from "../member-loop.ts";
-import { MissingVotes, tellDecision } from "./decisions.ts";
+import { Availability, MissingVotes, tellDecision } from "./decisions.ts";
 import { tellRecordChange } from "./records.ts";
 import { ServerStories } from "./servers.ts";
 import { WritePause } from "./write-pause.ts";
@@ -33,6 +33,7 @@ interface Memory {
   readonly pause: WritePause;
   readonly servers: ServerStories;
   readonly missingVotes: MissingVotes;
+  readonly availability: Availability;
   holder: string;
   formerHolder: string | undefined;
   /** of the restart that is under way, or was last */
@@ -49,9 +50,10 @@ export class Narrator implements Witness {
 
   decided(loop: ClusterLoop, member: MemberLoop, decision: Decision, before: Decision | undefined): void {
     const { events, log } = this.#parts;
-    const { servers, missingVotes } = this.#memoryOf(loop);
+    const { servers, missingVotes, availability } = this.#memoryOf(loop);
     servers.observed(member, decision);
     missingVotes.decided(events, loop, member, decision);
+    availability.decided(events, loop, member, decision);
     if (before?.because.code !== decision.because.code || before.actions.length !== decision.actions.length) {
       log.info("decided", {
         cluster: loop.name,
@@ -110,6 +112,7 @@ export class Narrator implements Witness {
         pause: new WritePause(clock),
         servers: new ServerStories(events, loop.name),
         missingVotes: new MissingVotes(),
+        availability: new Availability(),
         holder: loop.record.reign.value.holder,
         formerHolder: undefined,
         restarted: [],
