@@ -27,8 +27,11 @@ import { timelineOfWal } from "./wal-files.ts";
 
 /** A server that ends sooner than this after it was ready counts as a failed start. */
 const ranWellMs = 10_000;
-/** The lasting session outlives a frozen postmaster, so new sessions are tried as well, so often. */
-const newSessionEveryMs = 1000;
+/**
+ * The lasting session outlives a frozen postmaster, so new ones are tried as well, so often. Each makes the postmaster
+ * fork, which is most of what a look costs; on a standby it may come later, for nobody waits there to write.
+ */
+const newSessionEveryMs = { primary: 900, standby: 4500 } as const;
 const pendingRestartEveryMs = 30_000;
 const settledReceiverMs = 500;
 
@@ -162,7 +165,7 @@ export class Observer {
     const run = this.#runOf(pid);
     const unresponsive: Server = { kind: "unresponsive", role: this.#roleOf(run), since: 0 };
     const left = (): number => end - this.#clock.now();
-    if (await isFrozen(pid)) return unresponsive;
+    if (isFrozen(pid)) return unresponsive;
     if (run.acceptsSince === undefined && !(await saysReady(this.#config.dataDirectory))) return this.#starting(run);
     try {
       const answer = within(this.#ask(run, left()), left(), () => undefined);
@@ -208,10 +211,10 @@ export class Observer {
     return run.role ?? (existsSync(join(this.#config.dataDirectory, "standby.signal")) ? "standby" : "primary");
   }
 
-  /** Whether new sessions are made; asked every second or so. */
+  /** Whether new sessions are made. */
   async #acceptsNew(run: Run, withinMs: number): Promise<boolean> {
     const now = this.#clock.now();
-    if (run.acceptsSince === undefined || now - run.newSessionAt < newSessionEveryMs * 0.9) return true;
+    if (run.acceptsSince === undefined || now - run.newSessionAt < newSessionEveryMs[this.#roleOf(run)]) return true;
     if (!(await answersConnections(this.#config, withinMs))) return false;
     run.newSessionAt = now;
     return true;

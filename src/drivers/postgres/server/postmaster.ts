@@ -119,7 +119,7 @@ export class Postmaster {
     this.#isWanted = true;
     const pid = await this.find();
     if (pid !== undefined) {
-      if (!(await isFrozen(pid))) {
+      if (!isFrozen(pid)) {
         signal(pid, "SIGQUIT");
         await until(() => this.#isGone(pid), quitMs, 3);
       }

@@ -28,12 +28,17 @@ export function isAlive(pid: number): boolean {
 
 /** Ended, but not yet collected by its parent; some containers' first process never does. */
 function isZombie(pid: number): boolean {
-  if (!hasProc) return false;
+  return /^[ZX]/.test(stateOf(pid));
+}
+
+/** The letter of its state; empty when it is gone, or nobody tells. Read at once: /proc waits for no disk, a thread would. */
+function stateOf(pid: number): string {
+  if (!hasProc) return "";
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return /^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+    return stat.charAt(stat.lastIndexOf(")") + 2);
   } catch {
-    return false;
+    return "";
   }
 }
 
@@ -99,10 +104,8 @@ export function sleptThrough(before: ProcessSample | undefined, after: ProcessSa
 }
 
 /** Stopped by a signal (SIGSTOP, a debugger): it does nothing until it is continued. */
-export async function isFrozen(pid: number): Promise<boolean> {
-  if (!hasProc) return false;
-  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-  return /^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+export function isFrozen(pid: number): boolean {
+  return /^[Tt]/.test(stateOf(pid));
 }
 
 function fieldOf(status: string, name: string): string {
