@@ -1,0 +1,209 @@
+/** What an operator asks for, under load: nothing acknowledged is lost, and a change that fails leaves a primary. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { createCluster, tell, type Cluster } from "./cluster.ts";
+import { endAll, makeInstallation, type Installation } from "./installation.ts";
+import { postmasterGroup, signalAll } from "./processes.ts";
+
+describe("operations under load (3 members, quorum)", () => {
+  let installation: Installation;
+  let cluster: Cluster;
+
+  before(async () => {
+    installation = await makeInstallation();
+    cluster = await createCluster(installation, "shop");
+  });
+  after(() => installation[Symbol.asyncDispose]());
+
+  const begun = (): Promise<unknown> =>
+    cluster.until("an operation to have begun", ({ operation }) => operation !== null, 20_000);
+
+  test("switchover: the pause is short, no write is lost, sessions are only cut", async () => {
+    const { epoch } = await cluster.healthy();
+    const since = await cluster.lastEvent();
+    const verdict = await cluster.story(async (writer) => {
+      await installation.ok("switchover", cluster.name);
+      await writer.acknowledged(50, 15_000);
+    });
+    tell("switchover", verdict);
+    assert.equal(verdict.refused, 0, "a switchover must refuse no write");
+    assert.equal((await cluster.healthy()).epoch, epoch + 1);
+    const done = await cluster.event("switchover.done", since);
+    assert.ok(done.duration_ms !== null && done.duration_ms < 5000, `pause ${done.duration_ms}`);
+  });
+
+  test("switchover --to: the named member becomes the primary; --dry-run only tells", async () => {
+    const { id } = await cluster.standby();
+    const { epoch } = await cluster.healthy();
+    const verdicts = await installation.ok("switchover", cluster.name, "--to", id, "--dry-run");
+    assert.match(verdicts, new RegExp(id));
+    assert.equal((await cluster.healthy()).epoch, epoch);
+    await cluster.story(async (writer) => {
+      await installation.ok("switchover", cluster.name, "--to", id);
+      await writer.acknowledged(50, 15_000);
+    });
+    assert.equal((await cluster.primary()).id, id);
+  });
+
+  test("ten switchovers in a row under load", async () => {
+    const verdict = await cluster.story(async (writer) => {
+      for (let turn = 0; turn < 10; turn += 1) {
+        await cluster.healthy();
+        await installation.ok("switchover", cluster.name);
+        await writer.acknowledged(10, 15_000);
+      }
+    });
+    tell("ten switchovers", verdict);
+    assert.ok((verdict.gap?.ms ?? Infinity) < 5000, `gap ${verdict.gap?.ms}`);
+  });
+
+  test("switchover whose target is frozen at once: there is a primary in the end (I7)", async () => {
+    const target = await cluster.standby();
+    const since = await cluster.lastEvent();
+    await cluster.story(async (writer) => {
+      const asked = installation.run(["switchover", cluster.name, "--to", target.id]);
+      await Promise.race([begun(), asked]);
+      signalAll(postmasterGroup(installation.home, target.pid), "SIGSTOP");
+      await asked;
+      await writer.acknowledged(50, 30_000);
+    });
+    await cluster.event(["switchover.failed", "failover.done", "switchover.done"], since);
+  });
+
+  test("switchover whose target is killed in the middle: there is a primary in the end (I7)", async () => {
+    for (const afterMs of [0, 60, 120, 180]) {
+      const target = await cluster.standby();
+      await cluster.story(async (writer) => {
+        const asked = installation.run(["switchover", cluster.name, "--to", target.id]);
+        await Promise.race([begun(), asked]);
+        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        await endAll([target.pid]);
+        await asked;
+        await writer.acknowledged(50, 30_000);
+      });
+    }
+  });
+
+  test("switchover while a standby is down: the other one is chosen", async () => {
+    const [down, up] = await cluster.standbys();
+    assert.ok(down && up);
+    await cluster.story(async (writer) => {
+      signalAll(postmasterGroup(installation.home, down.pid), "SIGSTOP");
+      const ran = await installation.run(["switchover", cluster.name]);
+      assert.equal(ran.code, 0, ran.stderr);
+      await writer.acknowledged(50, 30_000);
+    });
+    assert.equal((await cluster.primary()).id, up.id);
+  });
+
+  test("failover of a healthy primary: refused, done with --force", async () => {
+    const primary = await cluster.primary();
+    const refused = await installation.run(["failover", cluster.name, "--yes"]);
+    assert.equal(refused.code, 3, refused.stderr);
+    assert.match(refused.stderr, /is healthy/);
+    const verdict = await cluster.story(
+      async (writer) => {
+        await installation.ok("failover", cluster.name, "--force", "--yes");
+        await writer.acknowledged(50, 30_000);
+      },
+      { direct: true },
+    );
+    tell("failover --force", verdict);
+    assert.notEqual((await cluster.primary()).id, primary.id);
+  });
+
+  test("restart: every server is another process afterwards, one at a time", async () => {
+    const pids = (await cluster.healthy()).members.map(({ pid }) => pid);
+    const since = await cluster.lastEvent();
+    const verdict = await cluster.story(async (writer) => {
+      await installation.ok("restart", cluster.name);
+      await writer.acknowledged(50, 30_000);
+    });
+    tell("rolling restart", verdict);
+    const now = (await cluster.healthy()).members.map(({ pid }) => pid);
+    assert.deepEqual(
+      now.filter((pid) => pids.includes(pid)),
+      [],
+    );
+    await cluster.event("restart.done", since);
+  });
+
+  test("restart --member: only this one", async () => {
+    const standby = await cluster.standby();
+    const primary = await cluster.primary();
+    await cluster.story(async () => {
+      await installation.ok("restart", cluster.name, "--member", standby.id);
+    });
+    assert.notEqual((await cluster.member(standby.id)).pid, standby.pid);
+    assert.equal((await cluster.member(primary.id)).pid, primary.pid);
+  });
+
+  test("pause: no failover while it lasts; after resume the cluster recovers", async () => {
+    const { epoch } = await cluster.healthy();
+    const primary = await cluster.primary();
+    const since = await cluster.lastEvent();
+    await cluster.story(async (writer) => {
+      await installation.ok("pause", cluster.name, "--for", "1min");
+      await endAll([primary.pid]);
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+      assert.equal((await cluster.status())?.epoch, epoch, "nothing may fail over in a pause");
+      await installation.ok("resume", cluster.name);
+      await writer.acknowledged(50, 30_000);
+    });
+    await cluster.event("cluster.paused", since);
+    await cluster.event("cluster.resumed", since);
+  });
+
+  test("stop and start: clients are told, all is there afterwards", async () => {
+    await cluster.story(async (writer) => {
+      await installation.ok("stop", cluster.name);
+      const stopped = await cluster.until("stopped", ({ state }) => state === "stopped");
+      assert.deepEqual(
+        stopped.members.map(({ pid }) => pid),
+        [null, null, null],
+      );
+      await assert.rejects(cluster.query("SELECT 1"), /is stopped/);
+      await installation.ok("start", cluster.name);
+      await writer.acknowledged(50, 30_000);
+    });
+  });
+
+  test("member reclone, add and remove", async () => {
+    const standby = await cluster.standby();
+    await cluster.story(
+      async (writer) => {
+        await installation.ok("member", "reclone", cluster.name, standby.id);
+        assert.equal((await cluster.member(standby.id)).incarnation, standby.incarnation + 1);
+        await installation.ok("member", "add", cluster.name);
+        await cluster.until("four members", ({ state, members }) => state === "healthy" && members.length === 4);
+        await installation.ok("member", "remove", cluster.name, standby.id, "--yes");
+        await cluster.until("three members", ({ state, members }) => state === "healthy" && members.length === 3);
+        await writer.acknowledged(50, 30_000);
+      },
+      { withinMs: 90_000 },
+    );
+  });
+
+  test("scale 3 to 5 to 1 to 3", async () => {
+    const verdict = await cluster.story(async (writer) => {
+      for (const count of [5, 1, 3]) {
+        await installation.ok("scale", cluster.name, "--members", String(count), "--yes");
+        await cluster.until(
+          `${count} members`,
+          ({ state, members, rule }) =>
+            state === "healthy" && members.length === count && rule.voters.length === count - 1,
+        );
+        await writer.acknowledged(20, 30_000);
+      }
+    });
+    tell("scale 3, 5, 1, 3", verdict);
+  });
+
+  test("user rotate: the old password ends, the new one works", async () => {
+    const printed = await installation.json("user", "rotate", cluster.name);
+    assert.ok(typeof printed === "object" && printed !== null && "password" in printed && "uri" in printed);
+    const fresh = await cluster.connect({ ...cluster.target(), password: String(printed.password) });
+    await fresh.end();
+    await assert.rejects(cluster.query("SELECT 1"), /password authentication failed/);
+  });
+});
