@@ -195,7 +195,12 @@ export class MemberLoop {
     if (this.#closed) return;
     clearTimeout(this.#timer);
     const { clock, timings } = this.#around;
-    const waitMs = Math.min(timings.tickMs, Math.max(1, (recheckAt ?? Infinity) - clock.now()));
+    const waitMs = Math.min(this.#tickMs(timings), Math.max(1, (recheckAt ?? Infinity) - clock.now()));
     this.#timer = setTimeout(() => this.wake(), waitMs);
+  }
+
+  /** A server that stands still sends no event, and everybody's writes wait for the holder's: it is seen sooner. */
+  #tickMs({ tickMs }: Timings): number {
+    return this.view?.cluster.reign.value.holder === this.id ? tickMs / 2 : tickMs;
   }
 }
