@@ -67,6 +67,7 @@ export type Reason =
   | { readonly code: "cloning"; readonly source: MemberId; readonly why: Reason }
   | { readonly code: "wal-missing"; readonly upstream: MemberId }
   | { readonly code: "not-streaming"; readonly forMs: number }
+  | { readonly code: "old-stream-name" }
   | { readonly code: "following"; readonly upstream: MemberId; readonly lagBytes: number | undefined }
   | { readonly code: "re-pointing"; readonly upstream: MemberId }
   | { readonly code: "holder-heard-again"; readonly holder: MemberId }
@@ -127,7 +128,9 @@ export function formatReason(reason: Reason): string {
     case "directory-gone":
       return "the primary's data directory is gone or damaged";
     case "server-died-restart":
-      return `the primary's server ended and ${names(reason.missing)} cannot vote now, so it starts again in place`;
+      return reason.missing.length === 0
+        ? "the primary's server ended; there is nobody to take over, so it starts again in place"
+        : `the primary's server ended and ${names(reason.missing)} cannot vote now, so it starts again in place`;
     case "promoting":
       return `it won the election and is being promoted on timeline ${reason.timeline}`;
     case "promotion-failed":
@@ -210,6 +213,8 @@ export function formatReason(reason: Reason): string {
       return `"${reason.upstream}" no longer has the log that it needs`;
     case "not-streaming":
       return `it has not been streaming for ${seconds(reason.forMs)}`;
+    case "old-stream-name":
+      return "it streams under the name of an earlier copy of its directory, and starts again under its own";
     case "following":
       return reason.lagBytes === undefined
         ? `it follows "${reason.upstream}"`

@@ -133,7 +133,7 @@ export class Checker {
 
   /** P10: a slot keeps what its member still needs; only a copy begins with less. */
   walMissing(standby: PgServer, upstream: PgServer): void {
-    if (upstream.incarnation > 1 || upstream.walLost || this.#world.scheduler.now < 8000) return;
+    if (upstream.incarnation > 1 || upstream.walLost || !this.#world.calmStart) return;
     if (standby.added || this.#world.mayLose) return;
     this.broken("P10", `"${upstream.member}" removed log that "${standby.member}" needs, in spite of its slot`);
   }

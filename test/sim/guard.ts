@@ -138,6 +138,7 @@ export class Guard {
   watchEnd(): void {
     const { feed } = this;
     const server = this.#host.server;
+    if (feed && !feed.holds && server.role === "primary") server.crash();
     if (!feed?.holds || !feed.open || server.state === "stopped" || server.role !== "primary") return;
     if (this.#world.wiring.switches.has("guard-never-fences")) return;
     const endsAt = this.end();

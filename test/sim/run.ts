@@ -42,7 +42,8 @@ export function runSeed(options: RunOptions): RunResult {
   let broken: BrokenInvariant | undefined;
   try {
     addClients(world);
-    run(world, world.random.chance(0.8) ? faultsFromMs : 0);
+    world.calmStart = world.random.chance(0.8);
+    run(world, world.calmStart ? faultsFromMs : 0);
     faults.start();
     run(world, faultsUntilMs);
     faults.healAll();
@@ -52,6 +53,8 @@ export function runSeed(options: RunOptions): RunResult {
     if (!(error instanceof BrokenInvariant)) throw error;
     broken = error;
     world.trace("world", error.message);
+    for (const host of world.hosts.values())
+      world.trace(host.member, `${host.server.streamName} of ${JSON.stringify(world.store.record.members[host.member]?.value)}`);
   }
   return {
     seed: options.seed,

@@ -67,6 +67,8 @@ export class World {
   readonly hosts = new Map<string, Host>();
   /** async, or a forced failover: acknowledged writes may be lost */
   mayLose: boolean;
+  /** no fault before every member had its slots */
+  calmStart = false;
   readonly options: WorldOptions;
   readonly lines: string[] = [];
   readonly #byMember = new Map<string, Host>();

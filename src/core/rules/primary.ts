@@ -35,7 +35,8 @@ export const recoverPrimary: Rule = (view) => {
   const stopped = server.clean && server.failures === 0;
   if (givenUp || (electors.length > 0 && !stopped))
     return release(view, { code: "server-died-others-elect", electors });
-  const waitMs = server.failures === 0 ? 0 : Math.min(startBackoffMaxMs, 500 * 2 ** server.failures);
+  // At once the first time: a server that ran and was killed has not failed to start.
+  const waitMs = server.failures <= 1 ? 0 : Math.min(startBackoffMaxMs, 500 * 2 ** server.failures);
   const startAt = server.since + waitMs;
   const because: Reason = { code: "server-died-restart", missing: unwellVoters(view) };
   if (view.now < startAt) return { actions: [], because, recheckAt: startAt };

@@ -1,6 +1,7 @@
 /** A member that does not hold the epoch: it has a directory that can follow, a server that runs, a stream that flows (P9). */
 import type { MemberId } from "../../domain/cluster.ts";
 import { isVoter, serverOf } from "../candidates.ts";
+import { parseVoterName } from "../../domain/rule.ts";
 import type { Decision, Rule } from "../decision.ts";
 import type { Reason } from "../reason.ts";
 import { copySource, hasProcess, holdsEpoch, isWell, ownRecord, recordsOnTheWay, ruleForServer } from "../standing.ts";
@@ -66,7 +67,7 @@ export const startStandby: Rule = (view) => {
   const { server, now } = view;
   if (!isStandby(view) || server.kind !== "stopped") return undefined;
   const upstream = upstreamWanted(view);
-  const startAt = server.since + (server.failures === 0 ? 0 : Math.min(30_000, 500 * 2 ** server.failures));
+  const startAt = server.since + (server.failures <= 1 ? 0 : Math.min(30_000, 500 * 2 ** server.failures));
   const because: Reason = { code: "starting-standby", upstream };
   if (now < startAt) return { actions: [], because, recheckAt: startAt };
   const { epoch } = view.cluster.reign.value;
@@ -118,6 +119,8 @@ export const followHolder: Rule = (view) => {
   if (upstream === null) return undefined;
   if (server.upstream !== upstream)
     return { actions: [{ kind: "follow", upstream }], because: { code: "re-pointing", upstream } };
+  if (server.streaming && streamsUnderOldName(view, upstream) && now - server.since >= timings.stuckMs)
+    return { actions: [{ kind: "stop", withinMs: timings.stopMs, then: "fence" }], because: { code: "old-stream-name" } };
   if (server.streaming || server.notStreamingSince === undefined) return undefined;
   const since = Math.max(server.notStreamingSince, server.since);
   const forMs = now - since;
@@ -130,6 +133,14 @@ export const followHolder: Rule = (view) => {
     because: { code: "not-streaming", forMs },
   };
 };
+
+/** A new incarnation was recorded while the server came up under the one before: as that it never becomes a voter. */
+function streamsUnderOldName(view: View, upstream: MemberId): boolean {
+  const primary = serverOf(view, upstream);
+  const rows = primary?.kind === "running" ? primary.standbys.map((row) => parseVoterName(row.name)) : [];
+  const own = rows.filter((voter) => voter?.member === view.self);
+  return own.length > 0 && own.every((voter) => voter?.incarnation !== ownRecord(view)?.incarnation);
+}
 
 /** Nothing to do: it follows. */
 export const rest: Rule = (view) => {
