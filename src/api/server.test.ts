@@ -175,22 +175,28 @@ test("stream: an operation is told step by step and ends with its end", async ()
 
 test("stream: events follow the past without a gap, and a filter holds for both", async () => {
   for (const type of ["failover.started", "failover.done", "pause.started"]) installation.emit({ type });
+  const read = installation.events.bind(installation);
+  installation.events = (cluster, query) => {
+    // Happens between the watch and the look at the past, so both have it.
+    installation.emit({ type: "failover.again" });
+    return read(cluster, query);
+  };
   const seen: number[] = [];
   const stop = new AbortController();
   try {
     for await (const { event, data } of events("/v1/clusters/shop/events/stream?type=failover", stop.signal)) {
       if (event !== "data") continue;
       seen.push((data as { id: number }).id);
-      if (seen.length === 2) {
+      if (seen.length === 3) {
         installation.emit({ type: "pause.done" });
         installation.emit({ type: "failover.failed" });
       }
-      if (seen.length === 3) stop.abort();
+      if (seen.length === 4) stop.abort();
     }
   } catch (error) {
     assert.ok(stop.signal.aborted, String(error));
   }
-  assert.deepEqual(seen, [1, 2, 5]);
+  assert.deepEqual(seen, [1, 2, 4, 6]);
 });
 
 test("stream: a reader that goes away is no longer served", async () => {
