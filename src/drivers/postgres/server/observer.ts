@@ -155,8 +155,9 @@ export class Observer {
     this.#countedEnd = ended;
     const accepted = this.#run?.acceptsSince;
     this.#run = undefined;
-    if (accepted !== undefined && ended.at - accepted >= ranWellMs) this.#failures = 0;
-    if (ended.wanted) return;
+    const ranWell = accepted !== undefined && ended.at - accepted >= ranWellMs;
+    if (ranWell) this.#failures = 0;
+    if (ended.wanted || ranWell) return;
     this.#failures += 1;
     if (accepted === undefined && tellsDamage(await this.#log.news())) this.#damaged = true;
   }
