@@ -46,7 +46,7 @@ async function wishFor(parts: Parts, name: string, wish: "running" | "stopped"):
   }));
 }
 
-function isDown(cluster: ClusterRuntime): boolean {
+export function isDown(cluster: ClusterRuntime): boolean {
   return [...cluster.members.values()].every(({ server }) => server.kind === "stopped" || server.kind === "absent");
 }
 

@@ -2,6 +2,7 @@
 import type { ClusterRuntime } from "../agent/runtime.ts";
 import type { Asked } from "../contract/installation.ts";
 import type { ClusterRecord, MemberId, MemberRecord } from "../domain/cluster.ts";
+import type { Server } from "../domain/server.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { begin, follow, refuseUnfit } from "./changes.ts";
@@ -160,7 +161,22 @@ function refusePrimary(cluster: ClusterRuntime, member: string, what: string): v
   });
 }
 
+/** The members that there are, are those that should be, and every standby of them streams. */
+export function isSettled({ record, members }: ClusterRuntime): boolean {
+  const wanted = record.spec.value.members;
+  const present = Object.values(record.members).map((member) => member.value);
+  const others = wanted.filter((member) => member !== record.reign.value.holder);
+  return (
+    present.length === wanted.length &&
+    present.every(({ wish }) => wish === "none") &&
+    others.every((id) => isStreamingServer(members.get(id)?.server))
+  );
+}
+
 function isStreaming(cluster: ClusterRuntime, member: MemberId): boolean {
-  const server = cluster.members.get(member)?.server;
+  return isStreamingServer(cluster.members.get(member)?.server);
+}
+
+function isStreamingServer(server: Server | undefined): boolean {
   return server?.kind === "running" && server.role === "standby" && server.streaming;
 }

@@ -1,9 +1,16 @@
 /** What an agent does about the operations of the one before it, and how it stops everything when asked to. */
+import type { ClusterRuntime } from "../agent/runtime.ts";
+import type { ClusterRecord, MemberRecord } from "../domain/cluster.ts";
 import type { OperationRecord } from "../events/event.ts";
-import { awaitIntentEnd } from "./changes.ts";
+import { awaitIntentEnd, follow, isDown } from "./changes.ts";
 import { resumeCreate } from "./create.ts";
 import { finishDestroy } from "./destroy.ts";
-import type { Parts } from "./parts.ts";
+import { isSettled } from "./members.ts";
+import { awaitCluster, type Parts } from "./parts.ts";
+import { servingPrimary } from "./status.ts";
+
+/** Copies of large databases take their time. */
+const followMs = 24 * 3_600_000;
 
 export function resumeOperations(parts: Parts): void {
   for (const operation of parts.operations.list({ state: "running" })) resume(parts, operation);
@@ -20,15 +27,24 @@ function resume(parts: Parts, operation: OperationRecord): void {
     case "restart":
       return resumeIntent(parts, operation);
     default:
-      // The wish stands in the store and is being fulfilled; only nobody followed it to its end.
-      parts.operations.finish(operation.id, {
-        state: "failed",
-        error: new Error(
-          "the agent was restarted meanwhile; what was asked for goes on, `matriarch status` shows how far it is",
-        ),
-      });
+      return void resumeWish(parts, operation);
   }
 }
+
+/** The wish stands in the store and the loops fulfil it; it is only followed to its end again. */
+function resumeWish(parts: Parts, operation: OperationRecord): OperationRecord {
+  const reached = goals[operation.kind] ?? isSettled;
+  const wait = {
+    withinMs: followMs,
+    describe: () => `\`matriarch explain ${operation.cluster}\` tells how far it is.`,
+  };
+  return follow(parts, operation, () => awaitCluster(parts, operation.cluster, reached, wait));
+}
+
+const goals: Readonly<Record<string, (cluster: ClusterRuntime) => boolean>> = {
+  stop: isDown,
+  start: (cluster) => servingPrimary(cluster) !== undefined,
+};
 
 function resumeIntent(parts: Parts, operation: OperationRecord): void {
   const intent = parts.runtime.clusters.get(operation.cluster)?.record.intent?.value;
@@ -45,11 +61,26 @@ export async function stopServers(parts: Parts): Promise<void> {
     const { holder } = record.reign.value;
     const members = Object.values(record.members).map((member) => member.value);
     // The primary first, so that its standbys end with the same log.
-    for (const member of members.toSorted((a) => (a.id === holder ? -1 : 1))) {
+    await stopAll(
+      parts,
+      record,
+      members.filter(({ id }) => id === holder),
+    );
+    await stopAll(
+      parts,
+      record,
+      members.filter(({ id }) => id !== holder),
+    );
+  }
+}
+
+async function stopAll(parts: Parts, record: ClusterRecord, members: readonly MemberRecord[]): Promise<void> {
+  await Promise.all(
+    members.map(async (member) => {
       const server = parts.servers.make(record, member);
       await server.observe(1000);
       await server.stop(10_000, "fence");
       await server.close();
-    }
-  }
+    }),
+  );
 }
