@@ -8,15 +8,8 @@ import { bytesBetween, type Lsn } from "../domain/lsn.ts";
 import { canElect, hasVoter, votesNeeded, type CommitRule } from "../domain/rule.ts";
 import type { Server } from "../domain/server.ts";
 import { comparePositions } from "../domain/timeline.ts";
+import type { Rejection } from "./rejection.ts";
 import type { View } from "./view.ts";
-
-export type Rejection =
-  | { readonly member: MemberId; readonly code: "is-primary" | "not-running" | "not-heard" | "not-streaming" }
-  | { readonly member: MemberId; readonly code: "not-a-voter" | "being-removed" | "not-asked-for" }
-  | { readonly member: MemberId; readonly code: "too-far-behind"; readonly bytes: number; readonly bytesMax: number }
-  | { readonly member: MemberId; readonly code: "much-to-replay"; readonly bytes: number; readonly bytesMax: number }
-  | { readonly member: MemberId; readonly code: "loses-too-much"; readonly bytes: number; readonly bytesMax: number }
-  | { readonly member: MemberId; readonly code: "stands-back"; readonly forMs: number };
 
 export interface Verdict {
   readonly member: MemberId;

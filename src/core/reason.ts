@@ -3,8 +3,7 @@
  * from here. One code, one sentence.
  */
 import type { MemberId } from "../domain/cluster.ts";
-import type { Rejection } from "./candidates.ts";
-import { formatRejection } from "./rejection.ts";
+import { formatRejection, type Rejection } from "./rejection.ts";
 
 export type Reason =
   // stop wrong writes

@@ -1,5 +1,13 @@
 /** Why a member cannot become primary, in words. */
-import type { Rejection } from "./candidates.ts";
+import type { MemberId } from "../domain/cluster.ts";
+
+export type Rejection =
+  | { readonly member: MemberId; readonly code: "is-primary" | "not-running" | "not-heard" | "not-streaming" }
+  | { readonly member: MemberId; readonly code: "not-a-voter" | "being-removed" | "not-asked-for" }
+  | { readonly member: MemberId; readonly code: "too-far-behind"; readonly bytes: number; readonly bytesMax: number }
+  | { readonly member: MemberId; readonly code: "much-to-replay"; readonly bytes: number; readonly bytesMax: number }
+  | { readonly member: MemberId; readonly code: "loses-too-much"; readonly bytes: number; readonly bytesMax: number }
+  | { readonly member: MemberId; readonly code: "stands-back"; readonly forMs: number };
 
 export function formatRejection(rejection: Rejection): string {
   const who = `"${rejection.member}"`;

@@ -57,8 +57,9 @@ function isLost(view: View, primary: RunningServer, voter: Voter): boolean {
 function admit(view: View, primary: RunningServer, rule: CommitRule): RuleChange | undefined {
   const voter = view.cluster.spec.value.members
     .map((member) => view.cluster.members[member]?.value)
-    .filter((record) => record !== undefined && record.wish !== "remove" && record.wish !== "reclone")
-    .map((record) => voterOf(record!))
+    .filter((record) => record !== undefined)
+    .filter((record) => record.wish !== "remove" && record.wish !== "reclone")
+    .map((record) => voterOf(record))
     .find(
       (candidate) => candidate.member !== view.self && !hasVoter(rule, candidate) && hasCaughtUp(primary, candidate),
     );

@@ -89,20 +89,9 @@ export function restartsPending({ cluster }: View): readonly MemberId[] {
   return intent.pending.filter((member) => cluster.spec.value.members.includes(member));
 }
 
-/** The other members that should exist. */
-export function others(view: View): readonly MemberId[] {
-  return view.cluster.spec.value.members.filter((member) => member !== view.self);
-}
-
 export function voterIn(view: View, member: MemberId): Voter | undefined {
   const record = view.cluster.members[member]?.value;
   return record && voterOf(record);
-}
-
-/** A vote of this member could be needed: it is a voter in the rule in force or in one before it. */
-export function mayBeCounted(view: View): boolean {
-  const own = ownRecord(view);
-  return own !== undefined && rulesInForce(view.cluster).some((rule) => hasVoter(rule, voterOf(own)));
 }
 
 /** Running, and heard of lately: its vote can be expected at once. */
@@ -115,13 +104,15 @@ export function isWell(view: View, member: MemberId): boolean {
 
 /**
  * I9: the primary that a new copy can be made of: it answers, and its barrier has passed, so that others have all that
- * was acknowledged. Before that only for a member that the barrier may be waiting for (durability strict keeps absent
- * voters): without it nobody would ever be let in, and its old directory stays aside until the copy streams.
+ * was acknowledged. Before that only for a member that the barrier may be waiting for (durability strict keeps voters
+ * that are absent, even removed): without it nobody would ever be let in. Its old directory stays aside until the copy
+ * streams.
  */
 export function copySource(view: View): MemberId | undefined {
-  const { reign, rule } = view.cluster;
+  const { reign, rule, spec } = view.cluster;
   const { holder, phase } = reign.value;
-  const awaited = phase === "taken" && rule.value.rule.voters.some((voter) => voter.member === view.self);
+  const named = rule.value.rule.voters.some((voter) => voter.member === view.self);
+  const awaited = phase === "taken" && (named || spec.value.durability === "strict");
   if ((phase !== "open" && !awaited) || holder === view.self || !isWell(view, holder)) return undefined;
   const server = serverOf(view, holder);
   const current = view.peers[holder]?.epoch === reign.value.epoch;

@@ -1,5 +1,6 @@
 /** What the protocol writes to the store, each as one all-or-nothing step. */
 import {
+  revisionOf,
   voterOf,
   type ClusterRecord,
   type ClusterTxn,
@@ -15,13 +16,6 @@ import type { Timeline, WalPosition } from "../domain/timeline.ts";
 import { rulesInForce, type Tally } from "./candidates.ts";
 import { ruleForNewHolder } from "./rule-change.ts";
 import type { View } from "./view.ts";
-
-/** Revision of a record as the view shows it, 0 when it is not there. */
-function revisionOf(cluster: ClusterRecord, key: RecordKey): number {
-  if (key.startsWith("member/")) return cluster.members[key.slice(7)]?.revision ?? 0;
-  if (key.startsWith("vote/")) return cluster.votes[key.slice(5)]?.revision ?? 0;
-  return cluster[key as "spec" | "reign" | "rule" | "timelines" | "intent" | "pause"]?.revision ?? 0;
-}
 
 /** Whatever moves the epoch requires `pause` too: a member that has not heard of a pause does not act in it (P11). */
 function requiring(cluster: ClusterRecord, keys: readonly RecordKey[]): ClusterTxn["require"] {

@@ -90,8 +90,10 @@ export class StoreModel {
   /** All or nothing. @returns whether it was written */
   apply(txn: ClusterTxn): boolean {
     const { record } = this;
-    const ignore = this.#world.wiring.switches.has("store-ignores-requirements");
-    if (!ignore && txn.require.some(({ key, revision }) => revisionOf(record, key) !== revision)) return false;
+    const { switches } = this.#world.wiring;
+    const changed = txn.require.filter(({ key, revision }) => revisionOf(record, key) !== revision);
+    const heeded = switches.has("pause-not-required") ? changed.filter(({ key }) => key !== "pause") : changed;
+    if (heeded.length > 0 && !switches.has("store-ignores-requirements")) return false;
     const before = this.record;
     this.record = written(record, txn);
     this.#world.checker.stored(before, this.record);

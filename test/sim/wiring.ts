@@ -24,7 +24,8 @@ export type Switch =
   | "slots-ignored"
   | "store-ignores-requirements"
   | "incarnation-not-in-stream-name"
-  | "heartbeat-without-agent";
+  | "heartbeat-without-agent"
+  | "pause-not-required";
 
 export interface Wiring {
   readonly switches: ReadonlySet<Switch>;

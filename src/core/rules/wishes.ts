@@ -1,9 +1,8 @@
 /** What the operator asked for: pause, stop, leave. */
 import type { Rule } from "../decision.ts";
-import { isVoter } from "../candidates.ts";
+import { isVoter, serverOf } from "../candidates.ts";
 import { actsAsPrimary, hasProcess, holdsEpoch } from "../standing.ts";
 import { endPauseTxn, removeMemberTxn } from "../transactions.ts";
-import { serverOf } from "../candidates.ts";
 
 /** P11: automation rests until the stated time. */
 export const holdWhilePaused: Rule = (view) => {

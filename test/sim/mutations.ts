@@ -1,0 +1,375 @@
+/**
+ * Ways to break the protocol, at least one for each of its rules, as wirings around the core. The simulator must find
+ * each within its budget of seeds (sim.test.ts): a rule whose breaking nobody notices is not proven by its seeds.
+ */
+import type { Action, RecordAction } from "../../src/core/action.ts";
+import type { Decision } from "../../src/core/decision.ts";
+import { holdsEpoch } from "../../src/core/standing.ts";
+import type { View } from "../../src/core/view.ts";
+import type { ClusterRecord, ClusterTxn, Durability, RuleRecord } from "../../src/domain/cluster.ts";
+import { zeroLsn, toLsn, type Lsn } from "../../src/domain/lsn.ts";
+import type { RunningServer } from "../../src/domain/server.ts";
+import { faithful, type Switch, type Wiring } from "./wiring.ts";
+
+export interface Mutation {
+  readonly name: string;
+  /** the rule of the protocol that it breaks */
+  readonly breaks: string;
+  readonly what: string;
+  readonly wiring: Wiring;
+  /** seeds within which it must be found */
+  readonly budget: number;
+  readonly members?: number;
+  readonly durability?: Durability;
+}
+
+function broken(change: Partial<Wiring>): Wiring {
+  return { ...faithful, ...change };
+}
+
+function flipped(...switches: readonly Switch[]): Wiring {
+  return broken({ switches: new Set(switches) });
+}
+
+function withServer(view: View, change: (server: RunningServer) => RunningServer): View {
+  return view.server.kind === "running" ? { ...view, server: change(view.server) } : view;
+}
+
+function withCluster(view: View, change: Partial<ClusterRecord>): View {
+  return { ...view, cluster: { ...view.cluster, ...change } };
+}
+
+function mapRecords(decision: Decision, map: (action: RecordAction) => readonly Action[]): Decision {
+  return { ...decision, actions: decision.actions.flatMap((action) => (action.kind === "record" ? map(action) : [action])) };
+}
+
+function ruleOf(txn: ClusterTxn): RuleRecord | undefined {
+  const value = txn.write.find(({ key }) => key === "rule")?.value;
+  return value && "rule" in value ? value : undefined;
+}
+
+const farLsn = toLsn(2n ** 60n);
+
+function standbysSeem(view: View, flushed: (server: RunningServer) => Lsn): View {
+  return withServer(view, (server) => ({
+    ...server,
+    standbys: server.standbys.map((row) => ({ ...row, flushed: flushed(server) })),
+  }));
+}
+
+export const mutations: readonly Mutation[] = [
+  {
+    name: "margin-ignored",
+    breaks: "P1",
+    what: "the holder counts promises past their end instead of short of it",
+    wiring: flipped("margin-ignored"),
+    budget: 100,
+  },
+  {
+    name: "promise-counted-late",
+    breaks: "P1",
+    what: "a promise is counted from when its answer arrives, not from before the heartbeat left",
+    wiring: flipped("promise-counted-from-answer"),
+    budget: 2500,
+  },
+  {
+    name: "votes-at-start",
+    breaks: "P1",
+    what: "a voter whose guard has just started, or that has promised, votes at once",
+    wiring: flipped("guard-lets-vote-at-start"),
+    budget: 100,
+  },
+  {
+    name: "barrier-skipped",
+    breaks: "P2",
+    what: "clients are let in, and earlier rules dropped, without a first commit on the new voters",
+    wiring: broken({ action: (action) => (action.kind === "barrier" ? undefined : action) }),
+    budget: 100,
+  },
+  {
+    name: "earlier-rules-forgotten",
+    breaks: "P2",
+    what: "an election before the barrier satisfies the newest rule only",
+    wiring: broken({
+      view: (view) => {
+        const { rule } = view.cluster;
+        return withCluster(view, { rule: { ...rule, value: { ...rule.value, previous: [] } } });
+      },
+    }),
+    budget: 300,
+  },
+  {
+    name: "holder-restarts-in-its-epoch",
+    breaks: "P2",
+    what: "an unclean primary starts again in the same epoch, without a new barrier",
+    wiring: broken({
+      decision: (view, decision) =>
+        decision.because.code === "server-died-restart"
+          ? mapRecords(decision, () => [
+              {
+                kind: "start",
+                as: "primary",
+                epoch: view.cluster.reign.value.epoch,
+                rule: view.cluster.rule.value.rule,
+                upstream: null,
+              },
+            ])
+          : decision,
+    }),
+    budget: 600,
+  },
+  {
+    name: "laxer-to-the-store-first",
+    breaks: "P3",
+    what: "a rule that makes elections laxer reaches the store before Postgres follows it",
+    wiring: broken({
+      decision: (view, decision) => ({
+        ...decision,
+        actions: decision.actions.map((action): Action => {
+          const { code } = decision.because;
+          const laxer = code === "voter-joins" || code === "voter-leaves" || code === "acks-change";
+          if (action.kind !== "set-rule" || !laxer) return action;
+          const { rule, revision } = view.cluster.rule;
+          const value = { ...view.cluster.rule.value, rule: action.rule };
+          void rule;
+          return {
+            kind: "record",
+            what: "rule-laxer",
+            txn: { require: [{ key: "rule", revision }], write: [{ key: "rule", value }] },
+          };
+        }),
+      }),
+    }),
+    budget: 20,
+  },
+  {
+    name: "stricter-to-postgres-first",
+    breaks: "P3",
+    what: "a rule that makes elections stricter is followed by Postgres before the store has it",
+    wiring: broken({
+      decision: (view, decision) =>
+        mapRecords(decision, (action) => {
+          const rule = action.what === "rule-stricter" ? ruleOf(action.txn)?.rule : undefined;
+          if (!rule) return [action];
+          return [{ kind: "set-rule", epoch: view.cluster.reign.value.epoch, rule, endStreams: [] }, action];
+        }),
+    }),
+    budget: 20,
+  },
+  {
+    name: "names-not-awaited",
+    breaks: "P3",
+    what: "the reload of new names counts as done before every walsender has read them",
+    wiring: flipped("reload-not-awaited"),
+    budget: 100,
+  },
+  {
+    name: "flush-of-the-rest-not-awaited",
+    breaks: "P3",
+    what: "a voter is dropped before the others have flushed what it alone may have acknowledged",
+    wiring: broken({ memory: (memory) => (memory.laxer ? { ...memory, laxer: { ...memory.laxer, until: zeroLsn } } : memory) }),
+    budget: 2500,
+  },
+  {
+    name: "unknown-taken-as-failed",
+    breaks: "P3",
+    what: "a record whose outcome is unknown is taken as not written",
+    wiring: flipped("unknown-taken-as-failed"),
+    budget: 1500,
+  },
+  {
+    name: "never-settles",
+    breaks: "P3",
+    what: "a read of the store is taken as proof that nothing is on its way any more",
+    wiring: broken({ memory: (memory) => ({ ...memory, settled: true, unsure: [] }) }),
+    budget: 2500,
+  },
+  {
+    name: "votes-while-listening",
+    breaks: "P4",
+    what: "a standby votes with its WAL receiver running",
+    wiring: broken({
+      switches: new Set<Switch>(["receiver-not-stopped"]),
+      view: (view) =>
+        view.server.kind === "running" && view.server.role === "standby" && view.lease.heardHolderAt !== undefined &&
+        view.now - view.lease.heardHolderAt > view.timings.promiseMs
+          ? withServer(view, (server) => ({ ...server, receiving: false, upstream: null }))
+          : view,
+    }),
+    budget: 600,
+  },
+  {
+    name: "follows-before-withdrawing",
+    breaks: "P4",
+    what: "a standby that hears the holder again follows it while its vote still stands",
+    wiring: broken({
+      view: (view) => {
+        const { heardHolderAt } = view.lease;
+        if (heardHolderAt === undefined || view.now - heardHolderAt > 400) return view;
+        const { [view.self]: _own, ...votes } = view.cluster.votes;
+        return withCluster(view, { votes });
+      },
+    }),
+    budget: 600,
+  },
+  {
+    name: "vote-forgotten-at-restart",
+    breaks: "P4",
+    what: "a voter whose agent and guard restart promises time to the holder against its standing vote",
+    wiring: flipped("votes-forgotten-at-restart"),
+    budget: 2500,
+  },
+  {
+    name: "one-vote-too-few",
+    breaks: "P5",
+    what: "an election is won with one vote fewer than it needs",
+    wiring: broken({
+      view: (view) => {
+        if (holdsEpoch(view)) return view;
+        const { rule } = view.cluster;
+        const fewer = (of: RuleRecord["rule"]) => ({ ...of, acks: of.voters.length === 0 ? 0 : of.acks + 1 });
+        const value = { ...rule.value, rule: fewer(rule.value.rule), previous: rule.value.previous.map(fewer) };
+        return withCluster(view, { rule: { ...rule, value } });
+      },
+    }),
+    budget: 100,
+  },
+  {
+    name: "anyone-wins",
+    breaks: "P5",
+    what: "the winner need not have the end of the log",
+    wiring: broken({
+      view: (view) => {
+        const votes = Object.entries(view.cluster.votes).map(([member, vote]) => [
+          member,
+          { ...vote, value: { ...vote.value, position: { timeline: 1, lsn: zeroLsn } } },
+        ]);
+        return withCluster(view, { votes: Object.fromEntries(votes) });
+      },
+    }),
+    budget: 100,
+  },
+  {
+    name: "store-without-transactions",
+    breaks: "P5",
+    what: "the store writes although what was required has changed",
+    wiring: flipped("store-ignores-requirements"),
+    budget: 100,
+  },
+  {
+    name: "timelines-not-planted",
+    breaks: "P6",
+    what: "Postgres promotes without knowing of timelines that others have begun",
+    wiring: flipped("timelines-not-planted"),
+    budget: 100,
+  },
+  {
+    name: "timeline-not-reserved",
+    breaks: "P6",
+    what: "the winner's timeline is not written to the store",
+    wiring: broken({
+      decision: (_view, decision) =>
+        mapRecords(decision, (action) => [
+          { ...action, txn: { ...action.txn, write: action.txn.write.filter(({ key }) => key !== "timelines") } },
+        ]),
+    }),
+    budget: 100,
+  },
+  {
+    name: "guard-never-fences",
+    breaks: "P7",
+    what: "the guard leaves fencing to an agent that may be slow",
+    wiring: flipped("guard-never-fences"),
+    budget: 100,
+  },
+  {
+    name: "fence-does-nothing",
+    breaks: "P7",
+    what: "neither agent nor guard ends a primary whose time is up",
+    wiring: flipped("guard-never-fences", "fence-does-nothing"),
+    budget: 100,
+  },
+  {
+    name: "target-not-checked",
+    breaks: "P8",
+    what: "the epoch is handed to a target without its word that it has the end of the log",
+    wiring: broken({
+      view: (view) => {
+        if (view.server.kind !== "stopped") return view;
+        const peers = Object.entries(view.peers).map(([member, peer]) => [
+          member,
+          peer.server.kind === "running"
+            ? { ...peer, server: { ...peer.server, flushed: farLsn, replayed: farLsn } }
+            : peer,
+        ]);
+        return { ...view, peers: Object.fromEntries(peers) };
+      },
+    }),
+    budget: 1000,
+  },
+  {
+    name: "old-primary-left-stopped",
+    breaks: "P8",
+    what: "after a switchover that failed the old primary does not start again",
+    wiring: broken({
+      decision: (_view, decision) =>
+        decision.because.code === "server-died-restart" ? { ...decision, actions: [] } : decision,
+    }),
+    budget: 100,
+  },
+  {
+    name: "comes-back-as-primary",
+    breaks: "P9",
+    what: "a server that was a primary starts as one, whoever holds the epoch now",
+    wiring: broken({
+      action: (action, view) =>
+        action.kind === "start" && view.server.kind === "stopped" && view.server.wasPrimary
+          ? { ...action, as: "primary", upstream: null }
+          : action,
+    }),
+    budget: 50,
+  },
+  {
+    name: "diverged-stays",
+    breaks: "P9",
+    what: "a member that has diverged is not rebuilt",
+    wiring: broken({ memory: (memory) => ({ ...memory, rebuild: undefined }) }),
+    budget: 100,
+  },
+  {
+    name: "copies-from-anyone",
+    breaks: "P9",
+    what: "a new copy is made of a member that does not serve",
+    wiring: broken({
+      action: (action, view) => {
+        if (action.kind !== "clone") return action;
+        const { holder } = view.cluster.reign.value;
+        const source = Object.keys(view.cluster.members).find((member) => member !== holder && member !== view.self);
+        return source === undefined ? action : { ...action, source };
+      },
+    }),
+    budget: 300,
+  },
+  {
+    name: "slots-on-the-primary-only",
+    breaks: "P10",
+    what: "standbys keep no slots, so that a failover finds none",
+    wiring: broken({
+      view: (view) =>
+        holdsEpoch(view)
+          ? view
+          : withServer(view, (server) => ({
+              ...server,
+              slots: Object.keys(view.cluster.members).filter((member) => member !== view.self),
+            })),
+    }),
+    budget: 600,
+  },
+  {
+    name: "pause-ignored",
+    breaks: "P11",
+    what: "automation goes on in a pause",
+    wiring: broken({ view: (view) => withCluster(view, { pause: undefined }), switches: new Set<Switch>(["pause-not-required"]) }),
+    budget: 100,
+  },
+];
