@@ -46,6 +46,8 @@ interface IdleSample {
   readonly storeWritesPerSecond: number;
 }
 
+const asked = ["--help", "version", "list", "status idle-1", "status idle-1 --json"] as const;
+
 await main();
 
 async function main(): Promise<void> {
@@ -129,7 +131,6 @@ function family(pid: number): readonly number[] {
   return [pid, ...children.map(Number)];
 }
 
-const asked = ["--help", "version", "list", "status idle-1", "status idle-1 --json"] as const;
 
 /** From the start of the process to its end, with the launcher. */
 async function timeCommands({ home }: Installation): Promise<ReadonlyMap<string, readonly number[]>> {
