@@ -129,9 +129,8 @@ export const mutations: readonly Mutation[] = [
           const { code } = decision.because;
           const laxer = code === "voter-joins" || code === "voter-leaves" || code === "acks-change";
           if (action.kind !== "set-rule" || !laxer) return action;
-          const { rule, revision } = view.cluster.rule;
+          const { revision } = view.cluster.rule;
           const value = { ...view.cluster.rule.value, rule: action.rule };
-          void rule;
           return {
             kind: "record",
             what: "rule-laxer",
