@@ -56,7 +56,8 @@ function silentStandbys(view: View): Memory["silentSince"] {
 }
 
 function intentProgress(view: View): IntentProgress | undefined {
-  const id = view.cluster.intent?.value.id ?? (holderLeaves(view) ? `leave-${view.cluster.reign.value.epoch}` : undefined);
+  const id =
+    view.cluster.intent?.value.id ?? (holderLeaves(view) ? `leave-${view.cluster.reign.value.epoch}` : undefined);
   if (id === undefined || view.memory.intent?.id === id) return id === undefined ? undefined : view.memory.intent;
   return { id, startedAt: view.now, checkpointed: false, held: false, stoppedAt: undefined };
 }

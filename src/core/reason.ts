@@ -59,6 +59,7 @@ export type Reason =
   | { readonly code: "no-directory" }
   | { readonly code: "directory-damaged" }
   | { readonly code: "start-keeps-failing"; readonly failures: number }
+  | { readonly code: "disk-full" }
   | { readonly code: "reclone-wished" }
   | { readonly code: "no-source" }
   | { readonly code: "diverged"; readonly replayedPastForkBytes: number }
@@ -198,6 +199,8 @@ export function formatReason(reason: Reason): string {
       return "its data directory is damaged";
     case "start-keeps-failing":
       return `its server ended ${reason.failures} times right after the start`;
+    case "disk-full":
+      return "its disk is full; it starts again when there is room";
     case "reclone-wished":
       return "a new copy was asked for";
     case "no-source":

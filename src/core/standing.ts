@@ -2,11 +2,11 @@
 import { voterOf, type MemberId, type MemberRecord } from "../domain/cluster.ts";
 import { leaseEnd } from "../domain/lease.ts";
 import { bytesBetween } from "../domain/lsn.ts";
-import { hasVoter, noVoters, type CommitRule, type Voter } from "../domain/rule.ts";
+import { noVoters, type CommitRule, type Voter } from "../domain/rule.ts";
 import type { RunningServer, Server } from "../domain/server.ts";
 import { canFollow, forkPoint } from "../domain/timeline.ts";
 import type { ActionKind } from "./action.ts";
-import { rulesInForce, serverOf } from "./candidates.ts";
+import { serverOf } from "./candidates.ts";
 import type { AskedRecord, View } from "./view.ts";
 
 export function ownRecord(view: View): MemberRecord | undefined {

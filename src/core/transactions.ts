@@ -120,7 +120,15 @@ export function handOverTxn(view: View, to: MemberId, end: Lsn): ClusterTxn {
     since: view.wallNow,
   };
   return {
-    require: requiring(cluster, ["reign", "rule", "timelines", "intent", "pause", `member/${to}`, `member/${view.self}`]),
+    require: requiring(cluster, [
+      "reign",
+      "rule",
+      "timelines",
+      "intent",
+      "pause",
+      `member/${to}`,
+      `member/${view.self}`,
+    ]),
     write: [
       { key: "reign", value: reign },
       { key: "rule", value: rule },
@@ -202,7 +210,10 @@ export function rebuildTxn(view: View): ClusterTxn {
 /** The exact fork of the own timeline, known once Postgres has promoted. */
 export function forkTxn(view: View, timeline: Timeline): ClusterTxn {
   const timelines = view.cluster.timelines.value.map((known) => (known.id === timeline.id ? timeline : known));
-  return { require: requiring(view.cluster, [`member/${view.self}`, "timelines", "reign"]), write: [{ key: "timelines", value: timelines }] };
+  return {
+    require: requiring(view.cluster, [`member/${view.self}`, "timelines", "reign"]),
+    write: [{ key: "timelines", value: timelines }],
+  };
 }
 
 export function endIntentTxn(view: View): ClusterTxn {

@@ -3,7 +3,6 @@
  * at which it was last written. Times that outlive a process are wall-clock milliseconds; everything that decides
  * about safety is an epoch, a revision or a position instead.
  */
-import type { Lsn } from "./lsn.ts";
 import type { CommitRule, Voter } from "./rule.ts";
 import type { TimelineHistory, WalPosition } from "./timeline.ts";
 
@@ -202,5 +201,17 @@ export const defaultTimings: Timings = {
   tickMs: 1000,
 };
 
-/** A position as a report carries it; `undefined` until known. */
-export type MaybeLsn = Lsn | undefined;
+/** Revision of a record as the picture shows it; 0 when it is not there. */
+export function revisionOf(cluster: ClusterRecord, key: RecordKey): number {
+  switch (key) {
+    case "spec":
+    case "reign":
+    case "rule":
+    case "timelines":
+    case "intent":
+    case "pause":
+      return cluster[key]?.revision ?? 0;
+    default:
+      return (key.startsWith("member/") ? cluster.members[key.slice(7)] : cluster.votes[key.slice(5)])?.revision ?? 0;
+  }
+}

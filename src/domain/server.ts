@@ -25,6 +25,10 @@ export interface StoppedServer {
   readonly failures: number;
   /** the directory is damaged beyond a start: re-clone is the only way */
   readonly damaged: boolean;
+  /** its disk was full when it ended: no start succeeds before there is room, and a copy would want still more */
+  readonly noRoom?: boolean;
+  /** what its log says of why it ended, for people */
+  readonly lastWords?: string;
 }
 export interface StartingServer {
   readonly kind: "starting";

@@ -2,7 +2,13 @@
 import type { Clock } from "../agent/clock.ts";
 import type { MemberServers } from "../agent/member-servers.ts";
 import type { ClusterRuntime, Runtime } from "../agent/runtime.ts";
-import type { ClusterRecord, ClusterTxn, RecordKey, RecordValue } from "../domain/cluster.ts";
+import {
+  revisionOf,
+  type ClusterRecord,
+  type ClusterTxn,
+  type RecordKey,
+  type RecordValue,
+} from "../domain/cluster.ts";
 import type { Store } from "../drivers/store/port.ts";
 import { commitCluster, readCluster } from "../drivers/store/records.ts";
 import { OpError } from "../errors/op-error.ts";
@@ -68,21 +74,6 @@ export async function amend(
     if (outcome.committed) return;
   }
   throw new OpError("busy", { message: `the records of cluster "${name}" keep changing`, hint: "Try again." });
-}
-
-function revisionOf(record: ClusterRecord, key: RecordKey): number {
-  switch (key) {
-    case "spec":
-    case "reign":
-    case "rule":
-    case "timelines":
-      return record[key].revision;
-    case "intent":
-    case "pause":
-      return record[key]?.revision ?? 0;
-    default:
-      return (key.startsWith("member/") ? record.members[key.slice(7)] : record.votes[key.slice(5)])?.revision ?? 0;
-  }
 }
 
 /**

@@ -5,9 +5,16 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
+import type { Runtime } from "../agent/runtime.ts";
 import type { ClusterSpec } from "../domain/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
-import type { Parts } from "./parts.ts";
+
+/** Of the installation's parts, what the choice of ports looks at. */
+interface PortUser {
+  readonly ports: PortClaims;
+  readonly runtime: Runtime;
+  readonly home: string;
+}
 
 const usualPort = 5432;
 
@@ -62,7 +69,7 @@ export class PortClaims {
 }
 
 /** The primary endpoint's port and the next one for reads: as asked, else 5432 or the next pair that is free. */
-export async function claimEndpointPorts(parts: Parts, asked: number | undefined): Promise<ClusterSpec["ports"]> {
+export async function claimEndpointPorts(parts: PortUser, asked: number | undefined): Promise<ClusterSpec["ports"]> {
   const own = ownPorts(parts);
   const pairs = asked === undefined ? Array.from({ length: 200 }, (_, index) => usualPort + 2 * index) : [asked];
   for (const primary of pairs) {
@@ -95,7 +102,7 @@ function portInUse(asked: number, taken: number): OpError {
 }
 
 /** Free loopback ports for members' own servers. */
-export async function claimMemberPorts(parts: Parts, count: number): Promise<readonly number[]> {
+export async function claimMemberPorts(parts: PortUser, count: number): Promise<readonly number[]> {
   const own = ownPorts(parts);
   const start = createHash("sha256").update(parts.home).digest().readUInt32LE() % memberPorts.count;
   const ports: number[] = [];
@@ -109,7 +116,7 @@ export async function claimMemberPorts(parts: Parts, count: number): Promise<rea
 }
 
 /** Also those of clusters that are stopped and listen on nothing. */
-function ownPorts(parts: Parts): ReadonlySet<number> {
+function ownPorts(parts: PortUser): ReadonlySet<number> {
   return new Set(
     [...parts.runtime.clusters.values()].flatMap(({ record }) => [
       ...Object.values(record.spec.value.ports),

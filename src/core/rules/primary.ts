@@ -38,7 +38,9 @@ export const recoverPrimary: Rule = (view) => {
   // At once the first time: a server that ran and was killed has not failed to start.
   const waitMs = server.failures <= 1 ? 0 : Math.min(startBackoffMaxMs, 500 * 2 ** server.failures);
   const startAt = server.since + waitMs;
-  const because: Reason = { code: "server-died-restart", missing: unwellVoters(view) };
+  const because: Reason = server.noRoom
+    ? { code: "disk-full" }
+    : { code: "server-died-restart", missing: unwellVoters(view) };
   if (view.now < startAt) return { actions: [], because, recheckAt: startAt };
   return startAgain(view, server.timeline, because);
 };
@@ -57,7 +59,9 @@ function startAgain(view: View, timelineOnDisk: number, because: Reason): Decisi
 /** Members, other than the holder, whose votes would satisfy every rule in force; empty when they do not suffice. */
 export function othersWhoCanElect(view: View): readonly string[] {
   const rules = rulesInForce(view.cluster);
-  const well = rules.flatMap((rule) => rule.voters).filter((voter) => voter.member !== view.self && canVote(view, voter));
+  const well = rules
+    .flatMap((rule) => rule.voters)
+    .filter((voter) => voter.member !== view.self && canVote(view, voter));
   return rules.every((rule) => canElect(rule, well)) ? [...new Set(well.map((voter) => voter.member))] : [];
 }
 

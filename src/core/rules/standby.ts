@@ -36,7 +36,13 @@ function reasonToRebuild(view: View): Reason | undefined {
   if (server.kind === "absent") return { code: "no-directory" };
   if (memory.rebuild && memory.rebuild.incarnation === own?.incarnation) return memory.rebuild.because;
   if (server.kind === "stopped" && server.damaged) return { code: "directory-damaged" };
-  if (server.kind === "stopped" && server.failures >= failuresMax && view.cluster.reign.value.holder !== view.self)
+  // Without room a copy would fail too, and take what little there is.
+  if (
+    server.kind === "stopped" &&
+    server.failures >= failuresMax &&
+    !server.noRoom &&
+    view.cluster.reign.value.holder !== view.self
+  )
     return { code: "start-keeps-failing", failures: server.failures };
   return own?.wish === "reclone" ? { code: "reclone-wished" } : undefined;
 }
@@ -68,7 +74,7 @@ export const startStandby: Rule = (view) => {
   if (!isStandby(view) || server.kind !== "stopped") return undefined;
   const upstream = upstreamWanted(view);
   const startAt = server.since + (server.failures <= 1 ? 0 : Math.min(30_000, 500 * 2 ** server.failures));
-  const because: Reason = { code: "starting-standby", upstream };
+  const because: Reason = server.noRoom ? { code: "disk-full" } : { code: "starting-standby", upstream };
   if (now < startAt) return { actions: [], because, recheckAt: startAt };
   const { epoch } = view.cluster.reign.value;
   return { actions: [{ kind: "start", as: "standby", epoch, rule: ruleForServer(view), upstream }], because };
@@ -120,7 +126,10 @@ export const followHolder: Rule = (view) => {
   if (server.upstream !== upstream)
     return { actions: [{ kind: "follow", upstream }], because: { code: "re-pointing", upstream } };
   if (server.streaming && streamsUnderOldName(view, upstream) && now - server.since >= timings.stuckMs)
-    return { actions: [{ kind: "stop", withinMs: timings.stopMs, then: "fence" }], because: { code: "old-stream-name" } };
+    return {
+      actions: [{ kind: "stop", withinMs: timings.stopMs, then: "fence" }],
+      because: { code: "old-stream-name" },
+    };
   if (server.streaming || server.notStreamingSince === undefined) return undefined;
   const since = Math.max(server.notStreamingSince, server.since);
   const forMs = now - since;

@@ -52,7 +52,10 @@ function prepare(view: View, move: Move, verdicts: readonly Verdict[]): Decision
   if (!move.progress.checkpointed)
     return { actions: [{ kind: "checkpoint" }], because: { code: "switchover-checkpoint", to } };
   if (!move.progress.held)
-    return { actions: [{ kind: "hold-clients", because: move.kind === "restart" ? "restart" : "switchover" }], because: { code: "switchover-hold", to } };
+    return {
+      actions: [{ kind: "hold-clients", because: move.kind === "restart" ? "restart" : "switchover" }],
+      because: { code: "switchover-hold", to },
+    };
   return {
     actions: [{ kind: "stop", withinMs: view.timings.stopMs, then: "fence" }],
     because: { code: "switchover-stop", to },
@@ -80,16 +83,10 @@ function restartInPlace(view: View): Decision {
   return { actions, because: { code: "restart-turn", step: "stop" } };
 }
 
-function handOver(
-  view: View,
-  move: Move,
-  verdicts: readonly Verdict[],
-  server: StoppedServer,
-): Decision | undefined {
+function handOver(view: View, move: Move, verdicts: readonly Verdict[], server: StoppedServer): Decision | undefined {
   const target = verdicts.find((verdict) => verdict.rejection === undefined);
   const givenUpAt = (move.progress.stoppedAt ?? view.now) + view.timings.stopMs;
-  if (!target || server.end === undefined)
-    return giveUp(view, move, "the target was lost while the primary stopped");
+  if (!target || server.end === undefined) return giveUp(view, move, "the target was lost while the primary stopped");
   const to = target.member;
   const there = serverOf(view, to);
   const reached = there?.kind === "running" && there.timeline === server.timeline ? there.flushed : undefined;

@@ -230,3 +230,11 @@ export class Writers {
     await Promise.all(this.#loops);
   }
 }
+
+export async function sleepUntil(holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + waitMs;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error("it did not come to pass");
+    await sleep(10);
+  }
+}
