@@ -48,6 +48,7 @@ export interface EventSelection extends EventFilter {
 /** Nothing to give for a type whose sentence has no fields. */
 type FieldArguments<T extends EventType> = string extends keyof FieldsOf<T> ? [] : [fields: FieldsOf<T>];
 
+const unwrittenMax = 1000;
 const pruneEvery = 200;
 const dayMs = 86_400_000;
 
@@ -59,6 +60,7 @@ export class EventLog {
   readonly #keptMs: number;
   readonly #now: () => number;
   readonly #onProblem: (problem: unknown) => void;
+  readonly #unwritten: Omit<EventRecord, "id">[] = [];
   #untilPrune = 0;
 
   /** `database` is made by event-file.ts. */
@@ -77,10 +79,11 @@ export class EventLog {
   /** Never throws. @returns the event's id; undefined when it could not be written */
   emit<T extends EventType>(type: T, about: EventContext, ...fields: FieldArguments<T>): number | undefined {
     try {
-      const event = this.#write(toRecord(type, about, Object.assign({}, ...fields), this.#now()));
-      this.#listeners.notify(event);
+      this.#unwritten.push(toRecord(type, about, Object.assign({}, ...fields), this.#now()));
+      if (this.#unwritten.length > unwrittenMax) this.#unwritten.shift();
+      const id = this.#writeAll();
       this.#pruneNowAndThen();
-      return event.id;
+      return id;
     } catch (problem) {
       this.#onProblem(problem);
       return undefined;
@@ -106,6 +109,18 @@ export class EventLog {
 
   close(): void {
     this.#listeners.clear();
+  }
+
+  /** What could not be written before, because the disk was full, comes first. */
+  #writeAll(): number | undefined {
+    let id: number | undefined;
+    for (let event = this.#unwritten[0]; event; event = this.#unwritten[0]) {
+      const written = this.#write(event);
+      this.#unwritten.shift();
+      this.#listeners.notify(written);
+      id = written.id;
+    }
+    return id;
   }
 
   #write(event: Omit<EventRecord, "id">): EventRecord {

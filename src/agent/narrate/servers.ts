@@ -38,6 +38,8 @@ export class ServerStories {
     if (server.kind !== story.kind) this.#changed(member, story, server, decision);
     if (server.kind === "running" || server.kind === "unresponsive") story.role = server.role;
     story.kind = server.kind;
+    // A former primary comes back; it does not join for the first time.
+    if (server.kind === "running" && server.role === "primary") story.hasStreamed = true;
     const streaming = server.kind === "running" && server.role === "standby" && server.streaming;
     if (streaming && !story.streaming) this.#streams(member.id, story);
     story.streaming = streaming;
@@ -75,10 +77,19 @@ export class ServerStories {
     if (server.kind !== "stopped" || first || story.kind === "absent") return;
     if (story.ending || member.isBusy("stop", "fence")) this.#events.emit("server.stopped", about);
     else if (story.role === "primary")
-      this.#events.emit("primary.lost", about, { reason: formatReason(decision.because) });
+      this.#events.emit("primary.lost", about, {
+        reason: server.lastWords ?? formatReason(decision.because),
+      });
     else if (server.failures > 1)
-      this.#events.emit("server.start-failed", about, { reason: "see its log", tries: server.failures });
-    else this.#events.emit("server.crashed", about, { role: story.role, reason: "its process is gone" });
+      this.#events.emit("server.start-failed", about, {
+        reason: server.lastWords ?? "see its log",
+        tries: server.failures,
+      });
+    else
+      this.#events.emit("server.crashed", about, {
+        role: story.role,
+        reason: server.lastWords ?? "its process is gone",
+      });
   }
 
   #streams(member: MemberId, story: Story): void {

@@ -4,6 +4,7 @@
  * certain: an election counts on it.
  */
 import { existsSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { laterLsn, zeroLsn, type Lsn } from "../../../domain/lsn.ts";
 import type { RunningServer, Server, StartingServer, StoppedServer } from "../../../domain/server.ts";
@@ -22,7 +23,7 @@ import { inspectDirectory } from "./directory.ts";
 import type { Postmaster } from "./postmaster.ts";
 import { isFrozen, saysReady } from "./processes.ts";
 import { memberOfSlot, upstreamOfConninfo } from "./replication-names.ts";
-import { ServerLog, tellsDamage, tellsMissingWal } from "./server-log.ts";
+import { lastWordsIn, ServerLog, tellsDamage, tellsMissingWal, tellsNoRoom } from "./server-log.ts";
 import { timelineOfWal } from "./wal-files.ts";
 
 /** A server that ends sooner than this after it was ready counts as a failed start. */
@@ -33,6 +34,7 @@ const ranWellMs = 10_000;
  */
 const newSessionEveryMs = { primary: 900, standby: 4500 } as const;
 const pendingRestartEveryMs = 30_000;
+const segmentBytes = 16 * 1024 * 1024;
 const settledReceiverMs = 500;
 
 /** A standby has read all the log that it has once it waits for more, from a stream or for the next attempt. */
@@ -65,6 +67,8 @@ export class Observer {
   #run: Run | undefined;
   #failures = 0;
   #damaged = false;
+  /** of the last end that nobody wanted */
+  #end: Pick<StoppedServer, "noRoom" | "lastWords"> = {};
   #seen: { readonly kind: Server["kind"]; readonly since: number } | undefined;
   #countedEnd: unknown;
 
@@ -139,7 +143,7 @@ export class Observer {
     await this.#countEnd();
     const state = await inspectDirectory(this.#config.dataDirectory);
     if (state.kind === "absent") return { kind: "absent" };
-    const common = { kind: "stopped", since: 0, failures: this.#failures } as const;
+    const common = { kind: "stopped", since: 0, failures: this.#failures, ...this.#end } as const;
     if (state.kind === "damaged") {
       const unknown = { clean: false, wasPrimary: false, timeline: 0, end: undefined };
       return { ...common, ...unknown, damaged: true } satisfies StoppedServer;
@@ -155,11 +159,20 @@ export class Observer {
     this.#countedEnd = ended;
     const accepted = this.#run?.acceptsSince;
     this.#run = undefined;
+    const log = ended.wanted ? "" : await this.#log.news();
+    this.#end = ended.wanted ? {} : await this.#tellEnd(log);
     const ranWell = accepted !== undefined && ended.at - accepted >= ranWellMs;
     if (ranWell) this.#failures = 0;
     if (ended.wanted || ranWell) return;
     this.#failures += 1;
-    if (accepted === undefined && tellsDamage(await this.#log.news())) this.#damaged = true;
+    if (accepted === undefined && tellsDamage(log)) this.#damaged = true;
+  }
+
+  /** On a full disk the log may lack the words too, so the disk itself is asked. */
+  async #tellEnd(log: string): Promise<Pick<StoppedServer, "noRoom" | "lastWords">> {
+    const noRoom = tellsNoRoom(log) || (await isFull(this.#config.dataDirectory));
+    const lastWords = lastWordsIn(log) ?? (noRoom ? "No space left on device" : undefined);
+    return { ...(noRoom ? { noRoom } : {}), ...(lastWords === undefined ? {} : { lastWords }) };
   }
 
   async #observeProcess(pid: number, end: number): Promise<Server> {
@@ -340,6 +353,12 @@ export class Observer {
     }
     return run.pendingRestart;
   }
+}
+
+/** Not even one more segment of log would fit. */
+async function isFull(directory: string): Promise<boolean> {
+  const found = await statfs(directory).catch(() => undefined);
+  return found !== undefined && found.bavail * found.bsize < segmentBytes;
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -88,6 +88,25 @@ const damage: readonly RegExp[] = [
 /** Without room every start fails, and none of it is damage. */
 const noRoom = /No space left on device|Disk quota exceeded/;
 
+export function tellsNoRoom(log: string): boolean {
+  return noRoom.test(log);
+}
+
+/** Lines that tell why a server ended, the most telling kind first; what its sessions were told on the way is none. */
+const ends: readonly RegExp[] = [
+  /PANIC: {2}(.+)/g,
+  /LOG: {2}(.+ was terminated by signal .+)/g,
+  /FATAL: {2}(?!terminating |the database system is |canceling )(.+)/g,
+];
+
+export function lastWordsIn(log: string): string | undefined {
+  for (const pattern of ends) {
+    const found = [...log.matchAll(pattern)].at(-1)?.[1];
+    if (found !== undefined) return found.trim();
+  }
+  return undefined;
+}
+
 export function tellsDamage(log: string): boolean {
   return !noRoom.test(log) && damage.some((pattern) => pattern.test(log));
 }
