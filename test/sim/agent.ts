@@ -33,6 +33,7 @@ export class Agent {
   #epochSeenAt = 0;
   #storeReachable = true;
   #mustRead = false;
+  #votedFor: number | undefined;
   #awake = false;
   #looks: number[] = [];
   readonly #world: World;
@@ -62,10 +63,8 @@ export class Agent {
   #boot(): void {
     this.readStore((record) => {
       if (!record) return this.part.after(100, () => this.#boot());
-      const forgets = this.#world.wiring.switches.has("votes-forgotten-at-restart");
-      if (!forgets) this.setVotedFor(standingVote(record, this.#host.member));
       this.#adopt(record);
-      this.feedGuard();
+      this.setVotedFor(standingVote(record, this.#host.member));
       // A holder's guard that has just started gathers promises before its server is judged by them.
       this.part.after(this.#world.random.between(20, 60), () => {
         this.#tick();
@@ -120,9 +119,10 @@ export class Agent {
     attempt();
   }
 
+  /** The guard is told before the vote leaves: from then on it promises nothing below that epoch (P4). */
   setVotedFor(epoch: number | undefined): void {
-    const { guard } = this.#host;
-    guard.voter = { ...guard.voter, votedFor: epoch };
+    this.#votedFor = epoch;
+    this.feedGuard();
   }
 
   #tick(): void {
@@ -239,7 +239,9 @@ export class Agent {
     if (result.outcome === "unknown") this.mustReadStore();
     // Nothing that was unsure can arrive any more: the vote that the store has is the one that binds.
     const settled = action.kind === "record" && isSettling(action) && result.outcome === "done";
-    if (settled && this.record) this.setVotedFor(standingVote(this.record, this.#host.member));
+    const rebuilt = action.kind === "clone" || action.kind === "rewind";
+    // A vote binds the directory that it was given with; a rebuilt one has not voted.
+    if ((settled || rebuilt) && this.record) this.setVotedFor(standingVote(this.record, this.#host.member));
     this.feedGuard();
   }
 
@@ -259,6 +261,7 @@ export class Agent {
         released: phase === "released",
         rules: view ? leaseRules(view) : [],
         voter: { member, incarnation: own.incarnation },
+        votedFor: this.#world.wiring.switches.has("promises-despite-vote") ? undefined : this.#votedFor,
       }),
     );
   }

@@ -161,9 +161,10 @@ export class Executor {
 
   #stop(server: Server, withinMs: number, then: "give-up" | "fence", end: (o: ActionResult["outcome"]) => void): void {
     if (server.state === "stopped") return end("done");
+    const { life } = server.part;
     server.part.run(() => server.stop(() => end("done")));
     this.#world.scheduler.after(withinMs, () => {
-      if (server.state === "stopped") return end("done");
+      if (server.part.life !== life || server.state === "stopped") return end("done");
       if (then === "fence") server.crash();
       end(then === "fence" ? "done" : "failed");
     });

@@ -26,6 +26,8 @@ export interface Feed {
   /** under each of these its time must hold */
   readonly rules: readonly CommitRule[];
   readonly voter: Voter;
+  /** its vote may stand: nothing is promised for epochs below this */
+  readonly votedFor: number | undefined;
 }
 
 const feedKeptMs = 10_000;
@@ -73,9 +75,7 @@ export class Guard {
     if (before?.epoch !== feed.epoch && !this.#world.wiring.switches.has("promises-outlive-epoch")) this.held = [];
     const newer = feed.epoch > this.voter.epoch;
     const heardHolderAt = newer ? undefined : this.voter.heardHolderAt;
-    // A vote binds the directory that it was given with; a rebuilt one has not voted.
-    const rebuilt = feed.voter.incarnation !== this.voter.voter.incarnation;
-    const votedFor = rebuilt ? undefined : this.voter.votedFor;
+    const { votedFor } = feed;
     const epoch = Math.max(this.voter.epoch, feed.epoch);
     this.voter = { ...this.voter, voter: feed.voter, epoch, heardHolderAt, votedFor };
     if (before?.epoch !== feed.epoch && feed.holds) this.#sendHeartbeats();

@@ -212,10 +212,10 @@ export const mutations: readonly Mutation[] = [
     budget: 600,
   },
   {
-    name: "vote-forgotten-at-restart",
+    name: "promises-despite-vote",
     breaks: "P4",
-    what: "a voter whose agent and guard restart promises time to the holder against its standing vote",
-    wiring: flipped("votes-forgotten-at-restart"),
+    what: "a voter promises time to the holder although its vote against it stands",
+    wiring: flipped("promises-despite-vote"),
     budget: 2500,
   },
   {

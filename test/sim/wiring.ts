@@ -12,7 +12,7 @@ export type Switch =
   | "guard-never-fences"
   | "promises-outlive-epoch"
   | "guard-lets-vote-at-start"
-  | "votes-forgotten-at-restart"
+  | "promises-despite-vote"
   | "reload-not-awaited"
   | "streams-not-ended"
   | "receiver-not-stopped"
