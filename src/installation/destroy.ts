@@ -47,6 +47,8 @@ export async function eraseCluster(parts: Parts, name: string): Promise<void> {
       }),
     );
   }
-  await rm(join(parts.clustersDirectory, name), { recursive: true, force: true });
+  // A copy that the last agent began may still be running, and puts files where others have just been removed.
+  const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 };
+  await rm(join(parts.clustersDirectory, name), patiently);
   await removeCluster(parts.store, name);
 }
