@@ -10,12 +10,12 @@ import { basename } from "node:path";
 import { OpError } from "../errors/op-error.ts";
 import type { Log } from "./log.ts";
 import { parseRequest } from "./requests.ts";
-import type { Router } from "./router.ts";
+import type { Threads } from "./threads.ts";
 import type { RouterAnswer } from "./wire.ts";
 
 const lineBytesMax = 1024 * 1024;
 
-export async function serveControl(path: string, router: Router, log: Log): Promise<Server> {
+export async function serveControl(path: string, router: Threads, log: Log): Promise<Server> {
   const own = `${path}.${process.pid}`;
   const server = createServer((agent) => void serve(agent, router, log));
   await unlink(own).catch(() => undefined);
@@ -33,7 +33,7 @@ export async function serveControl(path: string, router: Router, log: Log): Prom
   return server;
 }
 
-async function serve(agent: Socket, router: Router, log: Log): Promise<void> {
+async function serve(agent: Socket, router: Threads, log: Log): Promise<void> {
   agent.on("error", () => agent.destroy());
   try {
     for await (const line of lines(agent)) agent.write(`${JSON.stringify(await answer(line, router, log))}\n`);
@@ -55,7 +55,7 @@ async function* lines(agent: Socket): AsyncGenerator<string> {
   }
 }
 
-async function answer(line: string, router: Router, log: Log): Promise<RouterAnswer> {
+async function answer(line: string, router: Threads, log: Log): Promise<RouterAnswer> {
   let id = 0;
   try {
     const request = parseRequest(line);

@@ -15,12 +15,17 @@ import type { EndpointConfig, Route, RouterStatus, Target } from "./wire.ts";
 
 /** Between two tries to reach a target that refused. */
 const retryMs = 100;
+/** Between two tries to open a port that somebody else has. */
+const listenAgainMs = 1000;
 
 export class Endpoint implements SessionOwner {
   readonly config: EndpointConfig;
+  readonly #name: string;
   readonly #shared: Shared;
   #certificate: Certificate;
   readonly #server: Server;
+  /** listens on ::1 beside 127.0.0.1: "localhost" may be either */
+  readonly #sixth: Server | undefined;
   #route: Route;
   readonly #sessions = new Set<Session>();
   /** sessions that no server has answered yet, with the timer that ends their wait */
@@ -30,30 +35,73 @@ export class Endpoint implements SessionOwner {
   /** targets that did not take a session a moment ago */
   readonly #suspects = new Set<Target>();
   #retry: NodeJS.Timeout | undefined;
+  #isOpen = false;
+  #left = false;
+  #listenAgain: NodeJS.Timeout | undefined;
   #arrivals = 0;
   #counts = { accepted: 0, refused: 0, timedOut: 0 };
 
   private constructor(config: EndpointConfig, certificate: Certificate, shared: Shared) {
     this.config = config;
+    this.#name = `${config.cluster}/${config.kind}`;
     this.#certificate = certificate;
     this.#shared = shared;
     this.#route = { cluster: config.cluster, kind: config.kind, epoch: 0, state: "hold", targets: [], cut: false };
-    this.#server = createServer(
-      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, pauseOnConnect: true },
-      (client) => void this.#accept(client),
-    );
+    this.#server = this.#createServer();
+    this.#sixth = config.listenHost === "127.0.0.1" ? this.#createServer() : undefined;
   }
 
-  /** @throws OpError when the port is taken or the certificate cannot be read */
-  static async open(config: EndpointConfig, shared: Shared, sharePort: boolean): Promise<Endpoint> {
-    const certificate = await Certificate.load(config.tls, shared.log);
-    const endpoint = new Endpoint(config, certificate, shared);
-    await listen(endpoint.#server, config, sharePort);
-    return endpoint;
+  /** @throws when the certificate cannot be read */
+  static async create(config: EndpointConfig, shared: Shared): Promise<Endpoint> {
+    return new Endpoint(config, await Certificate.load(config.tls, shared.log), shared);
   }
 
   get epoch(): number {
     return this.#route.epoch;
+  }
+
+  get route(): Route {
+    return this.#route;
+  }
+
+  /** Its port has been had: there may be sessions, in this thread and in others. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  #createServer(): Server {
+    const server = createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, pauseOnConnect: true },
+      (client) => void this.#accept(client),
+    );
+    // One that cannot listen says so to whoever asked it to.
+    return server.on("error", () => undefined);
+  }
+
+  /** Opens the port, if it is not open. @throws OpError `port-in-use`; then it is tried again by itself */
+  async listen(sharePort: boolean): Promise<void> {
+    if (this.#isOpen) return;
+    clearTimeout(this.#listenAgain);
+    const { listenHost, listenPort } = this.config;
+    try {
+      await listen(this.#server, listenHost, listenPort, sharePort);
+    } catch (error) {
+      this.#listenAgain = setTimeout(() => void this.#listenLater(), listenAgainMs);
+      throw error;
+    }
+    this.#isOpen = true;
+    if (this.#left) this.#server.close();
+    // Not every system has it, and nobody was promised it.
+    else if (this.#sixth) await listen(this.#sixth, "::1", listenPort, sharePort).catch(() => undefined);
+  }
+
+  async #listenLater(): Promise<void> {
+    try {
+      await this.listen(false);
+      this.#shared.portOpened();
+    } catch {
+      // The next try is under way.
+    }
   }
 
   async useCertificate(files: EndpointConfig["tls"]): Promise<void> {
@@ -81,12 +129,19 @@ export class Endpoint implements SessionOwner {
       await nextTurn();
       if (this.#arrivals === before) break;
     }
+    this.#leavePort();
+  }
+
+  #leavePort(): void {
+    this.#left = true;
+    clearTimeout(this.#listenAgain);
     this.#server.close();
+    this.#sixth?.close();
   }
 
   /** Ends everything at once. */
   close(): void {
-    this.#server.close();
+    this.#leavePort();
     clearTimeout(this.#retry);
     const ending = [...this.#sessions];
     for (const session of ending) session.cut(refusals.removed(this.config));
@@ -112,7 +167,7 @@ export class Endpoint implements SessionOwner {
     if (!this.#shared.admit(raw)) return;
     try {
       const greeting = await greet(raw, () => this.#certificate.context(), this.#shared.limits.greetingMs);
-      if (greeting?.kind === "cancel") this.#shared.cancel(greeting.key, greeting.client);
+      if (greeting?.kind === "cancel") await this.#shared.cancel(greeting.key, greeting.client);
       if (greeting?.kind === "startup") this.#begin(greeting);
     } catch (error) {
       this.#shared.log.error("connection failed", { error });
@@ -154,6 +209,7 @@ export class Endpoint implements SessionOwner {
     const target = this.#choose();
     if (!target) return this.#retryLater();
     this.#waiting.delete(session);
+    this.#shared.tally.addSessions(this.#name, target.member, 1);
     session.connectTo(target);
   }
 
@@ -161,8 +217,7 @@ export class Endpoint implements SessionOwner {
   #choose(): Target | undefined {
     const usable = this.#route.targets.filter((target) => !this.#suspects.has(target));
     if (usable.length <= 1) return usable[0];
-    const load = this.#load();
-    const sessions = (target: Target) => load.get(target.member) ?? 0;
+    const sessions = (target: Target) => this.#shared.tally.sessions(this.#name, target.member);
     return usable.reduce((best, target) => (sessions(target) < sessions(best) ? target : best));
   }
 
@@ -170,6 +225,10 @@ export class Endpoint implements SessionOwner {
     const load = new Map<string, number>();
     for (const { target } of this.#sessions) if (target) load.set(target.member, (load.get(target.member) ?? 0) + 1);
     return load;
+  }
+
+  released(target: Target): void {
+    this.#shared.tally.addSessions(this.#name, target.member, -1);
   }
 
   failed(session: Session, target: Target): void {

@@ -1,26 +1,22 @@
 /**
  * Listening on an endpoint's port so that a newer router can listen beside an older one that drains (SO_REUSEPORT,
  * where the system has it). That option would also let two strangers share a port in silence, so a port is first
- * tried without it.
+ * tried without it. Called by endpoint.ts.
  */
 import { createServer, type Server } from "node:net";
 import { once } from "node:events";
 import { OpError } from "../errors/op-error.ts";
-import type { EndpointConfig } from "./wire.ts";
 
 const backlog = 4096;
-const canShare = process.platform === "linux" || process.platform === "freebsd";
+export const canShare = process.platform === "linux" || process.platform === "freebsd";
 
-/** @param share the port is held by a router of this installation that will leave it */
-export async function listen(server: Server, config: EndpointConfig, share: boolean): Promise<void> {
-  const { listenHost: host, listenPort: port } = config;
+/** @param share the port is held by another thread, or by a router of this installation that will leave it */
+export async function listen(server: Server, host: string, port: number, share: boolean): Promise<void> {
   try {
     if (canShare && !share) await tryAlone(host, port);
     server.listen({ host, port, backlog, reusePort: canShare });
     await once(server, "listening");
-    server.on("error", () => undefined);
   } catch (error) {
-    server.close();
     throw new OpError("port-in-use", {
       message: `could not listen on ${host}, port ${port}`,
       detail: error instanceof Error ? `${error.message}.` : "",

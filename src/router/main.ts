@@ -3,17 +3,23 @@
  * agent (drivers/router/) and outlives it: when the agent goes away, the last word that it gave holds. It decides
  * nothing about who is primary, reads no store, and no client can end it.
  */
+import { availableParallelism } from "node:os";
 import { closeSync, unlinkSync, writeSync } from "node:fs";
 import { serveControl } from "./control.ts";
+import { canShare } from "./listen.ts";
 import { openLog } from "./log.ts";
-import { Router } from "./router.ts";
 import { defaultLimits, type Limits } from "./shared.ts";
+import { Threads } from "./threads.ts";
+
+const threadsMax = 4;
 
 export interface RouterOptions {
   readonly controlPath: string;
   /** undefined: standard error */
   readonly logPath: string | undefined;
   readonly version: string;
+  /** program of its further threads: calls runWorker */
+  readonly threadFile: string;
   readonly limits?: Partial<Limits>;
   /** descriptor that gets one line when requests are taken, then is closed */
   readonly readyFd?: number;
@@ -33,10 +39,14 @@ export async function runRouter(options: RouterOptions): Promise<void> {
   process.on("SIGHUP", () => undefined);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, exit);
   const limits = { ...defaultLimits, ...options.limits };
-  const router = new Router({ version: options.version, limits, log, drained: exit });
+  // Without shared listening ports the main thread is alone.
+  const threads = canShare ? Math.min(availableParallelism(), threadsMax) : 1;
+  const { version, threadFile } = options;
+  const router = new Threads({ version, threadFile, threads, limits, log, drained: exit });
   await serveControl(options.controlPath, router, log);
   log.info("started", { pid: process.pid, version: options.version });
   if (options.readyFd !== undefined) sayReady(options.readyFd);
+  router.start();
 }
 
 function sayReady(fd: number): void {

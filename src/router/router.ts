@@ -1,12 +1,19 @@
 /**
- * All endpoints of one router, and what the agent may ask of it. Called by control.ts with requests that are already
- * checked for shape. A request is carried out whole or refused whole.
+ * All endpoints as one thread of the router has them, and what it may be asked. Called by threads.ts in the main thread
+ * and by worker.ts in the others, with requests that are already checked for shape.
  */
 import { OpError } from "../errors/op-error.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { Log } from "./log.ts";
-import { Shared, type Limits } from "./shared.ts";
+import { Shared, type SharedOptions } from "./shared.ts";
 import type { EndpointConfig, Route, RouterRequest, RouterStatus } from "./wire.ts";
+
+export interface RouterOptions extends Omit<SharedOptions, "portOpened" | "connectionClosed"> {
+  readonly version: string;
+  /** called when draining is over */
+  readonly drained: () => void;
+  readonly portOpened?: () => void;
+}
 
 export class Router {
   readonly #version: string;
@@ -14,18 +21,20 @@ export class Router {
   readonly #log: Log;
   readonly #shared: Shared;
   readonly #endpoints = new Map<string, Endpoint>();
-  /** called when draining is over */
   readonly #drained: () => void;
   #draining = false;
   /** false once a draining router has left its ports */
   #isListening = true;
 
-  constructor(options: { version: string; limits: Limits; log: Log; drained: () => void }) {
+  constructor(options: RouterOptions) {
     this.#version = options.version;
     this.#log = options.log;
     this.#drained = options.drained;
-    this.#shared = new Shared(options.limits, options.log);
-    this.#shared.connectionClosed = () => this.#endWhenEmpty();
+    this.#shared = new Shared({
+      ...options,
+      portOpened: options.portOpened ?? (() => undefined),
+      connectionClosed: () => this.#endWhenEmpty(),
+    });
   }
 
   async handle(request: RouterRequest): Promise<RouterStatus | undefined> {
@@ -58,20 +67,38 @@ export class Router {
     for (const [key, config] of wanted) {
       await this.#open(key, config, sharePorts).catch((problem: unknown) => problems.push(problem));
     }
-    this.#log.info("configured", { endpoints: [...this.#endpoints.keys()], problems });
     // Every endpoint that can be served is; the first that cannot is the answer.
     if (problems.length > 0) throw problems[0];
   }
 
   async #open(key: string, config: EndpointConfig, sharePort: boolean): Promise<void> {
     const known = this.#endpoints.get(key);
-    if (known) return known.useCertificate(config.tls);
-    this.#endpoints.set(key, await Endpoint.open(config, this.#shared, sharePort));
+    if (known) await known.useCertificate(config.tls);
+    const endpoint = known ?? (await Endpoint.create(config, this.#shared));
+    this.#endpoints.set(key, endpoint);
+    // A port that cannot be had now is tried again by itself.
+    await endpoint.listen(sharePort);
   }
 
-  #route(routes: readonly Route[]): void {
-    const found = routes.map((route) => ({ route, endpoint: this.#find(route) }));
-    for (const { route, endpoint } of found) {
+  /** The endpoints whose ports could be had, and where they lead. */
+  open(): { readonly endpoints: readonly EndpointConfig[]; readonly routes: readonly Route[] } {
+    const open = [...this.#endpoints.values()].filter((endpoint) => endpoint.isOpen);
+    return { endpoints: open.map((endpoint) => endpoint.config), routes: open.map((endpoint) => endpoint.route) };
+  }
+
+  isOpen(route: Route): boolean {
+    return this.#find(route).isOpen;
+  }
+
+  /** Sends a cancel request, if a session of this thread has the key. */
+  cancel(key: string): Promise<void> {
+    return this.#shared.cancelHere(key);
+  }
+
+  /** @throws OpError when a route cannot be obeyed: then none is */
+  check(routes: readonly Route[]): void {
+    for (const route of routes) {
+      const endpoint = this.#find(route);
       if (route.epoch < endpoint.epoch) {
         throw new OpError("old-epoch", {
           message: `epoch ${route.epoch} of ${keyOf(route)} has passed`,
@@ -79,18 +106,11 @@ export class Router {
         });
       }
     }
-    for (const { route, endpoint } of found) {
-      endpoint.apply(route);
-      const { cluster, kind, epoch, state, cut } = route;
-      this.#log.info("route", {
-        cluster,
-        kind,
-        epoch,
-        state,
-        cut,
-        targets: route.targets.map((target) => target.member),
-      });
-    }
+  }
+
+  #route(routes: readonly Route[]): void {
+    this.check(routes);
+    for (const route of routes) this.#find(route).apply(route);
   }
 
   #find(route: Route): Endpoint {
@@ -128,7 +148,7 @@ export class Router {
   }
 
   #endWhenEmpty(): void {
-    if (!this.#isListening && this.#shared.connections === 0) this.#drained();
+    if (!this.#isListening && this.#shared.tally.ownConnections === 0) this.#drained();
   }
 }
 

@@ -25,6 +25,8 @@ export interface SessionOwner {
   failed(session: Session, target: Target): void;
   /** the target has answered */
   answered(session: Session, target: Target): void;
+  /** it has given up its way to the target, which it was told to take */
+  released(target: Target): void;
   /** the server has named the key that cancels the session's queries */
   keyKnown(session: Session, key: string): void;
   left(session: Session): void;
@@ -145,9 +147,11 @@ export class Session {
   }
 
   #dropServer(): void {
+    const { target } = this;
+    this.target = undefined;
+    if (target) this.#owner.released(target);
     const server = this.#server;
     this.#server = undefined;
-    this.target = undefined;
     server?.destroy();
   }
 

@@ -1,8 +1,9 @@
-/** What all endpoints of a router share: limits, the count of connections, and the keys that cancel queries. */
+/** What all endpoints of one thread share: limits, the count of connections, and the keys that cancel queries. */
 import { connect, type Socket } from "node:net";
 import type { Log } from "./log.ts";
 import { formatCancel, type ErrorFields } from "./packets.ts";
 import { tooManyClients } from "./refusals.ts";
+import type { Tally } from "./tally.ts";
 import type { Target } from "./wire.ts";
 
 const cancelMs = 5000;
@@ -19,59 +20,81 @@ export interface Limits {
 
 export const defaultLimits: Limits = { connections: 10_000, holdMs: 30_000, greetingMs: 10_000 };
 
+export interface SharedOptions {
+  readonly limits: Limits;
+  readonly log: Log;
+  readonly tally: Tally;
+  /** sends a cancel request for a key that another thread may know; returns when that is done */
+  readonly cancelElsewhere: (key: string) => Promise<void>;
+  /** called when a port could be had at last */
+  readonly portOpened: () => void;
+  /** called after each connection's end */
+  readonly connectionClosed: () => void;
+}
+
 export class Shared {
   readonly limits: Limits;
   readonly log: Log;
+  readonly tally: Tally;
   readonly keys = new Map<string, Target>();
-  /** called after each connection's end */
-  connectionClosed: () => void = () => undefined;
-  #connections = 0;
+  readonly portOpened: () => void;
+  readonly #connectionClosed: () => void;
+  readonly #cancelElsewhere: (key: string) => Promise<void>;
 
-  constructor(limits: Limits, log: Log) {
-    this.limits = limits;
-    this.log = log;
-  }
-
-  get connections(): number {
-    return this.#connections;
+  constructor(options: SharedOptions) {
+    this.limits = options.limits;
+    this.log = options.log;
+    this.tally = options.tally;
+    this.portOpened = options.portOpened;
+    this.#connectionClosed = options.connectionClosed;
+    this.#cancelElsewhere = options.cancelElsewhere;
   }
 
   /** Counts a connection until it closes. @returns false when it was dropped unheard */
   admit(client: Socket): boolean {
-    if (this.#connections >= this.limits.connections + heardBeyondLimit) {
+    if (this.tally.connections >= this.limits.connections + heardBeyondLimit) {
       client.destroy();
       return false;
     }
-    this.#connections += 1;
+    this.tally.addConnections(1);
     client.once("close", () => {
-      this.#connections -= 1;
-      this.connectionClosed();
+      this.tally.addConnections(-1);
+      this.#connectionClosed();
     });
     return true;
   }
 
   refusalWhenFull(): ErrorFields | undefined {
-    return this.#connections > this.limits.connections ? tooManyClients : undefined;
+    return this.tally.connections > this.limits.connections ? tooManyClients : undefined;
   }
 
-  /** Sends a cancel request on to the server that owns the key; like Postgres, says nothing either way. */
-  cancel(key: string, client: Socket): void {
-    const target = this.keys.get(key);
+  /** Sends a client's cancel request on to the server that owns the key; like Postgres, says nothing either way. */
+  async cancel(key: string, client: Socket): Promise<void> {
     client.on("error", () => client.destroy());
-    if (!target) {
-      client.destroy();
-      return;
-    }
-    const server = connect({ host: target.host, port: target.port });
-    const timer = setTimeout(() => server.destroy(), cancelMs);
-    server.on("error", () => server.destroy());
-    server.once("connect", () => server.write(formatCancel(key)));
-    server.resume();
-    // The client waits for the end of the connection: then the signal has been sent.
-    server.once("close", () => {
-      clearTimeout(timer);
+    try {
+      if (this.keys.has(key)) await this.cancelHere(key);
+      else await this.#cancelElsewhere(key);
+    } finally {
+      // The client waits for the end of the connection: then the signal has been sent.
       client.end();
       client.destroySoon();
+    }
+  }
+
+  /** Returns when the server has taken the request, or cannot be asked, or nobody here knows the key. */
+  cancelHere(key: string): Promise<void> {
+    const target = this.keys.get(key);
+    if (!target) return Promise.resolve();
+    return new Promise((resolve) => {
+      const server = connect({ host: target.host, port: target.port });
+      const timer = setTimeout(() => server.destroy(), cancelMs);
+      server.on("error", () => server.destroy());
+      server.once("connect", () => server.write(formatCancel(key)));
+      server.resume();
+      server.once("close", () => {
+        clearTimeout(timer);
+        resolve();
+      });
     });
   }
 }
