@@ -33,14 +33,25 @@ export function nextRuleChange(view: View, primary: RunningServer): RuleChange |
 }
 
 interface VoterHealth {
-  /** silent for too long, rebuilt, or not wanted any more */
+  /** silent for too long, rebuilt, or not wanted any more; those that do not even stream first */
   readonly lost: readonly Voter[];
   readonly present: readonly Voter[];
+  /** acknowledges now, wanted or not */
+  readonly streaming: readonly Voter[];
 }
 
 function judgeVoters(view: View, primary: RunningServer, rule: CommitRule): VoterHealth {
   const lost = rule.voters.filter((voter) => isLost(view, primary, voter));
-  return { lost, present: rule.voters.filter((voter) => !lost.includes(voter)) };
+  const streaming = rule.voters.filter((voter) => streams(primary, voter));
+  return {
+    lost: lost.toSorted((a, b) => Number(streams(primary, a)) - Number(streams(primary, b))),
+    present: rule.voters.filter((voter) => !lost.includes(voter)),
+    streaming,
+  };
+}
+
+function streams(primary: RunningServer, voter: Voter): boolean {
+  return primary.standbys.some((stream) => stream.name === voterName(voter) && stream.state === "streaming");
 }
 
 function isLost(view: View, primary: RunningServer, voter: Voter): boolean {
@@ -48,7 +59,7 @@ function isLost(view: View, primary: RunningServer, voter: Voter): boolean {
   const record = cluster.members[voter.member]?.value;
   if (!record || record.incarnation !== voter.incarnation) return true;
   if (!cluster.spec.value.members.includes(voter.member) || record.wish === "reclone") return true;
-  if (primary.standbys.some((stream) => stream.name === voterName(voter) && stream.state === "streaming")) return false;
+  if (streams(primary, voter)) return false;
   const silentSince = memory.silentSince[voter.member];
   return silentSince !== undefined && now - silentSince >= timings.voterLostMs;
 }
@@ -90,9 +101,11 @@ function lowerAcks(view: View, rule: CommitRule, { present }: VoterHealth): Rule
 }
 
 /** A lost voter goes, as long as enough others remain to hold what was acknowledged. */
-function dropLost(view: View, rule: CommitRule, { lost, present }: VoterHealth): RuleChange | undefined {
+function dropLost(view: View, rule: CommitRule, { lost, present, streaming }: VoterHealth): RuleChange | undefined {
   const leaving = lost[0];
-  if (!leaving || present.length < rule.acks || present.length < leastAcks(view.cluster.spec.value)) return undefined;
+  if (!leaving) return undefined;
+  const staying = new Set([...present, ...streaming].filter((voter) => !sameVoter(voter, leaving)));
+  if (staying.size < rule.acks || staying.size < leastAcks(view.cluster.spec.value)) return undefined;
   return {
     rule: { voters: rule.voters.filter((voter) => !sameVoter(voter, leaving)), acks: rule.acks },
     way: "laxer",

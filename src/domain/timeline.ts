@@ -59,23 +59,21 @@ export function canFollow(history: TimelineHistory, position: WalPosition, tip: 
 /**
  * Orders two logs of one cluster: the one whose timeline was begun by the later epoch is ahead, then the longer one.
  * A timeline is begun only by a winner that holds every acknowledged write, so what an older timeline has past the
- * fork was never acknowledged and does not count.
+ * fork was never acknowledged and does not count. A total preorder: elections choose the greatest by it.
  */
 export function comparePositions(history: TimelineHistory, a: WalPosition, b: WalPosition): number {
-  if (a.timeline === b.timeline) return compareLsn(a.lsn, b.lsn);
-  const forkOfA = forkPoint(history, a.timeline, b.timeline);
-  if (forkOfA !== undefined) return compareLsn(earlierLsn(a.lsn, forkOfA), b.lsn);
-  const forkOfB = forkPoint(history, b.timeline, a.timeline);
-  if (forkOfB !== undefined) return compareLsn(a.lsn, earlierLsn(b.lsn, forkOfB));
-  return epochOf(history, a.timeline) - epochOf(history, b.timeline);
+  const left = timelineReached(history, a);
+  const right = timelineReached(history, b);
+  if (left === right) return compareLsn(a.lsn, b.lsn);
+  return epochOf(history, left) - epochOf(history, right) || left - right;
 }
 
-/**
- * Up to the fork both hold the same log. The descendant may end before it: a standby receives a new timeline from the
- * beginning of a segment, a copy of its parent's, and is not ahead of a longer log of the parent for that.
- */
-function earlierLsn(a: Lsn, b: Lsn): Lsn {
-  return a < b ? a : b;
+/** A log that ends before its timeline's fork has nothing of that timeline yet. */
+function timelineReached(history: TimelineHistory, position: WalPosition): number {
+  const reached = lineage(history, position.timeline).find(
+    (timeline) => timeline.parent === null || position.lsn >= timeline.forkedAt,
+  );
+  return reached?.id ?? position.timeline;
 }
 
 function epochOf(history: TimelineHistory, id: number): number {

@@ -83,19 +83,19 @@ class Story {
     const [who = "", what = ""] = words;
     const host = () => world.hostOf(who);
     const verbs: Readonly<Record<string, () => void>> = {
-      advance: () => this.#advance(Number.parseFloat(who) * (who.endsWith("ms") ? 1 : 1000)),
-      kill: () => host().server.crash(),
-      freeze: () => host().server.freeze(),
-      thaw: () => host().server.thaw(),
-      cut: () => {
+      "advance": () => this.#advance(Number.parseFloat(who) * (who.endsWith("ms") ? 1 : 1000)),
+      "kill": () => host().server.crash(),
+      "freeze": () => host().server.freeze(),
+      "thaw": () => host().server.thaw(),
+      "cut": () => {
         for (const other of words.slice(2)) {
           const end = other === "store" ? "store" : world.hostOf(other).id;
           world.network.cut(host().id, end);
           world.network.cut(end, host().id);
         }
       },
-      heal: () => world.network.heal(),
-      store: () => world.store.setState(who === "down" ? "down" : "up"),
+      "heal": () => world.network.heal(),
+      "store": () => world.store.setState(who === "down" ? "down" : "up"),
       "lose-host": () => {
         host().server.crash();
         host().agent.part.kill();
@@ -105,11 +105,11 @@ class Story {
       "kill-agent": () => host().agent.part.kill(),
       "start-agent": () => host().start(),
       "lose-directory": () => this.#faults.loseDirectory(host(), "gone"),
-      switchover: () => operator.switchover(who === "" ? null : who),
-      restart: () => operator.restart(),
-      pause: () => operator.pause(Number.parseFloat(who) * 1000),
-      resume: () => operator.resume(),
-      durability: () => operator.durability(who === "strict" ? "strict" : "quorum"),
+      "switchover": () => operator.switchover(who === "" ? null : who),
+      "restart": () => operator.restart(),
+      "pause": () => operator.pause(Number.parseFloat(who) * 1000),
+      "resume": () => operator.resume(),
+      "durability": () => operator.durability(who === "strict" ? "strict" : "quorum"),
     };
     const run = verbs[verb];
     if (!run) throw new Error(`unknown command in a story: ${line} ${what}`);
@@ -123,5 +123,7 @@ function withoutTime(line: string): string {
 
 /** Waiting and small talk is left out. */
 function isTelling(line: string): boolean {
-  return !/under way|the server is starting|it follows|bytes of log to|slots are brought|it has not been streaming/.test(line);
+  return !/under way|the server is starting|it follows|bytes of log to|slots are brought|it has not been streaming/.test(
+    line,
+  );
 }

@@ -89,7 +89,14 @@ export class Checker {
       const inForce: CommitRule[] = [...server.senders].map((stream) => stream.names);
       if (!server.waits) inForce.push({ voters: [], acks: 0 });
       const primary = { member: server.member, incarnation: server.incarnation };
-      this.#hold("I8", i8SetsMeet(record.rule.value, inForce.filter((rule) => rule.acks > 0 || !server.waits), primary));
+      this.#hold(
+        "I8",
+        i8SetsMeet(
+          record.rule.value,
+          inForce.filter((rule) => rule.acks > 0 || !server.waits),
+          primary,
+        ),
+      );
     }
   }
 
@@ -107,7 +114,10 @@ export class Checker {
     if (this.#durable) this.#hold("I1", i1NothingLost(this.#writes(server.epoch), writesIn(log), served));
     for (const [epoch, seen] of this.#seen)
       if (this.#durable && epoch <= server.epoch && !contains(log, seen))
-        this.broken("I1", `primary "${server.member}" of epoch ${server.epoch} lacks a write that was read in epoch ${epoch}`);
+        this.broken(
+          "I1",
+          `primary "${server.member}" of epoch ${server.epoch} lacks a write that was read in epoch ${epoch}`,
+        );
   }
 
   acknowledge(server: PgServer, write: number, record: LogRecord): void {
@@ -140,7 +150,13 @@ export class Checker {
 
   #excused(server: PgServer): boolean {
     const host = this.#world.host(server.host);
-    return !this.#opened.has(server.epoch) || !host.guard.feed || !host.guard.part.alive || host.guard.part.frozen || this.#world.scheduler.now < host.thawedAt + thawMs;
+    return (
+      !this.#opened.has(server.epoch) ||
+      !host.guard.feed ||
+      !host.guard.part.alive ||
+      host.guard.part.frozen ||
+      this.#world.scheduler.now < host.thawedAt + thawMs
+    );
   }
 
   rebuildBegins(member: string, source: PgServer, sourceName: string): void {

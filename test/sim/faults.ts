@@ -210,7 +210,14 @@ const kinds: readonly FaultKind[] = [
       const other = faults.others(host)[0];
       if (!other) return;
       const picked = faults.world.random.pick(faults.others(host));
-      faults.cut([[host.id, picked.id], [picked.id, host.id]], 300, 8000);
+      faults.cut(
+        [
+          [host.id, picked.id],
+          [picked.id, host.id],
+        ],
+        300,
+        8000,
+      );
     },
   },
   {
@@ -219,7 +226,11 @@ const kinds: readonly FaultKind[] = [
     begin: (faults, host) => {
       const others = faults.others(host);
       const out = faults.world.random.chance(0.5);
-      faults.cut(others.map((other) => (out ? [host.id, other.id] : [other.id, host.id])), 300, 8000);
+      faults.cut(
+        others.map((other) => (out ? [host.id, other.id] : [other.id, host.id])),
+        300,
+        8000,
+      );
     },
   },
   {
@@ -227,14 +238,30 @@ const kinds: readonly FaultKind[] = [
     weight: 8,
     begin: (faults, host) => {
       const ends = [...faults.others(host).map((other) => other.id), "store"];
-      faults.cut(ends.flatMap((end) => [[host.id, end], [end, host.id]] as const), 300, 9000);
+      faults.cut(
+        ends.flatMap(
+          (end) =>
+            [
+              [host.id, end],
+              [end, host.id],
+            ] as const,
+        ),
+        300,
+        9000,
+      );
     },
   },
   {
     name: "cut-from-peers",
     weight: 6,
     begin: (faults, host) => {
-      const pairs = faults.others(host).flatMap((o) => [[host.id, o.id], [o.id, host.id]] as const);
+      const pairs = faults.others(host).flatMap(
+        (o) =>
+          [
+            [host.id, o.id],
+            [o.id, host.id],
+          ] as const,
+      );
       faults.cut(pairs, 300, 9000);
     },
   },
@@ -243,7 +270,10 @@ const kinds: readonly FaultKind[] = [
     weight: 6,
     begin: (faults, host) => {
       const way = faults.world.random.int(0, 2);
-      const pairs = [[host.id, "store"], ["store", host.id]] as const;
+      const pairs = [
+        [host.id, "store"],
+        ["store", host.id],
+      ] as const;
       faults.cut(way === 0 ? pairs : [pairs[way - 1]!], 300, 9000);
     },
   },

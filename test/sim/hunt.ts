@@ -4,8 +4,8 @@ import type { Mutation } from "./mutations.ts";
 
 export function hunt(mutation: Mutation, from = 1): { readonly tried: number; readonly found: RunResult | undefined } {
   for (let tried = 1; tried <= mutation.budget; tried += 1) {
-    const { wiring, members, durability } = mutation;
-    const result = runSeed({ seed: from + tried - 1, wiring, members, durability });
+    const { wiring, members, durability, faults } = mutation;
+    const result = runSeed({ seed: from + tried - 1, wiring, members, durability, faults });
     if (result.invariant !== undefined) return { tried, found: result };
   }
   return { tried: mutation.budget, found: undefined };

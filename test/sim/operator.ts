@@ -1,5 +1,12 @@
 /** The operator's commands, as the API would write them: wishes in the store, at the worst moments that chance finds. */
-import type { ClusterRecord, ClusterSpec, Durability, Intent, RecordKey, RecordValue } from "../../src/domain/cluster.ts";
+import type {
+  ClusterRecord,
+  ClusterSpec,
+  Durability,
+  Intent,
+  RecordKey,
+  RecordValue,
+} from "../../src/domain/cluster.ts";
 import { memberRecord, type World } from "./world.ts";
 
 export class Operator {

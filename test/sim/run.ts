@@ -54,7 +54,10 @@ export function runSeed(options: RunOptions): RunResult {
     broken = error;
     world.trace("world", error.message);
     for (const host of world.hosts.values())
-      world.trace(host.member, `${host.server.streamName} of ${JSON.stringify(world.store.record.members[host.member]?.value)}`);
+      world.trace(
+        host.member,
+        `${host.server.streamName} of ${JSON.stringify(world.store.record.members[host.member]?.value)}`,
+      );
   }
   return {
     seed: options.seed,

@@ -4,6 +4,7 @@ import { isVoter, serverOf } from "../candidates.ts";
 import { parseVoterName } from "../../domain/rule.ts";
 import type { Decision, Rule } from "../decision.ts";
 import type { Reason } from "../reason.ts";
+import { leastAcks } from "../rule-change.ts";
 import { copySource, hasProcess, holdsEpoch, isWell, ownRecord, recordsOnTheWay, ruleForServer } from "../standing.ts";
 import { rebuildTxn } from "../transactions.ts";
 import type { View } from "../view.ts";
@@ -22,13 +23,18 @@ export const rebuild: Rule = (view) => {
   const because = reasonToRebuild(view);
   if (!because) return undefined;
   // A copy that was merely asked for waits until nobody counts on this voter; so long it follows and votes as ever.
-  if (because.code === "reclone-wished" && isVoter(view.cluster, view.self)) return undefined;
+  if (because.code === "reclone-wished" && isVoter(view.cluster, view.self) && mayBeLetGo(view)) return undefined;
   const source = copySource(view);
   if (!source) return whileNoSource(view, because);
   if (hasProcess(view.server)) return { actions: [{ kind: "fence" }], because };
   const [kind, code] = canRewind(view, because) ? (["rewind", "rewinding"] as const) : (["clone", "cloning"] as const);
   return { actions: [{ kind, source, record: rebuildTxn(view) }], because: { code, source, why: because } };
 };
+
+/** Durability strict keeps its last voters: a copy that was asked for of one of them lets the writes wait. */
+function mayBeLetGo({ cluster }: View): boolean {
+  return cluster.rule.value.rule.voters.length > leastAcks(cluster.spec.value);
+}
 
 function reasonToRebuild(view: View): Reason | undefined {
   const { server, memory } = view;
