@@ -1,8 +1,7 @@
 /** Carries out the core's actions on the models, with their delays and failures, as src/agent/act.ts does on the real things. */
 import type { Action, ActionResult } from "../../src/core/action.ts";
 import type { View } from "../../src/core/view.ts";
-import { noVoters } from "../../src/domain/rule.ts";
-import { commonEnd, forkOf } from "./log.ts";
+import { forkOf } from "./log.ts";
 import type { Agent } from "./agent.ts";
 import type { Host, World } from "./world.ts";
 
@@ -43,7 +42,7 @@ export class Executor {
       report({ kind: asked.kind, outcome, ...more });
     };
     const abort = (): void => end("failed", { message: "fenced meanwhile" });
-    if (!action) return void this.#world.scheduler.after(5, () => end("done"));
+    if (!action) return this.#world.scheduler.after(5, () => end("done"));
     if (action.kind !== "record" && action.kind !== "fence") this.#aborts.add(abort);
     this.#start(action, view, end);
   }
@@ -210,7 +209,7 @@ export class Executor {
     const endsStreams = !this.#world.wiring.switches.has("streams-not-ended");
     server.part.run(() =>
       server.setNames(action.rule, () => {
-        for (const stream of [...server.senders])
+        for (const stream of server.senders)
           if (endsStreams && action.endStreams.includes(stream.name)) stream.endSender();
         end("done", server.dir ? { lsn: server.dir.tip.lsn } : {});
         this.#world.changed(this.#host.member);
@@ -300,5 +299,3 @@ export class Executor {
     });
   }
 }
-
-export { commonEnd, noVoters };

@@ -7,7 +7,7 @@ import type { Decision } from "../../src/core/decision.ts";
 import { holdsEpoch } from "../../src/core/standing.ts";
 import type { View } from "../../src/core/view.ts";
 import type { ClusterRecord, ClusterTxn, Durability, RuleRecord } from "../../src/domain/cluster.ts";
-import { zeroLsn, toLsn, type Lsn } from "../../src/domain/lsn.ts";
+import { zeroLsn, toLsn } from "../../src/domain/lsn.ts";
 import type { RunningServer } from "../../src/domain/server.ts";
 import { faithful, type Switch, type Wiring } from "./wiring.ts";
 
@@ -54,13 +54,6 @@ function ruleOf(txn: ClusterTxn): RuleRecord | undefined {
 }
 
 const farLsn = toLsn(2n ** 60n);
-
-function standbysSeem(view: View, flushed: (server: RunningServer) => Lsn): View {
-  return withServer(view, (server) => ({
-    ...server,
-    standbys: server.standbys.map((row) => ({ ...row, flushed: flushed(server) })),
-  }));
-}
 
 export const mutations: readonly Mutation[] = [
   {

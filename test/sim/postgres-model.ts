@@ -3,10 +3,9 @@
  * commits that wait for standbys by the names in force, crashes that lose the tail, promotions that choose the next
  * free timeline. Driven by execute.ts and by faults.ts; observed through `observe`.
  */
-import { noVoters, voterName, type CommitRule } from "../../src/domain/rule.ts";
+import { formatSyncNames, noVoters, voterName, type CommitRule } from "../../src/domain/rule.ts";
 import type { RunningServer, Server } from "../../src/domain/server.ts";
-import { formatSyncNames } from "../../src/domain/rule.ts";
-import { append, atDepth, commonEnd, contains, forkOf, type LogRecord } from "./log.ts";
+import { append, atDepth, contains, type LogRecord } from "./log.ts";
 import { Stream } from "./streams.ts";
 import { Part } from "./time.ts";
 import type { World } from "./world.ts";
@@ -154,7 +153,7 @@ export class PgServer {
     this.stopping = false;
     this.#since = this.#now();
     this.#frozenSince = undefined;
-    for (const stream of [...this.senders]) stream.endSender();
+    for (const stream of this.senders) stream.endSender();
     this.receiver?.endReceiver();
     this.receiver = undefined;
   }
@@ -497,5 +496,3 @@ export class PgServer {
     };
   }
 }
-
-export { commonEnd, forkOf };

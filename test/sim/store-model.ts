@@ -126,7 +126,7 @@ function written(record: ClusterRecord, txn: ClusterTxn): ClusterRecord {
     else if (key.startsWith("vote/")) put(votes, key.slice(5), next as Versioned<Vote> | undefined);
     else single[key] = next;
   }
-  return { ...record, ...single, members, votes, revision } as ClusterRecord;
+  return { ...record, ...single, members, votes, revision };
 }
 
 function put<T>(into: Record<string, T>, key: string, value: T | undefined): void {
