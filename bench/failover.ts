@@ -36,6 +36,7 @@ const major = 18;
 /** A client gives a write up after this; the longest gap that can be told apart from a loss. */
 const patienceMs = 30_000;
 const healMs = 60_000;
+const floorPatienceMs = 5000;
 
 const faults = { kill, freeze, switchover } as const;
 type Fault = keyof typeof faults;
@@ -53,6 +54,7 @@ interface Sample {
   readonly healMs: number;
 }
 interface FloorSample {
+  readonly tries: number;
   readonly promotedMs: number;
   readonly writeMs: number;
 }
@@ -183,8 +185,22 @@ async function rawPlan({ home }: Installation): Promise<RawPlan & { readonly tem
   return { engine, owner, directory: join(home, "..", "raw"), template: template.directory };
 }
 
-/** Sessions are open before the primary is killed, and the one who kills knows at once that it is dead. */
+/**
+ * Sessions are open before the primary is killed, and the one who kills knows at once that it is dead. Nobody votes,
+ * so now and then the standby that is not chosen has received more by then and cannot follow: such a try is repeated.
+ */
 async function timeFloor(plan: RawPlan & { readonly template: string }): Promise<FloorSample> {
+  for (let tries = 1; ; tries += 1) {
+    const sample = await tryFloor(plan);
+    if (sample) return { ...sample, tries };
+    tell("floor: the wrong standby was promoted; once more");
+    if (tries === 5) throw new Error("the floor could not be measured");
+  }
+}
+
+async function tryFloor(
+  plan: RawPlan & { readonly template: string },
+): Promise<Omit<FloorSample, "tries"> | undefined> {
   const raw = new RawCluster(plan);
   const [primary, two, three] = raw.servers;
   const table = "floor";
@@ -201,7 +217,6 @@ async function timeFloor(plan: RawPlan & { readonly template: string }): Promise
     await recorder.acknowledged(300, patienceMs);
     const sample = await promoteBest(primary, [two, three], sessions, table);
     await recorder.stop();
-    for (const session of sessions) await session.end();
     return sample;
   } finally {
     await raw.remove();
@@ -213,7 +228,7 @@ async function promoteBest(
   [two, three]: readonly [RawServer, RawServer],
   sessions: readonly [Client, Client],
   table: string,
-): Promise<FloorSample> {
+): Promise<Omit<FloorSample, "tries"> | undefined> {
   const killedAt = performance.now();
   primary.signal("SIGKILL");
   await primary.ended();
@@ -223,8 +238,12 @@ async function promoteBest(
   other.follow(winner);
   await outOfRecovery(session);
   const promotedMs = performance.now() - killedAt;
-  await session.query(`INSERT INTO ${table} VALUES ('after')`);
-  return { promotedMs, writeMs: performance.now() - killedAt };
+  const written = session.query(`INSERT INTO ${table} VALUES ('after')`).then(
+    () => performance.now() - killedAt,
+    () => undefined,
+  );
+  const writeMs = await Promise.race([written, sleep(floorPatienceMs, undefined, { ref: false })]);
+  return writeMs === undefined ? undefined : { promotedMs, writeMs };
 }
 
 async function receivedBy(session: Client): Promise<string> {
@@ -267,6 +286,7 @@ function report(
       String(lost),
     ];
   });
+  const repeated = floor.reduce((sum, { tries }) => sum + tries - 1, 0);
   writeReport({
     name: options.name,
     about:
@@ -282,17 +302,24 @@ function report(
         ...gaps,
         ...(floor.length > 0 ? floors : []),
       ]),
-      table([
-        [
-          "until all three members stream again",
-          "median",
-          "min",
-          "max",
-          "writes that failed at the client",
-          "acknowledged writes lost",
-        ],
-        ...heals,
-      ]),
+      ...(heals.length > 0
+        ? [
+            table([
+              [
+                "until all three members stream again",
+                "median",
+                "min",
+                "max",
+                "writes that failed at the client",
+                "acknowledged writes lost",
+              ],
+              ...heals,
+            ]),
+          ]
+        : []),
+      ...(repeated > 0
+        ? [`${repeated} tries of the floor were repeated: the standby that was promoted lacked what the other had.`]
+        : []),
     ],
     samples: { ...samples, floor },
   });

@@ -53,6 +53,8 @@ export class Installation {
     // Root's servers run as another user, who has to walk through.
     await chmod(above, 0o711);
     const installation = new Installation(above);
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.once(signal, () => void installation.end().finally(() => process.exit(130)));
     await installation.matriarch("--help");
     return installation;
   }

@@ -18,6 +18,12 @@ const run = promisify(execFile);
 const startMs = 30_000;
 const superuser = "matriarch";
 
+/** Servers must not outlive a bench that is interrupted. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGQUIT");
+});
+
 export interface RawPlan {
   readonly engine: Engine;
   readonly owner: ServerOwner | undefined;
@@ -68,7 +74,7 @@ export class RawServer {
   start(): void {
     const { engine, owner } = this.#plan;
     const log = join(this.#plan.directory, `n${this.number}.log`);
-    this.#child = spawn(
+    const child = spawn(
       "/bin/sh",
       ["-c", 'exec "$0" -D "$1" >>"$2" 2>&1', join(engine.binDirectory, "postgres"), this.data, log],
       {
@@ -78,6 +84,9 @@ export class RawServer {
         ...identityOf(owner),
       },
     );
+    running.add(child);
+    child.once("exit", () => running.delete(child));
+    this.#child = child;
   }
 
   /** For a client of the bench. */
@@ -195,12 +204,14 @@ export class RawCluster {
   /** The first write that a standby has too. Resolves when it is acknowledged. */
   async firstWrite(): Promise<void> {
     const client = await this.servers[0].connect();
+    const end = performance.now() + startMs;
     // A commit waits for nobody until the checkpointer has read the names.
     for (;;) {
       const { rows } = await client.query<{ ready: boolean }>(
         "SELECT count(*) > 0 AS ready FROM pg_stat_replication WHERE sync_state = 'quorum'",
       );
       if (rows[0]?.ready) break;
+      if (performance.now() > end) throw new Error(`raw standbys do not stream:\n${await this.#logs()}`);
       await sleep(2);
     }
     await client.query("CREATE TABLE first_write AS SELECT 1 AS id");
