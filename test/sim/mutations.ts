@@ -160,21 +160,21 @@ export const mutations: readonly Mutation[] = [
     wiring: broken({
       memory: (memory) => (memory.laxer ? { ...memory, laxer: { ...memory.laxer, until: zeroLsn } } : memory),
     }),
-    budget: 1500,
+    budget: 4000,
   },
   {
     name: "unknown-taken-as-failed",
     breaks: "P3",
     what: "a record whose outcome is unknown is taken as not written",
     wiring: flipped("unknown-taken-as-failed"),
-    budget: 1500,
+    budget: 4000,
   },
   {
     name: "never-settles",
     breaks: "P3",
     what: "a read of the store is taken as proof that nothing is on its way any more",
     wiring: broken({ memory: (memory) => ({ ...memory, settled: true, unsure: [] }) }),
-    budget: 1500,
+    budget: 4000,
   },
   {
     name: "votes-while-listening",
@@ -292,7 +292,7 @@ export const mutations: readonly Mutation[] = [
         return { ...view, peers: Object.fromEntries(peers) };
       },
     }),
-    budget: 1000,
+    budget: 4000,
   },
   {
     name: "old-primary-left-stopped",
