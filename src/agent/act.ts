@@ -3,10 +3,12 @@
  * loop. Refuses what was decided under another epoch than the one on record, except fencing. Decides nothing.
  */
 import type { Action, ActionResult } from "../core/action.ts";
+import { isSettling } from "../core/rules/settling.ts";
 import type { ClusterRecord, ClusterTxn, MemberId } from "../domain/cluster.ts";
 import type { CommitOutcome } from "../drivers/store/port.ts";
 import type { MemberServer, Upstream } from "../drivers/postgres/port.ts";
 import { OpError } from "../errors/op-error.ts";
+import { standingVote } from "./voters.ts";
 
 /** What the actions of one member work on; given by its loop. */
 export interface Hands {
@@ -136,6 +138,8 @@ async function record(action: Extract<Action, { kind: "record" }>, hands: Hands)
   });
   if (action.what === "vote" && !outcome.committed) hands.setVote(undefined);
   if (action.what === "withdraw-vote" && outcome.committed) hands.setVote(undefined);
+  // A vote of unknown fate has arrived by now, or never will.
+  if (isSettling(action) && outcome.committed) hands.setVote(standingVote(hands.record(), hands.member));
   return outcome.committed
     ? { kind: "record", outcome: "done" }
     : { kind: "record", outcome: "refused", message: `changed meanwhile: ${outcome.changed.join(", ")}` };

@@ -200,7 +200,6 @@ export class ClusterLoop implements MemberSurroundings {
       loop.wake();
     }
     for (const [id, loop] of this.members) {
-      loop.recordRead();
       if (this.record.members[id]) continue;
       this.members.delete(id);
       void loop.close();

@@ -5,7 +5,7 @@
 import type { Action, ActionKind, ActionResult } from "../core/action.ts";
 import type { Decision } from "../core/decision.ts";
 import { look } from "../core/decide.ts";
-import { afterAction, afterFreshRead } from "../core/memory.ts";
+import { afterAction } from "../core/memory.ts";
 import { emptyMemory, type Memory, type View } from "../core/view.ts";
 import type { MemberId, Timings } from "../domain/cluster.ts";
 import type { Server } from "../domain/server.ts";
@@ -72,11 +72,6 @@ export class MemberLoop {
     if (this.#closed) return;
     this.#again = true;
     if (!this.#looking) void this.#lookWhileNeeded();
-  }
-
-  /** The store has been read anew: nothing written before is unsure. */
-  recordRead(): void {
-    this.#memory = afterFreshRead(this.#memory);
   }
 
   replaceServer(server: MemberServer): void {

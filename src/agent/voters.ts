@@ -31,15 +31,14 @@ export class Voters {
       this.#held = [];
     }
     for (const { value: member } of Object.values(cluster.members)) {
-      const vote = cluster.votes[member.id]?.value;
-      const standing =
-        vote && vote.epoch > epoch && vote.voter.incarnation === member.incarnation ? vote.epoch : undefined;
       const known = this.#states.get(member.id);
+      const sameDirectory = known?.voter.incarnation === member.incarnation;
+      const cast = sameDirectory && known.votedFor !== undefined && known.votedFor > epoch ? known.votedFor : undefined;
       this.#states.set(member.id, {
         voter: voterOf(member),
         epoch,
         given: known?.given,
-        votedFor: standing ?? (known?.votedFor !== undefined && known.votedFor > epoch ? known.votedFor : undefined),
+        votedFor: standingVote(cluster, member.id) ?? cast,
         heardHolderAt: known?.epoch === epoch ? known.heardHolderAt : undefined,
       });
     }
@@ -82,6 +81,13 @@ export class Voters {
       heardHolderAt: state?.heardHolderAt,
     };
   }
+}
+
+/** The epoch for which this directory has voted in the store, if that is still to come. */
+export function standingVote(cluster: ClusterRecord, member: MemberId): number | undefined {
+  const vote = cluster.votes[member]?.value;
+  const isOwn = vote?.voter.incarnation === cluster.members[member]?.value.incarnation;
+  return vote && isOwn && vote.epoch > cluster.reign.value.epoch ? vote.epoch : undefined;
 }
 
 function freed(given: GivenPromise): GivenPromise {

@@ -120,11 +120,6 @@ function afterRecord(memory: Memory, action: RecordAction, result: ActionResult)
   return isSettling(action) && result.outcome === "done" ? { ...after, unsure: [], settled: true } : after;
 }
 
-/** A read of the store settles nothing: what is on its way arrives after it. Only `settleRecords` does. */
-export function afterFreshRead(memory: Memory): Memory {
-  return memory;
-}
-
 /** How long a member stands back from elections after reigns that it could not serve: 0, then 2 s, 4 s … up to 60 s. */
 export function standBackMs(memory: Memory, now: number): number {
   const count = memory.failedReigns.length;

@@ -119,7 +119,8 @@ export const endFrozenStandby: Rule = (view) => {
   }
   if (server.kind !== "starting") return undefined;
   const forMs = now - server.since;
-  if (forMs > timings.startMs) return { actions: [{ kind: "fence" }], because: { code: "start-too-slow", forMs } };
+  if (forMs > timings.startMs || server.isHopeless)
+    return { actions: [{ kind: "fence" }], because: { code: "start-too-slow", forMs } };
   return { actions: [], because: { code: "waiting-for-start", forMs }, recheckAt: server.since + timings.startMs };
 };
 

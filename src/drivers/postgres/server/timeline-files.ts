@@ -6,6 +6,7 @@ import { open, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lsn } from "../../../domain/lsn.ts";
 import { parseHistoryFile } from "../../../domain/timeline.ts";
+import { OpError } from "../../../errors/op-error.ts";
 import type { ServerOwner } from "../port.ts";
 import { writeOwnedFile } from "./owned-files.ts";
 
@@ -33,11 +34,22 @@ export async function plantTimelines(
 ): Promise<void> {
   const directory = join(dataDirectory, "pg_wal");
   const present = new Set(await readdir(directory));
+  refuseTaken(present, timeline);
   const missing = Array.from({ length: Math.max(0, timeline - 2) }, (_, i) => nameOf(i + 2)).filter(
     (name) => !present.has(name),
   );
   for (const name of missing) await writeDurably(join(directory, name), owner);
   if (missing.length > 0) await syncPath(directory);
+}
+
+/** One that is there already was left by a promotion that crashed: Postgres would choose a number nobody reserved. */
+function refuseTaken(present: ReadonlySet<string>, timeline: number): void {
+  const taken = [...present].filter((name) => historyName.test(name) && name >= nameOf(timeline)).sort()[0];
+  if (taken === undefined) return;
+  throw new OpError("engine-failed", {
+    message: `timeline ${timeline} cannot be used for the promotion`,
+    detail: `"${taken}" is there already, from a promotion that did not end.`,
+  });
 }
 
 async function writeDurably(path: string, owner: ServerOwner | undefined): Promise<void> {
