@@ -12,6 +12,8 @@ export type Question =
 
 export type News =
   | { readonly kind: "log"; readonly level: "info" | "error"; readonly message: string; readonly fields: LogFields }
+  /** it takes questions */
+  | { readonly kind: "ready" }
   /** draining is over in this thread */
   | { readonly kind: "drained" };
 

@@ -3,15 +3,11 @@
  * agent (drivers/router/) and outlives it: when the agent goes away, the last word that it gave holds. It decides
  * nothing about who is primary, reads no store, and no client can end it.
  */
-import { availableParallelism } from "node:os";
 import { closeSync, unlinkSync, writeSync } from "node:fs";
 import { serveControl } from "./control.ts";
-import { canShare } from "./listen.ts";
 import { openLog } from "./log.ts";
 import { defaultLimits, type Limits } from "./shared.ts";
 import { Threads } from "./threads.ts";
-
-const threadsMax = 4;
 
 export interface RouterOptions {
   readonly controlPath: string;
@@ -39,14 +35,11 @@ export async function runRouter(options: RouterOptions): Promise<void> {
   process.on("SIGHUP", () => undefined);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, exit);
   const limits = { ...defaultLimits, ...options.limits };
-  // Without shared listening ports the main thread is alone.
-  const threads = canShare ? Math.min(availableParallelism(), threadsMax) : 1;
   const { version, threadFile } = options;
-  const router = new Threads({ version, threadFile, threads, limits, log, drained: exit });
+  const router = new Threads({ version, threadFile, limits, log, drained: exit });
   await serveControl(options.controlPath, router, log);
   log.info("started", { pid: process.pid, version: options.version });
   if (options.readyFd !== undefined) sayReady(options.readyFd);
-  router.start();
 }
 
 function sayReady(fd: number): void {

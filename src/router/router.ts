@@ -8,11 +8,12 @@ import type { Log } from "./log.ts";
 import { Shared, type SharedOptions } from "./shared.ts";
 import type { EndpointConfig, Route, RouterRequest, RouterStatus } from "./wire.ts";
 
-export interface RouterOptions extends Omit<SharedOptions, "portOpened" | "connectionClosed"> {
+export interface RouterOptions extends Omit<SharedOptions, "portOpened" | "admitted" | "connectionClosed"> {
   readonly version: string;
   /** called when draining is over */
   readonly drained: () => void;
   readonly portOpened?: () => void;
+  readonly admitted?: () => void;
 }
 
 export class Router {
@@ -33,6 +34,7 @@ export class Router {
     this.#shared = new Shared({
       ...options,
       portOpened: options.portOpened ?? (() => undefined),
+      admitted: options.admitted ?? (() => undefined),
       connectionClosed: () => this.#endWhenEmpty(),
     });
   }

@@ -1,5 +1,6 @@
 /** What all endpoints of one thread share: limits, the count of connections, and the keys that cancel queries. */
 import { connect, type Socket } from "node:net";
+import { availableParallelism } from "node:os";
 import type { Log } from "./log.ts";
 import { formatCancel, type ErrorFields } from "./packets.ts";
 import { tooManyClients } from "./refusals.ts";
@@ -16,9 +17,16 @@ export interface Limits {
   readonly holdMs: number;
   /** how long a client may take until its start-up packet is there */
   readonly greetingMs: number;
+  /** at most, with the main one */
+  readonly threads: number;
 }
 
-export const defaultLimits: Limits = { connections: 10_000, holdMs: 30_000, greetingMs: 10_000 };
+export const defaultLimits: Limits = {
+  connections: 10_000,
+  holdMs: 30_000,
+  greetingMs: 10_000,
+  threads: Math.min(availableParallelism(), 4),
+};
 
 export interface SharedOptions {
   readonly limits: Limits;
@@ -28,6 +36,8 @@ export interface SharedOptions {
   readonly cancelElsewhere: (key: string) => Promise<void>;
   /** called when a port could be had at last */
   readonly portOpened: () => void;
+  /** called for each new connection */
+  readonly admitted: () => void;
   /** called after each connection's end */
   readonly connectionClosed: () => void;
 }
@@ -38,6 +48,7 @@ export class Shared {
   readonly tally: Tally;
   readonly keys = new Map<string, Target>();
   readonly portOpened: () => void;
+  readonly #admitted: () => void;
   readonly #connectionClosed: () => void;
   readonly #cancelElsewhere: (key: string) => Promise<void>;
 
@@ -46,6 +57,7 @@ export class Shared {
     this.log = options.log;
     this.tally = options.tally;
     this.portOpened = options.portOpened;
+    this.#admitted = options.admitted;
     this.#connectionClosed = options.connectionClosed;
     this.#cancelElsewhere = options.cancelElsewhere;
   }
@@ -57,6 +69,7 @@ export class Shared {
       return false;
     }
     this.tally.addConnections(1);
+    this.#admitted();
     client.once("close", () => {
       this.tally.addConnections(-1);
       this.#connectionClosed();

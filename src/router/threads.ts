@@ -6,8 +6,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { OpError } from "../errors/op-error.ts";
+import { canShare } from "./listen.ts";
 import type { Log } from "./log.ts";
-import { Mailbox, type News, type Question } from "./mailbox.ts";
+import { Mailbox, type Question } from "./mailbox.ts";
 import { Router } from "./router.ts";
 import type { Limits } from "./shared.ts";
 import { mergeStatus } from "./status.ts";
@@ -19,7 +20,7 @@ const answerMs = 2000;
 const endMs = 1000;
 const cancelMs = 5500;
 const restartMs = 1000;
-/** One more thread for each so many connections. */
+/** The second thread comes with the second connection, each further one with so many more. */
 const connectionsPerThread = 64;
 /** Little is ever kept: small limits keep the memory of a thread small. */
 const resourceLimits = { maxYoungGenerationSizeMb: 2 };
@@ -30,8 +31,6 @@ export interface ThreadsOptions {
   readonly log: Log;
   /** program of a further thread: calls runWorker */
   readonly threadFile: string;
-  /** at most, with the main one */
-  readonly threads: number;
   /** called when draining is over in all threads */
   readonly drained: () => void;
 }
@@ -43,6 +42,8 @@ interface Thread {
 
 export class Threads {
   readonly #options: ThreadsOptions;
+  /** at most; without shared listening ports the main thread is alone */
+  readonly #threadsMax: number;
   readonly #memory: SharedArrayBuffer;
   readonly #tally: Tally;
   readonly #main: Router;
@@ -56,20 +57,17 @@ export class Threads {
 
   constructor(options: ThreadsOptions) {
     this.#options = options;
-    this.#memory = tallyMemory(options.threads);
+    this.#threadsMax = canShare ? options.limits.threads : 1;
+    this.#memory = tallyMemory(this.#threadsMax);
     this.#tally = new Tally(this.#memory, 0);
     this.#main = new Router({
       ...options,
       tally: this.#tally,
       drained: () => this.#hasDrained(0),
       cancelElsewhere: (key) => this.#cancel(key, 0),
+      admitted: () => this.grow(this.#tally.connections),
       portOpened: () => void this.#inTurn(() => this.#tellEndpoints()),
     });
-  }
-
-  /** Starts the second thread; more follow with the number of connections. */
-  start(): void {
-    if (this.#options.threads > 1) void this.#add(1);
   }
 
   async handle(request: RouterRequest): Promise<RouterStatus | undefined> {
@@ -134,10 +132,7 @@ export class Threads {
   async #status(): Promise<RouterStatus | undefined> {
     const others = this.#askAll({ kind: "request", request: { id: 0, kind: "status" } });
     const own = await this.#main.handle({ id: 0, kind: "status" });
-    const threads = this.#others.size + 1;
-    if (this.#tally.connections > threads * connectionsPerThread && threads < this.#options.threads)
-      void this.#add(threads);
-    return own && mergeStatus(own, await others);
+    return own && { ...mergeStatus(own, await others), threads: this.#others.size + 1 };
   }
 
   async #askAll(question: Question): Promise<readonly (RouterStatus | undefined)[]> {
@@ -168,37 +163,46 @@ export class Threads {
     await Promise.allSettled(asking === 0 ? asked : [this.#main.cancel(key), ...asked]);
   }
 
-  async #add(number: number): Promise<void> {
-    if (this.#draining || this.#starting.has(number) || this.#others.has(number)) return;
+  /** A thread takes 16 MB: there are no more than the connections make worth while, and they stay. */
+  grow(connections: number): void {
+    const wanted = connections < 2 ? 1 : 2 + Math.floor(connections / connectionsPerThread);
+    for (let number = 1; number < Math.min(wanted, this.#threadsMax); number += 1) {
+      if (!this.#draining && !this.#starting.has(number) && !this.#others.has(number)) this.#add(number);
+    }
+  }
+
+  #add(number: number): void {
     this.#starting.add(number);
     const { version, limits, threadFile, log } = this.#options;
     const workerData: ThreadData = { thread: number, version, limits, tally: this.#memory };
     const worker = new Worker(threadFile, { workerData, resourceLimits });
-    const thread = { worker, mailbox: this.#mailboxOf(number, worker) };
+    const thread: Thread = { worker, mailbox: this.#mailboxOf(number, worker, () => void this.#join(number, thread)) };
     worker.on("error", (error) => log.error("thread failed", { thread: number, error }));
     worker.once("exit", () => this.#gone(number, thread));
-    // It belongs to the others as soon as it is told everything that they know.
+  }
+
+  /** It belongs to the others from the moment when it is told all that they know. */
+  async #join(number: number, thread: Thread): Promise<void> {
     await this.#inTurn(async () => {
-      if (this.#draining) return this.#end(worker);
+      if (this.#draining) return this.#end(thread.worker);
       this.#others.set(number, thread);
       await this.#bringUpToDate(number);
     });
     this.#starting.delete(number);
   }
 
-  #mailboxOf(number: number, worker: Worker): Mailbox {
+  #mailboxOf(number: number, worker: Worker, ready: () => void): Mailbox {
     return new Mailbox(worker, {
       answer: async (question) => {
         if (question.kind === "cancel") await this.#cancel(question.key, number);
         return undefined;
       },
-      hear: (news) => this.#hear(number, news),
+      hear: (news) => {
+        if (news.kind === "ready") ready();
+        else if (news.kind === "drained") this.#hasDrained(number);
+        else this.#options.log[news.level](news.message, news.fields);
+      },
     });
-  }
-
-  #hear(number: number, news: News): void {
-    if (news.kind === "drained") this.#hasDrained(number);
-    else this.#options.log[news.level](news.message, news.fields);
   }
 
   #gone(number: number, thread: Thread): void {
@@ -208,7 +212,7 @@ export class Threads {
     this.#tally.clear(number);
     thread.mailbox.close();
     this.#hasDrained(number);
-    setTimeout(() => void this.#add(number), restartMs);
+    setTimeout(() => this.grow(this.#tally.connections), restartMs);
   }
 
   #hasDrained(number: number): void {

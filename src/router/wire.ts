@@ -52,6 +52,8 @@ export interface RouterStatus {
   readonly pid: number;
   readonly version: string;
   readonly startedAt: number;
+  /** how many share the work */
+  readonly threads?: number;
   readonly endpoints: readonly {
     readonly cluster: string;
     readonly kind: "primary" | "read";

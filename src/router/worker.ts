@@ -44,6 +44,7 @@ export function runWorker(): void {
   // A defect in one connection must not end the others.
   process.on("uncaughtException", (error) => log.error("defect", { error, stack: error.stack }));
   process.on("unhandledRejection", (error) => log.error("defect", { error }));
+  mailbox.tell({ kind: "ready" });
 }
 
 function logBy(tell: (news: News) => void, thread: number): Log {

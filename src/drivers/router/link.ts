@@ -35,7 +35,7 @@ export class RouterLink {
       return undefined;
     }
     listenFor(socket, pending);
-    const status = await request(socket, pending, { kind: "status" }).catch(() => undefined);
+    const status = await request(socket, pending, { kind: "status" }, requestMs).catch(() => undefined);
     if (status) return new RouterLink(socket, pending, status);
     socket.destroy();
     return undefined;
@@ -52,8 +52,8 @@ export class RouterLink {
   }
 
   /** @throws OpError: what the router refused with, or `router-unreachable` */
-  request(wish: RouterWish): Promise<RouterStatus | undefined> {
-    return request(this.#socket, this.#pending, wish);
+  request(wish: RouterWish, withinMs = requestMs): Promise<RouterStatus | undefined> {
+    return request(this.#socket, this.#pending, wish, withinMs);
   }
 
   close(): void {
@@ -79,14 +79,19 @@ function listenFor(socket: Socket, pending: Pending): void {
 
 let lastId = 0;
 
-async function request(socket: Socket, pending: Pending, wish: RouterWish): Promise<RouterStatus | undefined> {
+async function request(
+  socket: Socket,
+  pending: Pending,
+  wish: RouterWish,
+  withinMs: number,
+): Promise<RouterStatus | undefined> {
   const id = ++lastId;
   const answer = await new Promise<RouterAnswer | undefined>((resolve) => {
     if (socket.destroyed) {
       resolve(undefined);
       return;
     }
-    const timer = setTimeout(resolve, requestMs, undefined);
+    const timer = setTimeout(resolve, withinMs, undefined);
     pending.set(id, (given) => {
       clearTimeout(timer);
       resolve(given);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtemp, rm, stat } from "node:fs/promises";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -85,6 +85,51 @@ test("a port in use is refused, and the other endpoints are served", async () =>
     await assert.rejects(router.driver.configure([router.endpoint, taken]), { code: "port-in-use" });
     await router.route("open", [target]);
     assert.equal(await ask(port, testPassword, "select 1"), 1);
+  } finally {
+    await router.remove();
+  }
+});
+
+test("a port in use is tried again by itself, and its route is taken meanwhile", async () => {
+  const port = await freePort();
+  const router = await startRouter(port, tls);
+  const stranger = createServer();
+  try {
+    const readPort = await freePort();
+    stranger.listen(readPort, "127.0.0.1");
+    await once(stranger, "listening");
+    const read = { ...router.endpoint, kind: "read" as const, listenPort: readPort };
+    await assert.rejects(router.driver.configure([router.endpoint, read]), { code: "port-in-use" });
+    const route = { cluster: "shop", epoch: 1, state: "open" as const, targets: [target], cut: true };
+    await router.driver.route([
+      { ...route, kind: "primary" },
+      { ...route, kind: "read" },
+    ]);
+    assert.equal(await ask(port, testPassword, "select 1"), 1);
+    stranger.close();
+    await until("the port is open", () => answers(readPort));
+  } finally {
+    stranger.close();
+    await router.remove();
+  }
+});
+
+async function answers(port: number): Promise<boolean> {
+  const answer = await ask(port, testPassword, "select 1").catch(() => undefined);
+  return answer === 1;
+}
+
+test("frozen: another takes its place", { timeout: 30_000 }, async (t) => {
+  const port = await freePort();
+  const router = await startRouter(port, tls);
+  try {
+    await router.route("open", [target]);
+    const restarted = new Promise<RouterRestart>((resolve) => router.driver.onRestart(resolve));
+    const since = performance.now();
+    process.kill(router.driver.pid ?? 0, "SIGSTOP");
+    await restarted;
+    assert.equal(await ask(port, testPassword, "select 1"), 1);
+    t.diagnostic(`frozen to accepting again: ${(performance.now() - since).toFixed(0)} ms`);
   } finally {
     await router.remove();
   }

@@ -10,6 +10,7 @@ import type { EndpointConfig, Route, RouterStatus } from "../../router/wire.ts";
 import { RouterLink } from "./link.ts";
 import type { RouterDriver, RouterRestart } from "./port.ts";
 import { spawnRouter, type RouterProgram } from "./spawn.ts";
+import { endWhenSilent } from "./watch.ts";
 
 const stopMs = 3000;
 /** Elsewhere the old router has to leave its ports before the new one can have them. */
@@ -133,6 +134,7 @@ class ProcessRouter implements RouterDriver {
       (open) => {
         this.#pid = open.pid;
         open.onClose(() => this.#died(open));
+        void endWhenSilent(open, killQuietly);
       },
       () => {
         if (this.#link === link) this.#link = undefined;
