@@ -34,6 +34,8 @@ export interface StartingServer {
   readonly kind: "starting";
   readonly asPrimary: boolean;
   readonly since: number;
+  /** standby: it needs log that the upstream does not have and never will, so it does not come up */
+  readonly isHopeless?: boolean;
 }
 export interface RunningServer {
   readonly kind: "running";

@@ -23,7 +23,7 @@ import { inspectDirectory } from "./directory.ts";
 import type { Postmaster } from "./postmaster.ts";
 import { isFrozen, saysReady } from "./processes.ts";
 import { memberOfSlot, upstreamOfConninfo } from "./replication-names.ts";
-import { lastWordsIn, ServerLog, tellsDamage, tellsMissingWal, tellsNoRoom } from "./server-log.ts";
+import { lastWordsIn, ServerLog, tellsDamage, tellsDivergence, tellsMissingWal, tellsNoRoom } from "./server-log.ts";
 import { timelineOfWal } from "./wal-files.ts";
 
 /** A server that ends sooner than this after it was ready counts as a failed start. */
@@ -35,6 +35,9 @@ const ranWellMs = 10_000;
 const newSessionEveryMs = { primary: 900, standby: 4500 } as const;
 const pendingRestartEveryMs = 30_000;
 const segmentBytes = 16 * 1024 * 1024;
+/** The upstream may still change its mind, or be another one, in the first moments of a start. */
+const hopelessAfterMs = 3000;
+const startLogMax = 64 * 1024;
 const settledReceiverMs = 500;
 
 /** A standby has read all the log that it has once it waits for more, from a stream or for the next attempt. */
@@ -43,6 +46,9 @@ const atEndOfLog = new Set(["RecoveryWalStream", "RecoveryRetrieveRetryInterval"
 /** What was learned of the process that runs now. */
 interface Run {
   readonly pid: number;
+  readonly seenAt: number;
+  /** of a long start, as far as it has been read */
+  startLog: string;
   acceptsSince: number | undefined;
   /** all log on disk has been read: the replayed position is not below what was flushed before the start */
   hasReadOwnLog: boolean;
@@ -157,9 +163,9 @@ export class Observer {
     const ended = this.#postmaster.lastEnd;
     if (ended === undefined || ended === this.#countedEnd) return;
     this.#countedEnd = ended;
-    const accepted = this.#run?.acceptsSince;
+    const { acceptsSince: accepted, startLog = "" } = this.#run ?? {};
     this.#run = undefined;
-    const log = ended.wanted ? "" : await this.#log.news();
+    const log = ended.wanted ? "" : startLog + (await this.#log.news());
     this.#end = ended.wanted ? {} : await this.#tellEnd(log);
     const ranWell = accepted !== undefined && ended.at - accepted >= ranWellMs;
     if (ranWell) this.#failures = 0;
@@ -177,6 +183,24 @@ export class Observer {
 
   async #observeProcess(pid: number, end: number): Promise<Server> {
     const run = this.#runOf(pid);
+    const server = await this.#lookAtProcess(run, end);
+    return server.kind === "starting" && (await this.#isHopeless(run)) ? { ...server, isHopeless: true } : server;
+  }
+
+  /**
+   * A former primary that was cut short while it replayed log that nobody else has is not consistent before the end of
+   * that log, which no upstream will ever send: it would be starting for ever, and is of no more use than a damaged one.
+   */
+  async #isHopeless(run: Run): Promise<boolean> {
+    if (this.#clock.now() - run.seenAt < hopelessAfterMs) return false;
+    const news = await this.#log.news();
+    run.startLog = (run.startLog + news).slice(-startLogMax);
+    if (tellsDivergence(news)) this.#damaged = true;
+    return this.#damaged;
+  }
+
+  async #lookAtProcess(run: Run, end: number): Promise<Server> {
+    const { pid } = run;
     const unresponsive: Server = { kind: "unresponsive", role: this.#roleOf(run), since: 0 };
     const left = (): number => end - this.#clock.now();
     if (isFrozen(pid)) return unresponsive;
@@ -195,6 +219,8 @@ export class Observer {
     if (this.#run?.pid === pid) return this.#run;
     this.#run = {
       pid,
+      seenAt: this.#clock.now(),
+      startLog: "",
       acceptsSince: undefined,
       hasReadOwnLog: false,
       notStreamingSince: this.#clock.now(),

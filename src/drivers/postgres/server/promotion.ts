@@ -54,10 +54,15 @@ export async function promoteBySignal(
 /** The file and SIGUSR1, as pg_ctl does. The server takes the file away, and a signal may come before it listens. */
 async function askToPromote(config: MemberServerConfig, postmaster: Postmaster): Promise<void> {
   const path = join(config.dataDirectory, "promote");
-  await writeOwnedFile(path, "", config.owner);
+  await writeOwnedFile(path, "", config.owner).catch(passOverTaken);
   const pid = await postmaster.find();
   if (pid === undefined) throw new OpError("operation-failed", { message: "the server ended while it was promoted" });
   signal(pid, "SIGUSR1");
+}
+
+/** It had heard an earlier signal, and took the file before its owner could be set. */
+function passOverTaken(error: unknown): void {
+  if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
 }
 
 const written = `

@@ -79,6 +79,7 @@ const damage: readonly RegExp[] = [
   /could not find redo location|could not read from (checkpoint|redo)/,
   /WAL ends before (end of online backup|consistent recovery point)/,
   /invalid data in file "backup_label"/,
+  /requested timeline \d+ does not contain minimum recovery point/,
   /requested timeline \d+ is not a child of this server's history/,
   /unexpected timeline ID \d+ .* in checkpoint record/,
   /PANIC:.*(invalid page|WAL contains references to invalid pages|_bt_|heap.*redo|could not re-find)/,
@@ -118,6 +119,11 @@ const missing = [
   /cannot read from replication slot/,
   /This slot has been invalidated/,
 ];
+
+/** From the upstream: the standby's log left the common one before the upstream's began. */
+export function tellsDivergence(log: string): boolean {
+  return /requested starting point \S+ on timeline \d+ is not in this server's history/.test(log);
+}
 
 export function tellsMissingWal(log: string): boolean {
   return missing.some((pattern) => pattern.test(log));
