@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultTimings, type ClusterRecord, type MemberRecord, type Vote } from "../domain/cluster.ts";
+import { defaultTimings, type Vote } from "../domain/cluster.ts";
 import { zeroLsn } from "../domain/lsn.ts";
+import { cluster, versioned } from "./testing.ts";
 import { Voters } from "./voters.ts";
 
 const { promiseMs, marginMs } = defaultTimings;
@@ -62,60 +63,7 @@ function started(record = cluster({})): Voters {
   return voters;
 }
 
-interface Shape {
-  readonly epoch?: number;
-  readonly holder?: string;
-  readonly incarnations?: Readonly<Record<string, number>>;
-  readonly votes?: ClusterRecord["votes"];
-}
-
-/** Three members a, b, c; a holds epoch 1. */
-function cluster({ epoch = 1, holder = "a", incarnations = {}, votes = {} }: Shape): ClusterRecord {
-  const ids = ["a", "b", "c"];
-  const member = (id: string): MemberRecord => ({
-    id,
-    host: "h",
-    port: 1,
-    dataDirectory: `/${id}`,
-    incarnation: incarnations[id] ?? 1,
-    wish: "none",
-    createdAt: 0,
-  });
-  return {
-    revision: 1,
-    spec: versioned({
-      name: "t",
-      generation: 1,
-      major: 18,
-      engine: "embedded",
-      durability: "quorum",
-      members: ids,
-      lastMember: 3,
-      wish: "running",
-      memoryBytes: 1,
-      cpus: 1,
-      ports: { primary: 1, read: 2 },
-      settings: {},
-      readLagBytesMax: 1,
-      failoverLagBytesMax: 1,
-      systemIdentifier: "1",
-      createdAt: 0,
-    }),
-    reign: versioned({ epoch, holder, incarnation: 1, timeline: 1, phase: "open", how: "bootstrap", since: 0 }),
-    rule: versioned({ epoch, rule: { voters: [], acks: 0 }, previous: [] }),
-    timelines: versioned([{ id: 1, parent: null, forkedAt: zeroLsn, epoch: 1 }]),
-    members: Object.fromEntries(ids.map((id) => [id, versioned(member(id))])),
-    votes,
-    intent: undefined,
-    pause: undefined,
-  };
-}
-
 function vote(member: string, incarnation: number) {
   const value: Vote = { epoch: 2, voter: { member, incarnation }, position: { timeline: 1, lsn: zeroLsn } };
   return versioned(value);
-}
-
-function versioned<T>(value: T): { readonly value: T; readonly revision: number } {
-  return { value, revision: 1 };
 }
