@@ -18,6 +18,12 @@ function lines(path: string): readonly Record<string, unknown>[] {
 }
 
 describe("log", () => {
+  test("a full disk takes lines, and nothing else", { skip: existsSync("/dev/full") ? false : "no /dev/full" }, () => {
+    const { log, close } = openLogFile({ path: "/dev/full" });
+    for (let n = 0; n < 3; n += 1) log.info("not written");
+    assert.doesNotThrow(close);
+  });
+
   test("a line is a constant message with fields; those of `with` are in every line", () => {
     const written: string[] = [];
     const log = logTo({ write: (line) => written.push(line) }, "info").with({ member: "shop-1" });

@@ -34,6 +34,8 @@ export interface LogFile {
   readonly close: () => void;
 }
 
+const unwrittenMax = 1_000_000;
+
 /** The file has mode 0600. A line is in the file when the call returns, so that the last words of a crash are kept. */
 export function openLogFile({ path, level = "info", bytesMax = 10_000_000, kept = 2 }: LogFileOptions): LogFile {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -41,9 +43,7 @@ export function openLogFile({ path, level = "info", bytesMax = 10_000_000, kept 
   let bytes = statSync(path).size;
   const write = (line: string): void => {
     if (bytes > 0 && bytes + line.length > bytesMax) {
-      file.end();
-      rotate(path, kept);
-      file = openFile(path);
+      file = rotated(file, path, kept);
       bytes = 0;
     }
     bytes += line.length;
@@ -52,8 +52,25 @@ export function openLogFile({ path, level = "info", bytesMax = 10_000_000, kept 
   return { log: logTo({ write }, level), close: () => file.end() };
 }
 
-function openFile(path: string): ReturnType<typeof destination> {
-  return destination({ fd: openSync(path, "a", 0o600), sync: true });
+type LogDestination = ReturnType<typeof destination>;
+
+/** On a full disk lines are kept for a while and then dropped: whoever writes the log must go on, now above all. */
+function openFile(path: string): LogDestination {
+  const file = destination({ fd: openSync(path, "a", 0o600), sync: true, maxLength: unwrittenMax });
+  file.on("error", () => undefined);
+  return file;
+}
+
+/** @returns the old file when there cannot be a new one */
+function rotated(old: LogDestination, path: string, kept: number): LogDestination {
+  try {
+    rotate(path, kept);
+    const file = openFile(path);
+    old.end();
+    return file;
+  } catch {
+    return old;
+  }
 }
 
 /** A log into anything that takes lines: standard error, a test's list. */

@@ -78,7 +78,7 @@ export class Narrator implements Witness {
     if (result.outcome === "done") this.#parts.log.info("action ended", told);
     else this.#parts.log.warn("action ended", { ...told, message: result.message });
     this.#memoryOf(loop).servers.ended(member, action, result, tookMs);
-    if (action.kind === "record" && result.outcome === "done" && action.outcome) this.#finish(action.outcome, loop);
+    if (action.kind === "record" && result.outcome === "done" && action.outcome) this.#tryFinish(action.outcome, loop);
     this.#parts.changed(loop.name);
   }
 
@@ -120,6 +120,15 @@ export class Narrator implements Witness {
       this.#memories.set(loop.name, memory);
     }
     return memory;
+  }
+
+  /** On a full disk an operation may not be told to its end; the loop that calls this must go on. */
+  #tryFinish(outcome: Outcome, loop: ClusterLoop): void {
+    try {
+      this.#finish(outcome, loop);
+    } catch (error) {
+      this.#parts.log.error("operation not finished", { cluster: loop.name, operation: outcome.operation, error });
+    }
   }
 
   /** The core ended what somebody asked for: the operation that they follow ends with it. */
