@@ -13,6 +13,7 @@ import { postmasterGroup, signalAll } from "./processes.ts";
 import { until } from "./until.ts";
 
 const exec = promisify(execFile);
+const cut = /terminating connection due to administrator command|Connection terminated unexpectedly|ECONNRESET/;
 
 describe("endpoints (3 members, quorum)", () => {
   let installation: Installation;
@@ -43,7 +44,8 @@ describe("endpoints (3 members, quorum)", () => {
     const asked = installation.ok("switchover", cluster.name).finally(() => over.abort());
     let made = 0;
     while (!over.signal.aborted) {
-      assert.equal((await cluster.query("SELECT 1")).length, 1);
+      // Those that were there before the primary stopped may be cut; none may be refused, or fail in another way.
+      await cluster.query("SELECT 1").catch((error: unknown) => assert.match(String(error), cut));
       made += 1;
     }
     await asked;
