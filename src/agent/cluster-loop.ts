@@ -41,6 +41,7 @@ export interface Witness {
   ended(loop: ClusterLoop, member: MemberLoop, action: Action, result: ActionResult, tookMs: number): void;
   recordChanged(loop: ClusterLoop, before: ClusterRecord | undefined): void;
   routed(loop: ClusterLoop, routes: readonly Route[]): void;
+  failed(loop: ClusterLoop, member: MemberLoop, error: unknown): void;
   closed(loop: ClusterLoop): void;
 }
 
@@ -122,6 +123,10 @@ export class ClusterLoop implements MemberSurroundings {
 
   ended(member: MemberLoop, action: Action, result: ActionResult, tookMs: number): void {
     this.#host.witness.ended(this, member, action, result, tookMs);
+  }
+
+  failed(member: MemberLoop, error: unknown): void {
+    this.#host.witness.failed(this, member, error);
   }
 
   hands(member: MemberLoop): Hands {

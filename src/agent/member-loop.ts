@@ -24,6 +24,8 @@ export interface MemberSurroundings {
   hands(loop: MemberLoop): Hands;
   decided(loop: MemberLoop, view: View, decision: Decision): void;
   ended(loop: MemberLoop, action: Action, result: ActionResult, tookMs: number): void;
+  /** a look threw, which none should */
+  failed(loop: MemberLoop, error: unknown): void;
 }
 
 interface Running {
@@ -92,9 +94,15 @@ export class MemberLoop {
     this.#looking = true;
     while (this.#again && !this.#closed) {
       this.#again = false;
-      await this.#lookOnce();
+      await this.#lookOnce().catch((error: unknown) => this.#lookFailed(error));
     }
     this.#looking = false;
+  }
+
+  /** A defect in one member's look must not end the care for all the others; it is looked at again at the next tick. */
+  #lookFailed(error: unknown): void {
+    this.#around.failed(this, error);
+    this.#sleepUntil(undefined);
   }
 
   async #lookOnce(): Promise<void> {
