@@ -1,6 +1,6 @@
 /**
  * What an endpoint costs: pgbench direct, through HAProxy (tcp mode, two threads) and through the router, one after
- * the other in every round, so that noise of the machine hits all three. Select-only and TPC-B, plain and TLS, one
+ * the other in every round, there and back, so that noise of the machine hits all three; ratios are taken within rounds. Select-only and TPC-B, plain and TLS, one
  * client's latency, new connections a second, CPU of the proxy per transaction. Under TLS the router ends it, while
  * HAProxy passes it on to Postgres. Starts its own Postgres, ends everything; table in bench/results/, raw figures in bench/results/raw/.
  */
@@ -8,7 +8,7 @@ import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_pro
 import { once } from "node:events";
 import { chownSync, copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { cpus, hostname, release, tmpdir, totalmem } from "node:os";
+import { cpus, hostname, loadavg, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { ensureServerCertificate } from "../src/drivers/certificates/ca.ts";
@@ -30,6 +30,7 @@ interface Load {
 }
 interface Sample {
   readonly load: string;
+  readonly round: number;
   readonly way: Way["name"];
   readonly tps: number;
   readonly latencyUs: number;
@@ -52,6 +53,7 @@ if (missing.length > 0) {
   );
   process.exit(2);
 }
+const loadAtStart = loadavg()[2] ?? 0;
 await main();
 
 async function main(): Promise<void> {
@@ -109,8 +111,8 @@ async function measure(ways: readonly Way[]): Promise<readonly Sample[]> {
   for (const load of loads()) {
     for (const way of ways) await pgbench(way.port, load.tls, [...load.args, "-T", "1"]);
     for (let round = 0; round < Number(options.rounds); round += 1) {
-      for (const way of ways) {
-        const sample = await sampleOf(way, load);
+      for (const way of round % 2 === 0 ? ways : ways.toReversed()) {
+        const sample = { ...(await sampleOf(way, load)), round };
         samples.push(sample);
         process.stderr.write(`${load.name} ${round + 1}: ${way.name} ${sample.tps.toFixed(0)} tps\n`);
       }
@@ -119,7 +121,7 @@ async function measure(ways: readonly Way[]): Promise<readonly Sample[]> {
   return samples;
 }
 
-async function sampleOf(way: Way, load: Load): Promise<Sample> {
+async function sampleOf(way: Way, load: Load): Promise<Omit<Sample, "round">> {
   const before = way.pid === undefined ? 0 : cpuSeconds(way.pid);
   const output = await pgbench(way.port, load.tls, [...load.args, "-T", options.seconds]);
   const used = way.pid === undefined ? undefined : cpuSeconds(way.pid) - before;
@@ -202,21 +204,14 @@ async function report(samples: readonly Sample[], routerPid: number): Promise<vo
   const lines = [
     heading(),
     "",
-    "| load | way | tps median (min to max) | of direct | latency | proxy CPU per transaction |",
-    "| --- | --- | --- | --- | --- | --- |",
+    `Load average of the last 15 minutes: ${loadAtStart.toFixed(1)} before, ${(loadavg()[2] ?? 0).toFixed(1)} after.`,
+    "",
+    "| load | way | tps median (min to max) | of direct | of HAProxy (min to max) | latency | proxy CPU per transaction |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
   ];
   for (const load of loads()) {
-    const direct = median(samples.filter((s) => s.load === load.name && s.way === "direct").map((s) => s.tps));
-    for (const way of ["direct", "haproxy", "router"] as const) {
-      lines.push(
-        row(
-          load.name,
-          way,
-          samples.filter((s) => s.load === load.name && s.way === way),
-          direct,
-        ),
-      );
-    }
+    const ofLoad = samples.filter((sample) => sample.load === load.name);
+    for (const way of ["direct", "haproxy", "router"] as const) lines.push(row(load.name, way, ofLoad));
   }
   lines.push("", `Router's resident memory after all this: ${residentMegabytes(routerPid)} MB.`);
   const text = `${lines.join("\n")}\n`;
@@ -230,12 +225,27 @@ async function report(samples: readonly Sample[], routerPid: number): Promise<vo
   process.stdout.write(text);
 }
 
-function row(load: string, way: string, samples: readonly Sample[], direct: number): string {
+/** @param ofLoad of all ways */
+function row(load: string, way: Way["name"], ofLoad: readonly Sample[]): string {
+  const samples = ofLoad.filter((sample) => sample.way === way);
   const tps = samples.map((sample) => sample.tps);
   const cpu = samples.map((sample) => sample.cpuUs).filter((value) => value !== undefined);
-  const spread = `${median(tps).toFixed(0)} (${Math.min(...tps).toFixed(0)} to ${Math.max(...tps).toFixed(0)})`;
-  const latency = median(samples.map((sample) => sample.latencyUs));
-  return `| ${load} | ${way} | ${spread} | ${(median(tps) / direct).toFixed(2)} | ${latency.toFixed(0)} µs | ${cpu.length > 0 ? `${median(cpu).toFixed(1)} µs` : "-"} |`;
+  const ofHaproxy = ratios(samples, ofLoad, "haproxy");
+  const cells = [
+    load,
+    way,
+    `${median(tps).toFixed(0)} (${Math.min(...tps).toFixed(0)} to ${Math.max(...tps).toFixed(0)})`,
+    median(ratios(samples, ofLoad, "direct")).toFixed(2),
+    `${median(ofHaproxy).toFixed(2)} (${Math.min(...ofHaproxy).toFixed(2)} to ${Math.max(...ofHaproxy).toFixed(2)})`,
+    `${median(samples.map((sample) => sample.latencyUs)).toFixed(0)} µs`,
+    cpu.length > 0 ? `${median(cpu).toFixed(1)} µs` : "-",
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** To the other way's sample of the same round. */
+function ratios(samples: readonly Sample[], ofLoad: readonly Sample[], to: Way["name"]): readonly number[] {
+  return samples.map(({ tps, round }) => tps / (ofLoad.find((s) => s.way === to && s.round === round)?.tps ?? NaN));
 }
 
 function heading(): string {
