@@ -21,6 +21,7 @@ import { askServer } from "./session/observation.ts";
 import { withSession, type Session } from "./session/session.ts";
 import { passBarrier } from "./server/barrier.ts";
 import { Observer } from "./server/observer.ts";
+import { endLeftovers } from "./server/leftovers.ts";
 import { makeOwnedDirectory, writeOwnedFile } from "./server/owned-files.ts";
 import { Postmaster } from "./server/postmaster.ts";
 import { promoteBySignal } from "./server/promotion.ts";
@@ -189,7 +190,13 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
 
   /** Once: a clone that an earlier agent could not end. */
   #finishInterrupted(): Promise<void> {
-    this.#interrupted ??= finishSwap(swapPaths(this.#config.dataDirectory));
+    const { dataDirectory } = this.#config;
+    this.#interrupted ??= endLeftovers(dataDirectory)
+      .then(() => finishSwap(swapPaths(dataDirectory)))
+      .catch((error: unknown) => {
+        this.#interrupted = undefined;
+        throw error;
+      });
     return this.#interrupted;
   }
 
