@@ -4,13 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultTimings, type ClusterRecord, type ClusterSpec, type Durability } from "../domain/cluster.ts";
-import { toLsn } from "../domain/lsn.ts";
-import { noVoters, sameRule, usualAcks, voterName, type CommitRule, type Voter } from "../domain/rule.ts";
+import type { Durability } from "../domain/cluster.ts";
+import { noVoters, sameRule, usualAcks, type CommitRule, type Voter } from "../domain/rule.ts";
 import type { RunningServer } from "../domain/server.ts";
 import { i8SetsMeet } from "./invariants.ts";
 import { nextRuleChange } from "./rule-change.ts";
-import { emptyMemory, type View } from "./view.ts";
+import { primary, streamOf, viewOf } from "./testing.ts";
+import type { View } from "./view.ts";
 
 const holder: Voter = { member: "a", incarnation: 1 };
 const standbys: readonly Voter[] = ["b", "c", "d", "e"].map((member) => ({ member, incarnation: 1 }));
@@ -20,82 +20,17 @@ function subsets<T>(items: readonly T[]): readonly (readonly T[])[] {
 }
 
 function serving(streaming: readonly Voter[]): RunningServer {
-  const flushed = toLsn(1000n);
-  return {
-    kind: "running",
-    role: "primary",
-    since: 0,
-    timeline: 1,
-    flushed,
-    replayed: flushed,
-    upstream: null,
-    receiving: false,
-    streaming: false,
-    notStreamingSince: undefined,
-    walMissing: false,
-    syncNames: "",
-    standbys: streaming.map((voter) => ({
-      name: voterName(voter),
-      state: "streaming",
-      isSync: true,
-      flushed,
-      replayed: flushed,
-    })),
-    slots: [],
-    flushStuckSince: undefined,
-    pendingRestart: false,
-  };
+  return primary({ standbys: streaming.map((voter) => streamOf(voter.member)) });
 }
 
-function viewOf(rule: CommitRule, streaming: readonly Voter[], durability: Durability): View {
-  const at = <T>(value: T) => ({ value, revision: 1 });
+function viewWith(rule: CommitRule, streaming: readonly Voter[], durability: Durability): View {
   const silent = standbys.filter((voter) => !streaming.includes(voter)).map((voter) => [voter.member, -1e6]);
-  const members = [holder, ...standbys].map(({ member }) => [
-    member,
-    at({ id: member, host: member, port: 1, dataDirectory: "/", incarnation: 1, wish: "none" as const, createdAt: 0 }),
-  ]);
-  const spec: ClusterSpec = {
-    name: "shop",
-    generation: 1,
-    major: 18,
-    engine: "embedded",
-    durability,
-    members: [holder, ...standbys].map((voter) => voter.member),
-    lastMember: 5,
-    wish: "running",
-    memoryBytes: 1,
-    cpus: 1,
-    ports: { primary: 1, read: 2 },
-    settings: {},
-    readLagBytesMax: 1,
-    failoverLagBytesMax: 1,
-    systemIdentifier: "1",
-    createdAt: 0,
-  };
-  const cluster: ClusterRecord = {
-    revision: 1,
-    spec: at(spec),
-    reign: at({ epoch: 1, holder: "a", incarnation: 1, timeline: 1, phase: "open", how: "election", since: 0 }),
-    rule: at({ epoch: 1, rule, previous: [] }),
-    timelines: at([]),
-    members: Object.fromEntries(members),
-    votes: {},
-    intent: undefined,
-    pause: undefined,
-  };
-  return {
-    self: "a",
-    now: 0,
-    wallNow: 0,
-    timings: defaultTimings,
-    cluster,
-    storeReachable: true,
+  return viewOf("a", {
+    rule,
+    spec: { members: [holder, ...standbys].map((voter) => voter.member), durability },
     server: serving(streaming),
-    peers: {},
-    lease: { startedAt: 0, epochSeenAt: 0, held: [], given: undefined, heardHolderAt: undefined },
-    busy: [],
-    memory: { ...emptyMemory, silentSince: Object.fromEntries(silent) },
-  };
+    memory: { silentSince: Object.fromEntries(silent) },
+  });
 }
 
 const rules: readonly CommitRule[] = subsets(standbys).flatMap((voters) =>
@@ -109,7 +44,7 @@ for (const durability of ["quorum", "strict", "async"] as const)
         let rule = first;
         let steps = 0;
         for (;;) {
-          const change = nextRuleChange(viewOf(rule, streaming, durability), serving(streaming));
+          const change = nextRuleChange(viewWith(rule, streaming, durability), serving(streaming));
           if (!change) break;
           assertSafe(rule, change.rule, change.way);
           rule = change.rule;
