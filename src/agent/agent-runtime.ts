@@ -25,12 +25,15 @@ export interface RuntimeParts {
   route(routes: readonly Route[]): Promise<void>;
 }
 
+const endpointRetryMs = 2000;
+
 /** Worth a word in the status while they last. */
 const longActions = ["clone", "rewind", "start", "stop"] as const;
 
 export class AgentRuntime implements Runtime {
   readonly #parts: RuntimeParts;
   readonly #loops = new Map<string, ClusterLoop>();
+  #endpointRetry: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(cluster: string) => void>();
 
   constructor(parts: RuntimeParts) {
@@ -64,8 +67,15 @@ export class AgentRuntime implements Runtime {
     if (this.#loops.has(cluster)) return;
     const loop = new ClusterLoop(this.#hostFor(), record);
     this.#loops.set(cluster, loop);
-    await this.#parts.configureEndpoints(this.#records());
-    loop.start();
+    try {
+      await this.#parts.configureEndpoints(this.#records());
+    } catch (error) {
+      this.#retryEndpoints();
+      throw error;
+    } finally {
+      // Its servers are cared for although an endpoint cannot listen: somebody else may have the port for the moment.
+      loop.start();
+    }
   }
 
   async abandon(cluster: string): Promise<void> {
@@ -73,8 +83,23 @@ export class AgentRuntime implements Runtime {
     if (!loop) return;
     this.#loops.delete(cluster);
     await loop.close();
-    await this.#parts.configureEndpoints(this.#records());
+    // What is left to be served is another cluster's trouble, not a reason to keep this one.
+    await this.#parts.configureEndpoints(this.#records()).catch(() => this.#retryEndpoints());
     this.changed(cluster);
+  }
+
+  #retryEndpoints(): void {
+    this.#endpointRetry ??= setInterval(() => {
+      this.#parts.configureEndpoints(this.#records()).then(
+        () => this.#endRetry(),
+        () => undefined,
+      );
+    }, endpointRetryMs);
+  }
+
+  #endRetry(): void {
+    clearInterval(this.#endpointRetry);
+    this.#endpointRetry = undefined;
   }
 
   nudge(cluster: string): void {
@@ -83,6 +108,7 @@ export class AgentRuntime implements Runtime {
 
   /** The agent ends; servers and endpoints go on. */
   async close(): Promise<void> {
+    this.#endRetry();
     await Promise.all([...this.#loops.values()].map((loop) => loop.close()));
     this.#loops.clear();
   }

@@ -121,7 +121,7 @@ async function adopt(runtime: AgentRuntime, cluster: string, log: Log): Promise<
   try {
     await runtime.adopt(cluster);
   } catch (error) {
-    log.error("cluster not taken up", { cluster, error });
+    log.error("cluster not wholly taken up", { cluster, error });
   }
 }
 
