@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { Client, type ClientConfig } from "pg";
 import {
   clusterStatusSchema,
@@ -175,11 +176,33 @@ export async function createCluster(
   name: string,
   ...flags: readonly string[]
 ): Promise<Cluster> {
-  const ran = await installation.run(["create", name, "--json", "--password-file", "-", ...flags], { input: password });
+  const port = String(await freePair());
+  const ran = await installation.run(["create", name, "--json", "--password-file", "-", "--port", port, ...flags], {
+    input: password,
+  });
   assert.equal(ran.code, 0, `${ran.stdout}\n${ran.stderr}`);
   const cluster = new Cluster(installation, name);
   await cluster.healthy();
   return cluster;
+}
+
+/** Of this test's own: another one must not be given the ports of a cluster that is stopped for a moment. */
+let nextPort = 10_000 + ((process.pid * 64) % 9000);
+
+async function freePair(): Promise<number> {
+  for (;;) {
+    const port = nextPort;
+    nextPort += 2;
+    if ((await isFree(port)) && (await isFree(port + 1))) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen({ port, host: "127.0.0.1", exclusive: true }, () => probe.close(() => resolve(true)));
+  });
 }
 
 export function tell(name: string, { gap, acknowledged, unknown, unknownCommitted }: Verdict): void {
