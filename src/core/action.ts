@@ -81,6 +81,8 @@ export interface SetRuleAction {
 export interface BarrierAction {
   readonly kind: "barrier";
   readonly epoch: number;
+  /** `since` of the server that it was decided for: its word counts for no later run (a crash may lie between) */
+  readonly serverSince: number;
 }
 export interface CheckpointAction {
   readonly kind: "checkpoint";

@@ -7,7 +7,14 @@ import type { ActionKind } from "./action.ts";
 import type { Decision, Rule } from "./decision.ts";
 import { castVote, takeEpoch, unknownMember, withdrawVote } from "./rules/election.ts";
 import { fenceEndedLease, fenceFrozenPrimary, fenceSuperseded, fenceWrongTimeline } from "./rules/fencing.ts";
-import { openAfterBarrier, passBarrier, promoteWinner, recordFork, recoverPrimary } from "./rules/primary.ts";
+import {
+  awaitOpening,
+  openAfterBarrier,
+  passBarrier,
+  promoteWinner,
+  recordFork,
+  recoverPrimary,
+} from "./rules/primary.ts";
 import { settleRecords } from "./rules/settling.ts";
 import { endFrozenStandby, followHolder, rebuild, rest, startStandby } from "./rules/standby.ts";
 import { movePrimary, restartStandby } from "./rules/switchover.ts";
@@ -65,9 +72,10 @@ export const rules: readonly Rule[] = [
   promoteWinner,
   recordFork,
   keepSlots,
-  keepRule,
   passBarrier,
   openAfterBarrier,
+  keepRule,
+  awaitOpening,
   endIntent,
   restartStandby,
   serve,

@@ -1,6 +1,6 @@
 /** What a member's loop remembers, as pure steps: after each look, and after each action. */
 import { parseVoterName } from "../domain/rule.ts";
-import { actsAsPrimary, copySource, divergedBytes, holderLeaves } from "./standing.ts";
+import { copySource, divergedBytes, holderLeaves } from "./standing.ts";
 import type { ClusterRecord } from "../domain/cluster.ts";
 import type { Action, ActionResult, RecordAction } from "./action.ts";
 import { tally } from "./candidates.ts";
@@ -20,7 +20,6 @@ export function remember(view: View): Memory {
     failedReigns: memory.failedReigns.filter((reign) => now - reign.at < failedReignKeptMs),
     silentSince: silentStandbys(view),
     asked: view.busy.some((action) => action.kind === "record") ? memory.asked : undefined,
-    barrierPassed: actsAsPrimary(view.server) ? memory.barrierPassed : undefined,
     laxer: memory.laxer?.epoch === cluster.reign.value.epoch ? memory.laxer : undefined,
     rebuild: rebuildDue(view),
     intent: intentProgress(view),
@@ -66,7 +65,9 @@ function intentProgress(view: View): IntentProgress | undefined {
 export function afterAction(memory: Memory, action: Action, result: ActionResult, now: number): Memory {
   switch (action.kind) {
     case "barrier":
-      return result.outcome === "done" ? { ...memory, barrierPassed: action.epoch } : memory;
+      return result.outcome === "done"
+        ? { ...memory, barrierPassed: { epoch: action.epoch, serverSince: action.serverSince } }
+        : memory;
     case "set-rule":
       return result.outcome === "done" && result.lsn !== undefined
         ? { ...memory, laxer: { epoch: action.epoch, rule: action.rule, until: result.lsn } }

@@ -63,6 +63,11 @@ export function leaseEndsAt(view: View): number {
   return Math.min(...leaseRules(view).map((rule) => leaseEnd(rule, view.lease.held)));
 }
 
+/** When the barrier that is under way began. */
+export function barrierSince(view: View): number | undefined {
+  return view.busy.find((action) => action.kind === "barrier")?.since;
+}
+
 /** The rule that Postgres is told: with durability `async` commits wait for nobody (P2). */
 export function ruleForServer(view: View, rule: CommitRule = view.cluster.rule.value.rule): CommitRule {
   return view.cluster.spec.value.durability === "async" ? noVoters : rule;

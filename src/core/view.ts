@@ -71,8 +71,8 @@ export interface Memory {
   readonly unsure: readonly AskedRecord[];
   /** nothing that an earlier life of this agent wrote, or that is unsure, can still arrive (rules/settling.ts) */
   readonly settled: boolean;
-  /** the barrier of this epoch has been flushed by its voters */
-  readonly barrierPassed: number | undefined;
+  /** the barrier of this epoch, by this run of the server, has been flushed by its voters */
+  readonly barrierPassed: { readonly epoch: number; readonly serverSince: number } | undefined;
   /** this directory cannot follow any more and must be rebuilt; until its incarnation has changed */
   readonly rebuild:
     | { readonly incarnation: number; readonly because: Reason; readonly rewindFailed: boolean }

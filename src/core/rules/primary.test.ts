@@ -5,6 +5,7 @@ import { toLsn } from "../../domain/lsn.ts";
 import { noVoters } from "../../domain/rule.ts";
 import { end, now, primary, ruleOf, says, standby, stopped, viewOf, voter, type ViewChange } from "../testing.ts";
 import {
+  awaitOpening,
   openAfterBarrier,
   othersWhoCanElect,
   passBarrier,
@@ -133,22 +134,46 @@ test("barrier: a first commit once the server has the rule, and only then", () =
   assert.equal(says(taken()), "barrier: barrier");
   assert.equal(taken({ server: primary({ syncNames: "" }) }), undefined);
   assert.equal(taken({ busy: [{ kind: "barrier", since: now }] }), undefined);
-  assert.equal(taken({ memory: { barrierPassed: 3 } }), undefined);
+  assert.equal(taken({ memory: { barrierPassed: passed(3) } }), undefined);
   assert.equal(passBarrier(viewOf("a")), undefined);
+});
+
+/** The barrier of this epoch, by the run of the server that the builder shows. */
+function passed(epoch: number) {
+  const server = primary();
+  return { epoch, serverSince: server.kind === "running" ? server.since : -1 };
+}
+
+test("open: a barrier of an earlier run of the server proves nothing (seed 1086)", () => {
+  const before = { epoch: 3, serverSince: passed(3).serverSince - 1 };
+  assert.equal(
+    openAfterBarrier(viewOf("a", { reign: { phase: "taken" }, memory: { barrierPassed: before } })),
+    undefined,
+  );
+});
+
+test("open: what is missing is told: the barrier, or promises", () => {
+  const waits = (change: ViewChange) => says(awaitOpening(viewOf("a", { reign: { phase: "taken" }, ...change })));
+  assert.equal(waits({}), "nothing: barrier");
+  assert.equal(waits({ memory: { barrierPassed: passed(3) }, lease: { held: [] } }), "nothing: waiting-for-promises");
 });
 
 test("open: after the barrier, with time granted by the voters", () => {
   const taken = (change: ViewChange = {}) =>
     says(openAfterBarrier(viewOf("a", { reign: { phase: "taken" }, ...change })));
-  assert.equal(taken({ memory: { barrierPassed: 3 } }), "record open: opening");
-  assert.equal(taken({ memory: { barrierPassed: 3 }, lease: { held: [] } }), "nothing: waiting-for-promises");
+  assert.equal(taken({ memory: { barrierPassed: passed(3) } }), "record open: opening");
+  assert.notEqual(taken({ memory: { barrierPassed: passed(3) }, lease: { held: [] } }), "record open: opening");
   assert.notEqual(taken(), "record open: opening");
-  assert.notEqual(taken({ memory: { barrierPassed: 2 } }), "record open: opening");
+  assert.notEqual(taken({ memory: { barrierPassed: passed(2) } }), "record open: opening");
   assert.equal(openAfterBarrier(viewOf("a")), undefined);
 });
 
 test("open: earlier rules are dropped with it, because the barrier carried what they acknowledged", () => {
-  const view = viewOf("a", { reign: { phase: "taken" }, previous: [ruleOf(1, "d")], memory: { barrierPassed: 3 } });
+  const view = viewOf("a", {
+    reign: { phase: "taken" },
+    previous: [ruleOf(1, "d")],
+    memory: { barrierPassed: passed(3) },
+  });
   const [action] = openAfterBarrier(view)?.actions ?? [];
   const rule = action?.kind === "record" ? action.txn.write.find(({ key }) => key === "rule")?.value : undefined;
   assert.deepEqual(rule, { epoch: 3, rule: { voters: [voter("b"), voter("c")], acks: 1 }, previous: [] });

@@ -110,35 +110,48 @@ export const recordFork: Rule = (view) => {
 
 /** P2: a first commit, flushed by the voters of this epoch, before any client is let in. */
 export const passBarrier: Rule = (view) => {
-  const { server, cluster, memory } = view;
-  const { epoch, phase } = cluster.reign.value;
-  if (!holdsEpoch(view) || phase !== "taken" || memory.barrierPassed === epoch) return undefined;
-  if (server.kind !== "running" || server.role !== "primary") return undefined;
+  const { server, cluster } = view;
+  if (!isBeforeOpening(view) || server.kind !== "running" || hasPassedBarrier(view)) return undefined;
   if (server.syncNames !== formatSyncNames(ruleForServer(view)) || isBusy(view, "barrier")) return undefined;
   return {
-    actions: [{ kind: "barrier", epoch }],
+    actions: [{ kind: "barrier", epoch: cluster.reign.value.epoch, serverSince: server.since }],
     because: { code: "barrier", waitingFor: votersOf(view), acks: cluster.rule.value.rule.acks },
   };
 };
 
+/** A barrier of an earlier run proves nothing: what that run left unacknowledged is visible after its crash. */
+function hasPassedBarrier({ server, cluster, memory }: View): boolean {
+  const passed = memory.barrierPassed;
+  if (server.kind !== "running" || passed === undefined) return false;
+  return passed.epoch === cluster.reign.value.epoch && passed.serverSince === server.since;
+}
+
 /** After the barrier, and with time granted by the voters, clients are let in. */
 export const openAfterBarrier: Rule = (view) => {
-  const { server, cluster, memory, now } = view;
-  const { epoch, phase } = cluster.reign.value;
-  if (!holdsEpoch(view) || phase !== "taken") return undefined;
-  if (server.kind !== "running" || server.role !== "primary") return undefined;
-  const rule = cluster.rule.value.rule;
-  if (memory.barrierPassed !== epoch) {
-    return { actions: [], because: { code: "barrier", waitingFor: votersOf(view), acks: rule.acks } };
-  }
-  if (now >= leaseEndsAt(view))
-    return {
-      actions: [],
-      because: { code: "waiting-for-promises", from: votersOf(view) },
-      recheckAt: now + view.timings.heartbeatMs,
-    };
+  if (!isBeforeOpening(view) || !hasPassedBarrier(view)) return undefined;
+  if (view.now >= leaseEndsAt(view)) return undefined;
   return { actions: [{ kind: "record", what: "open", txn: openTxn(view) }], because: { code: "opening" } };
 };
+
+/** What is still missing before clients are let in; voters that do not come have been looked after before this. */
+export const awaitOpening: Rule = (view) => {
+  if (!isBeforeOpening(view)) return undefined;
+  const voters = votersOf(view);
+  const { acks } = view.cluster.rule.value.rule;
+  return {
+    actions: [],
+    because: hasPassedBarrier(view)
+      ? { code: "waiting-for-promises", from: voters }
+      : { code: "barrier", waitingFor: voters, acks },
+    recheckAt: view.now + view.timings.heartbeatMs,
+  };
+};
+
+function isBeforeOpening(view: View): boolean {
+  const { server, cluster } = view;
+  const isPrimary = server.kind === "running" && server.role === "primary";
+  return isPrimary && cluster.reign.value.phase === "taken" && holdsEpoch(view);
+}
 
 function votersOf(view: View): readonly string[] {
   return view.cluster.rule.value.rule.voters.map((voter) => voter.member);

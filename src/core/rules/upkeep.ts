@@ -3,7 +3,7 @@ import { formatSyncNames, hasVoter, sameRule, voterName } from "../../domain/rul
 import type { RunningServer } from "../../domain/server.ts";
 import type { Decision, Rule } from "../decision.ts";
 import { nextRuleChange, notYetFlushed, type RuleChange } from "../rule-change.ts";
-import { holdsEpoch, restartsPending, ruleForServer } from "../standing.ts";
+import { barrierSince, holdsEpoch, restartsPending, ruleForServer } from "../standing.ts";
 import { endIntentTxn, ruleTxn } from "../transactions.ts";
 import type { View } from "../view.ts";
 
@@ -15,7 +15,8 @@ function ownPrimary(view: View): RunningServer | undefined {
 /** One step towards the rule that the cluster's health allows, each side in its order (P3). */
 export const keepRule: Rule = (view) => {
   const primary = ownPrimary(view);
-  if (!primary) return undefined;
+  // A barrier that has just begun is about to pass, and clients wait for it: nothing is to delay that.
+  if (!primary || view.now - (barrierSince(view) ?? -Infinity) < view.timings.heartbeatMs) return undefined;
   const change = nextRuleChange(view, primary);
   if (change?.way === "laxer") return loosen(view, primary, change);
   const rule = ruleForServer(view);
