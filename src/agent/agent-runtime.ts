@@ -67,15 +67,9 @@ export class AgentRuntime implements Runtime {
     if (this.#loops.has(cluster)) return;
     const loop = new ClusterLoop(this.#hostFor(), record);
     this.#loops.set(cluster, loop);
-    try {
-      await this.#parts.configureEndpoints(this.#records());
-    } catch (error) {
-      this.#retryEndpoints();
-      throw error;
-    } finally {
-      // Its servers are cared for although an endpoint cannot listen: somebody else may have the port for the moment.
-      loop.start();
-    }
+    // Its servers are cared for although an endpoint cannot listen: somebody else may have the port for the moment.
+    await this.#parts.configureEndpoints(this.#records()).catch(() => this.#retryEndpoints());
+    loop.start();
   }
 
   async abandon(cluster: string): Promise<void> {

@@ -54,6 +54,7 @@ async function runAgent(): Promise<void> {
     clock: hostClock,
     changed: (cluster) => runtime.changed(cluster),
   });
+  const endpointTrouble = tellTrouble(events);
   const runtime = new AgentRuntime({
     clock: hostClock,
     timings,
@@ -61,7 +62,10 @@ async function runAgent(): Promise<void> {
     servers,
     witness: narrator,
     routerPid: () => router.pid,
-    configureEndpoints: (clusters) => router.configure(clusters.flatMap((record) => endpointsOf(record, certificate))),
+    configureEndpoints: async (clusters) => {
+      const endpoints = clusters.flatMap((record) => endpointsOf(record, certificate));
+      await router.configure(endpoints).then(endpointTrouble.over, endpointTrouble.met);
+    },
     route: (routes) => router.route(routes).catch((error: unknown) => log.warn("route not taken", { error })),
   });
   const parts: Parts = {
@@ -123,6 +127,22 @@ async function adopt(runtime: AgentRuntime, cluster: string, log: Log): Promise<
   } catch (error) {
     log.error("cluster not wholly taken up", { cluster, error });
   }
+}
+
+/** Endpoints are tried again and again; the same trouble is told once. */
+function tellTrouble(events: Parts["events"]) {
+  let told: string | undefined;
+  return {
+    over: (): void => {
+      told = undefined;
+    },
+    met: (error: unknown): never => {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== told) events.emit("endpoint.not-listening", {}, { reason });
+      told = reason;
+      throw error;
+    },
+  };
 }
 
 async function stopEverything(parts: Parts, router: RouterDriver): Promise<void> {

@@ -37,6 +37,11 @@ export const clusterEvents = {
     "The router cannot be started: the endpoints do not answer. Members' own ports still do.",
     (e) => `router cannot be started: ${e.reason}`,
   ),
+  "endpoint.not-listening": define<{ reason: string }>(
+    "error",
+    "An endpoint cannot listen, mostly because something else has its port. It is tried again until it can.",
+    (e) => `an endpoint does not listen: ${e.reason}`,
+  ),
   "store.unavailable": define<{ reason: string }>(
     "warning",
     "The shared state cannot be read or written. A healthy primary goes on; failover and changes wait.",

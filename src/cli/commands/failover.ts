@@ -7,12 +7,12 @@ import { operationOutcome } from "./operation-outcome.ts";
 export const failover = (run: Run) =>
   command("failover", "Give the primary up and elect another, when it does not happen by itself.", [
     ["matriarch failover shop --dry-run", "who would be primary"],
-    ["matriarch failover shop --to shop-2 --yes", "now, without a question"],
+    ["matriarch failover shop --to shop-2 --force --yes", "now, without a question, though the primary is healthy"],
   ])
     .addArgument(clusterArgument())
     .option("--to <member>", "the new primary (default: the best candidate)")
-    .option("--force", "elect even without enough votes; needs --accept-data-loss")
-    .option("--accept-data-loss", "acknowledged writes may be lost")
+    .option("--force", "also when the primary is healthy; clients see broken connections")
+    .option("--accept-data-loss", "elect even without enough votes: acknowledged writes may be lost")
     .option("--dry-run", "show the verdict on every member and change nothing")
     .action((cluster, { to, force, acceptDataLoss, dryRun }) =>
       run(async (context) => {
