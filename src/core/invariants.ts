@@ -62,9 +62,13 @@ export function i6Progress(healedForMs: number, boundMs: number, missing: readon
   return `${(healedForMs / 1000).toFixed(1)} s after everything healed: ${missing.join("; ")}`;
 }
 
-/** A failed switchover leaves a primary. */
-export function i7PrimaryAfterSwitchover(endedForMs: number, boundMs: number, hasPrimary: boolean): Broken {
-  return hasPrimary || endedForMs < boundMs ? undefined : "no primary after a switchover that failed";
+/**
+ * A switchover leaves a primary, also when it failed or its target died.
+ * @param forMs since it was asked for, moved the epoch or was given up, and since everything has healed
+ */
+export function i7PrimaryAfterSwitchover(forMs: number, boundMs: number, hasPrimary: boolean): Broken {
+  if (hasPrimary || forMs < boundMs) return undefined;
+  return `no primary ${(forMs / 1000).toFixed(1)} s after a switchover`;
 }
 
 /**

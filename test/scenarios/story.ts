@@ -2,6 +2,7 @@
  * Runs a transcript on the simulator: commands above `----`, what the members then do and say below it. Called by
  * scenarios.test.ts, which compares, or with UPDATE=1 writes what happened.
  */
+import { writesIn } from "../sim/checker.ts";
 import { Faults } from "../sim/faults.ts";
 import { World } from "../sim/world.ts";
 import type { Durability } from "../../src/domain/cluster.ts";
@@ -67,8 +68,17 @@ class Story {
     const { voters, acks } = rule.value.rule;
     const writes = this.#world.clients.acknowledged > before ? "writes go on" : "no writes";
     const names = voters.map((voter) => `${voter.member}.${voter.incarnation}`).join(" ");
-    const state = `= epoch ${reign.value.epoch} ${reign.value.holder} ${reign.value.phase}, ${acks} of (${names}), ${writes}`;
+    const state = `= epoch ${reign.value.epoch} ${reign.value.holder} ${reign.value.phase}, ${acks} of (${names}), ${writes}${this.#lost()}`;
     return [...said, state];
+  }
+
+  /** Only after a forced failover: otherwise the checker ends the run. */
+  #lost(): string {
+    const { checker, store, mayLose } = this.#world;
+    const dir = this.#world.server(store.record.reign.value.holder)?.dir;
+    if (!dir || !mayLose) return "";
+    const kept = writesIn(dir.tip);
+    return checker.acknowledged.every(({ write }) => kept.has(write)) ? "" : ", acknowledged writes are lost";
   }
 
   #advance(ms: number): void {
@@ -105,6 +115,9 @@ class Story {
       "kill-agent": () => host().agent.part.kill(),
       "start-agent": () => host().start(),
       "lose-directory": () => this.#faults.loseDirectory(host(), "gone"),
+      "failover": () => operator.failover(who === "" ? null : who),
+      "force-failover": () => operator.failover(who === "" ? null : who, true),
+      "give-up": () => operator.giveUp(),
       "switchover": () => operator.switchover(who === "" ? null : who),
       "restart": () => operator.restart(),
       "pause": () => operator.pause(Number.parseFloat(who) * 1000),

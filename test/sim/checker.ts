@@ -42,6 +42,8 @@ export class Checker {
   readonly #seen = new Map<number, LogRecord>();
   #newest: Served | undefined;
   failovers = 0;
+  /** when a switchover was last asked for, moved the epoch or ended (I7) */
+  switchoverAt: number | undefined;
   readonly #world: World;
 
   constructor(world: World) {
@@ -62,6 +64,7 @@ export class Checker {
 
   stored(before: ClusterRecord, after: ClusterRecord): void {
     this.#hold("I2", i2OneHolder(before.reign.value, after.reign.value));
+    if (isSwitchover(before) || isSwitchover(after)) this.switchoverAt = this.#world.scheduler.now;
     const { epoch, holder } = after.reign.value;
     if (epoch !== before.reign.value.epoch) {
       if (before.pause && before.pause.value.until > this.#world.scheduler.now)
@@ -190,6 +193,10 @@ export class Checker {
   #served(of: PgServer): Served {
     return { member: of.member, epoch: of.epoch, at: this.#world.scheduler.now };
   }
+}
+
+function isSwitchover({ intent }: ClusterRecord): boolean {
+  return intent?.value.kind === "switchover";
 }
 
 export function writesIn(end: LogRecord): ReadonlySet<number> {

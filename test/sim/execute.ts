@@ -110,7 +110,6 @@ export class Executor {
 
   /** The drivers refuse what opens a server to writes under another epoch than the one that is known now. */
   #refuses(action: Action): boolean {
-    if (this.#world.wiring.switches.has("epoch-not-checked")) return false;
     const opens =
       action.kind === "promote" ||
       action.kind === "set-rule" ||
@@ -206,11 +205,9 @@ export class Executor {
     end: (outcome: ActionResult["outcome"], more?: Partial<ActionResult>) => void,
   ): void {
     const { server } = this.#host;
-    const endsStreams = !this.#world.wiring.switches.has("streams-not-ended");
     server.part.run(() =>
       server.setNames(action.rule, () => {
-        for (const stream of server.senders)
-          if (endsStreams && action.endStreams.includes(stream.name)) stream.endSender();
+        for (const stream of server.senders) if (action.endStreams.includes(stream.name)) stream.endSender();
         end("done", server.dir ? { lsn: server.dir.tip.lsn } : {});
         this.#world.changed(this.#host.member);
       }),

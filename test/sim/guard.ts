@@ -72,7 +72,7 @@ export class Guard {
   hear(feed: Feed): void {
     const before = this.feed;
     this.feed = feed;
-    if (before?.epoch !== feed.epoch && !this.#world.wiring.switches.has("promises-outlive-epoch")) this.held = [];
+    if (before?.epoch !== feed.epoch) this.held = [];
     const newer = feed.epoch > this.voter.epoch;
     const heardHolderAt = newer ? undefined : this.voter.heardHolderAt;
     const { votedFor } = feed;

@@ -9,6 +9,7 @@ import type { View } from "../../src/core/view.ts";
 import type { ClusterRecord, ClusterTxn, Durability, RuleRecord } from "../../src/domain/cluster.ts";
 import { zeroLsn, toLsn } from "../../src/domain/lsn.ts";
 import type { RunningServer } from "../../src/domain/server.ts";
+import { agentStuckForGood, answersTakeLong, hearsTheHolderAfterVoting, type Script } from "./scripts.ts";
 import { faithful, type Switch, type Wiring } from "./wiring.ts";
 
 export interface Mutation {
@@ -23,6 +24,12 @@ export interface Mutation {
   readonly durability?: Durability;
   /** the only faults, where it shows under few of them */
   readonly faults?: readonly string[];
+  /** these faults, where it takes several at the right moments */
+  readonly script?: Script;
+  /** the invariant that must show it, where another one would show something else */
+  readonly shownBy?: string;
+  /** a seed that has shown it, tried first; the search goes on without it when it no longer does */
+  readonly likely?: number;
 }
 
 function broken(change: Partial<Wiring>): Wiring {
@@ -57,6 +64,16 @@ const farLsn = toLsn(2n ** 60n);
 
 export const mutations: readonly Mutation[] = [
   {
+    name: "promise-counted-from-answer",
+    breaks: "P1",
+    what: "a promise counts from when its answer arrived instead of from before the heartbeat left",
+    wiring: flipped("promise-counted-from-answer"),
+    budget: 30,
+    members: 3,
+    durability: "quorum",
+    script: answersTakeLong,
+  },
+  {
     name: "margin-ignored",
     breaks: "P1",
     what: "the holder counts promises past their end instead of short of it",
@@ -68,7 +85,11 @@ export const mutations: readonly Mutation[] = [
     breaks: "P1",
     what: "a voter whose guard has just started, or that has promised, votes at once",
     wiring: flipped("guard-lets-vote-at-start"),
-    budget: 100,
+    budget: 250,
+    members: 3,
+    durability: "quorum",
+    faults: ["crash-guard", "isolate"],
+    likely: 4,
   },
   {
     name: "barrier-skipped",
@@ -88,6 +109,7 @@ export const mutations: readonly Mutation[] = [
       },
     }),
     budget: 300,
+    likely: 30,
   },
   {
     name: "holder-restarts-in-its-epoch",
@@ -160,21 +182,49 @@ export const mutations: readonly Mutation[] = [
     wiring: broken({
       memory: (memory) => (memory.laxer ? { ...memory, laxer: { ...memory.laxer, until: zeroLsn } } : memory),
     }),
-    budget: 4000,
+    budget: 400,
+    members: 3,
+    durability: "quorum",
+    faults: ["crash-host", "flush-stuck", "cut-pair"],
+    likely: 51,
   },
   {
     name: "unknown-taken-as-failed",
     breaks: "P3",
     what: "a record whose outcome is unknown is taken as not written",
     wiring: flipped("unknown-taken-as-failed"),
-    budget: 4000,
+    budget: 200,
+    members: 4,
+    durability: "quorum",
+    faults: ["store-election", "cut-pair", "cut-from-store"],
   },
   {
     name: "never-settles",
     breaks: "P3",
     what: "a read of the store is taken as proof that nothing is on its way any more",
     wiring: broken({ memory: (memory) => ({ ...memory, settled: true, unsure: [] }) }),
-    budget: 4000,
+    budget: 600,
+    members: 3,
+    durability: "quorum",
+    faults: ["store-election", "cut-pair", "cut-from-store"],
+    likely: 53,
+  },
+  {
+    name: "rebuilt-directory-keeps-its-name",
+    breaks: "P3",
+    what: "a directory that was copied anew streams as the voter that it was before",
+    wiring: flipped("incarnation-not-in-stream-name"),
+    budget: 50,
+  },
+  {
+    name: "promises-despite-vote",
+    breaks: "P4",
+    what: "a voter promises time to the holder although its vote for the next epoch stands",
+    wiring: flipped("promises-despite-vote"),
+    budget: 30,
+    members: 3,
+    durability: "quorum",
+    script: hearsTheHolderAfterVoting,
   },
   {
     name: "votes-while-listening",
@@ -277,6 +327,16 @@ export const mutations: readonly Mutation[] = [
     budget: 100,
   },
   {
+    name: "heartbeat-without-agent",
+    breaks: "P7",
+    what: "the guard goes on keeping the time of a member whose agent is stuck",
+    wiring: flipped("heartbeat-without-agent"),
+    budget: 5,
+    members: 3,
+    durability: "quorum",
+    script: agentStuckForGood,
+  },
+  {
     name: "target-not-checked",
     breaks: "P8",
     what: "the epoch is handed to a target without its word that it has the end of the log",
@@ -292,7 +352,10 @@ export const mutations: readonly Mutation[] = [
         return { ...view, peers: Object.fromEntries(peers) };
       },
     }),
-    budget: 4000,
+    budget: 100,
+    members: 3,
+    durability: "quorum",
+    faults: ["switchover", "crash-server", "lossy-link", "cut-pair"],
   },
   {
     name: "old-primary-left-stopped",
@@ -303,6 +366,8 @@ export const mutations: readonly Mutation[] = [
         decision.because.code === "server-died-restart" ? { ...decision, actions: [] } : decision,
     }),
     budget: 100,
+    faults: ["switchover", "freeze-server", "cut-pair"],
+    shownBy: "I7",
   },
   {
     name: "comes-back-as-primary",

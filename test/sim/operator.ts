@@ -48,6 +48,11 @@ export class Operator {
     this.intend({ kind: "failover", to, epoch: this.#record.reign.value.epoch, acceptDataLoss, ...this.#base() });
   }
 
+  /** An operation that nobody fulfilled in time takes its wish back. */
+  giveUp(): void {
+    if (this.#record.intent) this.#write("intent", null, this.#record.intent);
+  }
+
   restart(): void {
     this.intend({ kind: "restart", pending: this.#record.spec.value.members, ...this.#base() });
   }

@@ -1,7 +1,7 @@
 /** Runs seeds on several threads, each with its own worlds. Called by sim.test.ts and bench/simulate. */
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 import { runSeed, type RunOptions, type RunResult } from "./run.ts";
-import { hunt } from "./hunt.ts";
+import { hunt, type Hunt } from "./hunt.ts";
 import { mutations } from "./mutations.ts";
 
 export type Job =
@@ -9,7 +9,7 @@ export type Job =
   | { readonly kind: "mutation"; readonly name: string };
 export type Outcome =
   | { readonly kind: "seed"; readonly result: RunResult }
-  | { readonly kind: "mutation"; readonly name: string; readonly tried: number; readonly found: RunResult | undefined };
+  | { readonly kind: "mutation"; readonly name: string; readonly hunt: Hunt };
 
 /** Seeds are handed out in batches: a message for each would cost more than its run. */
 const batch = 10;
@@ -41,7 +41,7 @@ function carryOut(job: Job): Outcome {
   if (job.kind === "seed") return { kind: "seed", result: runSeed(job.options) };
   const mutation = mutations.find((candidate) => candidate.name === job.name);
   if (!mutation) throw new Error(`no mutation ${job.name}`);
-  return { kind: "mutation", name: job.name, ...hunt(mutation) };
+  return { kind: "mutation", name: job.name, hunt: hunt(mutation) };
 }
 
 const isOurs: boolean =

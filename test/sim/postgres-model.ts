@@ -173,8 +173,7 @@ export class PgServer {
       if (!dir || this.state !== "running") return done();
       const flushed = dir.flushed === dir.tip;
       const handedOver = [...this.senders].every((stream) => stream.flushed?.depth === dir.tip.depth);
-      const skip = this.#world.wiring.switches.has("stop-loses-tail");
-      if (!flushed || !(handedOver || skip || this.role === "standby")) return this.part.after(10, poll);
+      if (!flushed || !(handedOver || this.role === "standby")) return this.part.after(10, poll);
       dir.clean = true;
       this.part.kill();
       this.#ended();

@@ -1,9 +1,10 @@
 /** One seed, from birth through faults to health: called by the tests, by workers, and by bench/simulate. */
-import { i6Progress } from "../../src/core/invariants.ts";
+import { i6Progress, i7PrimaryAfterSwitchover } from "../../src/core/invariants.ts";
 import type { Durability } from "../../src/domain/cluster.ts";
 import { BrokenInvariant } from "./checker.ts";
 import { Faults } from "./faults.ts";
 import { seeded } from "./random.ts";
+import type { Script } from "./scripts.ts";
 import { World, type WorldOptions } from "./world.ts";
 
 export interface RunOptions {
@@ -12,7 +13,10 @@ export interface RunOptions {
   readonly durability?: Durability | undefined;
   readonly wiring?: WorldOptions["wiring"];
   readonly tracing?: boolean;
+  /** the only kinds of faults */
   readonly faults?: readonly string[] | undefined;
+  /** these instead of faults by chance */
+  readonly script?: Script | undefined;
 }
 
 export interface RunResult {
@@ -32,6 +36,8 @@ const faultsFromMs = 4000;
 const faultsUntilMs = 30_000;
 /** generous: backoffs of failed starts and of stood-back members are in it */
 const recoveryBoundMs = 75_000;
+/** less than that: a primary alone needs no copies and no voters that have caught up */
+const primaryBoundMs = 40_000;
 const calmMs = 2500;
 
 export function runSeed(options: RunOptions): RunResult {
@@ -44,7 +50,8 @@ export function runSeed(options: RunOptions): RunResult {
     addClients(world);
     world.calmStart = world.random.chance(0.8);
     run(world, world.calmStart ? faultsFromMs : 0);
-    faults.start();
+    if (options.script) options.script(faults);
+    else faults.start();
     run(world, faultsUntilMs);
     faults.healAll();
     world.trace("world", "everything heals");
@@ -112,6 +119,7 @@ function recover(world: World): number {
     const missing = stillMissing(world, world.scheduler.now - 1500);
     const broken = i6Progress(forMs, recoveryBoundMs, missing);
     if (broken !== undefined) world.checker.broken("I6", broken);
+    checkSwitchover(world, healedAt);
     const now = world.store.record.reign.value.epoch;
     if (missing.length > 0 || now !== epoch) calmSince = undefined;
     else calmSince ??= forMs;
@@ -121,6 +129,19 @@ function recover(world: World): number {
     if (primary) world.checker.finalLog(primary);
     return calmSince;
   }
+}
+
+function checkSwitchover(world: World, healedAt: number): void {
+  const { checker, scheduler, store } = world;
+  if (checker.switchoverAt === undefined) return;
+  const { phase, holder } = store.record.reign.value;
+  const forMs = scheduler.now - Math.max(checker.switchoverAt, healedAt);
+  const broken = i7PrimaryAfterSwitchover(
+    forMs,
+    primaryBoundMs,
+    phase === "open" && world.server(holder)?.serves === true,
+  );
+  if (broken !== undefined) checker.broken("I7", broken);
 }
 
 /** What is not yet as it should be in good times. */

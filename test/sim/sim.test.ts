@@ -62,8 +62,10 @@ test("mutations: each is found within its budget", options, async (t) => {
   const jobs = mutations.map(({ name }): Job => ({ kind: "mutation", name }));
   await runAll(jobs, threads, (outcome) => {
     if (outcome.kind !== "mutation") return;
-    if (outcome.found) t.diagnostic(`${outcome.name}: seed ${outcome.tried}, ${outcome.found.invariant}`);
-    else missed.push(`${outcome.name}: not found in ${outcome.tried} seeds`);
+    const { tried, found, control } = outcome.hunt;
+    if (!found) missed.push(`${outcome.name}: not found in ${tried} seeds`);
+    else t.diagnostic(`${outcome.name}: seed ${found.seed} after ${tried}, ${found.invariant}`);
+    if (control?.message !== undefined) missed.push(`${outcome.name}: without it too, ${replayLine(control)}`);
   });
   assert.deepEqual(missed, []);
 });

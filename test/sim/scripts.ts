@@ -1,0 +1,85 @@
+/**
+ * Faults in a given order, for mutations that need several at the right moments: chance would find them once in many
+ * thousand seeds. The seed still chooses the moments within their bounds. Used by mutations.ts.
+ */
+import { i6Progress } from "../../src/core/invariants.ts";
+import type { Faults } from "./faults.ts";
+import type { Host, World } from "./world.ts";
+
+export type Script = (faults: Faults) => void;
+
+/** every member is a voter by then */
+const beginMs = 4000;
+
+/**
+ * The voter "shop-2" loses the holder and votes; then it hears the holder again, and cannot withdraw its vote because
+ * it has lost the store. Meanwhile "shop-3" loses the holder too, and votes; the holder does not hear of the new epoch.
+ */
+export const hearsTheHolderAfterVoting: Script = ({ world }) => {
+  const { random } = world;
+  const [holder, voter, other] = ["shop-1", "shop-2", "shop-3"] as const;
+  const votedMs = beginMs + random.between(1900, 2500);
+  const backMs = votedMs + random.between(1700, 2600);
+  after(world, beginMs, () => cut(world, holder, voter));
+  after(world, votedMs, () => {
+    cut(world, voter, "store");
+    heal(world, holder, voter);
+    cut(world, holder, other);
+    cut(world, holder, "store");
+  });
+  after(world, backMs, () => heal(world, voter, "store"));
+};
+
+/** The voters' answers take long to reach the holder, then it is cut off from everybody. */
+export const answersTakeLong: Script = ({ world }) => {
+  const { random } = world;
+  const [holder, ...others] = ["shop-1", "shop-2", "shop-3"] as const;
+  const slowMs = random.between(800, 1400);
+  after(world, beginMs, () => {
+    for (const other of others)
+      world.network.setFault(world.hostOf(other).id, world.hostOf(holder).id, { cut: false, loss: 0, slowMs });
+  });
+  after(world, beginMs + random.between(1000, 3000), () => {
+    for (const end of [...others, "store"]) cut(world, holder, end);
+  });
+};
+
+/** The holder's agent is stuck for good, then its server ends: the others take over within a bound all the same (P7). */
+export const agentStuckForGood: Script = ({ world }) => {
+  const stuck = world.hostOf("shop-1");
+  const diesMs = beginMs + world.random.between(500, 4000);
+  const boundMs = 16_000;
+  after(world, beginMs, () => stuck.agent.part.freeze());
+  after(world, diesMs, () => stuck.server.crash());
+  after(world, diesMs + boundMs, () => {
+    const broken = i6Progress(boundMs, boundMs, withoutWrites(world, stuck));
+    if (broken !== undefined) world.checker.broken("I6", broken);
+  });
+};
+
+function withoutWrites(world: World, except: Host): readonly string[] {
+  const fresh = world.scheduler.now - 2000;
+  return [...world.hosts.values()]
+    .filter((host) => host !== except && (world.clients.lastAcknowledged.get(host.id) ?? 0) < fresh)
+    .map((host) => `no write acknowledged through ${host.id}`);
+}
+
+function after(world: World, ms: number, step: () => void): void {
+  world.scheduler.after(ms, step);
+}
+
+function cut(world: World, one: string, other: string): void {
+  for (const [from, to] of bothWays(world, one, other)) world.network.cut(from, to);
+}
+
+function heal(world: World, one: string, other: string): void {
+  for (const [from, to] of bothWays(world, one, other)) world.network.healLink(from, to);
+}
+
+function bothWays(world: World, one: string, other: string) {
+  const [a, b] = [one, other].map((end) => (end === "store" ? end : world.hostOf(end).id)) as [string, string];
+  return [
+    [a, b],
+    [b, a],
+  ] as const;
+}
