@@ -369,5 +369,3 @@ const kinds: readonly FaultKind[] = [
     },
   },
 ];
-
-export const faultNames: readonly string[] = kinds.map((kind) => kind.name);

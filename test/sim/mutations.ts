@@ -89,7 +89,7 @@ export const mutations: readonly Mutation[] = [
     members: 3,
     durability: "quorum",
     faults: ["crash-guard", "isolate"],
-    likely: 4,
+    likely: 25,
   },
   {
     name: "barrier-skipped",
@@ -109,7 +109,6 @@ export const mutations: readonly Mutation[] = [
       },
     }),
     budget: 300,
-    likely: 30,
   },
   {
     name: "holder-restarts-in-its-epoch",
@@ -186,7 +185,7 @@ export const mutations: readonly Mutation[] = [
     members: 3,
     durability: "quorum",
     faults: ["crash-host", "flush-stuck", "cut-pair"],
-    likely: 51,
+    likely: 243,
   },
   {
     name: "unknown-taken-as-failed",
