@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { ensureServerCertificate } from "../src/drivers/certificates/ca.ts";
 import { createRouterDriver } from "../src/drivers/router/process.ts";
-import { freePort, startPostgres, testPassword, type TestPostgres } from "../test/fixtures/postgres.ts";
+import { freePort, startPostgres, testPassword, type TestPostgres } from "../tests/fixtures/postgres.ts";
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, "..");

@@ -131,7 +131,6 @@ function family(pid: number): readonly number[] {
   return [pid, ...children.map(Number)];
 }
 
-
 /** From the start of the process to its end, with the launcher. */
 async function timeCommands({ home }: Installation): Promise<ReadonlyMap<string, readonly number[]>> {
   const env = { ...process.env, MATRIARCH_HOME: home };

@@ -1,5 +1,5 @@
 /**
- * The pages of the docs that are made from the catalogs. Run without arguments it writes them; test/docs.test.ts fails
+ * The pages of the docs that are made from the catalogs. Run without arguments it writes them; tests/docs.test.ts fails
  * when what is written is not what the catalogs say.
  */
 import { writeFileSync } from "node:fs";

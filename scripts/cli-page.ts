@@ -1,5 +1,5 @@
 /**
- * docs/cli.md, made from the command definitions. Run without arguments it writes the page; test/cli/program.test.ts
+ * docs/cli.md, made from the command definitions. Run without arguments it writes the page; tests/cli/program.test.ts
  * fails when what is written is not what the commands say.
  */
 import { writeFileSync } from "node:fs";

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, test } from "node:test";
 
-import { createMemoryInstallation, statusOf, type MemoryInstallation } from "../../test/cli/memory-installation.ts";
+import { createMemoryInstallation, statusOf, type MemoryInstallation } from "../../tests/cli/memory-installation.ts";
 import { createApi, type Api } from "./server.ts";
 
 let home: string;

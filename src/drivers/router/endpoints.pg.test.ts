@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
-import { freePort, startPostgres, testPassword, type TestPostgres } from "../../../test/fixtures/postgres.ts";
+import { freePort, startPostgres, testPassword, type TestPostgres } from "../../../tests/fixtures/postgres.ts";
 import { formatCancel, keyOf } from "../../router/packets.ts";
 import type { Target } from "../../router/wire.ts";
 import { ensureServerCertificate } from "../certificates/ca.ts";

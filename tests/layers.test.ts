@@ -1,4 +1,4 @@
-/** The code checked against the house's own rules (test/house/rules.ts), and the rules against code that breaks them. */
+/** The code checked against the house's own rules (tests/house/rules.ts), and the rules against code that breaks them. */
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -33,7 +33,7 @@ describe("house", () => {
   test("sizes, names and exports of files", () => assertNone(checkFiles(sources)));
   test("core and domain are pure", () => assertNone(checkPurity(sources)));
   test("nothing names one machine", () => {
-    const folders = ["src", "test", "tests", "scripts", "bench", "docs"].filter(isFolder);
+    const folders = ["src", "tests", "scripts", "bench", "docs"].filter(isFolder);
     const paths = folders.flatMap((folder) => listFiles(root, folder, /\.(ts|md|json|sh|txt|html|css)$|^[a-z-]+$/));
     const own = paths.filter((path) => !path.endsWith("/layers.test.ts") && !path.includes("results/"));
     assertNone(checkWording(own.map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }))));
@@ -60,7 +60,7 @@ describe("the checks themselves", () => {
     ["a package in the domain", "src/domain/a.ts", 'import { z } from "zod";', /domain must not import "zod"/],
     ["another driver's inside", "src/drivers/a/a.ts", 'import { x } from "../b/x.ts";', /only port\.ts of driver "b"/],
     ["a test", "src/agent/a.ts", 'import { x } from "../drivers/store/suite.ts";', /must not import a test/],
-    ["what is outside", "src/entry/a.ts", 'import { x } from "../../test/x.ts";', /outside src/],
+    ["what is outside", "src/entry/a.ts", 'import { x } from "../../tests/x.ts";', /outside src/],
   ];
   for (const [what, path, text, said] of refused) {
     test(`${what} is refused`, () =>

@@ -1,4 +1,4 @@
-/** The one source of chance in a simulation: the same seed gives the same run. Called by everything in test/sim. */
+/** The one source of chance in a simulation: the same seed gives the same run. Called by everything in tests/sim. */
 
 export interface Random {
   /** in [0, 1) */

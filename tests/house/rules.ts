@@ -69,7 +69,7 @@ function refusePackage(path: string, specifier: string): string | undefined {
 function refuseFile(path: string, target: string): string | undefined {
   const [from, to] = [layerOf(path), layerOf(target)];
   const allowed = layers[from];
-  if (allowed === undefined) return `"src/${from}" is no layer of test/house/rules.ts`;
+  if (allowed === undefined) return `"src/${from}" is no layer of tests/house/rules.ts`;
   if (!target.startsWith("src/")) return "src must not import what is outside src";
   if (isTest(target)) return "product code must not import a test";
   if (allowed === "anything") return undefined;
