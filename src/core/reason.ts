@@ -206,7 +206,7 @@ export function formatReason(reason: Reason): string {
     case "no-source":
       return "it needs a new copy, and there is no healthy member to copy from yet";
     case "diverged":
-      return `it holds ${reason.replayedPastForkBytes} bytes of log that the primary never had, none of it acknowledged`;
+      return `it holds ${reason.replayedPastForkBytes} bytes of log that the primary never had`;
     case "rewinding":
       return `it is rewound to follow "${reason.source}": ${formatReason(reason.why)}`;
     case "cloning":

@@ -133,7 +133,9 @@ export async function failOver(
       message: `cluster "${name}" has one member only`,
       hint: `Add one with: matriarch member add ${name}`,
     });
-  const operation = begin(parts, "failover", name, asked, "giving the primary up");
+  // It is what one types when all else fails: another change that waits for something must not keep it from happening.
+  const step = "giving the primary up";
+  const operation = parts.operations.begin({ kind: "failover", cluster: name, by: asked.by, step, exclusive: false });
   const epoch = cluster.record.reign.value.epoch;
   const intent = { kind: "failover", to: options.to ?? null, epoch, acceptDataLoss: options.acceptDataLoss } as const;
   return intend(parts, operation, { ...intent, ...intentBase(parts, operation) });
@@ -157,18 +159,24 @@ function intentBase(parts: Parts, operation: OperationRecord): Pick<Intent, "id"
   return { id: operation.id, by: operation.by, requestedAt: parts.clock.wallNow() };
 }
 
-/** One wish of this kind at a time; the loops end it, and with it the operation. */
+/** One wish of this kind at a time; the loops end it, and with it the operation. A failover takes another's place. */
 async function intend(parts: Parts, operation: OperationRecord, intent: Intent): Promise<OperationRecord> {
   const name = operation.cluster;
+  let replaced: string | undefined;
   try {
     await amend(parts, name, (record) => {
-      if (record.intent)
+      replaced = intent.kind === "failover" ? record.intent?.value.id : undefined;
+      if (record.intent && replaced === undefined)
         throw new OpError("busy", { message: `cluster "${name}" is busy: a ${record.intent.value.kind} is under way` });
       return { require: ["intent", "reign"], write: [{ key: "intent", value: intent }] };
     });
   } catch (error) {
     parts.operations.finish(operation.id, { state: "failed", error });
     throw error;
+  }
+  if (replaced !== undefined) {
+    const error = new OpError("operation-failed", { message: "a failover was asked for before it was done" });
+    parts.operations.finish(replaced, { state: "cancelled", error });
   }
   void awaitIntentEnd(parts, operation);
   return operation;

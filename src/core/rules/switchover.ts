@@ -1,6 +1,7 @@
 /** A planned move of the primary's role, and the rolling restart that ends with one (P8). */
 import type { MemberId } from "../../domain/cluster.ts";
 import { bytesBetween } from "../../domain/lsn.ts";
+import { voterName } from "../../domain/rule.ts";
 import type { StoppedServer } from "../../domain/server.ts";
 import { judgeSwitchover, serverOf, type Verdict } from "../candidates.ts";
 import type { Decision, Rule } from "../decision.ts";
@@ -118,7 +119,7 @@ export const restartStandby: Rule = (view) => {
   const intent = cluster.intent?.value;
   if (intent?.kind !== "restart" || holdsEpoch(view) || cluster.reign.value.phase !== "open") return undefined;
   const turn = restartsPending(view).find((member) => member !== cluster.reign.value.holder);
-  if (turn !== self || server.kind !== "running") return undefined;
+  if (turn !== self || server.kind !== "running" || wouldStopWrites(view)) return undefined;
   if (memory.intent?.stoppedAt === undefined)
     return {
       actions: [{ kind: "stop", withinMs: timings.stopMs, then: "fence" }],
@@ -130,3 +131,16 @@ export const restartStandby: Rule = (view) => {
     because: { code: "restart-turn", step: "done" },
   };
 };
+
+/** Others could acknowledge in its place, but are away now: its turn waits for them. */
+function wouldStopWrites(view: View): boolean {
+  const { rule } = view.cluster.rule.value;
+  const primary = serverOf(view, view.cluster.reign.value.holder);
+  const others = rule.voters.filter((voter) => voter.member !== view.self);
+  if (view.memory.intent?.stoppedAt !== undefined || others.length < rule.acks || primary?.kind !== "running")
+    return false;
+  const streaming = others.filter((voter) =>
+    primary.standbys.some((row) => row.name === voterName(voter) && row.state === "streaming"),
+  );
+  return streaming.length < rule.acks;
+}
