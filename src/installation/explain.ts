@@ -1,10 +1,10 @@
 /** Why each member does what it does, who could take over, and what the cluster survives. Pure. */
-import type { ClusterRuntime } from "../agent/runtime.ts";
+import type { ClusterRuntime, MemberRuntime } from "../agent/runtime.ts";
 import type { Candidate, Explanation } from "../contract/cluster.ts";
 import { judgeSwitchover, rulesInForce, type Verdict } from "../core/candidates.ts";
 import { formatReason } from "../core/reason.ts";
 import { formatRejection } from "../core/rejection.ts";
-import type { View } from "../core/view.ts";
+import type { Peer, View } from "../core/view.ts";
 import { votesNeeded } from "../domain/rule.ts";
 import { clusterStatus, memberNumber, type StatusContext } from "./status.ts";
 
@@ -59,10 +59,21 @@ function toCandidate({ member, rejection, lagBytes }: Verdict, chosen: string | 
   };
 }
 
-/** As the holder sees it; as anybody does, when the holder has not looked yet. */
+/** As the holder sees it, with what is known of every server now; as anybody does, when the holder has not looked yet. */
 export function viewOf(cluster: ClusterRuntime): View | undefined {
-  const holder = cluster.members.get(cluster.record.reign.value.holder);
-  return holder?.view ?? [...cluster.members.values()].find((member) => member.view)?.view;
+  const members = [...cluster.members.values()];
+  const looked = members.filter((member) => member.view);
+  const seer = looked.find(({ id }) => id === cluster.record.reign.value.holder) ?? looked[0];
+  if (!seer?.view) return undefined;
+  const peers = members
+    .filter(({ id }) => id !== seer.id)
+    .map((member) => [member.id, peerOf(cluster, member, seer.view)]);
+  return { ...seer.view, cluster: cluster.record, server: seer.server, peers: Object.fromEntries(peers) };
+}
+
+function peerOf({ record }: ClusterRuntime, { id, server }: MemberRuntime, view: View | undefined): Peer {
+  const incarnation = record.members[id]?.value.incarnation ?? 0;
+  return { heardAt: view?.now ?? 0, incarnation, server, epoch: record.reign.value.epoch, eligible: true };
 }
 
 function survival(cluster: ClusterRuntime): { survives: string[]; doesNot: string[] } {
