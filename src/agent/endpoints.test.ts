@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toLsn } from "../domain/lsn.ts";
+import { toLsn, zeroLsn } from "../domain/lsn.ts";
 import type { RunningServer, Server } from "../domain/server.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
-import { cluster } from "./testing.ts";
+import { cluster, versioned } from "./testing.ts";
 
 test("the primary endpoint leads to the open holder, the read endpoint to its standbys", () => {
   const [primary, read] = routesOf(
@@ -37,6 +37,17 @@ test("reads leave a standby that does not stream or lags, and go to the primary 
   const cut = { ...running("standby"), streaming: false };
   const [, read] = routesOf(cluster({}), seen({ a: running("primary"), b: late, c: cut }));
   assert.deepEqual([read.kind, read.state, members(read)], ["read", "open", ["a"]]);
+});
+
+test("nobody reads from a standby whose log went another way, though it seems to stream", () => {
+  const forked = versioned([
+    { id: 1, parent: null, forkedAt: zeroLsn, epoch: 1 },
+    { id: 2, parent: 1, forkedAt: toLsn(90n), epoch: 2 },
+  ]);
+  const record = { ...cluster({ epoch: 2 }), timelines: forked };
+  const after = { ...record, reign: versioned({ ...record.reign.value, timeline: 2 }) };
+  const [, read] = routesOf(after, seen({ a: { ...running("primary"), timeline: 2 }, b: running("standby") }));
+  assert.deepEqual(members(read), ["a"]);
 });
 
 test("a stopped cluster refuses with the command that starts it", () => {

@@ -5,6 +5,7 @@
 import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
 import { bytesBetween } from "../domain/lsn.ts";
 import type { RunningServer, Server } from "../domain/server.ts";
+import { canFollow } from "../domain/timeline.ts";
 import type { Route, Target } from "../router/wire.ts";
 
 export interface MemberSeen {
@@ -52,8 +53,18 @@ function readRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, Member
 
 /** Only a standby that streams: one that has diverged shows what nobody else has (facts: it stays up for ever). */
 function isFresh(cluster: ClusterRecord, server: Server): server is RunningServer {
-  if (server.kind !== "running" || server.role !== "standby" || !server.streaming) return false;
+  if (server.kind !== "running" || !followsHolder(cluster, server)) return false;
   return bytesBetween(server.replayed, server.flushed) <= cluster.spec.value.readLagBytesMax;
+}
+
+/**
+ * A standby that streams, and whose log is the holder's. One that has diverged looks as if it streamed for the moment
+ * between its connection and the refusal, or as long as the new primary has not promoted.
+ */
+export function followsHolder(cluster: ClusterRecord, server: Server): boolean {
+  if (server.kind !== "running" || server.role !== "standby" || !server.streaming) return false;
+  const position = { timeline: server.timeline, lsn: server.replayed };
+  return canFollow(cluster.timelines.value, position, cluster.reign.value.timeline);
 }
 
 function targetOf(cluster: ClusterRecord, member: MemberId): Target | undefined {

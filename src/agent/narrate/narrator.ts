@@ -51,7 +51,7 @@ export class Narrator implements Witness {
   decided(loop: ClusterLoop, member: MemberLoop, decision: Decision, before: Decision | undefined): void {
     const { events, log } = this.#parts;
     const { servers, missingVotes, availability } = this.#memoryOf(loop);
-    servers.observed(member, decision);
+    servers.observed(member, decision, loop.record);
     missingVotes.decided(events, loop, member, decision);
     availability.decided(events, loop, member, decision);
     if (before?.because.code !== decision.because.code || before.actions.length !== decision.actions.length) {

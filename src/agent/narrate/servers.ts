@@ -2,9 +2,10 @@
 import type { Action, ActionResult } from "../../core/action.ts";
 import type { Decision } from "../../core/decision.ts";
 import { formatReason, type Reason } from "../../core/reason.ts";
-import type { MemberId } from "../../domain/cluster.ts";
+import type { ClusterRecord, MemberId } from "../../domain/cluster.ts";
 import type { Server } from "../../domain/server.ts";
 import type { EventLog } from "../../events/event-log.ts";
+import { followsHolder } from "../endpoints.ts";
 import type { MemberLoop } from "../member-loop.ts";
 
 interface Story {
@@ -31,7 +32,7 @@ export class ServerStories {
     this.#cluster = cluster;
   }
 
-  observed(member: MemberLoop, decision: Decision): void {
+  observed(member: MemberLoop, decision: Decision, cluster: ClusterRecord): void {
     const story = this.#storyOf(member.id);
     const server = member.observed;
     if (decision.because.code === "cloning" || decision.because.code === "rewinding") story.why = decision.because.why;
@@ -40,7 +41,7 @@ export class ServerStories {
     story.kind = server.kind;
     // A former primary comes back; it does not join for the first time.
     if (server.kind === "running" && server.role === "primary") story.hasStreamed = true;
-    const streaming = server.kind === "running" && server.role === "standby" && server.streaming;
+    const streaming = followsHolder(cluster, server);
     if (streaming && !story.streaming) this.#streams(member.id, story);
     story.streaming = streaming;
   }
