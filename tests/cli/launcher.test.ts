@@ -22,7 +22,9 @@ esac
 `;
 /** An npm that puts in place what the launcher looks for. */
 const npm = (version: string) => `#!/bin/sh
+[ "$1" != config ] || { echo /etc/npmrc-of-the-machine; exit; }
 echo "npm $* in \${PWD##*/}" >>"$ROOT/calls"
+echo "\${npm_config_globalconfig:-its own}" >>"$ROOT/npm-settings"
 [ -z "\${NPM_FAILS:-}" ] || { echo "npm error network cannot reach the registry"; exit 1; }
 mkdir -p node_modules/.bin node_modules/rolldown
 cat >node_modules/.bin/node <<'END'
@@ -67,6 +69,9 @@ test("launcher: an old Node: brings one, installs, builds, then runs; the second
     ["npm ci", "npm ci", "build"],
   );
   assert.match(done[1] ?? "", /--ignore-scripts .*--omit=dev/);
+  // Under our Node npm would look for the machine's settings in the wrong place.
+  const settings = await readFile(join(root, "npm-settings"), "utf8");
+  assert.equal(settings, "its own\n/etc/npmrc-of-the-machine\n");
   const second = await launch(join(root, "matriarch"), ["list"]);
   assert.deepEqual([second.stdout, second.stderr], ["ran 24.1.0: list\n", ""]);
   assert.equal((await calls()).length, 3);
