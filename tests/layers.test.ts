@@ -119,7 +119,7 @@ describe("the checks themselves", () => {
   test("a path of one machine is found", () => {
     const check = (text: string) => checkWording([{ path: "a.md", text }]).length;
     assert.equal(check(["see ", "/home", "/ada/notes"].join("")), 1);
-    assert.equal(check("see src/work/a and https://example.com/home/ and /var/lib/matriarch"), 0);
+    assert.equal(check("see src/home/a and https://example.com/home/ and /var/lib/matriarch"), 0);
   });
 });
 
