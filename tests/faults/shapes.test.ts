@@ -1,6 +1,7 @@
 /** Clusters of one and two members, and durability strict: what they survive, and what they must not do. */
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { createCluster, tell, type Cluster } from "./cluster.ts";
 import { endAll, makeInstallation, type Installation } from "./installation.ts";
@@ -118,22 +119,22 @@ describe("other shapes", () => {
   });
 
   describe("three members, both standbys lost", () => {
-    /** Both standbys are held frozen by hand for as long as `work` takes: a killed one would be back at once. */
+    /** Both standbys are killed, and cannot be started as long as `work` takes: there is no place for their logs. */
     async function withoutStandbys(cluster: Cluster, work: () => Promise<void>): Promise<void> {
       const standbys = await cluster.standbys();
-      const freeze = async (): Promise<void> => {
-        const running = (await cluster.status())?.members.flatMap(({ id, pid }) =>
-          standbys.some((standby) => standby.id === id) && pid !== null ? [{ pid }] : [],
-        );
-        signalAll(groups(running ?? []), "SIGSTOP");
-      };
-      await freeze();
-      // Whatever is started in their place is frozen too.
-      const again = setInterval(() => void freeze(), 20);
+      const logs = standbys.map(({ data_directory }) => join(dirname(data_directory), "log"));
+      for (const log of logs) {
+        await rename(log, `${log}.aside`);
+        await writeFile(log, "");
+      }
+      await endAll(groups(standbys));
       try {
         await work();
       } finally {
-        clearInterval(again);
+        for (const log of logs) {
+          await rm(log);
+          await rename(`${log}.aside`, log);
+        }
       }
     }
 
