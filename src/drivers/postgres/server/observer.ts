@@ -203,7 +203,8 @@ export class Observer {
     const { pid } = run;
     const unresponsive: Server = { kind: "unresponsive", role: this.#roleOf(run), since: 0 };
     const left = (): number => end - this.#clock.now();
-    if (isFrozen(pid)) return unresponsive;
+    // Without its directory it goes on with the files that it has open, for up to a minute, and is lost all the same.
+    if (isFrozen(pid) || !existsSync(join(this.#config.dataDirectory, "global", "pg_control"))) return unresponsive;
     if (run.acceptsSince === undefined && !(await saysReady(this.#config.dataDirectory))) return this.#starting(run);
     try {
       const answer = within(this.#ask(run, left()), left(), () => undefined);
