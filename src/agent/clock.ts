@@ -6,4 +6,5 @@ export interface Clock {
   wallNow(): number;
 }
 
-export const hostClock: Clock = { now: () => performance.now(), wallNow: () => Date.now() };
+/** CLOCK_MONOTONIC: the agent and the guard of a host read the same one (`performance.now` begins with the process). */
+export const hostClock: Clock = { now: () => Number(process.hrtime.bigint()) / 1e6, wallNow: () => Date.now() };

@@ -1,0 +1,60 @@
+/**
+ * A host of an installation, as the store knows it, and the ports that its processes listen on. Pure; shared by the
+ * processes of a host and by whoever places members. An embedded installation has one host and no such record.
+ */
+
+/** The ports of a host, from its base port on. All of them speak TLS with certificates of the installation's CA. */
+export interface HostPorts {
+  /** the agent's API: command line, dashboard and the other agents */
+  readonly api: number;
+  readonly guard: number;
+  readonly relay: number;
+  readonly etcdClient: number;
+  readonly etcdPeer: number;
+}
+
+export const usualBasePort = 7400;
+
+export function hostPorts(basePort: number): HostPorts {
+  return {
+    api: basePort,
+    guard: basePort + 1,
+    relay: basePort + 2,
+    etcdClient: basePort + 3,
+    etcdPeer: basePort + 4,
+  };
+}
+
+/** What another host needs to reach this one. */
+export interface HostAddress {
+  readonly name: string;
+  /** IP address or name, without a port */
+  readonly address: string;
+  readonly basePort: number;
+}
+
+/** Record `host/<name>` of the store. */
+export interface HostRecord extends HostAddress {
+  readonly region: string;
+  readonly zone: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version: string;
+  /** draining: gets no new members, and those that it has are moved away */
+  readonly state: "active" | "draining";
+  /** runs a member of the installation's own etcd */
+  readonly runsStore: boolean;
+  /** majors of Postgres found on the host, by kind of engine; embedded ones can be fetched */
+  readonly engines: { readonly embedded: readonly number[]; readonly system: readonly number[] };
+  /** wall clock */
+  readonly joinedAt: number;
+}
+
+/** Record `installation` of the store: whose data it holds. */
+export interface InstallationRecord {
+  readonly id: string;
+  /** SHA-256 of the CA's certificate, hex */
+  readonly caFingerprint: string;
+  readonly createdAt: number;
+}
+
+export const localRegion = "local";
