@@ -138,6 +138,31 @@ export const errorCatalog = {
     meaning: "The answer did not arrive; the change may or may not have happened.",
   },
   "agent-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The agent does not answer." },
+  "host-unreachable": {
+    httpStatus: 503,
+    exitCode: 1,
+    retry: "later",
+    meaning: "Another host's agent cannot be reached; the request never got there, nothing was changed.",
+  },
+  "not-authenticated": {
+    httpStatus: 401,
+    exitCode: 3,
+    retry: "after-change",
+    meaning: "The agent asks who you are: a client certificate or a token that it knows, not expired and not revoked.",
+  },
+  "not-allowed": {
+    httpStatus: 403,
+    exitCode: 3,
+    retry: "after-change",
+    meaning: "Your role (viewer, operator or admin) does not allow this.",
+  },
+  "token-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no token of this id." },
+  "context-not-found": {
+    httpStatus: 404,
+    exitCode: 5,
+    retry: "no",
+    meaning: "The command line knows no context of this name; see matriarch context list.",
+  },
   "agent-running": {
     httpStatus: 409,
     exitCode: 3,

@@ -45,7 +45,7 @@ export const layers: Readonly<Record<string, readonly string[] | "anything">> = 
   relay: ["domain", "errors", "links"],
   router: ["domain", "errors", "links"],
   links: ["domain", "errors"],
-  api: ["contract", "errors", "domain", "events", "config", "log", "drivers/*/port.ts"],
+  api: ["contract", "errors", "domain", "events", "config", "log", "links", "drivers/*/port.ts"],
   cli: ["contract", "errors", "config"],
   dashboard: ["contract", "errors"],
   entry: "anything",

@@ -1,0 +1,36 @@
+/**
+ * Who is at the other end of a TLS connection, by its certificate: the name (CN) and what it is (OU). Certificates are
+ * checked by the installation's authority and these two, never by address, so that a host can be reached by any.
+ */
+import type { PeerCertificate, TLSSocket } from "node:tls";
+
+export interface PeerIdentity {
+  readonly name: string;
+  /** `host`, or the role of a user: `viewer`, `operator`, `admin` */
+  readonly unit: string;
+  /** SHA-256 of the certificate, as in `openssl x509 -fingerprint -sha256` */
+  readonly fingerprint: string;
+  /** wall clock, milliseconds: a connection can outlive its certificate */
+  readonly validTo: number;
+}
+
+/**
+ * @returns undefined when there is none that the authority vouches for, or that does not say both exactly once
+ */
+export function peerIdentity(socket: TLSSocket): PeerIdentity | undefined {
+  return socket.authorized ? identityOf(socket.getPeerCertificate()) : undefined;
+}
+
+function identityOf({ subject, fingerprint256, valid_to }: PeerCertificate): PeerIdentity | undefined {
+  // A name that is given twice comes as an array, whatever the type says; no certificate at all has no subject.
+  const { CN: name, OU: unit }: { CN?: unknown; OU?: unknown } = subject ?? {};
+  if (typeof name !== "string" || typeof unit !== "string" || name === "") return undefined;
+  return { name, unit, fingerprint: fingerprint256, validTo: Date.parse(valid_to) };
+}
+
+/** For `checkServerIdentity` of a caller: the other end must be the host `name`. @returns what is wrong with it */
+export function notHost(name: string, certificate: PeerCertificate): Error | undefined {
+  const found = identityOf(certificate);
+  if (found?.name === name && found.unit === "host") return undefined;
+  return new Error(`the certificate is of ${found ? `${found.unit} "${found.name}"` : "nobody"}, not of host "${name}"`);
+}
