@@ -5,7 +5,7 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
-import type { Log } from "./log.ts";
+import type { Log } from "../links/log.ts";
 
 const lookEveryMs = 1000;
 

@@ -6,7 +6,8 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { TLSSocket, type SecureContext } from "node:tls";
-import { formatFatal, parseOpening, startupBytesMax, type ErrorFields, type OpeningPacket } from "./packets.ts";
+import { formatFatal, type ErrorFields } from "../links/fatal.ts";
+import { parseOpening, startupBytesMax, type OpeningPacket } from "./packets.ts";
 
 const tlsHandshakeRecord = 0x16;
 /** ALPN name that Postgres 17 and later use, and ask for where TLS starts without an SSLRequest. */

@@ -2,7 +2,7 @@
  * Questions and answers between the main thread of a router and one other. Either side asks; every question has a
  * deadline. Called by threads.ts and worker.ts.
  */
-import type { LogFields } from "./log.ts";
+import type { LogFields } from "../links/log.ts";
 import type { RouterRequest, RouterStatus } from "./wire.ts";
 
 export type Question =

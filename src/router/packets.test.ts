@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { endsAtReadyForQuery, formatCancel, formatFatal, keyOf, parseOpening, startupBytesMax } from "./packets.ts";
+import { formatFatal } from "../links/fatal.ts";
+import { endsAtReadyForQuery, formatCancel, keyOf, parseOpening, startupBytesMax } from "./packets.ts";
 
 function startup(parameters: readonly string[], code = 196608): Buffer {
   const body = Buffer.from(`${parameters.map((text) => `${text}\0`).join("")}\0`);

@@ -4,6 +4,8 @@
  * Source: Postgres manual, "Message Flow" and "Message Formats".
  */
 
+import type { ErrorFields } from "../links/fatal.ts";
+
 /** Postgres refuses longer start-up packets as well (MAX_STARTUP_PACKET_LENGTH). */
 export const startupBytesMax = 10_000;
 
@@ -21,13 +23,6 @@ export type OpeningPacket =
   | { readonly kind: "startup"; readonly parameters: ReadonlyMap<string, string> }
   /** `error` is what Postgres would answer; undefined where it hangs up without a word */
   | { readonly kind: "bad"; readonly error: ErrorFields | undefined };
-
-export interface ErrorFields {
-  readonly code: string;
-  readonly message: string;
-  readonly detail?: string;
-  readonly hint?: string;
-}
 
 /** The packet at the start of `bytes`, which may hold more than it. */
 export function parseOpening(bytes: Buffer): OpeningPacket {
@@ -96,19 +91,6 @@ function unsupportedProtocol(code: number): ErrorFields {
     code: "0A000",
     message: `unsupported frontend protocol ${code >>> 16}.${code & 0xffff}: server supports 3.0 to 3.2`,
   };
-}
-
-/** An ErrorResponse of severity FATAL. */
-export function formatFatal(error: ErrorFields): Buffer {
-  const fields = [`SFATAL`, `VFATAL`, `C${error.code}`, `M${error.message}`];
-  if (error.detail !== undefined) fields.push(`D${error.detail}`);
-  if (error.hint !== undefined) fields.push(`H${error.hint}`);
-  const body = Buffer.from(`${fields.map((field) => field.replaceAll("\0", " ")).join("\0")}\0\0`);
-  const message = Buffer.alloc(5 + body.length);
-  message.write("E", 0, "latin1");
-  message.writeUInt32BE(4 + body.length, 1);
-  body.copy(message, 5);
-  return message;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What clients are told when they cannot have a session, or no longer. Wording and SQLSTATEs follow Postgres. Pure. */
-import type { ErrorFields } from "./packets.ts";
+import type { ErrorFields } from "../links/fatal.ts";
 import type { EndpointConfig, Route } from "./wire.ts";
 
 /** Roles of the installation itself: they come over a member's Unix socket and never through an endpoint. */

@@ -4,7 +4,7 @@
  */
 import { OpError } from "../errors/op-error.ts";
 import { Endpoint } from "./endpoint.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "../links/log.ts";
 import { Shared, type SharedOptions } from "./shared.ts";
 import type { EndpointConfig, Route, RouterRequest, RouterStatus } from "./wire.ts";
 

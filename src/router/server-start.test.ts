@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatFatal, keyOf } from "./packets.ts";
+import { formatFatal } from "../links/fatal.ts";
+import { keyOf } from "./packets.ts";
 import { ServerStart } from "./server-start.ts";
 
 function message(type: string, body: Uint8Array): Buffer {

@@ -4,9 +4,10 @@
  * be sent to another server; after that it lives and dies with the one it has.
  */
 import { connect, type Socket } from "node:net";
+import { formatFatal, type ErrorFields } from "../links/fatal.ts";
 import { refuse } from "./greeter.ts";
-import { endsAtReadyForQuery, formatFatal, startupBytesMax, type ErrorFields } from "./packets.ts";
-import { ReadBuffer } from "./read-buffer.ts";
+import { endsAtReadyForQuery, startupBytesMax } from "./packets.ts";
+import { ReadBuffer } from "../links/read-buffer.ts";
 import { ServerStart } from "./server-start.ts";
 import type { Target } from "./wire.ts";
 

@@ -1,8 +1,9 @@
 /** What all endpoints of one thread share: limits, the count of connections, and the keys that cancel queries. */
 import { connect, type Socket } from "node:net";
 import { availableParallelism } from "node:os";
-import type { Log } from "./log.ts";
-import { formatCancel, type ErrorFields } from "./packets.ts";
+import type { Log } from "../links/log.ts";
+import type { ErrorFields } from "../links/fatal.ts";
+import { formatCancel } from "./packets.ts";
 import { tooManyClients } from "./refusals.ts";
 import type { Tally } from "./tally.ts";
 import type { Target } from "./wire.ts";

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { Log } from "./log.ts";
+import type { Log } from "../links/log.ts";
 import { defaultLimits } from "./shared.ts";
 import { Threads } from "./threads.ts";
 

@@ -4,7 +4,7 @@
  * and nothing else; its log goes there as well.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import type { Log } from "./log.ts";
+import type { Log } from "../links/log.ts";
 import { Mailbox, type News } from "./mailbox.ts";
 import { Router } from "./router.ts";
 import type { Limits } from "./shared.ts";

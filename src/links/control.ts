@@ -1,7 +1,7 @@
 /**
- * The control socket: agents come and go, each request is one line of JSON and gets one line back, in order. Only the
- * owner of the installation can reach it (mode 0600). A router listens at `<path>.<pid>`, and `<path>` is a link that
- * a newer router turns to itself: so one that drains can still be told whom to cut.
+ * The control socket of a small process (router, relay): agents come and go, each request is one line of JSON and gets
+ * one line back, in order. Only the owner of the installation can reach it (mode 0600). A process listens at
+ * `<path>.<pid>`, and `<path>` is a link that a newer one turns to itself: so one that drains can still be asked.
  */
 import { once } from "node:events";
 import { chmod, rename, symlink, unlink } from "node:fs/promises";
@@ -9,15 +9,24 @@ import { createServer, type Server, type Socket } from "node:net";
 import { basename } from "node:path";
 import { OpError } from "../errors/op-error.ts";
 import type { Log } from "./log.ts";
-import { parseRequest } from "./requests.ts";
-import type { Threads } from "./threads.ts";
-import type { RouterAnswer } from "./wire.ts";
 
 const lineBytesMax = 1024 * 1024;
 
-export async function serveControl(path: string, router: Threads, log: Log): Promise<Server> {
+/** What such a process does with a request. */
+export interface Clerk<Request extends { readonly id: number }> {
+  /** @throws TypeError or SyntaxError for what is not a request */
+  parse(line: string): Request;
+  /** @returns what the answer says besides that it is done */
+  handle(request: Request): Promise<object | undefined>;
+}
+
+export async function serveControl<Request extends { readonly id: number }>(
+  path: string,
+  clerk: Clerk<Request>,
+  log: Log,
+): Promise<Server> {
   const own = `${path}.${process.pid}`;
-  const server = createServer((agent) => void serve(agent, router, log));
+  const server = createServer((agent) => void serve(agent, clerk, log));
   await unlink(own).catch(() => undefined);
   // The socket is made with the mode that the mask leaves: nobody else may connect even for a moment.
   const mask = process.umask(0o177);
@@ -33,10 +42,14 @@ export async function serveControl(path: string, router: Threads, log: Log): Pro
   return server;
 }
 
-async function serve(agent: Socket, router: Threads, log: Log): Promise<void> {
+async function serve<Request extends { readonly id: number }>(
+  agent: Socket,
+  clerk: Clerk<Request>,
+  log: Log,
+): Promise<void> {
   agent.on("error", () => agent.destroy());
   try {
-    for await (const line of lines(agent)) agent.write(`${JSON.stringify(await answer(line, router, log))}\n`);
+    for await (const line of lines(agent)) agent.write(`${JSON.stringify(await answer(line, clerk, log))}\n`);
     agent.end();
   } catch {
     // The agent went away, or sent a line without end: it can come again.
@@ -55,21 +68,25 @@ async function* lines(agent: Socket): AsyncGenerator<string> {
   }
 }
 
-async function answer(line: string, router: Threads, log: Log): Promise<RouterAnswer> {
+async function answer<Request extends { readonly id: number }>(
+  line: string,
+  clerk: Clerk<Request>,
+  log: Log,
+): Promise<object> {
   let id = 0;
   try {
-    const request = parseRequest(line);
+    const request = clerk.parse(line);
     id = request.id;
-    const status = await router.handle(request);
+    const status = await clerk.handle(request);
     return status ? { id, ok: true, status } : { id, ok: true };
   } catch (error) {
-    const code =
-      error instanceof OpError
-        ? error.code
-        : error instanceof TypeError || error instanceof SyntaxError
-          ? "bad-value"
-          : "internal";
+    const code = codeOf(error);
     log.error("request refused", { code, error });
     return { id, ok: false, code, message: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof OpError) return error.code;
+  return error instanceof TypeError || error instanceof SyntaxError ? "bad-value" : "internal";
 }

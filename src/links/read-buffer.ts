@@ -1,8 +1,9 @@
 /**
- * The memory that a session's server is read into and its client is written from. One buffer serves every read for as
+ * The memory that a connection's server is read into and its client is written from. One buffer serves every read for as
  * long as the kernel takes each write at once; a write that it could not take keeps its buffer, and reading goes on
- * in a new one. So a steady session allocates nothing, and a slow client holds two or three buffers at most, because
- * reading stops when the client's socket says that it is full. Called by session.ts.
+ * in a new one. So a steady connection allocates nothing, and a slow client holds two or three buffers at most, because
+ * reading stops when the client's socket says that it is full. Called by the router's
+ * sessions and the relay's pipes.
  */
 import type { Socket } from "node:net";
 

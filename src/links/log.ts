@@ -1,5 +1,5 @@
 /**
- * The router's log: one JSON object a line, in a file that only its owner reads and that is turned over by size.
+ * The log of a small process (router, relay): one JSON object a line, in a file that only its owner reads and that is turned over by size.
  * Writing never waits and never fails the caller; lines that a hung disk does not take are counted and dropped.
  */
 import { closeSync, createWriteStream, fstatSync, openSync, renameSync, type WriteStream } from "node:fs";
