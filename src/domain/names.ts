@@ -21,6 +21,18 @@ export function clusterNameProblem(name: string): string | undefined {
   return undefined;
 }
 
+/** A label of a DNS name, because it becomes one in certificates. */
+export function hostNameProblem(name: string): string | undefined {
+  if (/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(name)) return undefined;
+  return "A host's name has up to 40 lower-case letters, digits and hyphens, and neither begins nor ends with a hyphen.";
+}
+
+/** Regions and zones are words of the user's. */
+export function placeNameProblem(name: string): string | undefined {
+  if (/^[A-Za-z0-9][\w.-]{0,62}$/.test(name)) return undefined;
+  return "A region or zone has up to 63 letters, digits and . _ - and begins with a letter or a digit.";
+}
+
 export function databaseNameProblem(name: string): string | undefined {
   return identifierProblem("database", name);
 }

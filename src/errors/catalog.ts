@@ -144,6 +144,43 @@ export const errorCatalog = {
     retry: "later",
     meaning: "Another host's agent cannot be reached; the request never got there, nothing was changed.",
   },
+  "bad-certificate": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "no",
+    meaning: "A certificate or its key is missing, damaged, expired, or of another installation.",
+  },
+  "host-not-found": {
+    httpStatus: 404,
+    exitCode: 5,
+    retry: "no",
+    meaning: "The installation has no host of this name.",
+  },
+  "host-exists": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "after-change",
+    meaning: "Another host has the name already, or this one belongs to an installation already.",
+  },
+  "host-unfit": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "after-change",
+    meaning:
+      "A host that wants to join does not fit: another version, a clock that differs, an address that the others do not reach.",
+  },
+  "host-in-use": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "after-change",
+    meaning: "The host still has members, or is the last that can do something.",
+  },
+  "join-refused": {
+    httpStatus: 403,
+    exitCode: 3,
+    retry: "after-change",
+    meaning: "The token for joining is damaged, unknown, expired, revoked, used up, or of another installation.",
+  },
   "not-authenticated": {
     httpStatus: 401,
     exitCode: 3,

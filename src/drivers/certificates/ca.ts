@@ -4,8 +4,9 @@
  * what clients check with (`sslrootcert`).
  */
 import { X509Certificate as NodeCertificate } from "node:crypto";
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { life, readCertificate, readText, renewalOf, replaceFile } from "./files.ts";
 import type { Subject } from "./issue.ts";
 
 const dayMs = 24 * 3600 * 1000;
@@ -34,7 +35,6 @@ export async function ensureServerCertificate(
   names: readonly string[],
   now: number,
 ): Promise<ServerCertificate> {
-  await mkdir(directory, { recursive: true, mode: 0o755 });
   const files = {
     certFile: join(directory, "server.crt"),
     keyFile: join(directory, "server.key"),
@@ -42,7 +42,7 @@ export async function ensureServerCertificate(
   };
   const caIsNew = await ensureAuthority(directory, now);
   const current = caIsNew ? undefined : await readCertificate(files.certFile);
-  if (current && (await exists(files.keyFile)) && isGood(current, names, now)) {
+  if (current && (await readText(files.keyFile)) !== undefined && isGood(current, names, now)) {
     return { ...files, renewAt: renewalOf(current), isNew: false };
   }
   const { issueServer } = await import("./issue.ts");
@@ -56,22 +56,22 @@ export async function ensureServerCertificate(
   return { ...files, renewAt: renewalOf(new NodeCertificate(made.cert)), isNew: true };
 }
 
-/** @returns whether it had to be made: then every certificate of the one before is worthless */
-async function ensureAuthority(directory: string, now: number): Promise<boolean> {
+/**
+ * The authority's certificate and key under `directory`. Of several hosts, only the first one makes it, once.
+ * @returns whether it had to be made: then every certificate of the one before is worthless
+ */
+export async function ensureAuthority(directory: string, now: number): Promise<boolean> {
+  await mkdir(directory, { recursive: true, mode: 0o755 });
   const certFile = join(directory, "ca.crt");
   const keyFile = join(directory, "ca.key");
   const current = await readCertificate(certFile);
-  if (current && (await exists(keyFile)) && Date.parse(current.validTo) - now > serverDays * dayMs) return false;
+  if (current && (await readText(keyFile)) !== undefined && Date.parse(current.validTo) - now > serverDays * dayMs)
+    return false;
   const { issueAuthority } = await import("./issue.ts");
   const made = await issueAuthority("Matriarch CA", life(now, caDays));
   await replaceFile(keyFile, made.key, 0o600);
   await replaceFile(certFile, made.cert, 0o644);
   return true;
-}
-
-/** A clock that is a little behind must not find a new certificate not yet valid. */
-function life(now: number, days: number): { notBefore: Date; notAfter: Date } {
-  return { notBefore: new Date(now - 3600 * 1000), notAfter: new Date(now + days * dayMs) };
 }
 
 function isGood(certificate: NodeCertificate, names: readonly string[], now: number): boolean {
@@ -80,36 +80,8 @@ function isGood(certificate: NodeCertificate, names: readonly string[], now: num
   return addresses.every((ip) => certificate.checkIP(ip)) && hosts.every((host) => certificate.checkHost(host));
 }
 
-function renewalOf(certificate: NodeCertificate): number {
-  const from = Date.parse(certificate.validFrom);
-  return from + ((Date.parse(certificate.validTo) - from) * 2) / 3;
-}
-
-function subjectOf(names: readonly string[]): Subject {
+export function subjectOf(names: readonly string[]): Subject {
   const unique = [...new Set(names.map((name) => name.toLowerCase()))];
   const isAddress = (name: string) => /^[0-9.]+$/.test(name) || name.includes(":");
   return { addresses: unique.filter(isAddress), hosts: unique.filter((name) => !isAddress(name)) };
-}
-
-async function readCertificate(path: string): Promise<NodeCertificate | undefined> {
-  try {
-    return new NodeCertificate(await readFile(path));
-  } catch {
-    // Missing, or damaged: either way a new one is made.
-    return undefined;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return readFile(path).then(
-    (bytes) => bytes.length > 0,
-    () => false,
-  );
-}
-
-async function replaceFile(path: string, text: string, mode: number): Promise<void> {
-  const draft = `${path}.new`;
-  await writeFile(draft, text, { mode });
-  await chmod(draft, mode);
-  await rename(draft, path);
 }

@@ -1,9 +1,9 @@
 /**
- * Makes keys and certificates: ECDSA on P-256, as every TLS library of the last ten years takes it. Loaded by ca.ts
- * only when one is due, because the library takes 77 ms to load. The library works only after reflect-metadata.
+ * Makes keys and certificates: ECDSA on P-256, as every TLS library of the last ten years takes it. Loaded by its
+ * neighbours only when one is due, because the library takes 77 ms to load. The library works only after reflect-metadata.
  */
 import "reflect-metadata";
-import { randomBytes, webcrypto } from "node:crypto";
+import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from "node:crypto";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -12,6 +12,8 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
+  Pkcs10CertificateRequest,
+  Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
@@ -53,30 +55,91 @@ export async function issueAuthority(name: string, life: Life): Promise<Pem> {
   return { cert: withNewline(certificate.toString("pem")), key: await privatePem(keys) };
 }
 
+/** The endpoints' certificate of an embedded installation, with a new key. */
 export async function issueServer(authority: Pem, subject: Subject, life: Life): Promise<Pem> {
   const keys = await newKeys();
+  const name = `CN=${subject.hosts[0] ?? subject.addresses[0] ?? "matriarch"}`;
+  const usages = [ExtendedKeyUsage.serverAuth];
+  const cert = await sign(authority, { name, subject, usages, publicKey: keys.publicKey, life });
+  return { cert, key: await privatePem(keys) };
+}
+
+/** A host proves itself with it in both directions: as server and as client. */
+export async function issueHost(
+  authority: Pem,
+  { request, name, subject, life }: { request: string; name: string; subject: Subject; life: Life },
+): Promise<string> {
+  const { publicKey } = new Pkcs10CertificateRequest(request);
+  const usages = [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth];
+  return sign(authority, { name: `CN=${name}, OU=host`, subject, usages, publicKey, life });
+}
+
+export async function issueUser(authority: Pem, name: string, role: string, life: Life): Promise<Pem> {
+  const keys = await newKeys();
+  const subject = { hosts: [], addresses: [] };
+  const usages = [ExtendedKeyUsage.clientAuth];
+  const named = `CN=${name}, OU=${role}`;
+  const cert = await sign(authority, { name: named, subject, usages, publicKey: keys.publicKey, life });
+  return { cert, key: await privatePem(keys) };
+}
+
+/** @returns a new private key; it never leaves its host */
+export async function makeKey(): Promise<string> {
+  return privatePem(await newKeys());
+}
+
+/** What is sent to be signed: the public key, and the proof that the sender has the private one. */
+export async function makeRequest(key: string, name: string): Promise<string> {
+  const der = createPublicKey(createPrivateKey(key)).export({ type: "spki", format: "der" });
+  const publicKey = await webcrypto.subtle.importKey("spki", der, algorithm, true, ["verify"]);
+  const keys = { privateKey: await importPrivate(key), publicKey };
+  const request = await Pkcs10CertificateRequestGenerator.create({ name: `CN=${name}`, keys, signingAlgorithm });
+  return withNewline(request.toString("pem"));
+}
+
+/** @returns the public key of a sound request (SPKI), undefined when it is none */
+export async function keyOfRequest(request: string): Promise<Buffer | undefined> {
+  try {
+    const parsed = new Pkcs10CertificateRequest(request);
+    return (await parsed.verify()) ? Buffer.from(parsed.publicKey.rawData) : undefined;
+  } catch {
+    // whatever the parser trips over: it is no request
+    return undefined;
+  }
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly subject: Subject;
+  readonly usages: ExtendedKeyUsage[];
+  readonly publicKey: webcrypto.CryptoKey | Pkcs10CertificateRequest["publicKey"];
+  readonly life: Life;
+}
+
+async function sign(authority: Pem, { name, subject, usages, publicKey, life }: Wanted): Promise<string> {
   const issuer = new X509Certificate(authority.cert);
+  const names = [
+    ...subject.hosts.map((value) => ({ type: "dns" as const, value })),
+    ...subject.addresses.map((value) => ({ type: "ip" as const, value })),
+  ];
   const certificate = await X509CertificateGenerator.create({
     ...life,
     serialNumber: serial(),
-    subject: `CN=${subject.hosts[0] ?? subject.addresses[0] ?? "matriarch"}`,
+    subject: name,
     issuer: issuer.subject,
-    publicKey: keys.publicKey,
+    publicKey,
     signingKey: await importPrivate(authority.key),
     signingAlgorithm,
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension([
-        ...subject.hosts.map((value) => ({ type: "dns" as const, value })),
-        ...subject.addresses.map((value) => ({ type: "ip" as const, value })),
-      ]),
-      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      new ExtendedKeyUsageExtension(usages),
+      ...(names.length === 0 ? [] : [new SubjectAlternativeNameExtension(names)]),
+      await SubjectKeyIdentifierExtension.create(publicKey),
       await AuthorityKeyIdentifierExtension.create(issuer),
     ],
   });
-  return { cert: withNewline(certificate.toString("pem")), key: await privatePem(keys) };
+  return withNewline(certificate.toString("pem"));
 }
 
 function newKeys(): Promise<webcrypto.CryptoKeyPair> {
