@@ -2,64 +2,57 @@
  * The router as a process: adopted or started, told what it has to know, replaced at once when it dies or is of
  * another version. Called by the agent through port.ts. It never ends a router unasked: client sessions live there.
  */
-import { readdir, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { OpError } from "../../errors/op-error.ts";
 import type { EndpointConfig, Route, RouterStatus } from "../../router/wire.ts";
-import { RouterLink } from "./link.ts";
+import { KeptProcess } from "../process/kept-process.ts";
+import { findOlder } from "../process/older.ts";
+import type { Program } from "../process/program.ts";
+import { openRouterLink, routerName, type RouterLink } from "./link.ts";
 import type { RouterDriver, RouterRestart } from "./port.ts";
-import { spawnRouter, type RouterProgram } from "./spawn.ts";
-import { endWhenSilent } from "./watch.ts";
 
-const stopMs = 3000;
 /** Elsewhere the old router has to leave its ports before the new one can have them. */
 const canSharePorts = process.platform === "linux" || process.platform === "freebsd";
-const backoffMsMax = 2000;
 /** Sessions of a router that has been replaced may go on for so long. */
 const drainMs = 24 * 3600 * 1000;
 
-export function createRouterDriver(program: RouterProgram): RouterDriver {
+export function createRouterDriver(program: Program): RouterDriver {
   return new ProcessRouter(program);
 }
 
 class ProcessRouter implements RouterDriver {
-  readonly #program: RouterProgram;
-  #link: Promise<RouterLink> | undefined;
-  #pid: number | undefined;
+  readonly #program: Program;
+  readonly #process: KeptProcess<RouterLink>;
   /** routers that drain, and one that will when the new one is ready */
   readonly #older = new Set<RouterLink>();
   #predecessor: RouterLink | undefined;
   #endpoints: readonly EndpointConfig[] | undefined;
   readonly #routes = new Map<string, Route>();
-  readonly #listeners: ((restart: RouterRestart) => void)[] = [];
-  #closed = false;
 
-  constructor(program: RouterProgram) {
+  constructor(program: Program) {
     this.#program = program;
+    this.#process = new KeptProcess<RouterLink>({
+      ...routerName,
+      program,
+      patience: { everyMs: 1000, answerMs: 2000 },
+      open: () => openRouterLink(program.controlPath),
+      takeOver: async (running) => {
+        this.#predecessor = running;
+        this.#older.add(running);
+      },
+      brief: (link) => this.#brief(link),
+      askToEnd: (link) => link.request({ kind: "drain", withinMs: 0 }),
+    });
   }
 
   get pid(): number | undefined {
-    return this.#pid;
+    return this.#process.pid;
   }
 
   async ensure(): Promise<"adopted" | "started" | "replaced"> {
-    if (this.#link) {
-      await this.#link;
-      return "adopted";
-    }
-    const running = await RouterLink.open(this.#program.controlPath);
-    await this.#findOlder(running?.pid);
-    if (running?.version === this.#program.version) {
-      await this.#use(Promise.resolve(running));
-      return "adopted";
-    }
-    if (running) {
-      this.#predecessor = running;
-      this.#older.add(running);
-    }
-    await this.#use(this.#start());
-    return running ? "replaced" : "started";
+    const isFirst = this.pid === undefined;
+    const how = await this.#process.ensure();
+    if (isFirst) await this.#findOlder();
+    return how;
   }
 
   async configure(endpoints: readonly EndpointConfig[]): Promise<void> {
@@ -67,7 +60,7 @@ class ProcessRouter implements RouterDriver {
     const kept = new Set(endpoints.map(keyOf));
     for (const key of this.#routes.keys()) if (!kept.has(key)) this.#routes.delete(key);
     if (!canSharePorts) await this.#drainPredecessor();
-    await this.#tell((link) => this.#sendEndpoints(link));
+    await this.#process.tell((link) => this.#sendEndpoints(link));
   }
 
   async route(routes: readonly Route[]): Promise<void> {
@@ -75,51 +68,28 @@ class ProcessRouter implements RouterDriver {
     for (const route of routes) this.#routes.set(keyOf(route), route);
     // Sessions in older routers are cut first: they may lead to a server that must not be written to.
     const older = [...this.#older].map((link) => link.request({ kind: "route", routes }).catch(() => undefined));
-    await this.#tell((link) => link.request({ kind: "route", routes }));
+    await this.#process.tell((link) => link.request({ kind: "route", routes }));
     await Promise.all(older);
     await this.#drainPredecessor();
   }
 
   async status(): Promise<RouterStatus> {
-    const status = await (await this.#current()).request({ kind: "status" });
+    const status = await (await this.#process.current()).request({ kind: "status" });
     if (!status) throw new OpError("router-unreachable", { message: "the router does not say how it is" });
     return status;
   }
 
   onRestart(listener: (restart: RouterRestart) => void): void {
-    this.#listeners.push(listener);
+    this.#process.onRestart(listener);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    const link = await this.#link?.catch(() => undefined);
-    link?.close();
+    await this.#process.close();
     for (const older of this.#older) older.close();
-    this.#link = undefined;
   }
 
   async stop(): Promise<void> {
-    this.#closed = true;
-    const link = await this.#link?.catch(() => undefined);
-    const all = link ? [link, ...this.#older] : [...this.#older];
-    await Promise.all(all.map(endRouter));
-    this.#link = undefined;
-    this.#pid = undefined;
-  }
-
-  #current(): Promise<RouterLink> {
-    return this.#link ?? Promise.reject(new OpError("router-unreachable", { message: "there is no router yet" }));
-  }
-
-  /** A router that dies meanwhile is told again, when it is back; it has been told once by then, which does no harm. */
-  async #tell(say: (link: RouterLink) => Promise<unknown>): Promise<void> {
-    const link = await this.#current();
-    try {
-      await say(link);
-    } catch (error) {
-      if (!link.isClosed || this.#closed) throw error;
-      await say(await this.#current());
-    }
+    await Promise.all([this.#process.stop(), ...[...this.#older].map((link) => this.#process.end(link))]);
   }
 
   #sendEndpoints(link: RouterLink): Promise<unknown> {
@@ -127,61 +97,9 @@ class ProcessRouter implements RouterDriver {
     return link.request({ kind: "configure", endpoints: this.#endpoints ?? [], sharePorts });
   }
 
-  /** From now on this is the router; when it dies there is another at once. */
-  #use(link: Promise<RouterLink>): Promise<RouterLink> {
-    this.#link = link;
-    void link.then(
-      (open) => {
-        this.#pid = open.pid;
-        open.onClose(() => this.#died(open));
-        void endWhenSilent(open, killQuietly);
-      },
-      () => {
-        if (this.#link === link) this.#link = undefined;
-      },
-    );
-    return link;
-  }
-
-  async #start(): Promise<RouterLink> {
-    await spawnRouter(this.#program);
-    const link = await RouterLink.open(this.#program.controlPath);
-    if (!link) throw new OpError("router-unreachable", { message: "the router ended while it started" });
-    return link;
-  }
-
-  #died(old: RouterLink): void {
-    if (this.#closed) return;
-    const since = performance.now();
-    const tell = (link: RouterLink) => {
-      const restart = { oldPid: old.pid, newPid: link.pid, tookMs: performance.now() - since };
-      for (const listener of this.#listeners) listener(restart);
-    };
-    void this.#use(this.#startUntilItWorks()).then(tell, () => undefined);
-  }
-
-  async #startUntilItWorks(): Promise<RouterLink> {
-    for (let waitMs = 50; ; waitMs = Math.min(2 * waitMs, backoffMsMax)) {
-      try {
-        return await this.#startAsBefore();
-      } catch (error) {
-        if (this.#closed) throw error;
-        await sleep(waitMs);
-      }
-    }
-  }
-
-  async #startAsBefore(): Promise<RouterLink> {
-    // Only the connection may have ended, and the router still has the ports.
-    const link = (await RouterLink.open(this.#program.controlPath)) ?? (await this.#start());
-    try {
-      if (this.#endpoints) await this.#sendEndpoints(link).catch(passOverPorts);
-      if (this.#routes.size > 0) await link.request({ kind: "route", routes: [...this.#routes.values()] });
-      return link;
-    } catch (error) {
-      await endRouter(link);
-      throw error;
-    }
+  async #brief(link: RouterLink): Promise<void> {
+    if (this.#endpoints) await this.#sendEndpoints(link).catch(passOverPorts);
+    if (this.#routes.size > 0) await link.request({ kind: "route", routes: [...this.#routes.values()] });
   }
 
   #refuseOldEpoch(route: Route): void {
@@ -201,37 +119,13 @@ class ProcessRouter implements RouterDriver {
     await predecessor.request({ kind: "drain", withinMs: drainMs }).catch(() => undefined);
   }
 
-  /** Routers that drain since before this agent was started; sockets that nobody listens on are removed. */
-  async #findOlder(currentPid: number | undefined): Promise<void> {
-    const directory = dirname(this.#program.controlPath);
-    const prefix = `${basename(this.#program.controlPath)}.`;
-    for (const name of await readdir(directory)) {
-      const pid = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : NaN;
-      if (!Number.isInteger(pid) || pid === currentPid) continue;
-      const link = await RouterLink.open(join(directory, name));
-      if (!link) await unlink(join(directory, name)).catch(() => undefined);
-      else {
-        this.#older.add(link);
-        link.onClose(() => this.#older.delete(link));
-      }
+  /** Routers that drain since before this agent was started. */
+  async #findOlder(): Promise<void> {
+    const known = [this.pid, this.#predecessor?.pid];
+    for (const link of await findOlder(this.#program.controlPath, known, openRouterLink)) {
+      this.#older.add(link);
+      link.onClose(() => this.#older.delete(link));
     }
-  }
-}
-
-/** Asked to end, and ended if it does not. */
-async function endRouter(link: RouterLink): Promise<void> {
-  const closed = new Promise<boolean>((resolve) => link.onClose(() => resolve(true)));
-  await link.request({ kind: "drain", withinMs: 0 }).catch(() => undefined);
-  const ended = await Promise.race([closed, sleep(stopMs, false, { ref: false })]);
-  if (!ended) killQuietly(link.pid);
-  link.close();
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended by itself.
   }
 }
 

@@ -1,0 +1,177 @@
+/**
+ * A process of this host that there is always one of: adopted or started, replaced when it is of another version, dies
+ * or falls silent, and told again what it has to know. Called by the drivers of router, guard and relay, each of which
+ * says in its `Trade` what is special about it. It never ends one unasked that works.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { OpError } from "../../errors/op-error.ts";
+import type { KeptLink } from "./control-link.ts";
+import { startProgram, type Program, type ProgramName } from "./program.ts";
+import { endWhenSilent, type Patience } from "./watch.ts";
+
+const stopMs = 3000;
+const backoffMsMax = 2000;
+
+export interface Trade<Link extends KeptLink> extends ProgramName {
+  readonly program: Program;
+  readonly patience: Patience;
+  /** @returns undefined when none runs */
+  open(): Promise<Link | undefined>;
+  /** One of another version runs; the new one is started when this returns. */
+  takeOver(running: Link): Promise<void>;
+  /** Tells a restarted one all that it has to know. */
+  brief(link: Link): Promise<void>;
+  /** Asks it to end, and does not wait for it. */
+  askToEnd(link: Link): Promise<unknown>;
+}
+
+export interface Restart {
+  readonly oldPid: number | undefined;
+  readonly newPid: number;
+  /** from the end of the old one to the new one knowing what it has to */
+  readonly tookMs: number;
+}
+
+export class KeptProcess<Link extends KeptLink> {
+  readonly #trade: Trade<Link>;
+  #link: Promise<Link> | undefined;
+  #pid: number | undefined;
+  readonly #listeners: ((restart: Restart) => void)[] = [];
+  #closed = false;
+
+  constructor(trade: Trade<Link>) {
+    this.#trade = trade;
+  }
+
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  async ensure(): Promise<"adopted" | "started" | "replaced"> {
+    if (this.#link) {
+      await this.#link;
+      return "adopted";
+    }
+    const running = await this.#trade.open();
+    if (running?.version === this.#trade.program.version) {
+      await this.#use(Promise.resolve(running));
+      return "adopted";
+    }
+    if (running) await this.#trade.takeOver(running);
+    await this.#use(this.#start());
+    return running ? "replaced" : "started";
+  }
+
+  /** Waits while one is being started. @throws OpError */
+  current(): Promise<Link> {
+    const { name, unreachable } = this.#trade;
+    return this.#link ?? Promise.reject(new OpError(unreachable, { message: `there is no ${name} yet` }));
+  }
+
+  /** One that dies meanwhile is told again, when it is back; it has been told once by then, which does no harm. */
+  async tell(say: (link: Link) => Promise<unknown>): Promise<void> {
+    const link = await this.current();
+    try {
+      await say(link);
+    } catch (error) {
+      if (!link.isClosed || this.#closed) throw error;
+      await say(await this.current());
+    }
+  }
+
+  /** Called after one that died has been replaced. */
+  onRestart(listener: (restart: Restart) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Lets go of it; it keeps running. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const link = await this.#link?.catch(() => undefined);
+    link?.close();
+    this.#link = undefined;
+  }
+
+  /** Ends it. */
+  async stop(): Promise<void> {
+    this.#closed = true;
+    const link = await this.#link?.catch(() => undefined);
+    if (link) await this.end(link);
+    this.#link = undefined;
+    this.#pid = undefined;
+  }
+
+  /** Asked to end, and ended if it does not. */
+  async end(link: Link): Promise<void> {
+    const closed = new Promise<boolean>((resolve) => link.onClose(() => resolve(true)));
+    await this.#trade.askToEnd(link).catch(() => undefined);
+    const ended = await Promise.race([closed, sleep(stopMs, false, { ref: false })]);
+    if (!ended) killQuietly(link.pid);
+    link.close();
+  }
+
+  /** From now on this is the one; when it dies there is another at once. */
+  #use(link: Promise<Link>): Promise<Link> {
+    this.#link = link;
+    void link.then(
+      (open) => {
+        this.#pid = open.pid;
+        open.onClose(() => this.#died(open));
+        void endWhenSilent(open, this.#trade.patience, killQuietly);
+      },
+      () => {
+        if (this.#link === link) this.#link = undefined;
+      },
+    );
+    return link;
+  }
+
+  async #start(): Promise<Link> {
+    const { name, unreachable, program } = this.#trade;
+    await startProgram(program, this.#trade);
+    const link = await this.#trade.open();
+    if (!link) throw new OpError(unreachable, { message: `the ${name} ended while it started` });
+    return link;
+  }
+
+  #died(old: Link): void {
+    if (this.#closed) return;
+    const since = performance.now();
+    const tell = (link: Link) => {
+      const restart = { oldPid: old.pid, newPid: link.pid, tookMs: performance.now() - since };
+      for (const listener of this.#listeners) listener(restart);
+    };
+    void this.#use(this.#startUntilItWorks()).then(tell, () => undefined);
+  }
+
+  async #startUntilItWorks(): Promise<Link> {
+    for (let waitMs = 50; ; waitMs = Math.min(2 * waitMs, backoffMsMax)) {
+      try {
+        return await this.#startAsBefore();
+      } catch (error) {
+        if (this.#closed) throw error;
+        await sleep(waitMs);
+      }
+    }
+  }
+
+  async #startAsBefore(): Promise<Link> {
+    // Only the connection may have ended, and the process still has the ports.
+    const link = (await this.#trade.open()) ?? (await this.#start());
+    try {
+      await this.#trade.brief(link);
+      return link;
+    } catch (error) {
+      await this.end(link);
+      throw error;
+    }
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
