@@ -6,15 +6,18 @@ import { OpError } from "../errors/op-error.ts";
 
 /** @throws OpError usage when it is no JSON, bad-value when it does not fit */
 export async function readBody<T extends z.ZodType>(c: Context, schema: T): Promise<z.output<T>> {
+  return check(schema, await readJson(c), "body");
+}
+
+/** The body, unchecked; an empty one is `{}`. @throws OpError usage when it is no JSON */
+export async function readJson(c: Context): Promise<unknown> {
   const text = await c.req.text();
-  let value: unknown;
   try {
-    value = text === "" ? {} : JSON.parse(text);
+    return text === "" ? {} : JSON.parse(text);
   } catch (cause) {
     const detail = `The parser says: ${cause instanceof Error ? cause.message : String(cause)}.`;
     throw new OpError("usage", { message: "the request's body is not JSON", detail, cause });
   }
-  return check(schema, value, "body");
 }
 
 /** @throws OpError bad-value */
@@ -22,7 +25,8 @@ export function readQuery<T extends z.ZodType>(c: Context, schema: T): z.output<
   return check(schema, c.req.query(), "query");
 }
 
-function check<T extends z.ZodType>(schema: T, value: unknown, where: "body" | "query"): z.output<T> {
+/** @throws OpError bad-value */
+export function check<T extends z.ZodType>(schema: T, value: unknown, where: "body" | "query"): z.output<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.flatMap(describeIssue);

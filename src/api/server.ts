@@ -1,25 +1,30 @@
 /**
- * The agent's API: HTTP with JSON under /v1 on a Unix socket that only its owner can open. Made by the agent's entry
- * around the running installation. Never reads or changes anything by itself: it checks what comes in, asks the
+ * The agent's API: HTTP with JSON under /v1, on a Unix socket that only its owner can open, and for other machines over
+ * TLS. Made by the agent's entry around the running installation. Never reads or changes anything by itself: it checks what comes in, asks the
  * installation, and says in one shape what failed.
  */
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
+import type { Socket } from "node:net";
 
 import { versionHeader } from "../contract/error.ts";
 import type { Installation } from "../contract/installation.ts";
+import type { PeerApi } from "../contract/peer.ts";
 import { version } from "../config/version.ts";
 import { OpError } from "../errors/op-error.ts";
-import { asked } from "./caller.ts";
+import { openGate, type ApiEnv, type Gate } from "./access/caller.ts";
+import { admit } from "./access/roles.ts";
 import { describeFailure } from "./errors.ts";
+import { listenTls, type TlsAddress, type TlsListener } from "./listen-tls.ts";
 import { agentRoutes } from "./routes/agent.ts";
 import { changeRoutes } from "./routes/changes.ts";
 import { clusterRoutes } from "./routes/clusters.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { operationRoutes } from "./routes/operations.ts";
+import { peerRoutes } from "./routes/peer.ts";
 import { listenOnSocket } from "./socket.ts";
 import { withSuggestion } from "./suggest.ts";
 
@@ -28,47 +33,80 @@ export interface ApiLog {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
+export interface ApiOptions {
+  /** who may come in over TLS; without it whoever has a certificate of our authority */
+  readonly gate?: Gate;
+  /** of an installation over several hosts: what the other agents may ask */
+  readonly peer?: PeerApi;
+}
+
 export interface Api {
   /** @throws OpError agent-running when a living agent has the socket; a dead one's is taken over */
   listen(socketPath: string): Promise<void>;
+  /** For other machines, besides the socket. @throws OpError port-in-use, bad-value; and when the files cannot be read */
+  listenTls(address: TlsAddress): Promise<{ readonly port: number }>;
   /** Ends open requests and streams, and removes the socket. */
   close(): Promise<void>;
 }
 
 const bodyBytesMax = 64 * 1024;
+/** Agents tell each other of many members, and of many events. */
+const peerBodyBytesMax = 8 * 1024 * 1024;
 
-export function createApi(installation: Installation, log: ApiLog): Api {
-  const app = createApp(installation, log);
+export function createApi(installation: Installation, log: ApiLog, options: ApiOptions = {}): Api {
+  let remote: TlsListener | undefined;
+  const app = createApp(installation, log, { ...options, known: (socket) => remote?.strangers.know(socket) });
   const answer = getRequestListener(app.fetch);
-  const server = createServer({ requestTimeout: 10_000 }, (request, response) => void answer(request, response));
+  const listener: RequestListener = (request, response) => void answer(request, response);
+  const server = createServer({ requestTimeout: 10_000 }, listener);
   return {
     listen: (socketPath) => listenOnSocket(server, socketPath),
-    close: () =>
-      new Promise((resolve) => {
+    listenTls: async (address) => {
+      const trouble = (error: unknown) => log.error({ err: error }, "certificate cannot be read, the last one stays");
+      remote = await listenTls(address, listener, trouble);
+      return { port: remote.port };
+    },
+    close: async () => {
+      await remote?.close();
+      await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-      }),
+      });
+    },
   };
 }
 
-function createApp(installation: Installation, log: ApiLog): Hono {
-  const app = new Hono();
+interface AppOptions extends ApiOptions {
+  /** told of connections whose other end has shown who it is */
+  readonly known?: (socket: Socket) => void;
+}
+
+/** The routes, apart from what they are reached by. */
+export function createApp(
+  installation: Installation,
+  log: ApiLog,
+  { gate = openGate, known = () => {}, peer }: AppOptions,
+): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {
     const startedAt = performance.now();
     c.header(versionHeader, version);
     await next();
-    if (c.req.method === "GET") return;
+    if (c.req.method === "GET" || c.req.path.startsWith("/v1/peer/")) return;
     const took = Math.round(performance.now() - startedAt);
-    const fields = { method: c.req.method, path: c.req.path, by: asked(c).by, status: c.res.status, took_ms: took };
+    const by = c.get("caller")?.by ?? "nobody";
+    const fields = { method: c.req.method, path: c.req.path, by, status: c.res.status, took_ms: took };
     log.info(fields, "change requested");
   });
-  app.use(bodyLimit({ maxSize: bodyBytesMax, onError: refuseSize }));
+  app.use(admit(gate, known));
+  app.use((c, next) => (c.req.path.startsWith("/v1/peer/") ? limitPeerBody : limitBody)(c, next));
   app.route("/v1/agent", agentRoutes(installation));
   app.route("/v1/clusters", clusterRoutes(installation));
   app.route("/v1/clusters", changeRoutes(installation));
   app.route("/v1/clusters", memberRoutes(installation));
   app.route("/v1/clusters", eventRoutes(installation));
   app.route("/v1/operations", operationRoutes(installation));
+  app.route("/v1/peer", peerRoutes(peer));
   app.notFound((c) => {
     const { body } = describeFailure(new OpError("usage", { message: `there is no ${c.req.method} ${c.req.path}` }));
     return c.json(body, 404);
@@ -82,11 +120,14 @@ function createApp(installation: Installation, log: ApiLog): Hono {
   return app;
 }
 
+const limitBody = bodyLimit({ maxSize: bodyBytesMax, onError: refuseSize });
+const limitPeerBody = bodyLimit({ maxSize: peerBodyBytesMax, onError: refuseSize });
+
 function refuseSize(): Response {
   const { body } = describeFailure(
     new OpError("usage", {
       message: "the request's body is too large",
-      detail: `At most ${bodyBytesMax} bytes are read.`,
+      detail: `At most ${bodyBytesMax} bytes are read, of agents ${peerBodyBytesMax}.`,
     }),
   );
   return Response.json(body, { status: 413 });

@@ -12,7 +12,7 @@ export const errorBodySchema = z.object({
 });
 export type ErrorBody = z.infer<typeof errorBodySchema>;
 
-/** Caller's name on this machine: the socket's file mode decides who may call at all; this only says who it was. */
-export const userHeader = "x-matriarch-user";
+// The command line may import only the contract.
+export { userHeader } from "../domain/caller.ts";
 /** Version of the agent, on every answer. */
 export const versionHeader = "x-matriarch-version";

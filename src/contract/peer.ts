@@ -1,6 +1,7 @@
 /**
- * What agents of one installation say to each other (`/v1/peer/…`, open to host certificates only). Each part is
- * offered by the agent and checked by the API; a newer agent may send fields that an older one does not know.
+ * What agents of one installation say to each other (`POST /v1/peer/…`, open to host certificates only). Each part is
+ * offered by the agent and checked by the API; a newer agent may send fields that an older one does not know. One more
+ * is a method here and a line in api/routes/peer.ts.
  */
 import { z } from "zod";
 

@@ -2,6 +2,7 @@
  * Who is at the other end of a TLS connection, by its certificate: the name (CN) and what it is (OU). Certificates are
  * checked by the installation's authority and these two, never by address, so that a host can be reached by any.
  */
+import { createHash } from "node:crypto";
 import type { PeerCertificate, TLSSocket } from "node:tls";
 
 export interface PeerIdentity {
@@ -10,6 +11,8 @@ export interface PeerIdentity {
   readonly unit: string;
   /** SHA-256 of the certificate, as in `openssl x509 -fingerprint -sha256` */
   readonly fingerprint: string;
+  /** of its public key, as in the host's record; stays the same when the certificate is renewed. "" when it has none we use */
+  readonly keyFingerprint: string;
   /** wall clock, milliseconds: a connection can outlive its certificate */
   readonly validTo: number;
 }
@@ -21,16 +24,27 @@ export function peerIdentity(socket: TLSSocket): PeerIdentity | undefined {
   return socket.authorized ? identityOf(socket.getPeerCertificate()) : undefined;
 }
 
-function identityOf({ subject, fingerprint256, valid_to }: PeerCertificate): PeerIdentity | undefined {
+/**
+ * A public key's name: SHA-256, hex.
+ * @param point of an EC key, as `PeerCertificate.pubkey` has it: the last 65 bytes of its SPKI on P-256
+ */
+export function keyFingerprint(point: Buffer): string {
+  return createHash("sha256").update(point).digest("hex");
+}
+
+function identityOf({ subject, fingerprint256, valid_to, pubkey }: PeerCertificate): PeerIdentity | undefined {
   // A name that is given twice comes as an array, whatever the type says; no certificate at all has no subject.
   const { CN: name, OU: unit }: { CN?: unknown; OU?: unknown } = subject ?? {};
   if (typeof name !== "string" || typeof unit !== "string" || name === "") return undefined;
-  return { name, unit, fingerprint: fingerprint256, validTo: Date.parse(valid_to) };
+  const key = pubkey ? keyFingerprint(pubkey) : "";
+  return { name, unit, fingerprint: fingerprint256, keyFingerprint: key, validTo: Date.parse(valid_to) };
 }
 
 /** For `checkServerIdentity` of a caller: the other end must be the host `name`. @returns what is wrong with it */
 export function notHost(name: string, certificate: PeerCertificate): Error | undefined {
   const found = identityOf(certificate);
   if (found?.name === name && found.unit === "host") return undefined;
-  return new Error(`the certificate is of ${found ? `${found.unit} "${found.name}"` : "nobody"}, not of host "${name}"`);
+  return new Error(
+    `the certificate is of ${found ? `${found.unit} "${found.name}"` : "nobody"}, not of host "${name}"`,
+  );
 }

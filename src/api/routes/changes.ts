@@ -10,7 +10,8 @@ import {
   scaleRequestSchema,
   switchoverRequestSchema,
 } from "../../contract/requests.ts";
-import { asked } from "../caller.ts";
+import { asked } from "../access/caller.ts";
+import { demand } from "../access/roles.ts";
 import { readBody } from "../input.ts";
 
 export function changeRoutes(installation: Installation): Hono {
@@ -45,6 +46,7 @@ export function changeRoutes(installation: Installation): Hono {
     })
     .post("/:cluster/failover", async (c) => {
       const { to, force, accept_data_loss } = await readBody(c, failoverRequestSchema);
+      if (accept_data_loss) demand(c, "admin");
       const options = { force, acceptDataLoss: accept_data_loss, ...(to === undefined ? {} : { to }) };
       return c.json(await installation.failover(c.req.param("cluster"), options, asked(c)), 202);
     })

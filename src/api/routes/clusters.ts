@@ -6,7 +6,7 @@ import type { Installation } from "../../contract/installation.ts";
 import { candidatesQuerySchema, connectionQuerySchema, logsQuerySchema } from "../../contract/requests.ts";
 import { clusterNameProblem } from "../../domain/names.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { asked } from "../caller.ts";
+import { asked } from "../access/caller.ts";
 import { readBody, readQuery } from "../input.ts";
 import { stream } from "../stream.ts";
 

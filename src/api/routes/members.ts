@@ -3,7 +3,7 @@ import { Hono } from "hono";
 
 import type { Installation } from "../../contract/installation.ts";
 import { nothingSchema } from "../../contract/requests.ts";
-import { asked } from "../caller.ts";
+import { asked } from "../access/caller.ts";
 import { readBody } from "../input.ts";
 
 export function memberRoutes(installation: Installation): Hono {

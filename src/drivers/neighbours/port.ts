@@ -2,12 +2,15 @@
  * The agents of the other hosts, called over HTTPS with this host's certificate. Every call has a deadline; connections
  * are kept open and a silent one is given up at the deadline, not when TCP gives up.
  */
+import type { OnBehalf } from "../../domain/caller.ts";
 import type { HostAddress } from "../../domain/host.ts";
 
 export interface NeighbourCall {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly body?: unknown;
+  /** for whom this host asks, when it hands on a user's request; else it asks for itself, which only /v1/peer takes */
+  readonly as?: OnBehalf;
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
 }
