@@ -5,7 +5,13 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { chmod, readFile, rename, writeFile } from "node:fs/promises";
 
+import { keyFingerprint } from "../../links/peer-identity.ts";
+
 const dayMs = 24 * 3600 * 1000;
+
+/** An uncompressed point of P-256 ends the SPKI of 91 bytes. Source: RFC 5480, 2.2. */
+export const pointBytes = 65;
+export const spkiBytes = 91;
 
 /** What a certificate of an installation is for: its subject's OU. */
 export const certificateRoles = ["host", "viewer", "operator", "admin"] as const;

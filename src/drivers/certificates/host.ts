@@ -3,19 +3,22 @@
  * has the authority's key. Called by `host init`, `host join`, the agent's renewal and the API. A private key never
  * leaves its host; the authority's key is given to the first hosts only, by whoever calls this.
  */
-import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { OpError } from "../../errors/op-error.ts";
+import { keyFingerprint } from "../../links/peer-identity.ts";
 import { subjectOf } from "./ca.ts";
 import {
   certificateRoles,
   factsOf,
   life,
+  pointBytes,
   readCertificate,
   readText,
   replaceFile,
+  spkiBytes,
   type CertificateFacts,
   type CertificateRole,
 } from "./files.ts";
@@ -77,9 +80,10 @@ export async function makeHostRequest(home: string, name: string): Promise<strin
 export async function requestFingerprint(request: string): Promise<string> {
   const { keyOfRequest } = await import("./issue.ts");
   const key = await keyOfRequest(request);
-  if (key) return createHash("sha256").update(key).digest("hex");
+  if (key?.length === spkiBytes) return keyFingerprint(key.subarray(-pointBytes));
   throw new OpError("bad-certificate", {
     message: "the request for a certificate is damaged, or not signed with its own key",
+    detail: "Keys are on P-256.",
   });
 }
 
