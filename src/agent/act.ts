@@ -8,7 +8,7 @@ import type { ClusterRecord, ClusterTxn, MemberId } from "../domain/cluster.ts";
 import type { CommitOutcome } from "../drivers/store/port.ts";
 import type { MemberServer, Upstream } from "../drivers/postgres/port.ts";
 import { OpError } from "../errors/op-error.ts";
-import { standingVote } from "./voters.ts";
+import { standingVote } from "./promises.ts";
 
 /** What the actions of one member work on; given by its loop. */
 export interface Hands {
@@ -20,7 +20,9 @@ export interface Hands {
   /** writes and reads back, so that the next decision sees it */
   commit(txn: ClusterTxn): Promise<CommitOutcome>;
   setVote(epoch: number | undefined): void;
-  release(epoch: number): void;
+  /** resolves once the guard knows all that it must know before a record leaves @throws OpError guard-unreachable */
+  promisesInForce(): Promise<void>;
+  release(epoch: number): Promise<void>;
   /** cuts the clients of this member at once */
   cutClients(): void;
   /** clients of the primary endpoint wait from now on; resolves when they do */
@@ -96,7 +98,7 @@ async function perform(action: Action, hands: Hands, signal: AbortSignal): Promi
       await hands.holdClients();
       return done;
     case "release":
-      hands.release(action.epoch);
+      await hands.release(action.epoch);
       return done;
     case "record":
       return record(action, hands);
@@ -132,7 +134,7 @@ async function rebuild(
 async function record(action: Extract<Action, { kind: "record" }>, hands: Hands): Promise<ActionResult> {
   // Before the vote can be seen by anybody, this voter has stopped promising (P4).
   if (action.what === "vote") hands.setVote(hands.record().reign.value.epoch + 1);
-  const outcome = await hands.commit(action.txn).catch((error: unknown) => {
+  const outcome = await commitInForce(action, hands).catch((error: unknown) => {
     if (action.what === "vote" && !(error instanceof OpError && error.kind.exitCode === 4)) hands.setVote(undefined);
     throw error;
   });
@@ -143,6 +145,12 @@ async function record(action: Extract<Action, { kind: "record" }>, hands: Hands)
   return outcome.committed
     ? { kind: "record", outcome: "done" }
     : { kind: "record", outcome: "refused", message: `changed meanwhile: ${outcome.changed.join(", ")}` };
+}
+
+/** What others may conclude from the record holds here before it can be seen (P1, P4). */
+async function commitInForce(action: Extract<Action, { kind: "record" }>, hands: Hands): Promise<CommitOutcome> {
+  await hands.promisesInForce();
+  return hands.commit(action.txn);
 }
 
 /** With what caused it: "the directory could not be copied: no space left on device". */

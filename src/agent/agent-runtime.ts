@@ -2,14 +2,17 @@
  * What runs in the agent: a loop for each cluster of the store. Started by the agent's entry; requests see it through
  * `Runtime` and change it only by what they write to the store.
  */
-import type { ClusterRecord, MemberId, Timings } from "../domain/cluster.ts";
+import type { ClusterRecord, MemberId, MemberRecord, Timings } from "../domain/cluster.ts";
+import type { Upstream } from "../drivers/postgres/port.ts";
 import type { Store } from "../drivers/store/port.ts";
-import { readCluster } from "../drivers/store/records.ts";
+import { listClusters, readCluster } from "../drivers/store/records.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { Route } from "../router/wire.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterLoop, type ClusterHost, type Witness } from "./cluster-loop.ts";
 import type { MemberServers } from "./member-servers.ts";
+import type { Neighbourhood } from "./neighbourhood.ts";
+import type { Promises } from "./promises.ts";
 import type { ClusterRuntime, MemberRuntime, Runtime } from "./runtime.ts";
 
 /** What the agent's entry puts together. */
@@ -19,7 +22,14 @@ export interface RuntimeParts {
   readonly store: Store;
   readonly servers: MemberServers;
   readonly witness: Witness;
+  readonly neighbourhood: Neighbourhood;
   readonly routerPid: () => number | undefined;
+  makePromises(cluster: string, wake: () => void): Promises;
+  upstream(member: MemberRecord): Upstream;
+  /** the members of all clusters, whenever they or their places change */
+  connectMembers(clusters: readonly ClusterRecord[]): void;
+  /** a cluster of the store could not be taken up */
+  notAdopted(cluster: string, error: unknown): void;
   /** the endpoints of all clusters, whenever one comes or goes */
   configureEndpoints(clusters: readonly ClusterRecord[]): Promise<void>;
   route(routes: readonly Route[]): Promise<void>;
@@ -27,14 +37,13 @@ export interface RuntimeParts {
 
 const endpointRetryMs = 2000;
 
-/** Worth a word in the status while they last. */
-const longActions = ["clone", "rewind", "start", "stop"] as const;
-
 export class AgentRuntime implements Runtime {
   readonly #parts: RuntimeParts;
   readonly #loops = new Map<string, ClusterLoop>();
   #endpointRetry: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(cluster: string) => void>();
+  #takingUp: Promise<void> | undefined;
+  #takeUpAgain = false;
 
   constructor(parts: RuntimeParts) {
     this.#parts = parts;
@@ -63,7 +72,8 @@ export class AgentRuntime implements Runtime {
     if (this.#loops.has(cluster)) return;
     const record = await readCluster(this.#parts.store, cluster);
     if (!record) throw new OpError("cluster-not-found", { message: `cluster "${cluster}" does not exist` });
-    await this.#parts.servers.prepare(record);
+    if (Object.values(record.members).some(({ value }) => this.#parts.neighbourhood.isLocal(value)))
+      await this.#parts.servers.prepare(record);
     if (this.#loops.has(cluster)) return;
     const loop = new ClusterLoop(this.#hostFor(), record);
     this.#loops.set(cluster, loop);
@@ -96,6 +106,42 @@ export class AgentRuntime implements Runtime {
     this.#endpointRetry = undefined;
   }
 
+  /**
+   * Takes up every cluster of the store and lets go of those that are gone from it, now and whenever it changes: other
+   * hosts make clusters too.
+   */
+  async followStore(signal: AbortSignal): Promise<void> {
+    this.#parts.store.watch("cluster/", () => void this.#takeUpAll().catch(() => undefined), signal);
+    await this.#takeUpAll();
+  }
+
+  /** One run at a time; what changes meanwhile is looked at by the next. */
+  #takeUpAll(): Promise<void> {
+    if (this.#takingUp) {
+      this.#takeUpAgain = true;
+      return this.#takingUp;
+    }
+    this.#takingUp = this.#takeUpOnce().finally(() => {
+      this.#takingUp = undefined;
+      if (!this.#takeUpAgain) return;
+      this.#takeUpAgain = false;
+      void this.#takeUpAll().catch(() => undefined);
+    });
+    return this.#takingUp;
+  }
+
+  async #takeUpOnce(): Promise<void> {
+    const names = await listClusters(this.#parts.store);
+    const isThere = new Set(names);
+    for (const known of [...this.#loops.keys()]) if (!isThere.has(known)) await this.abandon(known);
+    await Promise.all(
+      names
+        .filter((name) => !this.#loops.has(name))
+        // One cluster that cannot be taken up must not keep the others from being cared for.
+        .map((name) => this.adopt(name).catch((error: unknown) => this.#parts.notAdopted(name, error))),
+    );
+  }
+
   nudge(cluster: string): void {
     this.#loops.get(cluster)?.wakeAll();
   }
@@ -112,21 +158,37 @@ export class AgentRuntime implements Runtime {
   }
 
   #hostFor(): ClusterHost {
-    const { clock, timings, store, servers, witness } = this.#parts;
+    const parts = this.#parts;
+    const { clock, timings, store, servers, witness, neighbourhood } = parts;
     return {
       clock,
       timings,
       store,
       witness,
+      neighbourhood,
       makeServer: (cluster, member) => servers.make(cluster, member),
-      socketDirectory: (member) => servers.socketDirectory(member),
-      route: (routes) => this.#parts.route(routes),
+      makePromises: (cluster, wake) => parts.makePromises(cluster, wake),
+      upstream: (member) => parts.upstream(member),
+      membersChanged: () => parts.connectMembers(this.#records()),
+      route: (routes) => parts.route(routes),
     };
   }
 }
 
 function toRuntime(loop: ClusterLoop, servers: MemberServers): ClusterRuntime {
   const members = new Map<MemberId, MemberRuntime>();
+  for (const [id, { look, server }] of loop.remoteMembers()) {
+    members.set(id, {
+      id,
+      view: undefined,
+      decision: look?.reason && { actions: [], because: look.reason },
+      server,
+      pid: look?.pid,
+      busy: look?.busy ?? [],
+      socketDirectory: "",
+      progress: look?.progress,
+    });
+  }
   for (const [id, member] of loop.members) {
     members.set(id, {
       id,
@@ -134,10 +196,10 @@ function toRuntime(loop: ClusterLoop, servers: MemberServers): ClusterRuntime {
       decision: member.decision,
       server: member.observed,
       pid: member.server.pid,
-      busy: longActions.filter((kind) => member.isBusy(kind)),
+      busy: member.longActions,
       socketDirectory: servers.socketDirectory(id),
       progress: member.progress,
     });
   }
-  return { name: loop.name, record: loop.record, members };
+  return { name: loop.name, record: loop.record, storeReachable: loop.storeReachable, members };
 }

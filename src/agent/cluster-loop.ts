@@ -1,12 +1,12 @@
 /**
- * One cluster on this host: its picture of the store, its members' loops, the voters between them, its endpoints.
- * Called by the agent's runtime. All deciding is the core's; this only carries what one part says to the others.
+ * One cluster as this host sees it: its picture of the store, the loops of the members that are here, what the other
+ * hosts say of theirs, the promises between them, its endpoints. Called by the agent's runtime. All deciding is the
+ * core's; this only carries what one part says to the others.
  */
 import type { Action, ActionResult } from "../core/action.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Peer, View } from "../core/view.ts";
 import {
-  voterOf,
   type ClusterRecord,
   type ClusterTxn,
   type MemberId,
@@ -21,19 +21,30 @@ import type { Hands } from "./act.ts";
 import type { Clock } from "./clock.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
 import { MemberLoop, type MemberSurroundings } from "./member-loop.ts";
-import { Voters } from "./voters.ts";
+import type { Neighbourhood, RemoteMember } from "./neighbourhood.ts";
+import type { Promises } from "./promises.ts";
 
 /** What the runtime gives to a cluster. */
 export interface ClusterHost {
   readonly clock: Clock;
   readonly timings: Timings;
   readonly store: Store;
+  readonly neighbourhood: Neighbourhood;
   makeServer(cluster: ClusterRecord, member: MemberRecord): MemberServer;
-  socketDirectory(member: MemberId): string;
+  /** `wake`: a promise began or ended, or the guard ended a server */
+  makePromises(cluster: string, wake: () => void): Promises;
+  upstream(member: MemberRecord): Upstream;
+  /** the members of the cluster, or where they are, have changed */
+  membersChanged(): void;
   /** resolves once the router has taken them */
   route(routes: readonly Route[]): Promise<void>;
   witness: Witness;
 }
+
+/** A switchover waits no longer than this for endpoints of other hosts to hold their clients. */
+const holdOthersMs = 500;
+/** How often it is looked whether a host has fallen silent. */
+const silenceMs = 500;
 
 /** Told of everything, for events, logs and whoever follows; never answers. */
 export interface Witness {
@@ -41,6 +52,8 @@ export interface Witness {
   ended(loop: ClusterLoop, member: MemberLoop, action: Action, result: ActionResult, tookMs: number): void;
   recordChanged(loop: ClusterLoop, before: ClusterRecord | undefined): void;
   routed(loop: ClusterLoop, routes: readonly Route[]): void;
+  /** another host has said something of its members */
+  heard(loop: ClusterLoop): void;
   failed(loop: ClusterLoop, member: MemberLoop, error: unknown): void;
   closed(loop: ClusterLoop): void;
 }
@@ -52,13 +65,14 @@ export class ClusterLoop implements MemberSurroundings {
   readonly members = new Map<MemberId, MemberLoop>();
   record: ClusterRecord;
   readonly #host: ClusterHost;
-  readonly #voters: Voters;
+  readonly #voters: Promises;
   readonly #ended = new AbortController();
   readonly #lastDecisions = new Map<MemberId, Decision>();
   #reading: Promise<void> | undefined;
   #readAgain = false;
   #routes = "";
   #storeReachable = true;
+  #routeTimer: NodeJS.Timeout | undefined;
   readonly #startedAt: number;
   #isKnown = false;
 
@@ -69,11 +83,14 @@ export class ClusterLoop implements MemberSurroundings {
     this.record = record;
     this.name = record.spec.value.name;
     this.#startedAt = host.clock.now();
-    this.#voters = new Voters(host.timings, this.#startedAt);
+    this.#voters = host.makePromises(this.name, () => this.wakeAll());
   }
 
   start(): void {
     this.#learn(undefined);
+    this.#host.neighbourhood.onLook(this.name, () => this.#heardOthers(), this.#ended.signal);
+    // A host that falls silent sends no event.
+    if (this.#host.neighbourhood.hasOthers) this.#routeTimer = setInterval(() => void this.#feedRouter(), silenceMs);
     this.#host.store.watch(clusterPrefix(this.name), (revision) => this.#storeChanged(revision), this.#ended.signal);
   }
 
@@ -84,6 +101,9 @@ export class ClusterLoop implements MemberSurroundings {
   /** Servers and endpoints go on. */
   async close(): Promise<void> {
     this.#ended.abort();
+    clearInterval(this.#routeTimer);
+    this.#voters.close();
+    for (const id of this.members.keys()) this.#host.neighbourhood.forget(this.name, id);
     await Promise.all([...this.members.values()].map((member) => member.close()));
     this.#host.witness.closed(this);
   }
@@ -91,34 +111,76 @@ export class ClusterLoop implements MemberSurroundings {
   surroundings(member: MemberId): ReturnType<MemberSurroundings["surroundings"]> {
     if (!this.#hasSeenAll()) return undefined;
     this.#voters.exchange(this.record, this.clock.now());
-    return {
-      cluster: this.record,
-      storeReachable: this.#storeReachable,
-      peers: this.#peersOf(member),
-      lease: this.#voters.view(member),
-    };
+    const lease = this.#voters.view(member);
+    return lease && { cluster: this.record, storeReachable: this.storeReachable, peers: this.#peersOf(member), lease };
+  }
+
+  get storeReachable(): boolean {
+    return this.#storeReachable && this.#host.neighbourhood.storeReachable;
+  }
+
+  /** Members of other hosts, as their agents see them. */
+  remoteMembers(): ReadonlyMap<MemberId, RemoteMember> {
+    return this.#host.neighbourhood.membersOf(this.record);
+  }
+
+  isLocal(member: MemberId): boolean {
+    const record = this.record.members[member]?.value;
+    return record !== undefined && this.#host.neighbourhood.isLocal(record);
   }
 
   /**
    * A new agent decides nothing, and tells the router nothing, before it has seen every server once: it would take a
-   * primary that it has not looked at for gone, and cut its clients. One that cannot be seen is not waited for.
+   * primary that it has not looked at for gone, and cut its clients. One that cannot be seen is not waited for, nor a
+   * host that says nothing.
    */
   #hasSeenAll(): boolean {
     if (this.#isKnown) return true;
-    const all = [...this.members.values()].every((member) => member.observedAt !== undefined);
+    const seen = this.#seen();
+    const all = Object.keys(this.record.members).every((id) => seen.has(id));
     if (!all && this.clock.now() - this.#startedAt < this.timings.unresponsiveMs) return false;
     this.#isKnown = true;
     this.wakeAll();
     return true;
   }
 
-  decided(member: MemberLoop, _view: View, decision: Decision): void {
+  decided(member: MemberLoop, view: View, decision: Decision): void {
     const before = this.#lastDecisions.get(member.id);
     this.#lastDecisions.set(member.id, decision);
+    this.#voters.stand(view, member.postmaster);
     this.#host.witness.decided(this, member, decision, before);
     // Clients are on hold: the target says at once how far it is, not at its next look.
-    if (decision.because.code === "switchover-wait") this.members.get(decision.because.to)?.wake();
+    if (decision.because.code === "switchover-wait") this.#wakeMember(decision.because.to);
+    this.#tellOthers(member);
     void this.#feedRouter();
+  }
+
+  #wakeMember(id: MemberId): void {
+    const local = this.members.get(id);
+    if (local) local.wake();
+    else this.#host.neighbourhood.poke(this.name);
+  }
+
+  #tellOthers(member: MemberLoop): void {
+    const incarnation = this.record.members[member.id]?.value.incarnation;
+    if (incarnation === undefined || member.observedAt === undefined) return;
+    this.#host.neighbourhood.note(this.name, member.id, {
+      incarnation,
+      epoch: this.record.reign.value.epoch,
+      server: member.observed,
+      hold: holdOf(member),
+      reason: member.decision?.because,
+      busy: member.longActions,
+      pid: member.server.pid,
+      progress: member.progress,
+    });
+  }
+
+  /** Another host has said something of its members, or asks for a look. */
+  async #heardOthers(): Promise<void> {
+    this.wakeAll();
+    await this.#feedRouter();
+    this.#host.witness.heard(this);
   }
 
   ended(member: MemberLoop, action: Action, result: ActionResult, tookMs: number): void {
@@ -138,17 +200,27 @@ export class ClusterLoop implements MemberSurroundings {
       upstream: (id) => this.#upstream(id),
       commit: (txn) => this.commit(txn),
       setVote: (epoch) => this.#voters.setVote(member.id, epoch),
-      release: (epoch) => {
-        this.#voters.release(epoch);
+      promisesInForce: () => this.#voters.inForce(),
+      release: async (epoch) => {
+        await this.#voters.release(epoch);
         this.wakeAll();
       },
-      cutClients: () => void this.#feedRouter(),
-      holdClients: () => this.#feedRouter(),
+      cutClients: () => {
+        this.#tellOthers(member);
+        void this.#feedRouter();
+      },
+      holdClients: () => this.#holdEverywhere(member),
       renewServer: () => this.#renewServer(member),
       progress: (step, bytesDone, bytesTotal) => {
         member.progress = { step, bytesDone, bytesTotal };
       },
     };
+  }
+
+  /** At every endpoint of the cluster, on all hosts that can be reached. */
+  async #holdEverywhere(member: MemberLoop): Promise<void> {
+    this.#tellOthers(member);
+    await Promise.all([this.#feedRouter(), this.#host.neighbourhood.flush(holdOthersMs)]);
   }
 
   /** Writes to the cluster's records and reads them back, so that the next decision sees the outcome. */
@@ -198,30 +270,36 @@ export class ClusterLoop implements MemberSurroundings {
 
   #learn(before: ClusterRecord | undefined): void {
     this.#voters.learn(this.record, this.clock.now());
+    if (membersDiffer(before, this.record)) this.#host.membersChanged();
     for (const { value: member } of Object.values(this.record.members)) {
-      if (this.members.has(member.id)) continue;
-      const loop = new MemberLoop(member.id, this.#host.makeServer(this.record, member), this);
+      if (this.members.has(member.id) || !this.#host.neighbourhood.isLocal(member)) continue;
+      const loop = new MemberLoop(member.id, member.dataDirectory, this.#host.makeServer(this.record, member), this);
       this.members.set(member.id, loop);
       loop.wake();
     }
     for (const [id, loop] of this.members) {
       if (this.record.members[id]) continue;
       this.members.delete(id);
+      this.#host.neighbourhood.forget(this.name, id);
       void loop.close();
     }
     this.#host.witness.recordChanged(this, before);
     // Whoever wrote this, every member looks at it at once: an election goes as fast as its slowest look.
     if (before) this.wakeAll();
+    if (before && this.#hasSeenAll()) void this.#feedRouter();
   }
 
   #peersOf(self: MemberId): Readonly<Record<MemberId, Peer>> {
     const peers: Record<MemberId, Peer> = {};
+    for (const [id, { look, heardAt }] of this.remoteMembers()) {
+      if (look) peers[id] = { ...look, heardAt, eligible: true };
+    }
     for (const [id, loop] of this.members) {
       const record = this.record.members[id]?.value;
       if (id === self || loop.observedAt === undefined || !record) continue;
       peers[id] = {
         heardAt: loop.observedAt,
-        incarnation: voterOf(record).incarnation,
+        incarnation: record.incarnation,
         server: loop.observed,
         epoch: this.record.reign.value.epoch,
         eligible: true,
@@ -233,12 +311,7 @@ export class ClusterLoop implements MemberSurroundings {
   #upstream(id: MemberId): Upstream {
     const record = this.record.members[id]?.value;
     if (!record) throw new Error(`no member ${id}`);
-    return {
-      member: id,
-      socketDirectory: this.#host.socketDirectory(id),
-      port: record.port,
-      dataDirectory: record.dataDirectory,
-    };
+    return this.#host.upstream(record);
   }
 
   /** A server driver belongs to one incarnation of a directory. */
@@ -251,7 +324,8 @@ export class ClusterLoop implements MemberSurroundings {
 
   /** Tells the router where the endpoints lead, when that has changed. */
   async #feedRouter(): Promise<void> {
-    const routes = routesOf(this.record, this.#seen());
+    if (!this.#isKnown && !this.#hasSeenAll()) return;
+    const routes = routesOf(this.record, this.#seen(), this.#host.neighbourhood);
     const text = JSON.stringify(routes);
     if (text === this.#routes) return;
     this.#routes = text;
@@ -260,7 +334,11 @@ export class ClusterLoop implements MemberSurroundings {
   }
 
   #seen(): ReadonlyMap<MemberId, MemberSeen> {
-    return new Map([...this.members].map(([id, loop]) => [id, { server: loop.observed, hold: holdOf(loop) }]));
+    const seen = new Map<MemberId, MemberSeen>();
+    for (const [id, { server, look }] of this.remoteMembers()) if (look) seen.set(id, { server, hold: look.hold });
+    for (const [id, loop] of this.members)
+      if (loop.observedAt !== undefined) seen.set(id, { server: loop.observed, hold: holdOf(loop) });
+    return seen;
   }
 }
 
@@ -268,4 +346,12 @@ export class ClusterLoop implements MemberSurroundings {
 function holdOf(loop: MemberLoop): MemberSeen["hold"] {
   if (loop.isBusy("fence")) return "fenced";
   return loop.isBusy("hold-clients", "stop") || loop.memory.intent?.held === true ? "planned" : "no";
+}
+
+function membersDiffer(before: ClusterRecord | undefined, after: ClusterRecord): boolean {
+  const revisions = (record: ClusterRecord): string =>
+    Object.entries(record.members)
+      .map(([id, { revision }]) => `${id}@${revision}`)
+      .join();
+  return before === undefined || revisions(before) !== revisions(after);
 }

@@ -7,6 +7,7 @@ import { bytesBetween } from "../domain/lsn.ts";
 import type { RunningServer, Server } from "../domain/server.ts";
 import { canFollow } from "../domain/timeline.ts";
 import type { Route, Target } from "../router/wire.ts";
+import { alone, type Neighbourhood } from "./neighbourhood.ts";
 
 export interface MemberSeen {
   readonly server: Server;
@@ -14,17 +15,26 @@ export interface MemberSeen {
   readonly hold: "no" | "planned" | "fenced";
 }
 
-export function routesOf(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>): readonly [Route, Route] {
-  return [primaryRoute(cluster, members), readRoute(cluster, members)];
+type TargetOf = Neighbourhood["targetOf"];
+
+/** @param near where this host's router reaches a member */
+export function routesOf(
+  cluster: ClusterRecord,
+  members: ReadonlyMap<MemberId, MemberSeen>,
+  near: Pick<Neighbourhood, "targetOf"> = alone,
+): readonly [Route, Route] {
+  const targetOf: TargetOf = (member) => near.targetOf(member);
+  return [primaryRoute(cluster, members, targetOf), readRoute(cluster, members, targetOf)];
 }
 
 /** To the holder once its barrier has passed and its server takes writes; everybody else waits. */
-function primaryRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>): Route {
+function primaryRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>, targetOf: TargetOf): Route {
   const { epoch, holder, phase } = cluster.reign.value;
   const base = { cluster: cluster.spec.value.name, kind: "primary", epoch } as const;
   if (cluster.spec.value.wish === "stopped") return { ...base, ...stopped(cluster) };
   const seen = members.get(holder);
-  const target = targetOf(cluster, holder);
+  const record = cluster.members[holder]?.value;
+  const target = record && targetOf(record);
   const serves = phase === "open" && seen !== undefined && mayServe(seen.server);
   if (serves && seen.hold === "no" && target) return { ...base, state: "open", targets: [target], cut: true };
   // Sessions stay on a primary that is only held: they end with its server, or go on when it stays.
@@ -38,16 +48,16 @@ function mayServe(server: Server): boolean {
 }
 
 /** Standbys that stream within the lag limit; the primary when there is none. */
-function readRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>): Route {
+function readRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>, targetOf: TargetOf): Route {
   const { epoch } = cluster.reign.value;
   const base = { cluster: cluster.spec.value.name, kind: "read", epoch } as const;
   if (cluster.spec.value.wish === "stopped") return { ...base, ...stopped(cluster) };
   const standbys = [...members].flatMap(([member, { server }]) => {
-    const target = targetOf(cluster, member);
-    return target && isFresh(cluster, server) ? [target] : [];
+    const record = cluster.members[member]?.value;
+    return record && isFresh(cluster, server) ? [targetOf(record)] : [];
   });
   if (standbys.length > 0) return { ...base, state: "open", targets: standbys, cut: true };
-  const primary = primaryRoute(cluster, members);
+  const primary = primaryRoute(cluster, members, targetOf);
   return { ...primary, kind: "read" };
 }
 
@@ -65,11 +75,6 @@ export function followsHolder(cluster: ClusterRecord, server: Server): boolean {
   if (server.kind !== "running" || server.role !== "standby" || !server.streaming) return false;
   const position = { timeline: server.timeline, lsn: server.replayed };
   return canFollow(cluster.timelines.value, position, cluster.reign.value.timeline);
-}
-
-function targetOf(cluster: ClusterRecord, member: MemberId): Target | undefined {
-  const record = cluster.members[member]?.value;
-  return record && { member, host: "127.0.0.1", port: record.port };
 }
 
 function stopped(cluster: ClusterRecord) {

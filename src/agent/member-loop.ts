@@ -6,10 +6,12 @@ import type { Action, ActionKind, ActionResult } from "../core/action.ts";
 import type { Decision } from "../core/decision.ts";
 import { look } from "../core/decide.ts";
 import { afterAction } from "../core/memory.ts";
+import { actsAsPrimary } from "../core/standing.ts";
 import { emptyMemory, type Memory, type View } from "../core/view.ts";
 import type { MemberId, Timings } from "../domain/cluster.ts";
 import type { Server } from "../domain/server.ts";
 import type { MemberServer } from "../drivers/postgres/port.ts";
+import type { Postmaster } from "../guard/wire.ts";
 import { act, type Hands } from "./act.ts";
 import type { Clock } from "./clock.ts";
 
@@ -28,6 +30,8 @@ export interface MemberSurroundings {
   failed(loop: MemberLoop, error: unknown): void;
 }
 
+const longActions = ["clone", "rewind", "start", "stop"] as const;
+
 interface Running {
   readonly since: number;
   readonly abort: AbortController;
@@ -35,6 +39,7 @@ interface Running {
 
 export class MemberLoop {
   readonly id: MemberId;
+  readonly dataDirectory: string;
   server: MemberServer;
   observed: Server = { kind: "absent" };
   observedAt: number | undefined;
@@ -54,8 +59,9 @@ export class MemberLoop {
   /** nothing of an older directory is kept beside this one any more */
   #tidy = false;
 
-  constructor(id: MemberId, server: MemberServer, around: MemberSurroundings) {
+  constructor(id: MemberId, dataDirectory: string, server: MemberServer, around: MemberSurroundings) {
     this.id = id;
+    this.dataDirectory = dataDirectory;
     this.server = server;
     this.#around = around;
     server.onChange(() => this.wake());
@@ -67,6 +73,18 @@ export class MemberLoop {
 
   isBusy(...kinds: readonly ActionKind[]): boolean {
     return kinds.some((kind) => this.#busy.has(kind));
+  }
+
+  /** What fencing would end; null when there is no process. */
+  get postmaster(): Postmaster | null {
+    const { pid } = this.server;
+    const { dataDirectory } = this;
+    return pid === undefined ? null : { pid, isPrimary: actsAsPrimary(this.observed), dataDirectory };
+  }
+
+  /** Worth a word in the status while they last. */
+  get longActions(): readonly ActionKind[] {
+    return longActions.filter((kind) => this.#busy.has(kind));
   }
 
   /** Looks as soon as possible; looks again if one look is under way. */

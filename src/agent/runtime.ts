@@ -6,10 +6,11 @@ import type { Decision } from "../core/decision.ts";
 import type { View } from "../core/view.ts";
 import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
 import type { Server } from "../domain/server.ts";
+import type { CopyProgress } from "./peers/look.ts";
 
 export interface MemberRuntime {
   readonly id: MemberId;
-  /** the last view that was decided on; undefined before the first look */
+  /** the last view that was decided on; undefined before the first look, and of members of other hosts */
   readonly view: View | undefined;
   readonly decision: Decision | undefined;
   /** as observed last */
@@ -19,14 +20,14 @@ export interface MemberRuntime {
   readonly pid: number | undefined;
   readonly socketDirectory: string;
   /** of a running clone or rewind */
-  readonly progress:
-    | { readonly step: string; readonly bytesDone: number; readonly bytesTotal: number | undefined }
-    | undefined;
+  readonly progress: CopyProgress | undefined;
 }
 
 export interface ClusterRuntime {
   readonly name: string;
   readonly record: ClusterRecord;
+  /** otherwise the record may be old, and nothing can be changed */
+  readonly storeReachable: boolean;
   readonly members: ReadonlyMap<MemberId, MemberRuntime>;
 }
 

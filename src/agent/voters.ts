@@ -8,8 +8,9 @@ import type { ClusterRecord, MemberId, Timings } from "../domain/cluster.ts";
 import { voterOf } from "../domain/cluster.ts";
 import { hearHeartbeat, recordPromise, type GivenPromise, type HeldPromise, type VoterState } from "../domain/lease.ts";
 import type { LeaseView } from "../core/view.ts";
+import { votedFor, type Promises } from "./promises.ts";
 
-export class Voters {
+export class Voters implements Promises {
   readonly #timings: Timings;
   readonly #startedAt: number;
   readonly #states = new Map<MemberId, VoterState>();
@@ -22,7 +23,6 @@ export class Voters {
     this.#startedAt = startedAt;
   }
 
-  /** Takes note of a new picture of the store: a new epoch, votes cast before a restart, rebuilt directories. */
   learn(cluster: ClusterRecord, now: number): void {
     const { epoch } = cluster.reign.value;
     if (epoch !== this.#epoch) {
@@ -32,13 +32,12 @@ export class Voters {
     }
     for (const { value: member } of Object.values(cluster.members)) {
       const known = this.#states.get(member.id);
-      const sameDirectory = known?.voter.incarnation === member.incarnation;
-      const cast = sameDirectory && known.votedFor !== undefined && known.votedFor > epoch ? known.votedFor : undefined;
+      const bound = known && { incarnation: known.voter.incarnation, votedFor: known.votedFor };
       this.#states.set(member.id, {
         voter: voterOf(member),
         epoch,
         given: known?.given,
-        votedFor: standingVote(cluster, member.id) ?? cast,
+        votedFor: votedFor(cluster, member.id, bound),
         heardHolderAt: known?.epoch === epoch ? known.heardHolderAt : undefined,
       });
     }
@@ -58,14 +57,19 @@ export class Voters {
     }
   }
 
-  /** The holder gives its time back: promises of that epoch bind nobody any more. */
-  release(epoch: number): void {
+  async release(epoch: number): Promise<void> {
     this.#held = [];
     for (const [member, state] of this.#states)
       if (state.given?.epoch === epoch) this.#states.set(member, { ...state, given: freed(state.given) });
   }
 
-  /** From before the vote is written: nothing is promised below its epoch any more (P4). `undefined`: withdrawn. */
+  /** Everything here reads the views themselves. */
+  stand(): void {}
+
+  async inForce(): Promise<void> {}
+
+  close(): void {}
+
   setVote(member: MemberId, epoch: number | undefined): void {
     const state = this.#states.get(member);
     if (state) this.#states.set(member, { ...state, votedFor: epoch });
@@ -81,13 +85,6 @@ export class Voters {
       heardHolderAt: state?.heardHolderAt,
     };
   }
-}
-
-/** The epoch for which this directory has voted in the store, if that is still to come. */
-export function standingVote(cluster: ClusterRecord, member: MemberId): number | undefined {
-  const vote = cluster.votes[member]?.value;
-  const isOwn = vote?.voter.incarnation === cluster.members[member]?.value.incarnation;
-  return vote && isOwn && vote.epoch > cluster.reign.value.epoch ? vote.epoch : undefined;
 }
 
 function freed(given: GivenPromise): GivenPromise {

@@ -2,7 +2,6 @@
  * The agent's program: puts store, router, loops and API of this host together, and ends them in order. Postgres
  * servers and the router go on without it; the next agent takes them over.
  */
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AgentRuntime } from "../agent/agent-runtime.ts";
@@ -12,14 +11,12 @@ import { Narrator } from "../agent/narrate/narrator.ts";
 import { createApi } from "../api/server.ts";
 import { loadAgentOptions } from "../config/agent-options.ts";
 import { prepareHome } from "../config/home.ts";
+import { readHostConfig } from "../config/host-config.ts";
 import { version } from "../config/version.ts";
 import { defaultTimings, type ClusterRecord } from "../domain/cluster.ts";
-import { ensureServerCertificate } from "../drivers/certificates/ca.ts";
 import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
 import { createRouterDriver } from "../drivers/router/process.ts";
-import { openEmbeddedStore } from "../drivers/store/embedded.ts";
-import { listClusters } from "../drivers/store/records.ts";
 import { openEventFile } from "../events/event-file.ts";
 import { createInstallation } from "../installation/installation.ts";
 import type { Parts } from "../installation/parts.ts";
@@ -27,9 +24,8 @@ import { PortClaims } from "../installation/ports.ts";
 import { resumeOperations } from "../installation/resume.ts";
 import { openLogFile, type Log } from "../log/log.ts";
 import type { EndpointConfig } from "../router/wire.ts";
-
-const certificateNames = ["localhost", "127.0.0.1", "::1", hostname()];
-const dayMs = 86_400_000;
+import { setUpOneHost } from "./one-host.ts";
+import type { Setup, SetupParts } from "./setup.ts";
 
 await runAgent();
 
@@ -37,16 +33,15 @@ async function runAgent(): Promise<void> {
   const options = loadAgentOptions(process.argv.slice(2));
   const paths = prepareHome(options.home);
   const { log, close: closeLog } = openLogFile({ path: paths.log, level: options.log_level });
-  // The lock of the store: a second agent on this home ends here, and has changed nothing.
-  const store = openEmbeddedStore(paths.store);
   const eventFile = openEventFile(paths.events);
   const { events, operations } = eventFile;
-  const certificate = await ensureServerCertificate(paths.ca, certificateNames, Date.now());
   const router = createRouterDriver(routerProgram(paths.home, log));
   const owner = await chooseServerOwner();
   const servers = new MemberServers(paths, owner, hostClock);
   const ended = new AbortController();
   const timings = { ...defaultTimings, promiseMs: options.promise_ms };
+  const setup = await setUp({ paths, timings, servers, events, operations, clock: hostClock, log });
+  const { store } = setup;
   const narrator = new Narrator({
     events,
     operations,
@@ -61,9 +56,14 @@ async function runAgent(): Promise<void> {
     store,
     servers,
     witness: narrator,
+    neighbourhood: setup.neighbourhood,
+    makePromises: setup.makePromises,
+    upstream: setup.upstream,
+    connectMembers: setup.connectMembers,
+    notAdopted: (cluster, error) => log.error("cluster not wholly taken up", { cluster, error }),
     routerPid: () => router.pid,
     configureEndpoints: async (clusters) => {
-      const endpoints = clusters.flatMap((record) => endpointsOf(record, certificate));
+      const endpoints = clusters.flatMap((record) => endpointsOf(record, setup.endpoints));
       await router.configure(endpoints).then(endpointTrouble.over, endpointTrouble.met);
     },
     route: (routes) => router.route(routes).catch((error: unknown) => log.warn("route not taken", { error })),
@@ -79,8 +79,9 @@ async function runAgent(): Promise<void> {
     home: paths.home,
     clustersDirectory: paths.clusters,
     ports: new PortClaims(),
-    caFile: certificate.caFile,
-    hostName: hostname(),
+    caFile: setup.certificate.caFile,
+    hosts: setup.hosts,
+    hostName: setup.hostName,
     startedAt: Date.now(),
     signal: ended.signal,
   };
@@ -91,8 +92,9 @@ async function runAgent(): Promise<void> {
     await api.close();
     await (withServers ? stopEverything(parts, router) : runtime.close());
     await router.close();
+    if (withServers) await setup.stop();
     events.emit("agent.stopped", {}, { servers: withServers ? "stopped" : "go on" });
-    await store.close();
+    await setup.close();
     eventFile.close();
     closeLog();
     process.exit(0);
@@ -112,21 +114,19 @@ async function runAgent(): Promise<void> {
   );
 
   await router.ensure();
-  for (const cluster of await listClusters(store)) await adopt(runtime, cluster, log);
+  await setup.start(runtime);
   await api.listen(paths.socket);
   events.emit("agent.started", {}, { version, pid: process.pid });
   log.info("agent started", { version, pid: process.pid, home: paths.home });
   resumeOperations(parts);
-  renewDaily(paths.ca, events, log);
 }
 
-/** One cluster that cannot be taken up must not keep the others from being cared for. */
-async function adopt(runtime: AgentRuntime, cluster: string, log: Log): Promise<void> {
-  try {
-    await runtime.adopt(cluster);
-  } catch (error) {
-    log.error("cluster not wholly taken up", { cluster, error });
-  }
+/** A home without `host.json` is an installation on one host. */
+async function setUp(parts: SetupParts): Promise<Setup> {
+  const config = readHostConfig(parts.paths.home);
+  if (!config) return setUpOneHost(parts);
+  const { setUpSeveralHosts } = await import("./several-hosts.ts");
+  return setUpSeveralHosts(config, parts);
 }
 
 /** Endpoints are tried again and again; the same trouble is told once. */
@@ -151,15 +151,14 @@ async function stopEverything(parts: Parts, router: RouterDriver): Promise<void>
   await router.stop();
 }
 
-function endpointsOf(record: ClusterRecord, certificate: EndpointConfig["tls"]): readonly EndpointConfig[] {
+function endpointsOf(record: ClusterRecord, place: Setup["endpoints"]): readonly EndpointConfig[] {
   const { name, ports } = record.spec.value;
-  const tls = { certFile: certificate.certFile, keyFile: certificate.keyFile };
   return (["primary", "read"] as const).map((kind) => ({
     cluster: name,
     kind,
     listenHost: "127.0.0.1",
     listenPort: ports[kind],
-    tls,
+    ...place,
   }));
 }
 
@@ -178,16 +177,4 @@ function apiLog(log: Log) {
     info: (fields: Readonly<Record<string, unknown>>, message: string) => log.info(message, fields),
     error: (fields: Readonly<Record<string, unknown>>, message: string) => log.error(message, fields),
   };
-}
-
-/** The router reads renewed files by itself. */
-function renewDaily(directory: string, events: Parts["events"], log: Log): void {
-  const renew = async (): Promise<void> => {
-    const renewed = await ensureServerCertificate(directory, certificateNames, Date.now());
-    if (renewed.isNew) events.emit("certificate.renewed", {}, { until: new Date(renewed.renewAt).toISOString() });
-  };
-  setInterval(
-    () => void renew().catch((error: unknown) => log.error("certificate not renewed", { error })),
-    dayMs,
-  ).unref();
 }

@@ -9,6 +9,8 @@ import {
   type RecordKey,
   type RecordValue,
 } from "../domain/cluster.ts";
+import type { HostRecord } from "../domain/host.ts";
+import type { NeighbourCall } from "../drivers/neighbours/port.ts";
 import type { Store } from "../drivers/store/port.ts";
 import { commitCluster, readCluster } from "../drivers/store/records.ts";
 import { OpError } from "../errors/op-error.ts";
@@ -17,7 +19,22 @@ import type { OperationLog } from "../events/operation-log.ts";
 import type { Log } from "../log/log.ts";
 import type { PortClaims } from "./ports.ts";
 
+/** The hosts of the installation, as requests see them. */
+export interface Hosts {
+  /** the record of this host; undefined in an installation on one host */
+  readonly self: HostRecord | undefined;
+  /** all of them, this one included, by name; empty on one host */
+  all(): readonly HostRecord[];
+  /** its agent has been heard within the last seconds; of this host always */
+  isHeard(name: string): boolean;
+  /** monotonic; undefined: never since this agent's start */
+  heardAt(name: string): number | undefined;
+  /** @throws OpError host-unreachable, or as the other agent said it */
+  call(host: string, call: NeighbourCall): Promise<unknown>;
+}
+
 export interface Parts {
+  readonly hosts: Hosts;
   readonly runtime: Runtime;
   readonly store: Store;
   readonly events: EventLog;

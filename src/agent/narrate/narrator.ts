@@ -100,6 +100,10 @@ export class Narrator implements Witness {
     this.#parts.changed(loop.name);
   }
 
+  heard(loop: ClusterLoop): void {
+    this.#parts.changed(loop.name);
+  }
+
   failed(loop: ClusterLoop, member: MemberLoop, error: unknown): void {
     this.#parts.log.error("look failed", { cluster: loop.name, member: member.id, error });
   }

@@ -1,0 +1,131 @@
+/**
+ * This host's guard as its clusters use it: gathers what every member's loop says into one feed, keeps what the guard
+ * reported last, and wakes whoever it concerns. One for each agent of an installation over several hosts.
+ */
+import type { GuardDriver } from "../../drivers/guard/port.ts";
+import type { GuardReport, MemberFeed, MemberReport } from "../../guard/wire.ts";
+import type { Log } from "../../log/log.ts";
+import type { Clock } from "../clock.ts";
+
+/** A guard that gets no feed for long stops its heartbeats (P7); this keeps far away from that. */
+const feedEveryMs = 1000;
+
+export class HostGuard {
+  readonly #driver: GuardDriver;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #feeds = new Map<string, MemberFeed>();
+  readonly #reports = new Map<string, MemberReport>();
+  readonly #wakers = new Map<string, (fenced: boolean) => void>();
+  readonly #timer: NodeJS.Timeout;
+  #report: GuardReport | undefined;
+  #sent = "";
+  #sending: Promise<void> | undefined;
+  #dirty = false;
+
+  constructor(driver: GuardDriver, clock: Clock, log: Log) {
+    this.#driver = driver;
+    this.#clock = clock;
+    this.#log = log;
+    driver.onReport((report) => this.#hear(report));
+    this.#timer = setInterval(() => this.#sendQuietly(), feedEveryMs);
+  }
+
+  /** The guard's own start; undefined until it was heard. */
+  get startedAt(): number | undefined {
+    return this.#report?.startedAt;
+  }
+
+  reportOf(cluster: string, member: string): MemberReport | undefined {
+    return this.#reports.get(keyOf({ cluster, member }));
+  }
+
+  /** `wake` is called when the member's promises begin, end, or its server was ended by the guard. */
+  watch(cluster: string, member: string, wake: () => void): void {
+    this.#wakers.set(keyOf({ cluster, member }), wake);
+  }
+
+  forget(cluster: string, member: string): void {
+    const key = keyOf({ cluster, member });
+    this.#wakers.delete(key);
+    this.#reports.delete(key);
+    if (this.#feeds.delete(key)) this.#sendQuietly();
+  }
+
+  tell(feed: MemberFeed): void {
+    const key = keyOf(feed);
+    const before = this.#feeds.get(key);
+    this.#feeds.set(key, feed);
+    if (JSON.stringify(before) !== JSON.stringify(feed)) this.#sendQuietly();
+  }
+
+  /** Resolves once the guard has what was told before the call. @throws OpError guard-unreachable */
+  async inForce(): Promise<void> {
+    while (this.#sending || this.#isNews()) {
+      await (this.#sending ?? this.#send());
+    }
+  }
+
+  release(cluster: string, epoch: number): Promise<void> {
+    return this.#driver.release(cluster, epoch);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #isNews(): boolean {
+    return JSON.stringify([...this.#feeds.values()]) !== this.#sent;
+  }
+
+  #sendQuietly(): void {
+    this.#dirty = true;
+    if (this.#sending) return;
+    this.#send().catch((error: unknown) => this.#log.warn("guard not fed", { error }));
+  }
+
+  /** One at a time; what comes meanwhile goes with the next. */
+  #send(): Promise<void> {
+    this.#sending ??= this.#sendAll().finally(() => {
+      this.#sending = undefined;
+      if (this.#dirty) this.#sendQuietly();
+    });
+    return this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#dirty = false;
+    const members = [...this.#feeds.values()];
+    const text = JSON.stringify(members);
+    await this.#driver.feed(members, this.#clock.now());
+    this.#sent = text;
+  }
+
+  #hear(report: GuardReport): void {
+    const first = this.#report === undefined;
+    this.#report = report;
+    for (const member of report.members) {
+      const key = keyOf(member);
+      const before = this.#reports.get(key);
+      this.#reports.set(key, member);
+      if (first || isNews(before, member)) this.#wakers.get(key)?.(member.fenced !== null);
+    }
+    if (first) for (const wake of this.#wakers.values()) wake(false);
+  }
+}
+
+/** Renewals are no news: a loop looks at them when it looks. */
+function isNews(before: MemberReport | undefined, after: MemberReport): boolean {
+  return (
+    before?.epoch !== after.epoch ||
+    before.held.length !== after.held.length ||
+    (before.given === null) !== (after.given === null) ||
+    (before.given !== null && after.given !== null && after.given.until < before.given.until) ||
+    (before.heardHolderAt === null) !== (after.heardHolderAt === null) ||
+    before.fenced?.at !== after.fenced?.at
+  );
+}
+
+function keyOf({ cluster, member }: { readonly cluster: string; readonly member: string }): string {
+  return `${cluster}/${member}`;
+}

@@ -1,0 +1,45 @@
+/**
+ * What a cluster's loop knows of other hosts: which members are here, what is said of the others, how near they are.
+ * `alone` is a host that has no others.
+ */
+import type { ClusterRecord, MemberId, MemberRecord } from "../domain/cluster.ts";
+import type { Server } from "../domain/server.ts";
+import type { Target } from "../router/wire.ts";
+import type { MemberLook } from "./peers/look.ts";
+
+export interface RemoteMember {
+  readonly host: string;
+  /** as its agent said last; undefined before the first word */
+  readonly look: MemberLook | undefined;
+  /** monotonic; when its host was heard last, -Infinity for never */
+  readonly heardAt: number;
+  /** what it said last, or `unresponsive` when its host has fallen silent */
+  readonly server: Server;
+}
+
+export interface Neighbourhood {
+  readonly hasOthers: boolean;
+  readonly storeReachable: boolean;
+  isLocal(member: MemberRecord): boolean;
+  membersOf(cluster: ClusterRecord): ReadonlyMap<MemberId, RemoteMember>;
+  /** where the router of this host reaches a member */
+  targetOf(member: MemberRecord): Target;
+  note(cluster: string, member: MemberId, look: MemberLook): void;
+  forget(cluster: string, member: MemberId): void;
+  poke(cluster: string): void;
+  flush(withinMs: number): Promise<void>;
+  onLook(cluster: string, listener: () => Promise<void>, signal: AbortSignal): void;
+}
+
+export const alone: Neighbourhood = {
+  hasOthers: false,
+  storeReachable: true,
+  isLocal: () => true,
+  membersOf: () => new Map(),
+  targetOf: (member) => ({ member: member.id, host: "127.0.0.1", port: member.port }),
+  note: () => undefined,
+  forget: () => undefined,
+  poke: () => undefined,
+  flush: async () => undefined,
+  onLook: () => undefined,
+};

@@ -1,0 +1,78 @@
+/** The neighbourhood of a host in an installation over several: what its peers say, and where they are. */
+import type { ClusterRecord, MemberId, MemberRecord } from "../../domain/cluster.ts";
+import { hostPorts, type HostRecord } from "../../domain/host.ts";
+import type { Server } from "../../domain/server.ts";
+import type { Target } from "../../router/wire.ts";
+import type { Clock } from "../clock.ts";
+import type { Neighbourhood, RemoteMember } from "../neighbourhood.ts";
+import type { RemoteLook } from "./peers.ts";
+import type { Peers } from "./peers.ts";
+
+export interface JoinedParts {
+  readonly self: string;
+  readonly peers: Peers;
+  readonly clock: Clock;
+  /** nothing heard for so long: the host is silent */
+  readonly silentMs: number;
+  hosts(): readonly HostRecord[];
+  storeReachable(): boolean;
+}
+
+export function joinedNeighbourhood(parts: JoinedParts): Neighbourhood {
+  const { self, peers } = parts;
+  const isLocal = (member: MemberRecord): boolean => member.host === self;
+  return {
+    hasOthers: true,
+    get storeReachable() {
+      return parts.storeReachable();
+    },
+    isLocal,
+    membersOf: (cluster) => membersOf(cluster, isLocal, parts),
+    targetOf: (member) => targetOf(member, parts),
+    note: (cluster, member, look) => peers.note(cluster, member, look),
+    forget: (cluster, member) => peers.forget(cluster, member),
+    poke: (cluster) => peers.poke(cluster),
+    flush: (withinMs) => peers.flush(withinMs),
+    onLook: (cluster, listener, signal) =>
+      peers.onLook((heard) => (heard === cluster ? listener() : undefined), signal),
+  };
+}
+
+function membersOf(
+  cluster: ClusterRecord,
+  isLocal: (member: MemberRecord) => boolean,
+  { peers, clock, silentMs }: JoinedParts,
+): ReadonlyMap<MemberId, RemoteMember> {
+  const looks = peers.looksOf(cluster.spec.value.name);
+  const members = new Map<MemberId, RemoteMember>();
+  for (const { value } of Object.values(cluster.members)) {
+    if (isLocal(value)) continue;
+    const heardAt = peers.heardAt(value.host) ?? -Infinity;
+    const look = lookFor(value, looks.get(value.id));
+    const server: Server =
+      clock.now() - heardAt > silentMs ? silent(look, heardAt) : (look?.server ?? { kind: "absent" });
+    members.set(value.id, { host: value.host, look, heardAt, server });
+  }
+  return members;
+}
+
+/** What a host says of a member that is somewhere else now counts no more. */
+function lookFor(member: MemberRecord, said: RemoteLook | undefined): RemoteLook["look"] | undefined {
+  return said?.host === member.host ? said.look : undefined;
+}
+
+function silent(look: RemoteLook["look"] | undefined, since: number): Server {
+  const role = look?.server.kind === "running" || look?.server.kind === "unresponsive" ? look.server.role : "standby";
+  return { kind: "unresponsive", role, since };
+}
+
+/** In this host at once; in another one through its relay. */
+function targetOf(member: MemberRecord, { self, hosts }: JoinedParts): Target {
+  const target = { member: member.id, host: "127.0.0.1", port: member.port };
+  if (member.host === self) return { ...target, distance: 0 };
+  const [own, other] = [self, member.host].map((name) => hosts().find((host) => host.name === name));
+  const distance = !own || !other || own.region !== other.region ? 3 : own.zone === other.zone ? 1 : 2;
+  if (!other) return { ...target, distance };
+  const relay = { host: other.name, address: other.address, port: hostPorts(other.basePort).relay };
+  return { ...target, distance, relay };
+}

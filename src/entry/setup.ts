@@ -1,0 +1,42 @@
+/** What differs between an installation on one host and one over several; `agent.ts` puts the rest together. */
+import type { Clock } from "../agent/clock.ts";
+import type { MemberServers } from "../agent/member-servers.ts";
+import type { Neighbourhood } from "../agent/neighbourhood.ts";
+import type { AgentRuntime, RuntimeParts } from "../agent/agent-runtime.ts";
+import type { HomePaths } from "../config/home.ts";
+import type { Timings } from "../domain/cluster.ts";
+import type { Store } from "../drivers/store/port.ts";
+import type { EventLog } from "../events/event-log.ts";
+import type { OperationLog } from "../events/operation-log.ts";
+import type { Hosts } from "../installation/parts.ts";
+import type { Log } from "../log/log.ts";
+import type { EndpointConfig } from "../router/wire.ts";
+
+/** What both are made from. */
+export interface SetupParts {
+  readonly paths: HomePaths;
+  readonly timings: Timings;
+  readonly servers: MemberServers;
+  readonly events: EventLog;
+  readonly operations: OperationLog;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Setup extends Pick<RuntimeParts, "makePromises" | "upstream" | "connectMembers"> {
+  readonly store: Store;
+  readonly neighbourhood: Neighbourhood;
+  /** the other hosts, for requests */
+  readonly hosts: Hosts;
+  /** name of this host in records and in the status */
+  readonly hostName: string;
+  readonly certificate: { readonly caFile: string; readonly certFile: string; readonly keyFile: string };
+  /** what an endpoint of this host has besides its port */
+  readonly endpoints: Pick<EndpointConfig, "tls"> & Partial<EndpointConfig>;
+  /** once the loops can run: takes up the clusters, and whatever else goes on until the end */
+  start(runtime: AgentRuntime): Promise<void>;
+  /** servers and helpers of this host go on */
+  close(): Promise<void>;
+  /** ends what serves the servers, which have been stopped */
+  stop(): Promise<void>;
+}
