@@ -23,6 +23,8 @@ export function cluster({
   const member = (id: string): MemberRecord => ({
     id,
     host: "h",
+    region: "local",
+    zone: "local",
     port: 100 + ids.indexOf(id),
     dataDirectory: `/${id}`,
     incarnation: incarnations[id] ?? 1,
@@ -38,6 +40,7 @@ export function cluster({
       engine: "embedded",
       durability: "quorum",
       members: ids,
+      primaryRegion: "local",
       lastMember: 3,
       wish,
       memoryBytes: 1,

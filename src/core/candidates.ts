@@ -8,6 +8,7 @@ import { bytesBetween, type Lsn } from "../domain/lsn.ts";
 import { canElect, hasVoter, votesNeeded, type CommitRule } from "../domain/rule.ts";
 import type { Server } from "../domain/server.ts";
 import { comparePositions } from "../domain/timeline.ts";
+import { inPrimaryRegion, mayVote, regionOf } from "./regions.ts";
 import type { Rejection } from "./rejection.ts";
 import type { View } from "./view.ts";
 
@@ -51,6 +52,9 @@ function rejectForSwitchover(
   if (!server) return { member, code: "not-heard" };
   if (server.kind !== "running" || server.role !== "standby") return { member, code: "not-running" };
   const record = cluster.members[member]?.value;
+  const { primaryRegion } = cluster.spec.value;
+  if (!inPrimaryRegion(cluster, member))
+    return { member, code: "other-region", region: regionOf(cluster, member) ?? "", primaryRegion };
   if (!record || !isVoter(cluster, member)) return { member, code: "not-a-voter" };
   if (record.wish === "remove" || record.wish === "reclone") return { member, code: "being-removed" };
   if (!server.streaming && !wasStoppedForIntent(view)) return { member, code: "not-streaming" };
@@ -82,13 +86,13 @@ export interface Tally {
 
 /**
  * Counts the votes that stand for the next epoch (P5). A vote counts for the directory it was given with; the winner
- * is the one whose log is ahead along the timelines.
+ * is the one whose log is ahead along the timelines. A read replica's, from before the primary region changed, does not.
  */
 export function tally(cluster: ClusterRecord): Tally {
   const epoch = cluster.reign.value.epoch + 1;
   const votes = Object.values(cluster.votes)
     .map((vote) => vote.value)
-    .filter((vote) => vote.epoch === epoch && isCurrent(cluster, vote));
+    .filter((vote) => vote.epoch === epoch && isCurrent(cluster, vote) && mayVote(cluster, vote.voter.member));
   const voters = votes.map((vote) => vote.voter);
   const rules = rulesInForce(cluster);
   const history = cluster.timelines.value;
@@ -126,9 +130,10 @@ function isCurrent(cluster: ClusterRecord, vote: Vote): boolean {
   return cluster.members[vote.voter.member]?.value.incarnation === vote.voter.incarnation;
 }
 
-/** Among equals: one that stays, the one that the operator asked for, then the lower id. */
+/** Among equals: one that stays primary, the one that the operator asked for, then the lower id. */
 function preferred(cluster: ClusterRecord, a: Vote, b: Vote): number {
-  const stays = (vote: Vote): number => (cluster.spec.value.members.includes(vote.voter.member) ? 0 : 1);
+  const stays = ({ voter: { member } }: Vote): number =>
+    cluster.spec.value.members.includes(member) && inPrimaryRegion(cluster, member) ? 0 : 1;
   if (stays(a) !== stays(b)) return stays(a) - stays(b);
   const asked = cluster.intent?.value.kind === "failover" ? cluster.intent.value.to : null;
   if (a.voter.member === asked) return -1;

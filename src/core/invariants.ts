@@ -2,7 +2,7 @@
  * What must always hold (design, section 4), one numbered function each. Called by the simulator after every step that
  * could break it, and by property tests; never by the product. Each answers with what is broken, or undefined.
  */
-import type { Reign, RuleRecord } from "../domain/cluster.ts";
+import type { ClusterRecord, MemberId, Reign, RuleRecord } from "../domain/cluster.ts";
 import { sameVoter, votesNeeded, type CommitRule, type Voter } from "../domain/rule.ts";
 
 export type Broken = string | undefined;
@@ -93,6 +93,25 @@ export function alwaysMeets(acknowledging: CommitRule, electing: CommitRule, pri
   if (votes > electors.length || acknowledging.acks > acknowledging.voters.length) return true;
   const sharedWanted = Math.max(0, votes - electsWithout) + Math.max(0, acknowledging.acks - acknowledgesWithout);
   return sharedWanted > shared;
+}
+
+/**
+ * A read replica becomes no voter, and nobody elects it.
+ * @param couldVote members that could, in the picture that the step may have been decided on
+ */
+export function i10ReplicaStaysOut(
+  before: ClusterRecord,
+  after: ClusterRecord,
+  couldVote: ReadonlySet<MemberId>,
+): Broken {
+  const { holder, how, epoch } = after.reign.value;
+  if (how === "forced") return undefined;
+  if (epoch > before.reign.value.epoch && how === "election" && !couldVote.has(holder))
+    return `read replica "${holder}" was elected for epoch ${epoch}`;
+  const named = (cluster: ClusterRecord) => cluster.rule.value.rule.voters;
+  const admitted = named(after).filter((voter) => !named(before).some((other) => sameVoter(other, voter)));
+  const replica = admitted.find(({ member }) => !couldVote.has(member));
+  return replica && `read replica "${replica.member}" became a voter`;
 }
 
 /** A directory is replaced only by one that has every acknowledged write, from a primary that serves. */

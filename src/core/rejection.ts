@@ -7,7 +7,13 @@ export type Rejection =
   | { readonly member: MemberId; readonly code: "too-far-behind"; readonly bytes: number; readonly bytesMax: number }
   | { readonly member: MemberId; readonly code: "much-to-replay"; readonly bytes: number; readonly bytesMax: number }
   | { readonly member: MemberId; readonly code: "loses-too-much"; readonly bytes: number; readonly bytesMax: number }
-  | { readonly member: MemberId; readonly code: "stands-back"; readonly forMs: number };
+  | { readonly member: MemberId; readonly code: "stands-back"; readonly forMs: number }
+  | {
+      readonly member: MemberId;
+      readonly code: "other-region";
+      readonly region: string;
+      readonly primaryRegion: string;
+    };
 
 export function formatRejection(rejection: Rejection): string {
   const who = `"${rejection.member}"`;
@@ -30,6 +36,8 @@ export function formatRejection(rejection: Rejection): string {
       return `${who} is being removed`;
     case "stands-back":
       return `${who} could not serve when it was elected before, and stands back for ${(rejection.forMs / 1000).toFixed(1)} s`;
+    case "other-region":
+      return `${who} is in region "${rejection.region}", and the primary belongs in "${rejection.primaryRegion}"`;
     case "not-asked-for":
       return `another member than ${who} was asked for`;
     case "loses-too-much":

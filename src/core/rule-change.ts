@@ -3,11 +3,12 @@
  * to be stricter or laxer for elections, because the two take different ways (P3). The idea of a resolver that yields
  * safe transitions comes from Patroni's quorum commit; the order of the two sides is argued in design P3.
  */
-import { voterOf, type ClusterSpec, type MemberId } from "../domain/cluster.ts";
+import { voterOf, type ClusterRecord, type MemberId } from "../domain/cluster.ts";
 import { bytesBetween } from "../domain/lsn.ts";
 import { hasVoter, noVoters, sameVoter, usualAcks, voterName, type CommitRule, type Voter } from "../domain/rule.ts";
 import type { RunningServer } from "../domain/server.ts";
 import type { Reason } from "./reason.ts";
+import { inPrimaryRegion, mayBeVoter, votersInFull } from "./regions.ts";
 import type { View } from "./view.ts";
 
 export interface RuleChange {
@@ -59,6 +60,7 @@ function isLost(view: View, primary: RunningServer, voter: Voter): boolean {
   const record = cluster.members[voter.member]?.value;
   if (!record || record.incarnation !== voter.incarnation) return true;
   if (!cluster.spec.value.members.includes(voter.member) || record.wish === "reclone") return true;
+  if (!mayBeVoter(cluster, voter.member)) return true;
   if (streams(primary, voter)) return false;
   const silentSince = memory.silentSince[voter.member];
   return silentSince !== undefined && now - silentSince >= timings.voterLostMs;
@@ -67,6 +69,7 @@ function isLost(view: View, primary: RunningServer, voter: Voter): boolean {
 /** One standby that streams and has caught up becomes a voter. Leaving "no voters" makes elections possible: laxer. */
 function admit(view: View, primary: RunningServer, rule: CommitRule): RuleChange | undefined {
   const voter = view.cluster.spec.value.members
+    .filter((member) => mayBeVoter(view.cluster, member))
     .map((member) => view.cluster.members[member]?.value)
     .filter((record) => record !== undefined)
     .filter((record) => record.wish !== "remove" && record.wish !== "reclone")
@@ -94,7 +97,7 @@ function hasCaughtUp(primary: RunningServer, voter: Voter): boolean {
 
 /** Too few voters are left for the acknowledgements wanted: fewer must do, down to what the durability demands. */
 function lowerAcks(view: View, rule: CommitRule, { present }: VoterHealth): RuleChange | undefined {
-  const acks = Math.max(present.length, leastAcks(view.cluster.spec.value));
+  const acks = Math.max(present.length, leastAcks(view.cluster));
   if (rule.voters.length === 0 || acks >= rule.acks) return undefined;
   if (acks === 0) return { rule: noVoters, way: "stricter", because: { code: "no-voter-left" } };
   return acksChange(rule, acks, "stricter");
@@ -105,7 +108,7 @@ function dropLost(view: View, rule: CommitRule, { lost, present, streaming }: Vo
   const leaving = lost[0];
   if (!leaving) return undefined;
   const staying = new Set([...present, ...streaming].filter((voter) => !sameVoter(voter, leaving)));
-  if (staying.size < rule.acks || staying.size < leastAcks(view.cluster.spec.value)) return undefined;
+  if (staying.size < rule.acks || staying.size < leastAcks(view.cluster)) return undefined;
   return {
     rule: { voters: rule.voters.filter((voter) => !sameVoter(voter, leaving)), acks: rule.acks },
     way: "laxer",
@@ -116,7 +119,7 @@ function dropLost(view: View, rule: CommitRule, { lost, present, streaming }: Vo
 function settleAcks(view: View, rule: CommitRule, { lost, present }: VoterHealth): RuleChange | undefined {
   if (rule.voters.length === 0 || lost.length > 0) return undefined;
   const wanted = Math.min(
-    Math.max(usualAcks(rule.voters.length), leastAcks(view.cluster.spec.value)),
+    Math.max(usualAcks(rule.voters.length), leastAcks(view.cluster)),
     rule.voters.length,
   );
   if (wanted === rule.acks || present.length < wanted) return undefined;
@@ -128,15 +131,20 @@ function acksChange(rule: CommitRule, acks: number, way: RuleChange["way"]): Rul
 }
 
 /** Acknowledgements below which durability `strict` never goes; other durabilities may go down to none. */
-export function leastAcks(spec: ClusterSpec): number {
-  return spec.durability === "strict" ? usualAcks(spec.members.length - 1) : 0;
+export function leastAcks(cluster: ClusterRecord): number {
+  return cluster.spec.value.durability === "strict" ? usualAcks(votersInFull(cluster)) : 0;
 }
 
 /** Rule of a new epoch: the members that are there now, and with `strict` never fewer than it demands. */
-export function ruleForNewHolder(spec: ClusterSpec, survivors: readonly Voter[], absent: readonly Voter[]): CommitRule {
-  const least = leastAcks(spec);
+export function ruleForNewHolder(
+  cluster: ClusterRecord,
+  survivors: readonly Voter[],
+  absent: readonly Voter[],
+): CommitRule {
+  const least = leastAcks(cluster);
+  const others = absent.filter((voter) => inPrimaryRegion(cluster, voter.member));
   const voters =
-    survivors.length >= least ? survivors : [...survivors, ...absent].slice(0, Math.max(least, survivors.length));
+    survivors.length >= least ? survivors : [...survivors, ...others].slice(0, Math.max(least, survivors.length));
   if (voters.length === 0) return noVoters;
   return { voters, acks: Math.min(Math.max(usualAcks(voters.length), least), voters.length) };
 }

@@ -7,6 +7,7 @@ import type { RunningServer, Server } from "../domain/server.ts";
 import { canFollow, forkPoint } from "../domain/timeline.ts";
 import type { ActionKind } from "./action.ts";
 import { serverOf } from "./candidates.ts";
+import { inPrimaryRegion } from "./regions.ts";
 import type { AskedRecord, View } from "./view.ts";
 
 export function ownRecord(view: View): MemberRecord | undefined {
@@ -82,9 +83,13 @@ export function divergedBytes(view: View, server: RunningServer): number {
   return fork === undefined ? Number(server.replayed) : Math.max(1, bytesBetween(fork, server.replayed));
 }
 
-/** This member holds the epoch although it is being removed: it had the most of the log, and hands over now. */
+/**
+ * This member holds the epoch although it is being removed (it had the most of the log), or although the primary belongs
+ * in another region by now: it hands over as soon as somebody is fit.
+ */
 export function holderLeaves(view: View): boolean {
-  return holdsEpoch(view) && !view.cluster.spec.value.members.includes(view.self);
+  if (!holdsEpoch(view)) return false;
+  return !view.cluster.spec.value.members.includes(view.self) || !inPrimaryRegion(view.cluster, view.self);
 }
 
 /** Members whose turn in the rolling restart is still to come; one that has been removed meanwhile has none. */

@@ -171,7 +171,7 @@ function at<T>(value: T): Versioned<T> {
 }
 
 function recordOf(id: MemberId): MemberRecord {
-  return { id, host: id, port: 1, dataDirectory: "/", incarnation: 1, wish: "none", createdAt: 0 };
+  return { id, host: id, region: "local", zone: "local", port: 1, dataDirectory: "/", incarnation: 1, wish: "none", createdAt: 0 };
 }
 
 const firstReign: Reign = {
@@ -191,6 +191,7 @@ const firstSpec: ClusterSpec = {
   engine: "embedded",
   durability: "quorum",
   members: ["a", "b", "c"],
+  primaryRegion: "local",
   lastMember: 3,
   wish: "running",
   memoryBytes: 1,

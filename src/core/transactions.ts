@@ -62,7 +62,7 @@ export function takeEpochTxn(view: View, votes: Tally, how: "election" | "forced
   const timeline = nextTimeline(cluster, own.position, votes.epoch);
   const rule: RuleRecord = {
     epoch: votes.epoch,
-    rule: ruleForNewHolder(cluster.spec.value, survivors, absent),
+    rule: ruleForNewHolder(cluster, survivors, absent),
     previous: how === "forced" ? [] : distinctRules(rulesInForce(cluster)),
   };
   return {
@@ -106,7 +106,7 @@ export function handOverTxn(view: View, to: MemberId, end: Lsn): ClusterTxn {
   const kept = cluster.rule.value.rule.voters.filter((voter) => voter.member !== to);
   const rule: RuleRecord = {
     epoch,
-    rule: ruleForNewHolder(cluster.spec.value, [voterOf(own), ...kept], []),
+    rule: ruleForNewHolder(cluster, [voterOf(own), ...kept], []),
     // All that was acknowledged is on both, so a vote of either one carries it.
     previous: [{ voters: [voterOf(own), voterOf(target)], acks: 2 }],
   };

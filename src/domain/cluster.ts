@@ -28,6 +28,8 @@ export interface ClusterSpec {
   readonly durability: Durability;
   /** the members that should exist */
   readonly members: readonly MemberId[];
+  /** where the primary and the voters are; members elsewhere are read replicas */
+  readonly primaryRegion: string;
   /** highest number ever given to a member: ids are never used twice */
   readonly lastMember: number;
   /** whether the servers should run at all (`stop`, `start`) */
@@ -70,6 +72,9 @@ export interface RuleRecord {
 export interface MemberRecord {
   readonly id: MemberId;
   readonly host: string;
+  /** of its host, when it was placed there */
+  readonly region: string;
+  readonly zone: string;
   /** port of the member's own server on its host */
   readonly port: number;
   readonly dataDirectory: string;

@@ -6,6 +6,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { noVoters, usualAcks, type CommitRule } from "../domain/rule.ts";
+import { localRegion } from "../domain/host.ts";
 import { zeroLsn } from "../domain/lsn.ts";
 import type { ClusterSpec, MemberRecord } from "../domain/cluster.ts";
 import type { CreateRequest } from "../contract/cluster.ts";
@@ -111,6 +112,8 @@ function firstRecords(parts: Parts, spec: ClusterSpec, ports: readonly number[])
   const members = spec.members.map((id, index): MemberRecord => ({
     id,
     host: parts.hostName,
+    region: localRegion,
+    zone: localRegion,
     port: ports[index] ?? 0,
     dataDirectory: parts.servers.dataDirectory(spec.name, id),
     incarnation: 1,

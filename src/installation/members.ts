@@ -2,6 +2,7 @@
 import type { ClusterRuntime } from "../agent/runtime.ts";
 import type { Asked } from "../contract/installation.ts";
 import type { ClusterRecord, MemberId, MemberRecord } from "../domain/cluster.ts";
+import { localRegion } from "../domain/host.ts";
 import type { Server } from "../domain/server.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
@@ -116,6 +117,8 @@ function newMember(parts: Parts, cluster: string, id: MemberId, port: number): M
   return {
     id,
     host: parts.hostName,
+    region: localRegion,
+    zone: localRegion,
     port,
     dataDirectory: parts.servers.dataDirectory(cluster, id),
     incarnation: 1,

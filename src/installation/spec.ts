@@ -3,6 +3,7 @@ import { statfs } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import type { CreateRequest } from "../contract/cluster.ts";
 import type { ClusterSpec, Durability, EngineKind } from "../domain/cluster.ts";
+import { localRegion } from "../domain/host.ts";
 import { clusterNameProblem } from "../domain/names.ts";
 import { chooseMemory, type Preset } from "../drivers/postgres/configuration/defaults.ts";
 import { supportedMajors } from "../drivers/postgres/engine/catalog.ts";
@@ -44,6 +45,7 @@ export async function planCluster(parts: Parts, request: CreateRequest): Promise
     engine,
     durability: request.durability ?? presets[preset].durability,
     members: Array.from({ length: members }, (_, index) => `${request.name}-${index + 1}`),
+    primaryRegion: localRegion,
     lastMember: members,
     wish: "running",
     memoryBytes,

@@ -11,9 +11,11 @@ import {
   i5OneTimelineEach,
   i8SetsMeet,
   i9LastGoodCopy,
+  i10ReplicaStaysOut,
   type Broken,
   type Served,
 } from "../../src/core/invariants.ts";
+import { mayVote } from "../../src/core/regions.ts";
 import type { ClusterRecord } from "../../src/domain/cluster.ts";
 import type { CommitRule } from "../../src/domain/rule.ts";
 import { contains, type LogRecord } from "./log.ts";
@@ -22,6 +24,8 @@ import type { World } from "./world.ts";
 
 /** After a whole host was frozen its guard needs a moment to run at all (I4: "given that its guard runs"). */
 const thawMs = 100;
+/** A record that is on its way for longer than this has an outcome that nobody waits for. */
+const lateMs = 5000;
 
 export class BrokenInvariant extends Error {
   readonly invariant: string;
@@ -41,6 +45,7 @@ export class Checker {
   /** by epoch: the newest commit that a client has read */
   readonly #seen = new Map<number, LogRecord>();
   #newest: Served | undefined;
+  readonly #couldVoteAt = new Map<string, number>();
   failovers = 0;
   /** when a switchover was last asked for, moved the epoch or ended (I7) */
   switchoverAt: number | undefined;
@@ -64,6 +69,7 @@ export class Checker {
 
   stored(before: ClusterRecord, after: ClusterRecord): void {
     this.#hold("I2", i2OneHolder(before.reign.value, after.reign.value));
+    this.#hold("I10", i10ReplicaStaysOut(before, after, this.#couldVote(before)));
     if (isSwitchover(before) || isSwitchover(after)) this.switchoverAt = this.#world.scheduler.now;
     const { epoch, holder } = after.reign.value;
     if (epoch !== before.reign.value.epoch) {
@@ -80,6 +86,13 @@ export class Checker {
         `epoch ${epoch} "${holder}" ${reign.value.phase} (${reign.value.how}), rule ${rule.value.rule.acks} of [${rule.value.rule.voters.map((v) => `${v.member}.${v.incarnation}`).join(" ")}], ${rule.value.previous.length} before`,
       );
     this.rulesChanged();
+  }
+
+  /** Those that can, and those that could until lately: what is written now may have been decided before. */
+  #couldVote(record: ClusterRecord): ReadonlySet<string> {
+    const { now } = this.#world.scheduler;
+    for (const member of Object.keys(record.members)) if (mayVote(record, member)) this.#couldVoteAt.set(member, now);
+    return new Set([...this.#couldVoteAt].filter(([, at]) => now - at < lateMs).map(([member]) => member));
   }
 
   /** I8: looked at whenever the store's rule or a process's names change. */

@@ -2,12 +2,15 @@
  * What goes wrong, by a seeded schedule. Each fault begins, lasts, and ends by itself; `healAll` ends what is left.
  * Directories are lost only while every other member has all that was acknowledged: more is beyond any promise.
  */
+import { inPrimaryRegion, regionOf, votersInFull } from "../../src/core/regions.ts";
 import { Operator } from "./operator.ts";
 import type { Host, World } from "./world.ts";
 
 interface FaultKind {
   readonly name: string;
   readonly weight: number;
+  /** only for a cluster with members in two regions */
+  readonly needsRegions?: true;
   readonly begin: (faults: Faults, host: Host) => void;
 }
 
@@ -21,7 +24,8 @@ export class Faults {
   constructor(world: World, only?: readonly string[]) {
     this.world = world;
     this.operator = new Operator(world);
-    this.#kinds = only ? kinds.filter((kind) => only.includes(kind.name)) : kinds;
+    const possible = kinds.filter((kind) => !kind.needsRegions || (world.options.far ?? 0) > 0);
+    this.#kinds = only ? possible.filter((kind) => only.includes(kind.name)) : possible;
   }
 
   start(): void {
@@ -68,6 +72,13 @@ export class Faults {
     return [...this.world.hosts.values()].filter((other) => other !== host);
   }
 
+  betweenRegions(): readonly (readonly [string, string])[] {
+    const { record } = this.world.store;
+    const hosts = [...this.world.hosts.values()];
+    const differ = (a: Host, b: Host): boolean => regionOf(record, a.member) !== regionOf(record, b.member);
+    return hosts.flatMap((a) => hosts.filter((b) => differ(a, b)).map((b) => [a.id, b.id] as const));
+  }
+
   loseDirectory(host: Host, how: "gone" | "damaged"): void {
     if (this.#lostDirectory !== undefined && !this.#isBack(this.#lostDirectory)) return;
     if (!this.#fullStrength()) return;
@@ -90,7 +101,7 @@ export class Faults {
     const { members } = spec.value;
     const { voters } = rule.value.rule;
     if (members.length < 2 || reign.value.phase !== "open" || rule.value.previous.length > 0) return false;
-    if (voters.length !== members.length - 1) return false;
+    if (voters.length === 0 || voters.length !== votersInFull(record) || !inPrimaryRegion(record, reign.value.holder)) return false;
     const holder = this.world.server(reign.value.holder);
     if (!holder?.dir || holder.state !== "running" || holder.role !== "primary") return false;
     const acknowledged = this.world.checker.acknowledged.at(-1)?.record.depth ?? 0;
@@ -360,6 +371,13 @@ const kinds: readonly FaultKind[] = [
   },
   { name: "reclone", weight: 2, begin: (faults, host) => faults.operator.reclone(host.member) },
   { name: "remove-member", weight: 1, begin: (faults, host) => faults.operator.removeMember(host.member) },
+  { name: "change-region", weight: 6, needsRegions: true, begin: (faults) => faults.operator.changeRegion() },
+  {
+    name: "cut-region",
+    weight: 5,
+    needsRegions: true,
+    begin: (faults) => faults.cut(faults.betweenRegions(), 300, 9000),
+  },
   { name: "add-member", weight: 1, begin: (faults) => faults.operator.addMember() },
   {
     name: "durability",

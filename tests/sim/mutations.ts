@@ -9,7 +9,7 @@ import type { View } from "../../src/core/view.ts";
 import type { ClusterRecord, ClusterTxn, Durability, RuleRecord } from "../../src/domain/cluster.ts";
 import { zeroLsn, toLsn } from "../../src/domain/lsn.ts";
 import type { RunningServer } from "../../src/domain/server.ts";
-import { agentStuckForGood, answersTakeLong, hearsTheHolderAfterVoting, type Script } from "./scripts.ts";
+import { agentStuckForGood, answersTakeLong, hearsTheHolderAfterVoting, replicaIsAhead, type Script } from "./scripts.ts";
 import { faithful, type Switch, type Wiring } from "./wiring.ts";
 
 export interface Mutation {
@@ -21,6 +21,8 @@ export interface Mutation {
   /** seeds within which it must be found */
   readonly budget: number;
   readonly members?: number;
+  /** members in another region */
+  readonly far?: number;
   readonly durability?: Durability;
   /** the only faults, where it shows under few of them */
   readonly faults?: readonly string[];
@@ -58,6 +60,16 @@ function mapRecords(decision: Decision, map: (action: RecordAction) => readonly 
 function ruleOf(txn: ClusterTxn): RuleRecord | undefined {
   const value = txn.write.find(({ key }) => key === "rule")?.value;
   return value && "rule" in value ? value : undefined;
+}
+
+/** Every member counts as one of the primary region. */
+function withoutRegions(view: View): View {
+  const { members, spec } = view.cluster;
+  const here = Object.entries(members).map(([id, member]) => [
+    id,
+    { ...member, value: { ...member.value, region: spec.value.primaryRegion } },
+  ]);
+  return withCluster(view, { members: Object.fromEntries(here) });
 }
 
 const farLsn = toLsn(2n ** 60n);
@@ -355,6 +367,63 @@ export const mutations: readonly Mutation[] = [
     members: 3,
     durability: "quorum",
     faults: ["switchover", "crash-server", "lossy-link", "cut-pair"],
+  },
+  {
+    name: "replicas-become-voters",
+    breaks: "P3",
+    what: "a read replica that has caught up is admitted to the commit rule",
+    wiring: broken({ view: (view) => (holdsEpoch(view) ? withoutRegions(view) : view) }),
+    budget: 5,
+    members: 3,
+    far: 1,
+    durability: "quorum",
+  },
+  {
+    name: "replicas-stand-for-election",
+    breaks: "P5",
+    what: "a read replica votes, and takes the epoch when its log is ahead",
+    wiring: broken({ view: (view) => (holdsEpoch(view) ? view : withoutRegions(view)) }),
+    budget: 5,
+    members: 3,
+    far: 1,
+    durability: "quorum",
+    script: replicaIsAhead,
+    shownBy: "I10",
+  },
+  {
+    name: "named-voters-outside-do-not-vote",
+    breaks: "P5",
+    what: "a voter named in the rule has no say once the primary region is another one",
+    wiring: broken({
+      view: (view) => {
+        const { spec } = view.cluster;
+        const own = view.cluster.members[view.self]?.value.region;
+        if (holdsEpoch(view) || own === spec.value.primaryRegion) return view;
+        const { rule } = view.cluster;
+        const others = rule.value.rule.voters.filter(({ member }) => member !== view.self);
+        return withCluster(view, { rule: { ...rule, value: { ...rule.value, rule: { voters: others, acks: 1 } } } });
+      },
+    }),
+    budget: 100,
+    members: 3,
+    far: 2,
+    durability: "quorum",
+    faults: ["change-region", "crash-host", "directory-gone"],
+  },
+  {
+    name: "holder-stays-outside",
+    breaks: "P8",
+    what: "the holder does not move to the region where the primary belongs by now",
+    wiring: broken({
+      decision: (_view, decision) =>
+        decision.because.code.startsWith("switchover-") ? { ...decision, actions: [] } : decision,
+    }),
+    budget: 10,
+    members: 3,
+    far: 2,
+    durability: "quorum",
+    faults: ["change-region"],
+    shownBy: "I6",
   },
   {
     name: "old-primary-left-stopped",

@@ -7,7 +7,9 @@ import type {
   RecordKey,
   RecordValue,
 } from "../../src/domain/cluster.ts";
-import { memberRecord, type World } from "./world.ts";
+import { inPrimaryRegion } from "../../src/core/regions.ts";
+import { localRegion } from "../../src/domain/host.ts";
+import { farRegion, memberRecord, type World } from "./world.ts";
 
 export class Operator {
   readonly #world: World;
@@ -87,8 +89,20 @@ export class Operator {
 
   removeMember(member: string): void {
     const { members } = this.#record.spec.value;
-    if (members.length > 2 && members.includes(member) && this.#record.reign.value.holder !== member)
+    const stay = members.filter((other) => other !== member && inPrimaryRegion(this.#record, other));
+    if (members.length > 2 && stay.length > 0 && members.includes(member) && this.#record.reign.value.holder !== member)
       this.#spec({ members: members.filter((other) => other !== member) });
+  }
+
+  /** The other region, when it has a member. */
+  changeRegion(): void {
+    const { spec, members } = this.#record;
+    const to = spec.value.primaryRegion === localRegion ? farRegion : localRegion;
+    if (spec.value.members.some((member) => members[member]?.value.region === to)) this.#spec({ primaryRegion: to });
+  }
+
+  #hasFar(): boolean {
+    return Object.values(this.#record.members).some(({ value }) => value.region === farRegion);
   }
 
   addMember(): void {
@@ -96,7 +110,8 @@ export class Operator {
     if (spec.value.members.length >= 5) return;
     const lastMember = spec.value.lastMember + 1;
     const id = `shop-${lastMember}`;
-    this.#write(`member/${id}`, memberRecord(id), 0);
+    const region = this.#hasFar() ? this.#world.random.pick([localRegion, farRegion]) : localRegion;
+    this.#write(`member/${id}`, memberRecord(id, region), 0);
     this.#spec({ members: [...spec.value.members, id], lastMember });
     this.#world.addHost(id, false);
   }

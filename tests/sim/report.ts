@@ -3,7 +3,7 @@ import type { RunResult } from "./run.ts";
 
 /** One line that replays the run; the seed alone chooses everything else. */
 export function replayLine(result: RunResult): string {
-  return `./bench/simulate --seed ${result.seed}   # ${result.members} members, ${result.durability}; ${result.invariant}: ${result.message}`;
+  return `./bench/simulate --seed ${result.seed}   # ${result.members}${result.far > 0 ? `+${result.far}` : ""} members, ${result.durability}; ${result.invariant}: ${result.message}`;
 }
 
 export interface Totals {

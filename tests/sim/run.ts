@@ -1,5 +1,6 @@
 /** One seed, from birth through faults to health: called by the tests, by workers, and by bench/simulate. */
 import { i6Progress, i7PrimaryAfterSwitchover } from "../../src/core/invariants.ts";
+import { inPrimaryRegion, votersInFull } from "../../src/core/regions.ts";
 import type { Durability } from "../../src/domain/cluster.ts";
 import { BrokenInvariant } from "./checker.ts";
 import { Faults } from "./faults.ts";
@@ -11,6 +12,7 @@ export interface RunOptions {
   readonly seed: number;
   readonly members?: number | undefined;
   readonly durability?: Durability | undefined;
+  readonly far?: number | undefined;
   readonly wiring?: WorldOptions["wiring"];
   readonly tracing?: boolean;
   /** the only kinds of faults */
@@ -22,6 +24,7 @@ export interface RunOptions {
 export interface RunResult {
   readonly seed: number;
   readonly members: number;
+  readonly far: number;
   readonly durability: Durability;
   readonly invariant: string | undefined;
   readonly message: string | undefined;
@@ -80,11 +83,13 @@ export function runSeed(options: RunOptions): RunResult {
 }
 
 /** The seed also chooses the shape, unless it is given. */
-function shapeOf(options: RunOptions): { members: number; durability: Durability; engine: "embedded" | "system" } {
+function shapeOf(options: RunOptions): Pick<RunResult, "members" | "far" | "durability"> & Pick<WorldOptions, "engine"> {
   const random = seeded(options.seed ^ 0x5a5a5a);
   const members = options.members ?? random.pick([3, 3, 3, 3, 2, 4, 5, 5, 1]);
   const durability = options.durability ?? random.pick(["quorum", "quorum", "quorum", "strict", "async"]);
-  return { members, durability, engine: random.pick(["embedded", "system"]) };
+  const engine = random.pick(["embedded", "system"] as const);
+  const far = options.far ?? (options.members === undefined && random.chance(0.3) ? random.int(1, 2) : 0);
+  return { members, far, durability, engine };
 }
 
 function addClients(world: World): void {
@@ -160,7 +165,8 @@ function stillMissing(world: World, freshAfter: number): readonly string[] {
       missing.push(`${member} does not stream`);
   }
   const voters = rule.value.rule.voters.length;
-  if (voters !== wanted.length - 1 || rule.value.rule.acks !== Math.ceil(voters / 2))
+  if (!inPrimaryRegion(world.store.record, reign.value.holder)) missing.push("the primary is in the wrong region");
+  if (voters !== votersInFull(world.store.record) || rule.value.rule.acks !== Math.ceil(voters / 2))
     missing.push(`the rule is ${rule.value.rule.acks} of ${voters}`);
   if (intent) missing.push(`the ${intent.value.kind} asked for is not over`);
   if (Object.keys(members).length !== wanted.length) missing.push("a removed member is still there");

@@ -44,6 +44,20 @@ export const answersTakeLong: Script = ({ world }) => {
   });
 };
 
+/** The holder loses its voters and then its host: only a read replica has what it wrote in between. */
+export const replicaIsAhead: Script = ({ world }) => {
+  const [holder, ...voters] = ["shop-1", "shop-2", "shop-3"] as const;
+  const { server, agent, guard } = world.hostOf(holder);
+  after(world, beginMs, () => {
+    for (const voter of voters) cut(world, holder, voter);
+  });
+  after(world, beginMs + world.random.between(200, 700), () => {
+    server.crash();
+    agent.part.kill();
+    guard.part.kill();
+  });
+};
+
 /** The holder's agent is stuck for good, then its server ends: the others take over within a bound all the same (P7). */
 export const agentStuckForGood: Script = ({ world }) => {
   const stuck = world.hostOf("shop-1");

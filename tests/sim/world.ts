@@ -1,6 +1,7 @@
 /** A simulated installation: hosts with an agent, a guard and a Postgres each, the network, the store, the clients. */
 import type { ClusterRecord, ClusterSpec, Durability, MemberRecord, Timings } from "../../src/domain/cluster.ts";
 import { defaultTimings } from "../../src/domain/cluster.ts";
+import { localRegion } from "../../src/domain/host.ts";
 import { zeroLsn } from "../../src/domain/lsn.ts";
 import { noVoters } from "../../src/domain/rule.ts";
 import { Agent } from "./agent.ts";
@@ -19,6 +20,10 @@ export interface WorldOptions {
   readonly seed: number;
   readonly members: number;
   readonly durability: Durability;
+  /** so many more members in another region: read replicas, as long as that is not the primary region */
+  readonly far?: number | undefined;
+  /** only the first member has a directory; the others are copied from it, as after `create` over hosts */
+  readonly bare?: boolean | undefined;
   readonly engine?: "embedded" | "system";
   readonly wiring?: Wiring | undefined;
   readonly tracing?: boolean | undefined;
@@ -82,10 +87,11 @@ export class World {
     this.mayLose = options.durability === "async";
     this.checker = new Checker(this);
     this.clients = new Clients(this);
-    const members = Array.from({ length: options.members }, (_, index) => `shop-${index + 1}`);
+    const far = options.far ?? 0;
+    const members = Array.from({ length: options.members + far }, (_, index) => `shop-${index + 1}`);
     this.store = new StoreModel(this, firstRecord(members, options));
     this.checker.holders.set(1, "shop-1");
-    for (const member of members) this.addHost(member, true);
+    for (const [index, member] of members.entries()) this.addHost(member, index === 0 || options.bare !== true);
   }
 
   get members(): readonly string[] {
@@ -166,6 +172,7 @@ function firstRecord(members: readonly string[], options: WorldOptions): Cluster
     engine: options.engine ?? "embedded",
     durability: options.durability,
     members,
+    primaryRegion: localRegion,
     lastMember: members.length,
     wish: "running",
     memoryBytes: 1,
@@ -192,13 +199,20 @@ function firstRecord(members: readonly string[], options: WorldOptions): Cluster
     reign: { value: reign, revision: 1 },
     rule: { value: { epoch: 1, rule: noVoters, previous: [] }, revision: 1 },
     timelines: { value: [{ id: 1, parent: null, forkedAt: zeroLsn, epoch: 1 }], revision: 1 },
-    members: Object.fromEntries(members.map((id) => [id, { value: memberRecord(id), revision: 1 }])),
+    members: Object.fromEntries(
+      members.map((id, index) => {
+        const region = index < options.members ? localRegion : farRegion;
+        return [id, { value: memberRecord(id, region), revision: 1 }];
+      }),
+    ),
     votes: {},
     intent: undefined,
     pause: undefined,
   };
 }
 
-export function memberRecord(id: string): MemberRecord {
-  return { id, host: `host-${id}`, port: 1, dataDirectory: "/", incarnation: 1, wish: "none", createdAt: 0 };
+export const farRegion = "far";
+
+export function memberRecord(id: string, region: string): MemberRecord {
+  return { id, host: `host-${id}`, region, zone: region, port: 1, dataDirectory: "/", incarnation: 1, wish: "none", createdAt: 0 };
 }

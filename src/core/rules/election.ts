@@ -6,6 +6,7 @@ import { comparePositions } from "../../domain/timeline.ts";
 import { serverOf, tally, type Tally } from "../candidates.ts";
 import type { Decision, Rule } from "../decision.ts";
 import { standBackMs } from "../memory.ts";
+import { mayVote } from "../regions.ts";
 import type { Rejection } from "../rejection.ts";
 import { holdsEpoch, ownRecord } from "../standing.ts";
 import { reclaimEpochTxn, takeEpochTxn, voteTxn, withdrawVoteTxn } from "../transactions.ts";
@@ -33,7 +34,7 @@ export const withdrawVote: Rule = (view) => {
 /** P4: once the promise to the holder has run out or was given back: no WAL receiver first, then the vote. */
 export const castVote: Rule = (view) => {
   const server = ownStandby(view);
-  if (!server || hasVoted(view)) return undefined;
+  if (!server || hasVoted(view) || !mayVote(view.cluster, view.self)) return undefined;
   const bound = boundUntil(view);
   if (bound) return bound.freeAt > view.now ? keepPromise(view, bound) : vote(view, server);
   return vote(view, server);

@@ -33,7 +33,7 @@ export const rebuild: Rule = (view) => {
 
 /** Durability strict keeps its last voters: a copy that was asked for of one of them lets the writes wait. */
 function mayBeLetGo({ cluster }: View): boolean {
-  return cluster.rule.value.rule.voters.length > leastAcks(cluster.spec.value);
+  return cluster.rule.value.rule.voters.length > leastAcks(cluster);
 }
 
 function reasonToRebuild(view: View): Reason | undefined {

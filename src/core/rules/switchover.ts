@@ -19,6 +19,8 @@ interface Move {
 
 /** How long a refused target may take to become fit before the switchover is given up. */
 const patienceMs = 3000;
+/** How long a holder that is to leave serves before it tries again. */
+const leaveAgainMs = 10_000;
 
 /** The move that this holder should make now. */
 function plannedMove(view: View): Move | undefined {
@@ -30,7 +32,14 @@ function plannedMove(view: View): Move | undefined {
   const pending = restartsPending(view);
   if (intent?.kind === "restart" && pending.length === 1 && pending[0] === self)
     return { progress: memory.intent, to: null, kind: "restart" };
-  return holderLeaves(view) ? { progress: memory.intent, to: null, kind: "leave" } : undefined;
+  if (!holderLeaves(view) || hasJustFailedToLeave(view)) return undefined;
+  return { progress: memory.intent, to: null, kind: "leave" };
+}
+
+/** It started again in place, maybe because a hand-over failed: clients get some time before the next attempt. */
+function hasJustFailedToLeave({ cluster, wallNow }: View): boolean {
+  const { how, since } = cluster.reign.value;
+  return how === "restart" && wallNow - since < leaveAgainMs;
 }
 
 /** Step by step: a fit target, a checkpoint, clients on hold, the primary stopped in order, the epoch handed over. */

@@ -15,6 +15,7 @@ import type {
   RuleRecord,
   Vote,
 } from "../../domain/cluster.ts";
+import { localRegion } from "../../domain/host.ts";
 import { formatLsn, type Lsn, parseLsn } from "../../domain/lsn.ts";
 import type { CommitRule, Voter } from "../../domain/rule.ts";
 import type { TimelineHistory } from "../../domain/timeline.ts";
@@ -42,6 +43,7 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   engine: z.enum(["embedded", "system"]),
   durability: z.enum(["quorum", "strict", "async"]),
   members: z.array(id),
+  primaryRegion: id.default(localRegion),
   lastMember: count,
   wish: z.enum(["running", "stopped"]),
   memoryBytes: z.int().positive(),
@@ -73,6 +75,8 @@ export const timelinesSchema: z.ZodType<TimelineHistory> = z.array(
 export const memberSchema: z.ZodType<MemberRecord> = z.strictObject({
   id,
   host: id,
+  region: id.default(localRegion),
+  zone: id.default(localRegion),
   port,
   dataDirectory: id,
   incarnation: count,

@@ -21,6 +21,7 @@ const spec: ClusterSpec = {
   engine: "embedded",
   durability: "quorum",
   members: ["shop-1", "shop-2"],
+  primaryRegion: "local",
   lastMember: 2,
   wish: "running",
   memoryBytes: 268_435_456,
@@ -34,7 +35,7 @@ const spec: ClusterSpec = {
 };
 
 function memberNamed(id: string): MemberRecord {
-  return { id, host: "local", port: 6001, dataDirectory: `/d/${id}`, incarnation: 1, wish: "none", createdAt: 1 };
+  return { id, host: "local", region: "local", zone: "local", port: 6001, dataDirectory: `/d/${id}`, incarnation: 1, wish: "none", createdAt: 1 };
 }
 
 function first(name = "shop"): FirstRecords {
