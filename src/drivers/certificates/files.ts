@@ -45,11 +45,9 @@ export function factsOf(certificate: X509Certificate): CertificateFacts | undefi
   };
 }
 
-/** SHA-256 of the public key (SPKI), hex: stays the same when the certificate is renewed. */
+/** Stays the same when the certificate is renewed. */
 export function keyFingerprintOf(certificate: X509Certificate): string {
-  return createHash("sha256")
-    .update(certificate.publicKey.export({ type: "spki", format: "der" }))
-    .digest("hex");
+  return keyFingerprint(certificate.publicKey.export({ type: "spki", format: "der" }).subarray(-pointBytes));
 }
 
 /** SHA-256 of the whole certificate, hex: names a CA. */
