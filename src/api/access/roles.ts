@@ -45,12 +45,6 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "GET /v1/operations/:id": "viewer",
   "GET /v1/operations/:id/stream": "viewer",
 
-  "POST /v1/join": "anyone",
-  "GET /v1/hosts": "viewer",
-  "POST /v1/hosts/:host/labels": "admin",
-  "POST /v1/hosts/:host/drain": "admin",
-  "DELETE /v1/hosts/:host": "admin",
-
   "POST /v1/peer/:what": "host",
 };
 
