@@ -268,6 +268,7 @@ export const errorCatalog = {
     meaning: "An etcd server could not be started or changed.",
   },
   "router-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The router does not answer." },
+  "relay-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The relay does not answer." },
   "not-supported": { httpStatus: 409, exitCode: 3, retry: "no", meaning: "The engine or the platform cannot do this." },
   "internal": { httpStatus: 500, exitCode: 1, retry: "no", meaning: "A defect of Matriarch. Please report it." },
 } as const satisfies Record<string, ErrorKind>;

@@ -7,7 +7,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Certificate } from "./certificate.ts";
 import { greet, refuse, type Greeting } from "./greeter.ts";
-import { listen } from "./listen.ts";
+import { listen } from "../links/listen.ts";
 import * as refusals from "./refusals.ts";
 import { keepAliveMs, Session, type SessionOwner } from "./session.ts";
 import type { Shared } from "./shared.ts";

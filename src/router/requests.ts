@@ -1,4 +1,5 @@
 /** Checks what came over the control socket, field by field: the router has no schema library. Pure. */
+import { integer, list, object, oneOf, port, text } from "../links/checked.ts";
 import type { EndpointConfig, Route, RouterRequest, Target } from "./wire.ts";
 
 /** @throws TypeError that names the field */
@@ -61,38 +62,4 @@ function target(input: unknown): Target {
     host: text(value["host"], "host"),
     port: port(value["port"], "port"),
   };
-}
-
-function object(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new TypeError(`${name}: not an object`);
-  return { ...value };
-}
-
-function list(value: unknown, name: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw new TypeError(`${name}: not a list`);
-  return value;
-}
-
-function text(value: unknown, name: string): string {
-  if (typeof value !== "string" || value === "") throw new TypeError(`${name}: not a text`);
-  return value;
-}
-
-function integer(value: unknown, name: string): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
-    throw new TypeError(`${name}: not a count`);
-  return value;
-}
-
-function port(value: unknown, name: string): number {
-  const number = integer(value, name);
-  if (number < 1 || number > 65_535) throw new TypeError(`${name}: not a port`);
-  return number;
-}
-
-function oneOf<const T extends string>(value: unknown, allowed: readonly T[], name: string): T {
-  const found = allowed.find((candidate) => candidate === value);
-  if (found === undefined) throw new TypeError(`${name}: not one of ${allowed.join(", ")}`);
-  return found;
 }

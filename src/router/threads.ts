@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { OpError } from "../errors/op-error.ts";
-import { canShare } from "./listen.ts";
+import { canShare } from "../links/listen.ts";
 import type { Log } from "../links/log.ts";
 import { Mailbox, type Question } from "./mailbox.ts";
 import { Router } from "./router.ts";

@@ -4,13 +4,22 @@
  */
 import type { RelayMember, RelayStatus, RelayUpstream } from "../../relay/wire.ts";
 
+export interface RelayRestart {
+  readonly newPid: number;
+  /** from the end of the old one to the new one taking connections as before */
+  readonly tookMs: number;
+}
+
 export interface RelayDriver {
   readonly pid: number | undefined;
   /** Adopts the relay that runs, or starts one; one of another version is replaced and drains. Replaced at once when it dies. */
   ensure(): Promise<"adopted" | "started" | "replaced">;
+  /** Everything, always; connections to what is no longer there are cut. @throws OpError; the rest is served nevertheless */
   configure(members: readonly RelayMember[], upstreams: readonly RelayUpstream[]): Promise<void>;
+  /** This host is lost: connections from and to it end at once, without waiting for TCP to give them up. */
+  cut(host: string): Promise<void>;
   status(): Promise<RelayStatus>;
-  onRestart(listener: (restart: { readonly newPid: number; readonly tookMs: number }) => void): void;
+  onRestart(listener: (restart: RelayRestart) => void): void;
   /** Lets go of it; it keeps running. */
   close(): Promise<void>;
   /** Ends it, and with it every connection. */

@@ -1,7 +1,7 @@
 /**
- * Listening on an endpoint's port so that a newer router can listen beside an older one that drains (SO_REUSEPORT,
- * where the system has it). That option would also let two strangers share a port in silence, so a port is first
- * tried without it. Called by endpoint.ts.
+ * Listening on a port so that a newer process can listen beside an older one that drains (SO_REUSEPORT, where the
+ * system has it). That option would also let two strangers share a port in silence, so a port is first tried without
+ * it. Called by the router's endpoints and by the relay.
  */
 import { createServer, type Server } from "node:net";
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import { OpError } from "../errors/op-error.ts";
 const backlog = 4096;
 export const canShare = process.platform === "linux" || process.platform === "freebsd";
 
-/** @param share the port is held by another thread, or by a router of this installation that will leave it */
+/** @param share the port is held by another thread, or by an older process of this installation that will leave it */
 export async function listen(server: Server, host: string, port: number, share: boolean): Promise<void> {
   try {
     if (canShare && !share) await tryAlone(host, port);
