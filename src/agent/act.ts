@@ -22,6 +22,8 @@ export interface Hands {
   setVote(epoch: number | undefined): void;
   /** resolves once the guard knows all that it must know before a record leaves @throws OpError guard-unreachable */
   promisesInForce(): Promise<void>;
+  /** what this member has promised to the holder binds it still */
+  isBound(): boolean;
   release(epoch: number): Promise<void>;
   /** cuts the clients of this member at once */
   cutClients(): void;
@@ -150,6 +152,8 @@ async function record(action: Extract<Action, { kind: "record" }>, hands: Hands)
 /** What others may conclude from the record holds here before it can be seen (P1, P4). */
 async function commitInForce(action: Extract<Action, { kind: "record" }>, hands: Hands): Promise<CommitOutcome> {
   await hands.promisesInForce();
+  // The guard may have renewed the promise between the decision and the moment when it was told of the vote.
+  if (action.what === "vote" && hands.isBound()) return { committed: false, revision: 0, changed: ["promise"] };
   return hands.commit(action.txn);
 }
 

@@ -201,6 +201,7 @@ export class ClusterLoop implements MemberSurroundings {
       commit: (txn) => this.commit(txn),
       setVote: (epoch) => this.#voters.setVote(member.id, epoch),
       promisesInForce: () => this.#voters.inForce(),
+      isBound: () => this.#isBound(member.id),
       release: async (epoch) => {
         await this.#voters.release(epoch);
         this.wakeAll();
@@ -215,6 +216,12 @@ export class ClusterLoop implements MemberSurroundings {
         member.progress = { step, bytesDone, bytesTotal };
       },
     };
+  }
+
+  #isBound(member: MemberId): boolean {
+    const { epoch, phase } = this.record.reign.value;
+    const given = this.#voters.view(member)?.given;
+    return phase !== "released" && given?.epoch === epoch && given.until > this.clock.now();
   }
 
   /** At every endpoint of the cluster, on all hosts that can be reached. */

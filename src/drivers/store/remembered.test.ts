@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { OpError } from "../../errors/op-error.ts";
+import { MemoryStore } from "./memory.ts";
+import type { Store } from "./port.ts";
+import { rememberStore } from "./remembered.ts";
+
+test("a start without the store goes on from what was read last; what has been read since is not taken from the file", async () =>
+  inDirectory(async (directory) => {
+    const file = join(directory, "remembered.json");
+    const real = new MemoryStore();
+    const before = rememberStore(real, file);
+    await real.commit({ require: [], put: [{ key: "cluster/shop/spec", value: { a: 1 } }] });
+    await real.commit({ require: [], put: [{ key: "token/x", value: "secret" }] });
+    const seen = await before.read("cluster/");
+    await before.read("token/");
+    await before.close();
+    assert.equal((await stat(file)).mode & 0o777, 0o600);
+
+    const after = rememberStore(away, file);
+    assert.deepEqual(await after.read("cluster/shop/"), { ...seen, revision: seen.revision });
+    assert.deepEqual((await after.read("host/")).entries, []);
+    await assert.rejects(after.read("token/"), { code: "store-unavailable" });
+  }));
+
+test("once the store was read, its absence is told", async () =>
+  inDirectory(async (directory) => {
+    const real = new MemoryStore();
+    let gone = false;
+    const store = rememberStore({ ...away, read: (prefix) => (gone ? away : real).read(prefix) }, join(directory, "r"));
+    await real.commit({ require: [], put: [{ key: "cluster/shop/spec", value: 1 }] });
+    await store.read("cluster/");
+    gone = true;
+    await assert.rejects(store.read("cluster/"), { code: "store-unavailable" });
+  }));
+
+test("a damaged file is no file", async () =>
+  inDirectory(async (directory) => {
+    const file = join(directory, "r");
+    await writeFile(file, "{ not json");
+    await assert.rejects(rememberStore(away, file).read("cluster/"), { code: "store-unavailable" });
+  }));
+
+const away: Store = {
+  read: async () => {
+    throw new OpError("store-unavailable", { message: "away" });
+  },
+  commit: async () => {
+    throw new OpError("store-unavailable", { message: "away" });
+  },
+  watch: () => undefined,
+  close: async () => undefined,
+};
+
+async function inDirectory(body: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "remembered-"));
+  try {
+    await body(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
