@@ -6,48 +6,57 @@
 import { existsSync, renameSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { OpError } from "../errors/op-error.ts";
-import { closeDatabase, type DatabaseForm, openDatabase } from "../sqlite/database.ts";
+import { closeDatabase, openDatabase } from "../sqlite/database.ts";
+import { eventForm as form } from "./event-form.ts";
 import { EventLog, type EventLogOptions } from "./event-log.ts";
-import { OperationLog } from "./operation-log.ts";
+import { Journal } from "./journal.ts";
+import { OperationLog, type OperationLogOptions } from "./operation-log.ts";
+import { Sequence } from "./sequence.ts";
 
-const form: DatabaseForm = {
-  applicationId: 0x4d617445,
-  what: "event file",
-  synchronous: "NORMAL",
-  migrations: [
-    `CREATE TABLE event (
-       id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, cluster TEXT NOT NULL, member TEXT, type TEXT NOT NULL,
-       level TEXT NOT NULL, message TEXT NOT NULL, cause TEXT, actor TEXT NOT NULL, duration_ms REAL, epoch INTEGER,
-       details TEXT NOT NULL) STRICT;
-     CREATE INDEX event_cluster ON event (cluster, id);
-     CREATE TABLE operation (
-       id TEXT PRIMARY KEY, kind TEXT NOT NULL, cluster TEXT NOT NULL, state TEXT NOT NULL, step TEXT NOT NULL,
-       steps_done INTEGER NOT NULL, steps_total INTEGER, started_at INTEGER NOT NULL, ended_at INTEGER,
-       by TEXT NOT NULL, result TEXT, error TEXT) STRICT;`,
-  ],
-};
+export interface EventFileOptions extends EventLogOptions, OperationLogOptions {}
 
 export interface EventFile {
   readonly events: EventLog;
   readonly operations: OperationLog;
+  /** what other hosts are told of this file, and it of theirs */
+  readonly journal: Journal;
   close(): void;
 }
 
 /** @throws OpError store-locked, store-unavailable */
-export function openEventFile(path: string, options: EventLogOptions = {}): EventFile {
+export function openEventFile(path: string, options: EventFileOptions = {}): EventFile {
   const { database, keptAs } = openOrBegin(path);
-  const events = new EventLog(database, options);
-  const operations = new OperationLog(database, options);
+  const { host = "", now = Date.now } = options;
+  nameHost(database, host);
+  const sequence = new Sequence(lastOf(database, host), now);
+  const events = new EventLog(database, sequence, options);
+  const operations = new OperationLog(database, sequence, options);
+  const journal = new Journal({ database, host, sequence, events, operations }, now());
   if (keptAs !== undefined) events.emit("events.reset", {}, { kept_as: keptAs });
   return {
     events,
     operations,
+    journal,
     close: () => {
       events.close();
       operations.close();
       closeDatabase(database, path);
     },
   };
+}
+
+const written = ["event", "operation_begun", "operation_end"] as const;
+
+/** What was written before this became one host of several is this host's. */
+function nameHost(database: DatabaseSync, host: string): void {
+  if (host === "") return;
+  for (const table of written) database.prepare(`UPDATE ${table} SET host = ? WHERE host = ''`).run(host);
+}
+
+function lastOf(database: DatabaseSync, host: string): number {
+  const last = (table: string): unknown =>
+    database.prepare(`SELECT max(seq) AS last FROM ${table} WHERE host = ?`).get(host)?.["last"];
+  return Math.max(...written.map((table) => Number(last(table) ?? 0)));
 }
 
 function openOrBegin(path: string): { database: DatabaseSync; keptAs: string | undefined } {

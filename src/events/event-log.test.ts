@@ -50,6 +50,7 @@ describe("event log", () => {
         duration_ms: 212,
         epoch: 4,
         details: { from: "shop-1", timeline: 3 },
+        host: null,
       },
     ]);
   });

@@ -9,8 +9,11 @@ import { eventCatalog, type EventType, type FieldsOf } from "./catalog.ts";
 import type { EventRecord } from "./event.ts";
 import type { Subject } from "./kind.ts";
 import { Listeners } from "./listeners.ts";
+import type { Sequence } from "./sequence.ts";
 
 export interface EventLogOptions {
+  /** name of this host; left out in an installation of one host */
+  readonly host?: string;
   readonly eventsMax?: number;
   readonly keptDays?: number;
   /** wall clock, milliseconds */
@@ -30,6 +33,13 @@ export interface EventContext {
   readonly cause?: string;
   readonly durationMs?: number;
   readonly epoch?: number;
+  /** what happened, by a name that every host has for it: whoever tells it too, it is kept once (`isTold`) */
+  readonly once?: string;
+}
+
+/** An event as one host wrote it: its number there, and not yet one here. */
+export interface ToldEvent extends Omit<EventRecord, "id" | "host"> {
+  readonly once: string | null;
 }
 
 export interface EventFilter {
@@ -48,6 +58,8 @@ export interface EventSelection extends EventFilter {
 /** Nothing to give for a type whose sentence has no fields. */
 type FieldArguments<T extends EventType> = string extends keyof FieldsOf<T> ? [] : [fields: FieldsOf<T>];
 
+/** The clocks of two hosts, and how long after the first the second tells the same. Later it has happened again. */
+const sameWithinMs = 120_000;
 const unwrittenMax = 1000;
 const pruneEvery = 200;
 const dayMs = 86_400_000;
@@ -60,15 +72,20 @@ export class EventLog {
   readonly #keptMs: number;
   readonly #now: () => number;
   readonly #onProblem: (problem: unknown) => void;
-  readonly #unwritten: Omit<EventRecord, "id">[] = [];
+  readonly #unwritten: ToldEvent[] = [];
+  readonly #sequence: Sequence;
+  readonly #host: string;
   #untilPrune = 0;
 
   /** `database` is made by event-file.ts. */
-  constructor(database: DatabaseSync, options: EventLogOptions) {
+  constructor(database: DatabaseSync, sequence: Sequence, options: EventLogOptions) {
     this.#database = database;
+    this.#sequence = sequence;
+    this.#host = options.host ?? "";
     this.#insert = database.prepare(
-      `INSERT INTO event (at, cluster, member, type, level, message, cause, actor, duration_ms, epoch, details)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR IGNORE INTO event
+         (at, cluster, member, type, level, message, cause, actor, duration_ms, epoch, details, once, host, seq)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#eventsMax = options.eventsMax ?? 100_000;
     this.#keptMs = (options.keptDays ?? 90) * dayMs;
@@ -76,7 +93,7 @@ export class EventLog {
     this.#onProblem = options.onProblem ?? (() => undefined);
   }
 
-  /** Never throws. @returns the event's id; undefined when it could not be written */
+  /** Never throws. @returns the event's id; undefined when it could not be written, or was told already */
   emit<T extends EventType>(type: T, about: EventContext, ...fields: FieldArguments<T>): number | undefined {
     try {
       this.#unwritten.push(toRecord(type, about, Object.assign({}, ...fields), this.#now()));
@@ -90,11 +107,14 @@ export class EventLog {
     }
   }
 
-  /** Oldest first. */
+  /**
+   * Oldest first. With other hosts' events among them by the time at which they happened: ids are the order in which
+   * they came to be known here.
+   */
   list(selection: EventSelection): readonly EventRecord[] {
     const { cluster, member, type, afterId = 0, limit } = selection;
     return this.#database
-      .prepare(selectSql)
+      .prepare(this.#host === "" ? `${selectSql} ORDER BY id DESC LIMIT :limit` : selectByTimeSql)
       .all({ after: afterId, cluster: cluster ?? null, member: member ?? null, type: type ?? null, limit })
       .map((row) => fromRow(row))
       .reverse();
@@ -107,6 +127,26 @@ export class EventLog {
     }, signal);
   }
 
+  /**
+   * Another host's event, or one of ours that this file has lost. Within the journal's transaction; `tell` comes after.
+   * @returns undefined when it is here already
+   */
+  take({ host, seq, ...event }: ToldEvent & { readonly host: string; readonly seq: number }): EventRecord | undefined {
+    return this.isTold(event.once, Date.parse(event.at)) ? undefined : this.#insertAs(host, seq, event);
+  }
+
+  /** To whoever follows, events that were taken. */
+  tell(events: readonly EventRecord[]): void {
+    for (const event of events) this.#listeners.notify(event);
+    this.#pruneNowAndThen(events.length);
+  }
+
+  /** Whether any host has told `once` at about this time. */
+  isTold(once: string | null, at: number): boolean {
+    if (once === null) return false;
+    return this.#database.prepare(toldSql).get(once, at - sameWithinMs, at + sameWithinMs) !== undefined;
+  }
+
   close(): void {
     this.#listeners.clear();
   }
@@ -115,16 +155,17 @@ export class EventLog {
   #writeAll(): number | undefined {
     let id: number | undefined;
     for (let event = this.#unwritten[0]; event; event = this.#unwritten[0]) {
-      const written = this.#write(event);
+      const isTold = this.isTold(event.once, Date.parse(event.at));
+      const written = isTold ? undefined : this.#insertAs(this.#host, this.#sequence.next(), event);
       this.#unwritten.shift();
-      this.#listeners.notify(written);
-      id = written.id;
+      if (written) this.#listeners.notify(written);
+      id = written?.id;
     }
     return id;
   }
 
-  #write(event: Omit<EventRecord, "id">): EventRecord {
-    const { lastInsertRowid } = this.#insert.run(
+  #insertAs(host: string, seq: number, { once, ...event }: ToldEvent): EventRecord | undefined {
+    const { changes, lastInsertRowid } = this.#insert.run(
       Date.parse(event.at),
       event.cluster,
       event.member,
@@ -136,12 +177,16 @@ export class EventLog {
       event.duration_ms,
       event.epoch,
       JSON.stringify(event.details),
+      once,
+      host,
+      seq,
     );
-    return { id: Number(lastInsertRowid), ...event };
+    if (changes === 0) return undefined;
+    return { id: Number(lastInsertRowid), ...event, host: host === "" ? null : host };
   }
 
-  #pruneNowAndThen(): void {
-    this.#untilPrune -= 1;
+  #pruneNowAndThen(written = 1): void {
+    this.#untilPrune -= written;
     if (this.#untilPrune > 0) return;
     this.#untilPrune = pruneEvery;
     this.#database.prepare("DELETE FROM event WHERE at < ?").run(this.#now() - this.#keptMs);
@@ -152,8 +197,14 @@ export class EventLog {
 const selectSql = `
   SELECT * FROM event
   WHERE id > :after AND (:cluster IS NULL OR cluster IN (:cluster, '')) AND (:member IS NULL OR member = :member)
-    AND (:type IS NULL OR type = :type OR substr(type, 1, length(:type) + 1) = :type || '.')
-  ORDER BY id DESC LIMIT :limit`;
+    AND (:type IS NULL OR type = :type OR substr(type, 1, length(:type) + 1) = :type || '.')`;
+
+/** Those after an id are for somebody who goes on reading here: the first that came, so that none is passed over. */
+const selectByTimeSql = `
+  SELECT * FROM (${selectSql} ORDER BY CASE WHEN :after > 0 THEN id ELSE at END DESC, id DESC LIMIT :limit)
+  ORDER BY at DESC, id DESC`;
+
+const toldSql = "SELECT 1 FROM event WHERE once = ? AND at BETWEEN ? AND ? LIMIT 1";
 
 const rowSchema = z.object({
   id: z.int(),
@@ -168,18 +219,14 @@ const rowSchema = z.object({
   duration_ms: z.number().nullable(),
   epoch: z.int().nullable(),
   details: z.string().transform((text) => z.record(z.string(), z.unknown()).parse(JSON.parse(text))),
+  host: z.string().transform((host) => (host === "" ? null : host)),
 });
 
 function fromRow(row: unknown): EventRecord {
   return rowSchema.parse(row);
 }
 
-function toRecord(
-  type: EventType,
-  about: EventContext,
-  fields: Record<string, unknown>,
-  now: number,
-): Omit<EventRecord, "id"> {
+function toRecord(type: EventType, about: EventContext, fields: Record<string, unknown>, now: number): ToldEvent {
   const safe = z.record(z.string(), z.unknown()).parse(redactDeep(fields));
   return {
     at: new Date(now).toISOString(),
@@ -193,6 +240,7 @@ function toRecord(
     duration_ms: about.durationMs ?? null,
     epoch: about.epoch ?? null,
     details: safe,
+    once: about.once ?? null,
   };
 }
 

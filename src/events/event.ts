@@ -6,7 +6,7 @@
 export type EventLevel = "info" | "warning" | "error";
 
 export interface EventRecord {
-  /** rises with every event of the installation */
+  /** the order in which this host came to know of it */
   readonly id: number;
   /** ISO 8601 */
   readonly at: string;
@@ -23,6 +23,8 @@ export interface EventRecord {
   readonly duration_ms: number | null;
   readonly epoch: number | null;
   readonly details: Record<string, unknown>;
+  /** which told it; null in an installation of one host */
+  readonly host: string | null;
 }
 
 export type OperationState = "running" | "done" | "failed" | "cancelled";
@@ -47,4 +49,6 @@ export interface OperationRecord {
   readonly by: string;
   readonly result: Record<string, unknown> | null;
   readonly error: OperationError | null;
+  /** whose agent follows it; null in an installation of one host */
+  readonly host: string | null;
 }

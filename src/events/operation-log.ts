@@ -1,6 +1,7 @@
 /**
  * The log of long changes: begun, told step by step, ended. It survives the agent: what was running stays visible as
- * running until the next agent resumes or fails it. It runs nothing itself.
+ * running until the next agent of its host resumes or fails it. It runs nothing itself. With several hosts one may begin
+ * what another ends (journal.ts).
  */
 import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
@@ -8,7 +9,9 @@ import { z } from "zod";
 import { OpError } from "../errors/op-error.ts";
 import { redact, redactDeep } from "../log/redact.ts";
 import type { OperationRecord, OperationState } from "./event.ts";
+import type { BegunRow, EndRow } from "./journal-row.ts";
 import { Listeners } from "./listeners.ts";
+import type { Sequence } from "./sequence.ts";
 
 export interface NewOperation {
   readonly kind: string;
@@ -25,79 +28,102 @@ export type OperationEnd =
   | { readonly state: "done"; readonly step?: string; readonly result?: Readonly<Record<string, unknown>> }
   | { readonly state: "failed" | "cancelled"; readonly error: unknown };
 
+export interface OperationLogOptions {
+  /** name of this host; left out in an installation of one host */
+  readonly host?: string;
+  readonly now?: () => number;
+  /** a host that is not heard any more: what it had begun keeps nobody else from beginning */
+  readonly isLost?: (host: string) => boolean;
+}
+
 const keptMs = 7 * 86_400_000;
 
 export class OperationLog {
+  /** "" in an installation of one host */
+  readonly host: string;
   readonly #database: DatabaseSync;
+  readonly #sequence: Sequence;
   readonly #now: () => number;
+  readonly #isLost: (host: string) => boolean;
   readonly #listeners = new Listeners<OperationRecord>();
 
   /** `database` is made by event-file.ts. */
-  constructor(database: DatabaseSync, options: { readonly now?: () => number }) {
+  constructor(database: DatabaseSync, sequence: Sequence, options: OperationLogOptions) {
+    this.host = options.host ?? "";
     this.#database = database;
+    this.#sequence = sequence;
     this.#now = options.now ?? Date.now;
+    this.#isLost = options.isLost ?? (() => false);
   }
 
-  /** @throws OpError busy, when it is exclusive and another runs on the cluster */
+  /** @throws OpError busy, when it is exclusive and another runs on the cluster, as far as it is known here */
   begin(operation: NewOperation): OperationRecord {
     const { kind, cluster, by, stepsTotal, step, exclusive } = operation;
-    const running = exclusive ? this.list({ cluster, state: "running" })[0] : undefined;
-    if (running) throw busy(running);
-    this.#database.prepare("DELETE FROM operation WHERE ended_at < ?").run(this.#now() - keptMs);
+    if (exclusive) this.#refuseBusy(cluster);
+    this.#forgetOld();
     const id = randomUUID();
-    this.#database
-      .prepare(
-        `INSERT INTO operation (id, kind, cluster, state, step, steps_done, steps_total, started_at, by)
-         VALUES (?, ?, ?, 'running', ?, 0, ?, ?, ?)`,
-      )
-      .run(id, kind, cluster, step ?? "starting", stepsTotal ?? null, this.#now(), by);
-    return this.#changed(id);
+    this.takeBegun({
+      id,
+      kind,
+      cluster,
+      by,
+      step: step ?? "starting",
+      steps_done: 0,
+      steps_total: stepsTotal ?? null,
+      started_at: this.#now(),
+      host: this.host,
+      seq: this.#sequence.next(),
+    });
+    this.tell(id);
+    return this.get(id);
   }
 
-  /** What it does now. `stepsDone` left out: one more than before. Ignored once it has ended. */
+  /** What it does now, by the host that began it. `stepsDone` left out: one more than before. Ignored once it has ended. */
   step(id: string, step: string, stepsDone?: number): OperationRecord {
-    this.#database
-      .prepare(
-        `UPDATE operation SET step = ?, steps_done = coalesce(?, steps_done + 1) WHERE id = ? AND state = 'running'`,
-      )
-      .run(redact(step), stepsDone ?? null, id);
-    return this.#changed(id);
+    this.#database.prepare(stepSql).run(redact(step), stepsDone ?? null, this.#sequence.next(), id, this.host);
+    this.tell(id);
+    return this.get(id);
   }
 
-  /** The first end counts; later ones are ignored. */
-  finish(id: string, end: OperationEnd): OperationRecord {
-    const result = end.state === "done" && end.result ? JSON.stringify(redactDeep(end.result)) : null;
-    const error = end.state === "done" ? null : JSON.stringify(toError(end.error));
-    const step = end.state === "done" ? (end.step ?? "done") : null;
-    this.#database
-      .prepare(
-        `UPDATE operation
-         SET state = ?, step = coalesce(?, step), steps_done = CASE WHEN ? = 'done' THEN coalesce(steps_total, steps_done) ELSE steps_done END,
-             ended_at = ?, result = ?, error = ?
-         WHERE id = ? AND state = 'running'`,
-      )
-      .run(end.state, step, end.state, this.#now(), result, error, id);
-    return this.#changed(id);
+  /**
+   * The first end counts; later ones are ignored. It may be told by a host that does not know the beginning yet: then it
+   * is kept until it does.
+   */
+  finish(id: string, end: OperationEnd): void {
+    const isNew = this.takeEnd({
+      id,
+      state: end.state,
+      step: end.state === "done" ? (end.step ?? "done") : null,
+      ended_at: this.#now(),
+      result: end.state === "done" && end.result ? JSON.stringify(redactDeep(end.result)) : null,
+      error: end.state === "done" ? null : JSON.stringify(toError(end.error)),
+      host: this.host,
+      seq: this.#sequence.next(),
+    });
+    if (isNew) this.tell(id);
   }
 
   /** @throws OpError operation-not-found */
   get(id: string): OperationRecord {
-    const row = this.#database.prepare("SELECT * FROM operation WHERE id = ?").get(id);
-    if (row !== undefined) return fromRow(row);
+    const operation = this.#find(id);
+    if (operation) return operation;
     throw new OpError("operation-not-found", {
       message: `there is no operation "${id}"`,
       detail: "Operations are kept for a week after their end.",
     });
   }
 
-  /** Newest first. */
-  list(filter: { readonly cluster?: string; readonly state?: OperationState } = {}): readonly OperationRecord[] {
+  /** Newest first. `host`: those that this host's agent follows ("" in an installation of one host). */
+  list(
+    filter: { readonly cluster?: string; readonly state?: OperationState; readonly host?: string } = {},
+  ): readonly OperationRecord[] {
     return this.#database
       .prepare(
-        `SELECT * FROM operation WHERE (:cluster IS NULL OR cluster = :cluster) AND (:state IS NULL OR state = :state)
-         ORDER BY started_at DESC, rowid DESC`,
+        `${selectSql} WHERE (:cluster IS NULL OR cluster = :cluster) AND (:host IS NULL OR operation_begun.host = :host)
+           AND (:state IS NULL OR coalesce(operation_end.state, 'running') = :state)
+         ORDER BY started_at DESC, operation_begun.rowid DESC`,
       )
-      .all({ cluster: filter.cluster ?? null, state: filter.state ?? null })
+      .all({ cluster: filter.cluster ?? null, state: filter.state ?? null, host: filter.host ?? null })
       .map((row) => fromRow(row));
   }
 
@@ -108,16 +134,84 @@ export class OperationLog {
     }, signal);
   }
 
+  /**
+   * What the agent of a host began and alone follows ends with that host: called by the others when it is removed for
+   * good. A wish in the store is fulfilled all the same; only nobody tells its end.
+   */
+  interrupt(host: string): readonly OperationRecord[] {
+    const left = this.list({ state: "running", host });
+    for (const { id, kind, cluster } of left)
+      this.finish(id, { state: "failed", error: followerGone(kind, cluster, host) });
+    return left;
+  }
+
+  /** A beginning, or a later step of it. @returns whether it is news */
+  takeBegun(row: BegunRow): boolean {
+    return this.#database.prepare(begunSql).run({ ...row }).changes > 0;
+  }
+
+  /** An end; of two that hosts told of the same, all hosts keep the same. @returns whether it is news */
+  takeEnd(row: EndRow): boolean {
+    return this.#database.prepare(endSql).run({ ...row }).changes > 0;
+  }
+
+  /** To whoever follows it, what has changed; nothing while its beginning is not known here. */
+  tell(id: string): void {
+    const operation = this.#find(id);
+    if (operation) this.#listeners.notify(operation);
+  }
+
   close(): void {
     this.#listeners.clear();
   }
 
-  #changed(id: string): OperationRecord {
-    const operation = this.get(id);
-    this.#listeners.notify(operation);
-    return operation;
+  #find(id: string): OperationRecord | undefined {
+    const row = this.#database.prepare(`${selectSql} WHERE operation_begun.id = ?`).get(id);
+    return row === undefined ? undefined : fromRow(row);
+  }
+
+  #refuseBusy(cluster: string): void {
+    const running = this.list({ cluster, state: "running" }).find(
+      ({ host }) => host === null || host === this.host || !this.#isLost(host),
+    );
+    if (running) throw busy(running);
+  }
+
+  #forgetOld(): void {
+    const before = this.#now() - keptMs;
+    this.#database
+      .prepare("DELETE FROM operation_begun WHERE id IN (SELECT id FROM operation_end WHERE ended_at < ?)")
+      .run(before);
+    this.#database.prepare("DELETE FROM operation_end WHERE ended_at < ?").run(before);
   }
 }
+
+const selectSql = `
+  SELECT operation_begun.id, kind, cluster, coalesce(state, 'running') AS state,
+    coalesce(operation_end.step, operation_begun.step) AS step,
+    CASE WHEN state = 'done' THEN coalesce(steps_total, steps_done) ELSE steps_done END AS steps_done,
+    steps_total, started_at, ended_at, by, result, error, operation_begun.host AS host
+  FROM operation_begun LEFT JOIN operation_end ON operation_end.id = operation_begun.id`;
+
+const stepSql = `
+  UPDATE operation_begun SET step = ?, steps_done = coalesce(?, steps_done + 1), seq = ?
+  WHERE id = ? AND host = ? AND id NOT IN (SELECT id FROM operation_end)`;
+
+/** Only the host that began it writes it: its later number is the newer state. */
+const begunSql = `
+  INSERT INTO operation_begun (id, host, seq, kind, cluster, step, steps_done, steps_total, started_at, by)
+  VALUES (:id, :host, :seq, :kind, :cluster, :step, :steps_done, :steps_total, :started_at, :by)
+  ON CONFLICT (id) DO UPDATE SET step = excluded.step, steps_done = excluded.steps_done, seq = excluded.seq
+    WHERE excluded.host = host AND excluded.seq > seq`;
+
+/** The host that carried it out knows best that it is done; otherwise the first end counts. */
+const endSql = `
+  INSERT INTO operation_end (id, host, seq, state, step, ended_at, result, error)
+  VALUES (:id, :host, :seq, :state, :step, :ended_at, :result, :error)
+  ON CONFLICT (id) DO UPDATE SET host = excluded.host, seq = excluded.seq, state = excluded.state, step = excluded.step,
+    ended_at = excluded.ended_at, result = excluded.result, error = excluded.error
+    WHERE excluded.host <> host
+      AND (state <> 'done', ended_at, host) > (excluded.state <> 'done', excluded.ended_at, excluded.host)`;
 
 const time = z.int().transform((at) => new Date(at).toISOString());
 const errorSchema = z.object({
@@ -145,6 +239,7 @@ const rowSchema = z.object({
     .string()
     .nullable()
     .transform((text) => (text === null ? null : errorSchema.parse(JSON.parse(text)))),
+  host: z.string().transform((host) => (host === "" ? null : host)),
 });
 
 function fromRow(row: unknown): OperationRecord {
@@ -169,5 +264,13 @@ function busy(running: OperationRecord): OpError {
     message: `cluster "${running.cluster}" is busy: ${running.kind} is under way`,
     detail: `It was begun by "${running.by}" and is at: ${running.step}.`,
     hint: "Wait for its end and try again.",
+  });
+}
+
+function followerGone(kind: string, cluster: string, host: string): OpError {
+  return new OpError("interrupted", {
+    message: `host "${host}", which followed the ${kind} of cluster "${cluster}", is gone`,
+    detail: "What had been asked for by then may be carried out all the same.",
+    hint: `See: matriarch status ${cluster}`,
   });
 }
