@@ -36,7 +36,7 @@ export type Reason =
   | { readonly code: "opening" }
   | { readonly code: "timeline-fork-known"; readonly timeline: number }
   | { readonly code: "voter-joins"; readonly member: MemberId }
-  | { readonly code: "voter-leaves"; readonly member: MemberId }
+  | { readonly code: "voter-leaves"; readonly member: MemberId; readonly isWanted: boolean }
   | { readonly code: "acks-change"; readonly from: number; readonly to: number }
   | { readonly code: "no-voter-left" }
   | { readonly code: "voters-must-flush"; readonly missing: readonly MemberId[] }
@@ -154,7 +154,7 @@ export function formatReason(reason: Reason): string {
     case "voter-joins":
       return `"${reason.member}" has caught up and becomes a voter`;
     case "voter-leaves":
-      return `"${reason.member}" is lost and no longer counts as a voter`;
+      return `"${reason.member}" ${reason.isWanted ? "is lost and" : "is not to vote any more and"} no longer counts as a voter`;
     case "acks-change":
       return `commits will wait for ${reason.to} standbys instead of ${reason.from}`;
     case "no-voter-left":

@@ -59,17 +59,20 @@ function isLost(view: View, primary: RunningServer, voter: Voter): boolean {
   const { cluster, memory, now, timings } = view;
   const record = cluster.members[voter.member]?.value;
   if (!record || record.incarnation !== voter.incarnation) return true;
-  if (!cluster.spec.value.members.includes(voter.member) || record.wish === "reclone") return true;
-  if (!mayBeVoter(cluster, voter.member)) return true;
+  if (!isWanted(cluster, voter.member) || record.wish === "reclone") return true;
   if (streams(primary, voter)) return false;
   const silentSince = memory.silentSince[voter.member];
   return silentSince !== undefined && now - silentSince >= timings.voterLostMs;
 }
 
+function isWanted(cluster: ClusterRecord, member: MemberId): boolean {
+  return cluster.spec.value.members.includes(member) && mayBeVoter(cluster, member);
+}
+
 /** One standby that streams and has caught up becomes a voter. Leaving "no voters" makes elections possible: laxer. */
 function admit(view: View, primary: RunningServer, rule: CommitRule): RuleChange | undefined {
   const voter = view.cluster.spec.value.members
-    .filter((member) => mayBeVoter(view.cluster, member))
+    .filter((member) => isWanted(view.cluster, member))
     .map((member) => view.cluster.members[member]?.value)
     .filter((record) => record !== undefined)
     .filter((record) => record.wish !== "remove" && record.wish !== "reclone")
@@ -112,7 +115,7 @@ function dropLost(view: View, rule: CommitRule, { lost, present, streaming }: Vo
   return {
     rule: { voters: rule.voters.filter((voter) => !sameVoter(voter, leaving)), acks: rule.acks },
     way: "laxer",
-    because: { code: "voter-leaves", member: leaving.member },
+    because: { code: "voter-leaves", member: leaving.member, isWanted: isWanted(view.cluster, leaving.member) },
   };
 }
 

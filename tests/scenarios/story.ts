@@ -43,18 +43,21 @@ class Story {
   readonly #faults: Faults;
   #told = 0;
 
-  /** `cluster 3 quorum`: members and durability; the seed is always the same */
+  /** `cluster 3 quorum far 2 bare`: members, durability, members in region "far", only one has a directory; one seed */
   constructor(header: string) {
-    const [, members = "3", durability = "quorum"] = header.split(" ");
+    const [, members = "3", durability = "quorum", ...shape] = header.split(" ");
     this.#world = new World({
       seed: 1,
       members: Number(members),
       durability: durability as Durability,
+      far: shape.includes("far") ? Number(shape[shape.indexOf("far") + 1]) : 0,
+      bare: shape.includes("bare"),
       tracing: true,
     });
     this.#faults = new Faults(this.#world, []);
     for (const host of this.#world.hosts.values())
       this.#world.clients.start({ name: "writer", host, direct: undefined, kind: "writer" });
+    if (shape.includes("bare")) return;
     this.#advance(3000);
     this.#told = this.#world.lines.length;
   }
@@ -117,6 +120,7 @@ class Story {
       "lose-directory": () => this.#faults.loseDirectory(host(), "gone"),
       "failover": () => operator.failover(who === "" ? null : who),
       "force-failover": () => operator.failover(who === "" ? null : who, true),
+      "change-region": () => operator.changeRegion(),
       "give-up": () => operator.giveUp(),
       "switchover": () => operator.switchover(who === "" ? null : who),
       "restart": () => operator.restart(),

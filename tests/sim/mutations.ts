@@ -62,14 +62,15 @@ function ruleOf(txn: ClusterTxn): RuleRecord | undefined {
   return value && "rule" in value ? value : undefined;
 }
 
-/** Every member counts as one of the primary region. */
+/** Every member counts as one of the primary region. The own record stays as it is: a member writes it back. */
 function withoutRegions(view: View): View {
   const { members, spec } = view.cluster;
-  const here = Object.entries(members).map(([id, member]) => [
-    id,
-    { ...member, value: { ...member.value, region: spec.value.primaryRegion } },
-  ]);
-  return withCluster(view, { members: Object.fromEntries(here) });
+  const region = members[view.self]?.value.region ?? spec.value.primaryRegion;
+  const here = Object.entries(members).map(([id, member]) => [id, { ...member, value: { ...member.value, region } }]);
+  return withCluster(view, {
+    members: Object.fromEntries(here),
+    spec: { ...spec, value: { ...spec.value, primaryRegion: region } },
+  });
 }
 
 const farLsn = toLsn(2n ** 60n);

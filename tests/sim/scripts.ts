@@ -44,17 +44,25 @@ export const answersTakeLong: Script = ({ world }) => {
   });
 };
 
-/** The holder loses its voters and then its host: only a read replica has what it wrote in between. */
+/**
+ * The holder loses its voters and then its host: only a read replica has what it wrote in between. The voters cannot
+ * reach the store until the replica's promise has run out too.
+ */
 export const replicaIsAhead: Script = ({ world }) => {
   const [holder, ...voters] = ["shop-1", "shop-2", "shop-3"] as const;
   const { server, agent, guard } = world.hostOf(holder);
+  const lostMs = beginMs + world.random.between(200, 700);
   after(world, beginMs, () => {
     for (const voter of voters) cut(world, holder, voter);
   });
-  after(world, beginMs + world.random.between(200, 700), () => {
+  after(world, lostMs, () => {
     server.crash();
     agent.part.kill();
     guard.part.kill();
+    for (const voter of voters) cut(world, voter, "store");
+  });
+  after(world, lostMs + 2500, () => {
+    for (const voter of voters) heal(world, voter, "store");
   });
 };
 
