@@ -4,56 +4,62 @@
  * that a member is primary.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { Certificate } from "./certificate.ts";
 import { greet, refuse, type Greeting } from "./greeter.ts";
-import { listen } from "../links/listen.ts";
+import { TlsIdentity, type TlsMaterial } from "../links/tls-files.ts";
+import { Listeners } from "./listeners.ts";
 import * as refusals from "./refusals.ts";
-import { keepAliveMs, Session, type SessionOwner } from "./session.ts";
+import { keepAliveMs } from "./server-socket.ts";
+import { Session, type SessionOwner } from "./session.ts";
 import type { Shared } from "./shared.ts";
 import type { EndpointConfig, Route, RouterStatus, Target } from "./wire.ts";
 
 /** Between two tries to reach a target that refused. */
 const retryMs = 100;
-/** Between two tries to open a port that somebody else has. */
-const listenAgainMs = 1000;
+/** A host that is gone takes a second to say nothing: while there are other targets, it is left alone for so long. */
+const farRetryMs = 2000;
 
 export class Endpoint implements SessionOwner {
-  readonly config: EndpointConfig;
+  #config: EndpointConfig;
   readonly #name: string;
   readonly #shared: Shared;
   #certificate: Certificate;
-  readonly #server: Server;
-  /** listens on ::1 beside 127.0.0.1: "localhost" may be either */
-  readonly #sixth: Server | undefined;
+  /** this host's, for members of other hosts */
+  #identity: TlsIdentity | undefined;
+  readonly #listeners: Listeners;
   #route: Route;
   readonly #sessions = new Set<Session>();
   /** sessions that no server has answered yet, with the timer that ends their wait */
   readonly #pending = new Map<Session, NodeJS.Timeout>();
   /** those of them that have no target */
   readonly #waiting = new Set<Session>();
-  /** targets that did not take a session a moment ago */
-  readonly #suspects = new Set<Target>();
+  /** targets that did not take a session, and until when they are not asked again */
+  readonly #suspects = new Map<Target, number>();
   #retry: NodeJS.Timeout | undefined;
-  #isOpen = false;
-  #left = false;
-  #listenAgain: NodeJS.Timeout | undefined;
   #arrivals = 0;
   #counts = { accepted: 0, refused: 0, timedOut: 0 };
 
   private constructor(config: EndpointConfig, certificate: Certificate, shared: Shared) {
-    this.config = config;
+    this.#config = config;
     this.#name = `${config.cluster}/${config.kind}`;
     this.#certificate = certificate;
     this.#shared = shared;
     this.#route = { cluster: config.cluster, kind: config.kind, epoch: 0, state: "hold", targets: [], cut: false };
-    this.#server = this.#createServer();
-    this.#sixth = config.listenHost === "127.0.0.1" ? this.#createServer() : undefined;
+    this.#identity = this.#identityOf(config);
+    this.#listeners = new Listeners({
+      port: config.listenPort,
+      make: () => this.#createServer(),
+      opened: () => shared.portOpened(),
+    });
   }
 
   /** @throws when the certificate cannot be read */
   static async create(config: EndpointConfig, shared: Shared): Promise<Endpoint> {
     return new Endpoint(config, await Certificate.load(config.tls, shared.log), shared);
+  }
+
+  get config(): EndpointConfig {
+    return this.#config;
   }
 
   get epoch(): number {
@@ -64,9 +70,9 @@ export class Endpoint implements SessionOwner {
     return this.#route;
   }
 
-  /** Its port has been had: there may be sessions, in this thread and in others. */
-  get isOpen(): boolean {
-    return this.#isOpen;
+  /** Where its port has been had: there may be sessions, in this thread and in others. */
+  get openAt(): readonly string[] {
+    return this.#listeners.hosts;
   }
 
   #createServer(): Server {
@@ -78,36 +84,30 @@ export class Endpoint implements SessionOwner {
     return server.on("error", () => undefined);
   }
 
-  /** Opens the port, if it is not open. @throws OpError `port-in-use`; then it is tried again by itself */
+  /** Opens the port where it is not open. @throws OpError `port-in-use`; then it is tried again by itself */
   async listen(sharePort: boolean): Promise<void> {
-    if (this.#isOpen) return;
-    clearTimeout(this.#listenAgain);
-    const { listenHost, listenPort } = this.config;
-    try {
-      await listen(this.#server, listenHost, listenPort, sharePort);
-    } catch (error) {
-      this.#listenAgain = setTimeout(() => void this.#listenLater(), listenAgainMs);
-      throw error;
-    }
-    this.#isOpen = true;
-    if (this.#left) this.#server.close();
-    // Not every system has it, and nobody was promised it.
-    else if (this.#sixth) await listen(this.#sixth, "::1", listenPort, sharePort).catch(() => undefined);
+    await this.#listeners.listen(this.#config.listenHosts ?? [this.#config.listenHost], sharePort);
   }
 
-  async #listenLater(): Promise<void> {
-    try {
-      await this.listen(false);
-      this.#shared.portOpened();
-    } catch {
-      // The next try is under way.
-    }
-  }
-
-  async useCertificate(files: EndpointConfig["tls"]): Promise<void> {
+  /** The same port, perhaps at other addresses and with other certificates. */
+  async use(config: EndpointConfig): Promise<void> {
     const { certFile, keyFile } = this.#certificate.files;
-    if (files.certFile === certFile && files.keyFile === keyFile) return;
-    this.#certificate = await Certificate.load(files, this.#shared.log);
+    if (config.tls.certFile !== certFile || config.tls.keyFile !== keyFile) {
+      this.#certificate = await Certificate.load(config.tls, this.#shared.log);
+    }
+    this.#identity = this.#identityOf(config);
+    this.#config = config;
+  }
+
+  #identityOf({ hostTls }: EndpointConfig): TlsIdentity | undefined {
+    const known = this.#identity?.files;
+    if (!hostTls) return undefined;
+    if (known?.caFile === hostTls.caFile && known.certFile === hostTls.certFile && known.keyFile === hostTls.keyFile) {
+      return this.#identity;
+    }
+    return new TlsIdentity(hostTls, (error) =>
+      this.#shared.log.error("certificate cannot be read, the last one stays", { file: hostTls.certFile, error }),
+    );
   }
 
   /** The epoch has been checked by the router. */
@@ -118,30 +118,13 @@ export class Endpoint implements SessionOwner {
     this.#release();
   }
 
-  /**
-   * Closes the port between two arrivals: what is still in the kernel's queue when a listening socket closes is reset.
-   * A turn of the event loop without an arrival means that the queue was empty a moment ago.
-   */
-  async stopListeningBetweenArrivals(): Promise<void> {
-    await nextTurn();
-    for (let turn = 0; turn < 1000; turn += 1) {
-      const before = this.#arrivals;
-      await nextTurn();
-      if (this.#arrivals === before) break;
-    }
-    this.#leavePort();
-  }
-
-  #leavePort(): void {
-    this.#left = true;
-    clearTimeout(this.#listenAgain);
-    this.#server.close();
-    this.#sixth?.close();
+  stopListeningBetweenArrivals(): Promise<void> {
+    return this.#listeners.leaveBetweenArrivals(() => this.#arrivals);
   }
 
   /** Ends everything at once. */
   close(): void {
-    this.#leavePort();
+    this.#listeners.leave();
     clearTimeout(this.#retry);
     const ending = [...this.#sessions];
     for (const session of ending) session.cut(refusals.removed(this.config));
@@ -213,12 +196,20 @@ export class Endpoint implements SessionOwner {
     session.connectTo(target);
   }
 
-  /** The target with the fewest sessions; undefined when none took one lately. */
+  /** Of the nearest targets the one with the fewest sessions; undefined when none took one lately. */
   #choose(): Target | undefined {
-    const usable = this.#route.targets.filter((target) => !this.#suspects.has(target));
+    const usable = this.#usable();
     if (usable.length <= 1) return usable[0];
+    const nearest = Math.min(...usable.map(distanceOf));
     const sessions = (target: Target) => this.#shared.tally.sessions(this.#name, target.member);
-    return usable.reduce((best, target) => (sessions(target) < sessions(best) ? target : best));
+    return usable
+      .filter((target) => distanceOf(target) === nearest)
+      .reduce((best, target) => (sessions(target) < sessions(best) ? target : best));
+  }
+
+  #usable(): readonly Target[] {
+    const now = performance.now();
+    return this.#route.targets.filter((target) => now >= (this.#suspects.get(target) ?? 0));
   }
 
   #load(): Map<string, number> {
@@ -232,7 +223,7 @@ export class Endpoint implements SessionOwner {
   }
 
   failed(session: Session, target: Target): void {
-    this.#suspects.add(target);
+    this.#suspects.set(target, performance.now() + (target.relay ? farRetryMs : retryMs));
     this.#retryLater();
     this.wants(session);
   }
@@ -245,7 +236,12 @@ export class Endpoint implements SessionOwner {
   }
 
   keyKnown(session: Session, key: string): void {
-    if (session.target) this.#shared.keys.set(key, session.target);
+    const { target } = session;
+    if (target) this.#shared.keys.set(key, { target, tls: () => this.hostTls() });
+  }
+
+  hostTls(): TlsMaterial | undefined {
+    return this.#identity?.current();
   }
 
   left(session: Session): void {
@@ -261,7 +257,7 @@ export class Endpoint implements SessionOwner {
   #retryLater(): void {
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined;
-      this.#suspects.clear();
+      if (this.#usable().length === 0) this.#suspects.clear();
       const [first] = this.#waiting;
       if (first) this.wants(first);
     }, retryMs);
@@ -294,5 +290,13 @@ export class Endpoint implements SessionOwner {
 }
 
 function sameTarget(a: Target, b: Target): boolean {
-  return a.member === b.member && a.host === b.host && a.port === b.port;
+  return a.member === b.member && a.host === b.host && a.port === b.port && sameRelay(a.relay, b.relay);
+}
+
+function sameRelay(a: Target["relay"], b: Target["relay"]): boolean {
+  return a?.host === b?.host && a?.address === b?.address && a?.port === b?.port;
+}
+
+function distanceOf(target: Target): number {
+  return target.distance ?? 0;
 }

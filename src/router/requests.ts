@@ -32,8 +32,10 @@ function endpoint(input: unknown): EndpointConfig {
     cluster: text(value["cluster"], "cluster"),
     kind: oneOf(value["kind"], ["primary", "read"], "kind"),
     listenHost: text(value["listenHost"], "listenHost"),
+    ...listenHosts(value["listenHosts"]),
     listenPort: port(value["listenPort"], "listenPort"),
     tls: { certFile: text(tls["certFile"], "certFile"), keyFile: text(tls["keyFile"], "keyFile") },
+    ...hostTls(value["hostTls"]),
   };
 }
 
@@ -55,11 +57,44 @@ function route(input: unknown): Route {
   };
 }
 
+function listenHosts(input: unknown): Pick<EndpointConfig, "listenHosts"> {
+  if (input === undefined) return {};
+  const hosts = list(input, "listenHosts").map((host) => text(host, "listenHosts"));
+  if (hosts.length === 0) throw new TypeError("listenHosts: none");
+  return { listenHosts: hosts };
+}
+
+function hostTls(input: unknown): Pick<EndpointConfig, "hostTls"> {
+  if (input === undefined) return {};
+  const value = object(input, "hostTls");
+  return {
+    hostTls: {
+      caFile: text(value["caFile"], "caFile"),
+      certFile: text(value["certFile"], "certFile"),
+      keyFile: text(value["keyFile"], "keyFile"),
+    },
+  };
+}
+
 function target(input: unknown): Target {
   const value = object(input, "target");
   return {
     member: text(value["member"], "member"),
     host: text(value["host"], "host"),
     port: port(value["port"], "port"),
+    ...relay(value["relay"]),
+    ...(value["distance"] === undefined ? {} : { distance: integer(value["distance"], "distance") }),
+  };
+}
+
+function relay(input: unknown): Pick<Target, "relay"> {
+  if (input === undefined) return {};
+  const value = object(input, "relay");
+  return {
+    relay: {
+      host: text(value["host"], "host"),
+      address: text(value["address"], "address"),
+      port: port(value["port"], "port"),
+    },
   };
 }

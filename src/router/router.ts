@@ -75,7 +75,7 @@ export class Router {
 
   async #open(key: string, config: EndpointConfig, sharePort: boolean): Promise<void> {
     const known = this.#endpoints.get(key);
-    if (known) await known.useCertificate(config.tls);
+    if (known) await known.use(config);
     const endpoint = known ?? (await Endpoint.create(config, this.#shared));
     this.#endpoints.set(key, endpoint);
     // A port that cannot be had now is tried again by itself.
@@ -84,12 +84,15 @@ export class Router {
 
   /** The endpoints whose ports could be had, and where they lead. */
   open(): { readonly endpoints: readonly EndpointConfig[]; readonly routes: readonly Route[] } {
-    const open = [...this.#endpoints.values()].filter((endpoint) => endpoint.isOpen);
-    return { endpoints: open.map((endpoint) => endpoint.config), routes: open.map((endpoint) => endpoint.route) };
+    const open = [...this.#endpoints.values()].filter(({ openAt }) => openAt.length > 0);
+    return {
+      endpoints: open.map(({ config, openAt }) => ({ ...config, listenHosts: openAt })),
+      routes: open.map((endpoint) => endpoint.route),
+    };
   }
 
   isOpen(route: Route): boolean {
-    return this.#find(route).isOpen;
+    return this.#find(route).openAt.length > 0;
   }
 
   /** Sends a cancel request, if a session of this thread has the key. */
@@ -101,6 +104,11 @@ export class Router {
   check(routes: readonly Route[]): void {
     for (const route of routes) {
       const endpoint = this.#find(route);
+      if (!endpoint.config.hostTls && route.targets.some(({ relay }) => relay)) {
+        throw new OpError("bad-value", {
+          message: `endpoint ${keyOf(route)} has no certificate to reach other hosts with`,
+        });
+      }
       if (route.epoch < endpoint.epoch) {
         throw new OpError("old-epoch", {
           message: `epoch ${route.epoch} of ${keyOf(route)} has passed`,

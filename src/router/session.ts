@@ -3,18 +3,18 @@
  * steered by endpoint.ts. Until the server has said its first word the client notices nothing, and the session can
  * be sent to another server; after that it lives and dies with the one it has.
  */
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { formatFatal, type ErrorFields } from "../links/fatal.ts";
+import type { TlsMaterial } from "../links/tls-files.ts";
 import { refuse } from "./greeter.ts";
 import { endsAtReadyForQuery, startupBytesMax } from "./packets.ts";
 import { ReadBuffer } from "../links/read-buffer.ts";
+import { connectServer } from "./server-socket.ts";
 import { ServerStart } from "./server-start.ts";
 import type { Target } from "./wire.ts";
 
-const connectMs = 2000;
 const lingerMs = 60_000;
 const cutLingerMs = 2000;
-export const keepAliveMs = 10_000;
 /** SQLSTATE of a server that is starting, stopping or not yet consistent. */
 const cannotConnectNow = "57P03";
 
@@ -31,6 +31,8 @@ export interface SessionOwner {
   /** the server has named the key that cancels the session's queries */
   keyKnown(session: Session, key: string): void;
   left(session: Session): void;
+  /** this host's certificate, to reach members of other hosts with */
+  hostTls(): TlsMaterial | undefined;
 }
 
 export class Session {
@@ -43,6 +45,8 @@ export class Session {
   /** all that the client has sent, until the server's first word: sent again to another server if need be */
   #opening: Buffer | undefined;
   #server: Socket | undefined;
+  /** it may be written to */
+  #isConnected = false;
   /** reads along until the server's first ReadyForQuery */
   #start = new ServerStart();
   /** what the server has said before it was clear whether it takes the session */
@@ -76,32 +80,27 @@ export class Session {
     this.#withheld = [];
     const buffer = new ReadBuffer(this.#client);
     this.#buffer = buffer;
-    const server: Socket = connect({
-      host: target.host,
-      port: target.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: keepAliveMs,
-      allowHalfOpen: true,
+    this.#isConnected = false;
+    const server: Socket = connectServer(target, {
+      tls: this.#owner.hostTls(),
       onread: {
         buffer: () => buffer.next(),
         callback: (length, bytes) => this.#fromServer(server, length, bytes),
       },
+      opened: (socket) => this.#connected(socket),
     });
     this.#server = server;
-    const timer = setTimeout(() => server.destroy(), connectMs);
-    server.once("connect", () => {
-      clearTimeout(timer);
-      if (this.#opening) server.write(this.#opening);
-      this.#client.resume();
-    });
     server.on("drain", () => this.#client.resume());
     server.on("error", () => server.destroy());
     server.once("end", () => this.#serverGone(server));
-    server.once("close", () => {
-      clearTimeout(timer);
-      this.#serverGone(server);
-    });
+    server.once("close", () => this.#serverGone(server));
+  }
+
+  #connected(server: Socket): void {
+    if (server !== this.#server) return;
+    this.#isConnected = true;
+    if (this.#opening) server.write(this.#opening);
+    this.#client.resume();
   }
 
   /** Gives its server up and wants another; only while pending. */
@@ -161,7 +160,7 @@ export class Session {
     if (this.#opening) {
       this.#opening = Buffer.concat([this.#opening, chunk]);
       if (this.#opening.length > 2 * startupBytesMax) this.#client.pause();
-      if (!this.#server || this.#server.connecting) return;
+      if (!this.#isConnected) return;
     }
     if (this.#server && !this.#server.write(chunk)) this.#client.pause();
   }

@@ -1,10 +1,12 @@
 /** What all endpoints of one thread share: limits, the count of connections, and the keys that cancel queries. */
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { availableParallelism } from "node:os";
 import type { Log } from "../links/log.ts";
 import type { ErrorFields } from "../links/fatal.ts";
+import type { TlsMaterial } from "../links/tls-files.ts";
 import { formatCancel } from "./packets.ts";
 import { tooManyClients } from "./refusals.ts";
+import { connectServer } from "./server-socket.ts";
 import type { Tally } from "./tally.ts";
 import type { Target } from "./wire.ts";
 
@@ -43,11 +45,17 @@ export interface SharedOptions {
   readonly connectionClosed: () => void;
 }
 
+/** Who has given out a key, and how it is reached. */
+export interface KeyOwner {
+  readonly target: Target;
+  readonly tls: () => TlsMaterial | undefined;
+}
+
 export class Shared {
   readonly limits: Limits;
   readonly log: Log;
   readonly tally: Tally;
-  readonly keys = new Map<string, Target>();
+  readonly keys = new Map<string, KeyOwner>();
   readonly portOpened: () => void;
   readonly #admitted: () => void;
   readonly #connectionClosed: () => void;
@@ -97,14 +105,18 @@ export class Shared {
 
   /** Returns when the server has taken the request, or cannot be asked, or nobody here knows the key. */
   cancelHere(key: string): Promise<void> {
-    const target = this.keys.get(key);
-    if (!target) return Promise.resolve();
+    const owner = this.keys.get(key);
+    if (!owner) return Promise.resolve();
     return new Promise((resolve) => {
-      const server = connect({ host: target.host, port: target.port });
+      const server = connectServer(owner.target, {
+        tls: owner.tls(),
+        onread: { buffer: () => Buffer.alloc(16), callback: () => true },
+        opened: (socket) => socket.write(formatCancel(key)),
+      });
       const timer = setTimeout(() => server.destroy(), cancelMs);
       server.on("error", () => server.destroy());
-      server.once("connect", () => server.write(formatCancel(key)));
-      server.resume();
+      // Its end is all that it says.
+      server.once("end", () => server.destroy());
       server.once("close", () => {
         clearTimeout(timer);
         resolve();

@@ -4,10 +4,23 @@
  * told again.
  */
 
+import type { TlsFiles } from "../links/tls-files.ts";
+
 /** An address to connect to: loopback TCP of a member's server. */
 export interface Target {
   readonly member: string;
   readonly host: string;
+  readonly port: number;
+  /** a member of another host is reached through that host's relay */
+  readonly relay?: RelayAddress;
+  /** 0 this host, 1 this zone, 2 this region, 3 elsewhere; the nearest that can be reached is taken */
+  readonly distance?: number;
+}
+
+export interface RelayAddress {
+  /** name of the host, as its certificate has it */
+  readonly host: string;
+  readonly address: string;
   readonly port: number;
 }
 
@@ -15,9 +28,13 @@ export interface EndpointConfig {
   readonly cluster: string;
   readonly kind: "primary" | "read";
   readonly listenHost: string;
+  /** at all of these, instead of `listenHost` alone */
+  readonly listenHosts?: readonly string[];
   readonly listenPort: number;
   /** PEM files, read again when they change */
   readonly tls: { readonly certFile: string; readonly keyFile: string };
+  /** this host's own certificate: needed to reach members of other hosts */
+  readonly hostTls?: TlsFiles;
 }
 
 /** Where an endpoint leads. Epochs only rise: a route with a lower epoch than the last is refused. */
