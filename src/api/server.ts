@@ -10,21 +10,27 @@ import { createServer, type RequestListener } from "node:http";
 import type { Socket } from "node:net";
 
 import { versionHeader } from "../contract/error.ts";
+import type { HostsInstallation } from "../contract/host.ts";
 import type { Installation } from "../contract/installation.ts";
 import type { PeerApi } from "../contract/peer.ts";
+import type { TokensInstallation } from "../contract/tokens.ts";
 import { version } from "../config/version.ts";
 import { OpError } from "../errors/op-error.ts";
 import { openGate, type ApiEnv, type Gate } from "./access/caller.ts";
 import { admit } from "./access/roles.ts";
+import { audit, type AuditLog } from "./audit.ts";
 import { describeFailure } from "./errors.ts";
 import { listenTls, type TlsAddress, type TlsListener } from "./listen-tls.ts";
 import { agentRoutes } from "./routes/agent.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { changeRoutes } from "./routes/changes.ts";
 import { clusterRoutes } from "./routes/clusters.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { hostPeerRoutes, hostRoutes, joinRoutes, joinTokenRoutes } from "./routes/hosts.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { peerRoutes } from "./routes/peer.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { listenOnSocket } from "./socket.ts";
 import { withSuggestion } from "./suggest.ts";
 
@@ -38,6 +44,11 @@ export interface ApiOptions {
   readonly gate?: Gate;
   /** of an installation over several hosts: what the other agents may ask */
   readonly peer?: PeerApi;
+  /** of an installation over several hosts; without it the routes of hosts say that there is one host */
+  readonly hosts?: HostsInstallation;
+  /** where changing requests are written down; without it they stand in the log alone */
+  readonly audit?: AuditLog;
+  readonly tokens?: TokensInstallation;
 }
 
 export interface Api {
@@ -85,7 +96,7 @@ interface AppOptions extends ApiOptions {
 export function createApp(
   installation: Installation,
   log: ApiLog,
-  { gate = openGate, known = () => {}, peer }: AppOptions,
+  { gate = openGate, known = () => {}, peer, audit: auditLog, tokens }: AppOptions,
 ): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {
@@ -98,6 +109,7 @@ export function createApp(
     const fields = { method: c.req.method, path: c.req.path, by, status: c.res.status, took_ms: took };
     log.info(fields, "change requested");
   });
+  if (auditLog) app.use(audit(auditLog));
   app.use(admit(gate, known));
   app.use((c, next) => (c.req.path.startsWith("/v1/peer/") ? limitPeerBody : limitBody)(c, next));
   app.route("/v1/agent", agentRoutes(installation));
@@ -106,7 +118,13 @@ export function createApp(
   app.route("/v1/clusters", memberRoutes(installation));
   app.route("/v1/clusters", eventRoutes(installation));
   app.route("/v1/operations", operationRoutes(installation));
+  app.route("/v1/hosts", hostRoutes(hosts));
+  app.route("/v1/join-tokens", joinTokenRoutes(hosts));
+  app.route("/v1/join", joinRoutes(hosts));
+  app.route("/v1/peer", hostPeerRoutes(hosts));
   app.route("/v1/peer", peerRoutes(peer));
+  if (auditLog) app.route("/v1/audit", auditRoutes(auditLog));
+  if (tokens) app.route("/v1/tokens", tokenRoutes(tokens));
   app.notFound((c) => {
     const { body } = describeFailure(new OpError("usage", { message: `there is no ${c.req.method} ${c.req.path}` }));
     return c.json(body, 404);

@@ -29,6 +29,12 @@ export const eventsQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(0).max(eventsLimitMax).default(100),
 });
 
+export const auditQuerySchema = z.strictObject({
+  cluster: z.string().optional(),
+  after_id: z.coerce.number().int().min(0).optional(),
+  limit: z.coerce.number().int().min(0).max(eventsLimitMax).default(100),
+});
+
 export const connectionQuerySchema = z.strictObject({
   role: z.enum(["primary", "read"]).default("primary"),
   user: z.string().optional(),

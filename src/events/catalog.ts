@@ -2,11 +2,13 @@
  * Every event that a user can see, once: its level, what it means, and the sentence that tells it. Whoever emits one
  * gives the fields that its sentence names; docs/events.md is generated from here.
  */
+import { auditEvents } from "./audit-events.ts";
 import { clusterEvents } from "./cluster-events.ts";
+import { hostEvents } from "./host-events.ts";
 import type { EventKind } from "./kind.ts";
 import { memberEvents } from "./member-events.ts";
 
-export const eventCatalog = { ...clusterEvents, ...memberEvents };
+export const eventCatalog = { ...clusterEvents, ...memberEvents, ...auditEvents };
 
 export type EventType = keyof typeof eventCatalog;
 

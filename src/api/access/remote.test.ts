@@ -13,6 +13,8 @@ import { after, before, beforeEach, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 
 import { createMemoryInstallation, statusOf, type MemoryInstallation } from "../../../tests/cli/memory-installation.ts";
+import { MemoryStore } from "../../drivers/store/memory.ts";
+import { AccessTokens } from "../../installation/tokens.ts";
 import type { PeerIdentity } from "../../links/peer-identity.ts";
 import { createTestAuthority, type TestAuthority } from "../../links/testing.ts";
 import type { TlsFiles } from "../../links/tls-files.ts";
@@ -41,6 +43,7 @@ const silent = { info: () => {}, error: () => {} };
 const peer = {
   looks: async (host: string, message: unknown) => void looks.push({ host, message }),
   claimPorts: async (count: number) => Array.from({ length: count }, (_, at) => 16_000 + at),
+  journal: async ({ after }: { readonly after: number }) => ({ origin: "h1", head: after, rows: [] }),
 };
 
 before(async () => {
@@ -48,7 +51,7 @@ before(async () => {
   authority = await createTestAuthority(directory);
   server = await authority.issue("server", "CN=a,OU=host");
   installation = createMemoryInstallation(directory);
-  api = createApi(installation, silent, { gate, peer });
+  api = createApi(installation, silent, { gate, peer, ...nothing });
   ({ port } = await api.listenTls({ host: "127.0.0.1", port: 0, tls: server }));
 });
 beforeEach(() => {
@@ -98,7 +101,11 @@ async function ask(method: string, path: string, { files, headers = {}, body, so
 
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
 
-const routes = createApp(createMemoryInstallation("/nowhere"), silent, {})
+const nothing = {
+  audit: { emit: () => undefined, list: () => [] },
+  tokens: new AccessTokens({ store: new MemoryStore(), wallNow: Date.now, trouble: () => {} }),
+};
+const routes = createApp(createMemoryInstallation("/nowhere"), silent, nothing)
   .routes.filter(({ method }) => method !== "ALL")
   .map(({ method, path }) => ({ method, path }));
 

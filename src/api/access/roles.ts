@@ -45,6 +45,13 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "GET /v1/operations/:id": "viewer",
   "GET /v1/operations/:id/stream": "viewer",
 
+  "GET /v1/audit": "operator",
+  "GET /v1/tokens": "admin",
+  "POST /v1/tokens": "admin",
+  "DELETE /v1/tokens/:id": "admin",
+
+  "POST /v1/peer/reach": "host",
+  "POST /v1/peer/certificate": "host",
   "POST /v1/peer/:what": "host",
 };
 

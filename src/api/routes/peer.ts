@@ -1,7 +1,7 @@
 /** What other agents ask: open to host certificates alone (access/roles.ts), one line for each part. */
 import { Hono } from "hono";
 
-import { claimPortsRequestSchema, type PeerApi } from "../../contract/peer.ts";
+import { claimPortsRequestSchema, journalRequestSchema, type PeerApi } from "../../contract/peer.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { callerOf } from "../access/caller.ts";
 import { check, readJson } from "../input.ts";
@@ -12,6 +12,7 @@ type Part = (peer: PeerApi, body: unknown, host: string) => Promise<unknown>;
 const parts: Readonly<Record<string, Part>> = {
   looks: (peer, body, host) => peer.looks(host, body),
   ports: async (peer, body) => ({ ports: await peer.claimPorts(check(claimPortsRequestSchema, body, "body").count) }),
+  journal: (peer, body) => peer.journal(check(journalRequestSchema, body, "body")),
 };
 
 export function peerRoutes(peer: PeerApi | undefined): Hono {
