@@ -96,7 +96,7 @@ interface AppOptions extends ApiOptions {
 export function createApp(
   installation: Installation,
   log: ApiLog,
-  { gate = openGate, known = () => {}, peer, audit: auditLog, tokens }: AppOptions,
+  { gate = openGate, known = () => {}, peer, hosts, audit: auditLog, tokens }: AppOptions,
 ): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {

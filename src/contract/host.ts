@@ -116,8 +116,9 @@ export const reachRequestSchema = z.strictObject({
   nonce: text,
 });
 export type ReachRequest = z.infer<typeof reachRequestSchema>;
-/** what did not work, in words; none: all could be reached */
+/** what did not work, in words; none: all could be reached. Asked for no ports it only says that the agent is there */
 export const reachAnswerSchema = z.object({
+  version: z.string(),
   unreachable: z.array(z.object({ port: z.int(), reason: z.string() })),
 });
 export type ReachAnswer = z.infer<typeof reachAnswerSchema>;

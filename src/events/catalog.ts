@@ -8,7 +8,7 @@ import { hostEvents } from "./host-events.ts";
 import type { EventKind } from "./kind.ts";
 import { memberEvents } from "./member-events.ts";
 
-export const eventCatalog = { ...clusterEvents, ...memberEvents, ...auditEvents };
+export const eventCatalog = { ...clusterEvents, ...memberEvents, ...hostEvents, ...auditEvents };
 
 export type EventType = keyof typeof eventCatalog;
 

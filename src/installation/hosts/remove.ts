@@ -1,0 +1,65 @@
+/**
+ * A host leaves the installation: its etcd member first, because a host without a record cannot be asked for again, then
+ * its record, and with it its certificate is refused. Never while members are on it, unless it is lost for good.
+ */
+import type { Asked } from "../../contract/installation.ts";
+import type { HostRecord } from "../../domain/host.ts";
+import { listHosts, removeHost } from "../../drivers/store/host-records.ts";
+import { OpError } from "../../errors/op-error.ts";
+import { runningVersion } from "./list.ts";
+import { hostOf, type HostParts } from "./parts.ts";
+
+export async function removeHostFrom(
+  parts: HostParts,
+  name: string,
+  { lost }: { readonly lost: boolean },
+  asked: Asked,
+): Promise<void> {
+  const { value: host, revision } = await hostOf(parts.store, name);
+  refuseSelf(parts, name);
+  const others = (await listHosts(parts.store)).map(({ value }) => value).filter((other) => other.name !== name);
+  refuseLastSigner(host, others);
+  if (lost) await refuseLiving(parts, host);
+  else refuseMembers(parts, name);
+  for (const member of parts.moves.membersOn(name)) await parts.moves.giveUp(member, asked);
+  if (host.runsStore) await parts.removeStoreMember(host);
+  const outcome = await removeHost(parts.store, name, revision);
+  if (!outcome.committed)
+    throw new OpError("busy", { message: `the record of host "${name}" has changed meanwhile`, hint: "Try again." });
+  parts.events.emit("host.removed", { actor: asked.by }, { host: name, lost });
+}
+
+function refuseSelf(parts: HostParts, name: string): void {
+  if (name !== parts.config.name) return;
+  throw new OpError("host-in-use", {
+    message: `host "${name}" cannot remove itself`,
+    hint: `Run this on another host: matriarch host remove ${name}`,
+  });
+}
+
+function refuseLastSigner(host: HostRecord, others: readonly HostRecord[]): void {
+  if (!host.signs || others.some(({ signs }) => signs)) return;
+  throw new OpError("host-in-use", {
+    message: `host "${host.name}" is the only one that holds the CA's key`,
+    detail: "Without it no host could join any more, and no certificate be renewed.",
+    hint: "Let another host join first: matriarch host token",
+  });
+}
+
+async function refuseLiving(parts: HostParts, host: HostRecord): Promise<void> {
+  if ((await runningVersion(parts, host)) === undefined) return;
+  throw new OpError("host-in-use", {
+    message: `host "${host.name}" is not lost: its agent answers`,
+    hint: `Move its members away first: matriarch host drain ${host.name}`,
+  });
+}
+
+function refuseMembers(parts: HostParts, name: string): void {
+  const members = parts.moves.membersOn(name).map(({ member }) => member);
+  if (members.length === 0) return;
+  throw new OpError("host-in-use", {
+    message: `host "${name}" has ${members.length === 1 ? "a member" : `${members.length} members`}`,
+    detail: `On it: ${members.join(", ")}.`,
+    hint: `Move them away first: matriarch host drain ${name}. If the host is lost for good: matriarch host remove ${name} --lost`,
+  });
+}
