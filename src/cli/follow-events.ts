@@ -17,12 +17,15 @@ export interface EventsWanted {
 export async function followEvents(context: CommandContext, cluster: string, wanted: EventsWanted): Promise<void> {
   const { signal, release } = listenForInterrupt();
   let query: Readonly<Record<string, string | number | undefined>> = { ...wanted };
+  let lastId = 0;
   try {
     while (!signal.aborted) {
       try {
         const client = await context.client();
         for await (const event of client.watchEvents(cluster, query, signal)) {
-          query = { ...wanted, limit: 1000, after_id: event.id };
+          // Other hosts' events can come later than they happened: ids are the order in which the agent had them.
+          lastId = Math.max(lastId, event.id);
+          query = { ...wanted, limit: 1000, after_id: lastId };
           context.writeLine(event, (paint) => renderEvent(event, paint));
         }
       } catch (error) {

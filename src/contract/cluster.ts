@@ -110,6 +110,8 @@ export const operationSchema = z.object({
   error: z
     .object({ code: z.string(), message: z.string(), detail: z.string().optional(), hint: z.string().optional() })
     .nullable(),
+  /** whose agent follows it; null in an installation of one host */
+  host: z.string().nullable().optional(),
 });
 export type Operation = z.infer<typeof operationSchema>;
 
@@ -129,6 +131,8 @@ export const eventSchema = z.object({
   duration_ms: z.number().nullable(),
   epoch: z.int().nullable(),
   details: z.record(z.string(), z.unknown()),
+  /** which told it; null in an installation of one host */
+  host: z.string().nullable().optional(),
 });
 export type ClusterEvent = z.infer<typeof eventSchema>;
 

@@ -5,9 +5,27 @@
  */
 import { z } from "zod";
 
-/** Ports on that host for servers of members that are about to be placed there; kept for them for a minute. */
-export const claimPortsRequestSchema = z.strictObject({ count: z.int().min(1).max(64) });
-export const claimPortsAnswerSchema = z.object({ ports: z.array(z.int()) });
+/**
+ * Room on that host for members that are about to be placed there: ports for their servers, kept for a minute, and what
+ * they would run on. `exact`: these ports for endpoints too, all or none (port-in-use names the first that is taken).
+ */
+export const claimPortsRequestSchema = z.object({
+  count: z.int().min(0).max(64),
+  exact: z.array(z.int().min(1).max(65_535)).max(8).default([]),
+  engine: z.object({ kind: z.enum(["embedded", "system"]), major: z.int() }).optional(),
+});
+export const claimPortsAnswerSchema = z.object({
+  ports: z.array(z.int()),
+  /** directory that holds those of all clusters there */
+  clusters_directory: z.string(),
+  /** `15.14`, of the engine that was asked about; null when it is fetched at its first use */
+  engine_version: z.string().nullable(),
+});
+export type ClaimPortsRequest = z.output<typeof claimPortsRequestSchema>;
+export type ClaimPortsAnswer = z.infer<typeof claimPortsAnswerSchema>;
+
+/** The servers and directories of that host's members of a cluster go; its records follow when all hosts have done so. */
+export const eraseRequestSchema = z.object({ cluster: z.string().min(1) });
 
 /** What `origin` (left out: the host that is asked) wrote after `after`, as far as the host that is asked has it. */
 export const journalRequestSchema = z.object({
@@ -28,7 +46,9 @@ export type JournalAnswer = z.infer<typeof journalAnswerSchema>;
 export interface PeerApi {
   /** what the agent of `host` sees of its members; checked by the receiver (agent/peers) */
   looks(host: string, message: unknown): Promise<unknown>;
-  claimPorts(count: number): Promise<readonly number[]>;
+  claimPorts(request: ClaimPortsRequest): Promise<ClaimPortsAnswer>;
+  /** ends and removes what this host has of a cluster; safe to repeat */
+  erase(cluster: string): Promise<void>;
   /** events and operations, for hosts that do not have them yet */
   journal(request: JournalRequest): Promise<JournalAnswer>;
 }

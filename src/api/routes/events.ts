@@ -41,9 +41,11 @@ async function follow(
     lastId = event.id;
     outlet.send(event);
   };
+  // What other hosts told later can have happened earlier: the past is in order of time, not of ids.
   installation.watchEvents(cluster, (event) => (meanwhile ? void meanwhile.push(event) : tell(event)), signal);
   const past = query.limit === 0 ? [] : await installation.events(cluster, toEventQuery(query));
-  for (const event of past) tell(event);
+  for (const event of past) outlet.send(event);
+  lastId = Math.max(lastId, ...past.map(({ id }) => id));
   for (const event of meanwhile) tell(event);
   meanwhile = undefined;
 }

@@ -18,7 +18,6 @@ export const events = (run: Run) =>
         const query = { type, member, limit };
         if (follow) return (await import("../follow-events.ts")).followEvents(context, cluster, query);
         const found = await (await context.client()).events(cluster, query);
-        const sorted = found.toSorted((a, b) => a.id - b.id);
-        return { json: sorted, text: (paint) => renderEvents(sorted, paint) };
+        return { json: found, text: (paint) => renderEvents(found, paint) };
       }),
     );

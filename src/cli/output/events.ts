@@ -13,7 +13,7 @@ export function renderEvents(events: readonly ClusterEvent[], paint: Paint): str
 export function renderEvent(event: ClusterEvent, paint: Paint): string {
   const took = event.duration_ms === null ? "" : paint("dim", `  (${formatDuration(event.duration_ms)})`);
   const actor = event.actor === "matriarch" ? "" : paint("dim", `  by ${event.actor}`);
-  const who = (event.member ?? (event.cluster || "matriarch")).padEnd(10);
+  const who = (event.member ?? (event.cluster || event.host || "matriarch")).padEnd(10);
   const line = `${paint("dim", localTime(event.at))}  ${who}  ${paint(tones[event.level], event.message)}${took}${actor}`;
   return event.cause === null ? line : `${line}\n${" ".repeat(25)}${paint("dim", `because ${event.cause}`)}`;
 }
