@@ -44,7 +44,7 @@ export interface ToldEvent extends Omit<EventRecord, "id" | "host"> {
 
 export interface EventFilter {
   readonly cluster?: string;
-  /** a type, or the beginning of several: `failover` means `failover.started` and its siblings */
+  /** a type, or the beginning of several: `failover` means `failover.started` and its siblings; all but the audit's without it */
   readonly type?: string;
   readonly member?: string;
 }
@@ -197,7 +197,7 @@ export class EventLog {
 const selectSql = `
   SELECT * FROM event
   WHERE id > :after AND (:cluster IS NULL OR cluster IN (:cluster, '')) AND (:member IS NULL OR member = :member)
-    AND (:type IS NULL OR type = :type OR substr(type, 1, length(:type) + 1) = :type || '.')`;
+    AND (:type IS NULL AND type NOT GLOB 'audit.*' OR type = :type OR substr(type, 1, length(:type) + 1) = :type || '.')`;
 
 /** Those after an id are for somebody who goes on reading here: the first that came, so that none is passed over. */
 const selectByTimeSql = `
@@ -254,6 +254,6 @@ function fits(event: EventRecord, { cluster, member, type }: EventFilter): boole
   return (
     (cluster === undefined || event.cluster === cluster || event.cluster === "") &&
     (member === undefined || event.member === member) &&
-    (type === undefined || event.type === type || event.type.startsWith(`${type}.`))
+    (type === undefined ? !event.type.startsWith("audit.") : event.type === type || event.type.startsWith(`${type}.`))
   );
 }

@@ -15,7 +15,7 @@ import type { Sequence } from "./sequence.ts";
 export interface JournalPage {
   readonly origin: string;
   /** oldest first; checked row by row when they are applied */
-  readonly rows: readonly { readonly kind: string; readonly row: unknown }[];
+  readonly rows: { readonly kind: string; readonly row: unknown }[];
   /** the sender has nothing of this origin up to here but these rows */
   readonly head: number;
 }
@@ -56,6 +56,11 @@ export class Journal {
 
   headOf(origin: string): number {
     return origin === this.host ? this.#parts.sequence.last : (this.#heads.get(origin) ?? 0);
+  }
+
+  /** Another host has rows of ours that this file has lost: what comes next is newer than they are. */
+  raise(seq: number): void {
+    this.#parts.sequence.learn(seq);
   }
 
   /** Rows that `origin` wrote after `after`, as far as they are here. */

@@ -1,7 +1,7 @@
 /** What other agents ask: open to host certificates alone (access/roles.ts), one line for each part. */
 import { Hono } from "hono";
 
-import { claimPortsRequestSchema, journalRequestSchema, type PeerApi } from "../../contract/peer.ts";
+import { claimPortsRequestSchema, eraseRequestSchema, journalRequestSchema, type PeerApi } from "../../contract/peer.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { callerOf } from "../access/caller.ts";
 import { check, readJson } from "../input.ts";
@@ -11,7 +11,8 @@ type Part = (peer: PeerApi, body: unknown, host: string) => Promise<unknown>;
 
 const parts: Readonly<Record<string, Part>> = {
   looks: (peer, body, host) => peer.looks(host, body),
-  ports: async (peer, body) => ({ ports: await peer.claimPorts(check(claimPortsRequestSchema, body, "body").count) }),
+  ports: (peer, body) => peer.claimPorts(check(claimPortsRequestSchema, body, "body")),
+  erase: (peer, body) => peer.erase(check(eraseRequestSchema, body, "body").cluster),
   journal: (peer, body) => peer.journal(check(journalRequestSchema, body, "body")),
 };
 
