@@ -5,17 +5,23 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { OpError } from "../../errors/op-error.ts";
-import type { CommitOutcome, Store } from "./port.ts";
+import type { CommitOutcome, Store, StoreSnapshot, StoreTxn } from "./port.ts";
 
-/** @param open a new, empty store; it ends with the test */
-export function storeSuite(name: string, open: (t: { after(end: () => unknown): void }) => Store): void {
+type Open = (t: { after(end: () => unknown): void }) => Store | Promise<Store>;
+
+/** @param openStore a new, empty store; it ends with the test */
+export function storeSuite(name: string, openStore: Open): void {
+  const open = async (t: Parameters<Open>[0]) => {
+    const store = await openStore(t);
+    return new FromZero(store, (await store.read("")).revision);
+  };
   describe(`store: ${name}`, () => {
     test("an empty store has revision 0 and no entries", async (t) => {
-      assert.deepEqual(await open(t).read(""), { revision: 0, entries: [] });
+      assert.deepEqual(await (await open(t)).read(""), { revision: 0, entries: [] });
     });
 
     test("entries come back below their prefix, sorted, each with the revision of its last write", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       await put(store, { "a/2": 1, "a/10": { deep: [1, null, "x"] } });
       await put(store, { ab: "not below a/" });
       await put(store, { "a/2": 2 });
@@ -29,7 +35,7 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
     });
 
     test("a transaction is refused whole when one requirement fails, and names each that did", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       await put(store, { a: 1, b: 1 });
       await put(store, { b: 2 });
       const outcome = await store.commit({
@@ -49,7 +55,7 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
     });
 
     test("revision 0 requires that the key does not exist, also after a removal", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       const create = { require: [{ key: "a", revision: 0 }], put: [{ key: "a", value: 1 }] };
       assert.equal((await store.commit(create)).committed, true);
       assert.equal((await store.commit(create)).committed, false);
@@ -58,14 +64,14 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
     });
 
     test("the revision stays when nothing was written", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       await put(store, { a: 1 });
       assert.deepEqual(await store.commit({ require: [{ key: "a", revision: 1 }] }), { committed: true, revision: 1 });
       assert.deepEqual(await store.commit({ require: [], remove: ["none"] }), { committed: true, revision: 1 });
     });
 
     test("of many transactions at once that require the same revision, one is committed", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       await put(store, { a: 0 });
       const tries = Array.from({ length: 20 }, (_, value) =>
         store.commit({ require: [{ key: "a", revision: 1 }], put: [{ key: "a", value }] }),
@@ -74,7 +80,7 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
     });
 
     test("a value that was read is a copy: changing it changes nothing", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       const value = { list: [1] };
       await put(store, { a: value });
       value.list.push(2);
@@ -82,7 +88,7 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
     });
 
     test("a watcher hears of each commit that touched its prefix, in order, and of no other", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       const heard: number[] = [];
       store.watch("a/", (revision) => heard.push(revision), new AbortController().signal);
       await put(store, { "a/1": 1 });
@@ -90,12 +96,12 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
       await store.commit({ require: [{ key: "a/1", revision: 9 }], put: [{ key: "a/1", value: 2 }] });
       await store.commit({ require: [], remove: ["a/1", "b/1"] });
       await store.commit({ require: [], remove: ["a/1"] });
-      await settled();
+      await settled(store);
       assert.deepEqual(heard, [1, 3]);
     });
 
     test("a watcher that aborts hears nothing more, not even of a commit just made", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       const heard: number[] = [];
       const stop = new AbortController();
       store.watch("", (revision) => heard.push(revision), stop.signal);
@@ -103,12 +109,12 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
       stop.abort();
       await commit;
       await put(store, { a: 2 });
-      await settled();
+      await settled(store);
       assert.deepEqual(heard, []);
     });
 
     test("a watcher reads what it was called for, and may write", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       const seen = new Promise<unknown>((resolve) => {
         store.watch("a", () => resolve(put(store, { b: 1 }).then(() => store.read(""))), new AbortController().signal);
       });
@@ -123,7 +129,7 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
     });
 
     test("a request that is already too late, or comes after the end, is refused and writes nothing", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       const late = AbortSignal.abort();
       await assert.rejects(store.read("", late), isUnavailable);
       await assert.rejects(store.commit({ require: [], put: [{ key: "a", value: 1 }] }, late), isUnavailable);
@@ -134,7 +140,7 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
     });
 
     test("an unsound transaction is a defect of the caller", async (t) => {
-      const store = open(t);
+      const store = await open(t);
       await assert.rejects(put(store, { "": 1 }), { code: "ERR_ASSERTION" });
       await assert.rejects(put(store, { "with space": 1 }), { code: "ERR_ASSERTION" });
       await assert.rejects(put(store, { a: undefined }), { code: "ERR_ASSERTION" });
@@ -146,7 +152,7 @@ export function storeSuite(name: string, open: (t: { after(end: () => unknown): 
     test("any series of transactions behaves like a plain map", async (t) => {
       await fc.assert(
         fc.asyncProperty(fc.array(transaction, { maxLength: 20 }), async (transactions) => {
-          const store = open(t);
+          const store = await open(t);
           const model = new Model();
           for (const { require, put: puts, remove } of transactions) {
             const txn = {
@@ -206,9 +212,44 @@ function put(store: Store, values: Record<string, unknown>): Promise<CommitOutco
   return store.commit({ require: [], put: Object.entries(values).map(([entry, value]) => ({ key: entry, value })) });
 }
 
-/** Watchers are called before the event loop turns. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** Watchers are called in the order of commits: what was to be heard before this one has been heard. */
+async function settled(store: Store): Promise<void> {
+  const stop = new AbortController();
+  const heard = new Promise((resolve) => store.watch("settled", resolve, stop.signal));
+  await put(store, { settled: true });
+  await heard;
+  stop.abort();
+}
+
+/** Revisions counted from that of the empty store: etcd begins with 1, and goes on for all its users. */
+class FromZero implements Store {
+  readonly #store: Store;
+  readonly #base: number;
+
+  constructor(store: Store, base: number) {
+    this.#store = store;
+    this.#base = base;
+  }
+
+  async read(prefix: string, signal?: AbortSignal): Promise<StoreSnapshot> {
+    const { revision, entries } = await this.#store.read(prefix, signal);
+    const counted = entries.map((entry) => ({ ...entry, revision: entry.revision - this.#base }));
+    return { revision: revision - this.#base, entries: counted };
+  }
+
+  async commit(txn: StoreTxn, signal?: AbortSignal): Promise<CommitOutcome> {
+    const require = txn.require.map(({ key, revision }) => ({ key, revision: revision && revision + this.#base }));
+    const outcome = await this.#store.commit({ ...txn, require }, signal);
+    return { ...outcome, revision: outcome.revision - this.#base };
+  }
+
+  watch(prefix: string, changed: (revision: number) => void, signal: AbortSignal): void {
+    this.#store.watch(prefix, (revision) => changed(revision - this.#base), signal);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
 }
 
 function isUnavailable(error: unknown): boolean {

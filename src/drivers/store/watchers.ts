@@ -1,6 +1,6 @@
 /**
- * Who wants to know of changes, for stores that live in this process. Called by embedded.ts and memory.ts. Listeners
- * are called after the commit has returned to the event loop, never from within it.
+ * Who wants to know of changes. Called by every store of this folder. Listeners are called after the commit has returned
+ * to the event loop, never from within it.
  */
 
 interface Watcher {
@@ -21,15 +21,24 @@ export class Watchers {
 
   /** One call for each watcher whose prefix was touched, in the order of commits. */
   notify(keys: readonly string[], revision: number): void {
-    for (const watcher of this.#watchers) {
-      if (!keys.some((key) => key.startsWith(watcher.prefix))) continue;
-      queueMicrotask(() => {
-        if (this.#watchers.has(watcher)) watcher.changed(revision);
-      });
-    }
+    const touched = (watcher: Watcher) => keys.some((key) => key.startsWith(watcher.prefix));
+    this.#tell([...this.#watchers].filter(touched), revision);
+  }
+
+  /** Something may have changed that was not seen: one call for each. */
+  notifyAll(revision: number): void {
+    this.#tell([...this.#watchers], revision);
   }
 
   clear(): void {
     this.#watchers.clear();
+  }
+
+  #tell(watchers: readonly Watcher[], revision: number): void {
+    for (const watcher of watchers) {
+      queueMicrotask(() => {
+        if (this.#watchers.has(watcher)) watcher.changed(revision);
+      });
+    }
   }
 }
