@@ -121,10 +121,7 @@ function dropLost(view: View, rule: CommitRule, { lost, present, streaming }: Vo
 
 function settleAcks(view: View, rule: CommitRule, { lost, present }: VoterHealth): RuleChange | undefined {
   if (rule.voters.length === 0 || lost.length > 0) return undefined;
-  const wanted = Math.min(
-    Math.max(usualAcks(rule.voters.length), leastAcks(view.cluster)),
-    rule.voters.length,
-  );
+  const wanted = Math.min(Math.max(usualAcks(rule.voters.length), leastAcks(view.cluster)), rule.voters.length);
   if (wanted === rule.acks || present.length < wanted) return undefined;
   return acksChange(rule, wanted, wanted > rule.acks ? "laxer" : "stricter");
 }

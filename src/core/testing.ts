@@ -171,7 +171,17 @@ function at<T>(value: T): Versioned<T> {
 }
 
 function recordOf(id: MemberId): MemberRecord {
-  return { id, host: id, region: "local", zone: "local", port: 1, dataDirectory: "/", incarnation: 1, wish: "none", createdAt: 0 };
+  return {
+    id,
+    host: id,
+    region: "local",
+    zone: "local",
+    port: 1,
+    dataDirectory: "/",
+    incarnation: 1,
+    wish: "none",
+    createdAt: 0,
+  };
 }
 
 const firstReign: Reign = {

@@ -82,6 +82,8 @@ export interface MemberRecord {
   readonly incarnation: number;
   /** `reclone` and `restart` are wishes of the operator, taken back when fulfilled */
   readonly wish: "none" | "reclone" | "restart" | "remove";
+  /** it takes the place of this member, which goes as soon as this one can do what that one did */
+  readonly replaces?: MemberId;
   readonly createdAt: number;
 }
 

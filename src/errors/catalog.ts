@@ -169,6 +169,12 @@ export const errorCatalog = {
     meaning:
       "A host that wants to join does not fit: another version, a clock that differs, an address that the others do not reach.",
   },
+  "no-host": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "after-change",
+    meaning: "No host, or too few of them, can take the members that were asked for.",
+  },
   "host-in-use": {
     httpStatus: 409,
     exitCode: 3,

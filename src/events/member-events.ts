@@ -2,6 +2,27 @@
 import { bytes, define, seconds, waitsFor } from "./kind.ts";
 
 export const memberEvents = {
+  "member.replacing": define<{ lost: string; host: string; to_host: string; silent_ms: number }>(
+    "warning",
+    "A host has not been heard for so long that its member is replaced by a new one on a spare host.",
+    (e) =>
+      `host "${e.host}" has not been heard for ${seconds(e.silent_ms)}; "${e.member}" on "${e.to_host}" will replace "${e.lost}"`,
+  ),
+  "member.replaced": define<{ lost: string; host: string }>(
+    "info",
+    "A member on another host has taken the place of one; the old one goes, with its directory when its host is there.",
+    (e) => `"${e.member}" has replaced "${e.lost}" of host "${e.host}"`,
+  ),
+  "member.forgotten": define<{ host: string }>(
+    "warning",
+    "A member that is to go was on a host that does not answer: its record is gone, its directory is kept aside when the host comes back.",
+    (e) => `member "${e.member}" is gone from the records; what host "${e.host}" has of it is kept aside there`,
+  ),
+  "member.orphaned": define<{ kept_as: string }>(
+    "warning",
+    "This host had the directory of a member that does not exist any more. Its server was ended, the directory was put aside.",
+    (e) => `member "${e.member}" does not exist any more; its directory is kept as "${e.kept_as}"`,
+  ),
   "primary.lost": define<{ reason: string }>(
     "error",
     "The primary's Postgres ended. Another member takes over, or it is started again.",

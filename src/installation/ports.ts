@@ -28,10 +28,10 @@ export class PortClaims {
   readonly #claimed = new Map<number, Server | undefined>();
 
   /** All of them, or none. @returns the first that is not to be had */
-  async take(ports: readonly number[]): Promise<number | undefined> {
+  async take(ports: readonly number[], address = "127.0.0.1"): Promise<number | undefined> {
     const taken: number[] = [];
     for (const port of ports) {
-      if (await this.#takeOne(port)) taken.push(port);
+      if (await this.#takeOne(port, address)) taken.push(port);
       else {
         this.forget(taken);
         return port;
@@ -53,12 +53,12 @@ export class PortClaims {
     for (const port of ports) this.#claimed.delete(port);
   }
 
-  async #takeOne(port: number): Promise<boolean> {
+  async #takeOne(port: number, address: string): Promise<boolean> {
     if (this.#claimed.has(port)) return false;
     const server = createServer((socket) => socket.destroy());
     this.#claimed.set(port, server);
     try {
-      server.listen({ port, host: "127.0.0.1", exclusive: true });
+      server.listen({ port, host: address, exclusive: true });
       await once(server, "listening");
       return true;
     } catch {
@@ -68,18 +68,41 @@ export class PortClaims {
   }
 }
 
+/** Over several hosts: endpoints listen on the host's address, and have the same ports everywhere. */
+export interface Elsewhere {
+  readonly address: string;
+  /** @returns the first that another host cannot give */
+  take(ports: readonly number[]): Promise<number | undefined>;
+}
+
 /** The primary endpoint's port and the next one for reads: as asked, else 5432 or the next pair that is free. */
-export async function claimEndpointPorts(parts: PortUser, asked: number | undefined): Promise<ClusterSpec["ports"]> {
+export async function claimEndpointPorts(
+  parts: PortUser,
+  asked: number | undefined,
+  elsewhere?: Elsewhere,
+): Promise<ClusterSpec["ports"]> {
   const own = ownPorts(parts);
   const pairs = asked === undefined ? Array.from({ length: 200 }, (_, index) => usualPort + 2 * index) : [asked];
   for (const primary of pairs) {
     refusePort(primary);
     const pair = [primary, primary + 1];
-    const taken = pair.find((port) => own.has(port)) ?? (await parts.ports.take(pair));
+    const taken = pair.find((port) => own.has(port)) ?? (await takeEverywhere(parts, pair, elsewhere));
     if (taken === undefined) return { primary, read: primary + 1 };
     if (asked !== undefined) throw portInUse(asked, taken);
   }
   throw new OpError("port-in-use", { message: "no pair of free ports was found", hint: "Name one with --port." });
+}
+
+async function takeEverywhere(
+  parts: PortUser,
+  pair: readonly number[],
+  elsewhere: Elsewhere | undefined,
+): Promise<number | undefined> {
+  const taken = await parts.ports.take(pair, elsewhere?.address);
+  if (taken !== undefined || !elsewhere) return taken;
+  const takenThere = await elsewhere.take(pair);
+  if (takenThere !== undefined) parts.ports.forget(pair);
+  return takenThere;
 }
 
 function refusePort(port: number): void {

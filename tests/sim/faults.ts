@@ -101,7 +101,8 @@ export class Faults {
     const { members } = spec.value;
     const { voters } = rule.value.rule;
     if (members.length < 2 || reign.value.phase !== "open" || rule.value.previous.length > 0) return false;
-    if (voters.length === 0 || voters.length !== votersInFull(record) || !inPrimaryRegion(record, reign.value.holder)) return false;
+    if (voters.length === 0 || voters.length !== votersInFull(record) || !inPrimaryRegion(record, reign.value.holder))
+      return false;
     const holder = this.world.server(reign.value.holder);
     if (!holder?.dir || holder.state !== "running" || holder.role !== "primary") return false;
     const acknowledged = this.world.checker.acknowledged.at(-1)?.record.depth ?? 0;

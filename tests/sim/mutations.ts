@@ -9,7 +9,13 @@ import type { View } from "../../src/core/view.ts";
 import type { ClusterRecord, ClusterTxn, Durability, RuleRecord } from "../../src/domain/cluster.ts";
 import { zeroLsn, toLsn } from "../../src/domain/lsn.ts";
 import type { RunningServer } from "../../src/domain/server.ts";
-import { agentStuckForGood, answersTakeLong, hearsTheHolderAfterVoting, replicaIsAhead, type Script } from "./scripts.ts";
+import {
+  agentStuckForGood,
+  answersTakeLong,
+  hearsTheHolderAfterVoting,
+  replicaIsAhead,
+  type Script,
+} from "./scripts.ts";
 import { faithful, type Switch, type Wiring } from "./wiring.ts";
 
 export interface Mutation {

@@ -83,7 +83,9 @@ export function runSeed(options: RunOptions): RunResult {
 }
 
 /** The seed also chooses the shape, unless it is given. */
-function shapeOf(options: RunOptions): Pick<RunResult, "members" | "far" | "durability"> & Pick<WorldOptions, "engine"> {
+function shapeOf(
+  options: RunOptions,
+): Pick<RunResult, "members" | "far" | "durability"> & Pick<WorldOptions, "engine"> {
   const random = seeded(options.seed ^ 0x5a5a5a);
   const members = options.members ?? random.pick([3, 3, 3, 3, 2, 4, 5, 5, 1]);
   const durability = options.durability ?? random.pick(["quorum", "quorum", "quorum", "strict", "async"]);

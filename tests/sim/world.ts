@@ -214,5 +214,15 @@ function firstRecord(members: readonly string[], options: WorldOptions): Cluster
 export const farRegion = "far";
 
 export function memberRecord(id: string, region: string): MemberRecord {
-  return { id, host: `host-${id}`, region, zone: region, port: 1, dataDirectory: "/", incarnation: 1, wish: "none", createdAt: 0 };
+  return {
+    id,
+    host: `host-${id}`,
+    region,
+    zone: region,
+    port: 1,
+    dataDirectory: "/",
+    incarnation: 1,
+    wish: "none",
+    createdAt: 0,
+  };
 }

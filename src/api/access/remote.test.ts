@@ -42,7 +42,12 @@ const gate: Gate = {
 const silent = { info: () => {}, error: () => {} };
 const peer = {
   looks: async (host: string, message: unknown) => void looks.push({ host, message }),
-  claimPorts: async (count: number) => Array.from({ length: count }, (_, at) => 16_000 + at),
+  claimPorts: async ({ count }: { readonly count: number }) => ({
+    ports: Array.from({ length: count }, (_, at) => 16_000 + at),
+    clusters_directory: "/clusters",
+    engine_version: null,
+  }),
+  erase: async () => undefined,
   journal: async ({ after }: { readonly after: number }) => ({ origin: "h1", head: after, rows: [] }),
 };
 

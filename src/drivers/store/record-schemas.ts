@@ -81,6 +81,7 @@ export const memberSchema: z.ZodType<MemberRecord> = z.strictObject({
   dataDirectory: id,
   incarnation: count,
   wish: z.enum(["none", "reclone", "restart", "remove"]),
+  replaces: id.exactOptional(),
   createdAt: z.number(),
 });
 

@@ -1,0 +1,155 @@
+/**
+ * Room for members on hosts, this one and others: ports that are free there, where directories go, and one version of
+ * Postgres everywhere. Asked of each host before anything is made.
+ */
+import { join } from "node:path";
+import { z } from "zod";
+import { claimPortsAnswerSchema, type ClaimPortsAnswer, type ClaimPortsRequest } from "../../contract/peer.ts";
+import type { ClusterSpec, MemberId, MemberRecord } from "../../domain/cluster.ts";
+import { localRegion, type HostRecord } from "../../domain/host.ts";
+import { findSystemEngine } from "../../drivers/postgres/engine/system.ts";
+import { OpError } from "../../errors/op-error.ts";
+import type { Parts } from "../parts.ts";
+import { claimMemberPorts } from "../ports.ts";
+import type { SeveralHosts } from "./hosts.ts";
+
+/** A claim that nothing came of is given back after this. */
+const claimKeptMs = 60_000;
+const askMs = 15_000;
+
+/** Where a member goes. */
+export interface Place {
+  readonly host: string;
+  readonly region: string;
+  readonly zone: string;
+  readonly port: number;
+  readonly dataDirectory: string;
+}
+
+type Engine = Pick<ClusterSpec, "engine" | "major">;
+
+/** Places on this host, for an embedded installation; the caller gives the ports back. */
+export async function claimHere(
+  parts: Parts,
+  cluster: string,
+  members: readonly MemberId[],
+): Promise<readonly Place[]> {
+  const ports = await claimMemberPorts(parts, members.length);
+  return members.map((member, index) => ({
+    host: parts.hostName,
+    region: localRegion,
+    zone: localRegion,
+    port: ports[index] ?? 0,
+    dataDirectory: parts.servers.dataDirectory(cluster, member),
+  }));
+}
+
+/**
+ * A place on `where[i]` for each member. Claims end by themselves.
+ * @throws OpError host-unreachable, engine-missing, bad-value when versions differ
+ */
+export async function claimPlaces(
+  parts: Parts,
+  hosts: SeveralHosts,
+  { cluster, members, where, engine }: ClaimWish,
+): Promise<readonly Place[]> {
+  const names = [...new Set(where.map((host) => host.name))];
+  const answers = new Map<string, ClaimPortsAnswer>();
+  for (const name of names) {
+    const host = where.find((candidate) => candidate.name === name);
+    if (!host) continue;
+    const count = where.filter((candidate) => candidate.name === name).length;
+    const request = { count, exact: [], engine: { kind: engine.engine, major: engine.major } };
+    answers.set(name, await ask(parts, hosts, host, request));
+  }
+  refuseMixed(answers, engine);
+  const left = new Map([...answers].map(([name, answer]) => [name, [...answer.ports]]));
+  return members.map((member, index) => {
+    const host = where[index];
+    const answer = host && answers.get(host.name);
+    if (!host || !answer) throw new Error(`no host was chosen for ${member}`);
+    const dataDirectory = join(answer.clusters_directory, cluster, member, "data");
+    const port = left.get(host.name)?.shift() ?? 0;
+    return { host: host.name, region: host.region, zone: host.zone, port, dataDirectory };
+  });
+}
+
+export interface ClaimWish {
+  readonly cluster: string;
+  readonly members: readonly MemberId[];
+  /** one for each member */
+  readonly where: readonly HostRecord[];
+  readonly engine: Engine;
+}
+
+/** The same endpoint ports on every host that answers. @returns the first that is taken somewhere */
+export async function claimEverywhere(
+  parts: Parts,
+  hosts: SeveralHosts,
+  ports: readonly number[],
+): Promise<number | undefined> {
+  for (const host of hosts.all()) {
+    if (host.name === hosts.self.name || !hosts.isHeard(host.name)) continue;
+    try {
+      await ask(parts, hosts, host, { count: 0, exact: [...ports] });
+    } catch (error) {
+      if (error instanceof OpError && error.code === "port-in-use") return ports[0];
+      throw error;
+    }
+  }
+  return undefined;
+}
+
+async function ask(
+  parts: Parts,
+  hosts: SeveralHosts,
+  host: HostRecord,
+  request: ClaimPortsRequest,
+): Promise<ClaimPortsAnswer> {
+  if (host.name === hosts.self.name) return answerClaim(parts, request);
+  const call = { method: "POST", path: "/v1/peer/ports", body: request, deadlineMs: askMs } as const;
+  const answer = claimPortsAnswerSchema.safeParse(await hosts.call(host.name, call));
+  if (answer.success) return answer.data;
+  throw new OpError("host-unreachable", {
+    message: `the agent of host "${host.name}" gave an answer that does not fit`,
+    detail: `${z.prettifyError(answer.error)}.`,
+    hint: "It may be of another version: see matriarch host list.",
+  });
+}
+
+/** What another agent asks of this one (PeerApi.claimPorts). */
+export async function answerClaim(parts: Parts, request: ClaimPortsRequest): Promise<ClaimPortsAnswer> {
+  const { engine } = request;
+  const found = engine?.kind === "system" ? await findSystemEngine(engine.major) : undefined;
+  const address = parts.hosts.self?.address;
+  const taken = await parts.ports.take(request.exact, address);
+  if (taken !== undefined)
+    throw new OpError("port-in-use", { message: `port ${taken} is in use on host "${parts.hostName}"` });
+  const ports = request.count === 0 ? [] : await claimMemberPorts(parts, request.count);
+  const claimed = [...request.exact, ...ports];
+  parts.ports.letGo(claimed);
+  setTimeout(() => parts.ports.forget(claimed), claimKeptMs).unref();
+  return { ports: [...ports], clusters_directory: parts.clustersDirectory, engine_version: found?.version ?? null };
+}
+
+/** Within a cluster all servers are of one version: a standby of another cannot follow, or comes to other results. */
+function refuseMixed(answers: ReadonlyMap<string, ClaimPortsAnswer>, { major }: Engine): void {
+  const versions = [...answers].flatMap(([host, { engine_version: version }]) => (version ? [{ host, version }] : []));
+  if (new Set(versions.map(({ version }) => version)).size <= 1) return;
+  const newest = versions.map(({ version }) => version).toSorted((a, b) => minor(b) - minor(a))[0] ?? "";
+  const behind = versions.filter(({ version }) => version !== newest).map(({ host }) => `"${host}"`);
+  throw new OpError("bad-value", {
+    message: "the hosts have different versions of Postgres",
+    detail: `${versions.map(({ host, version }) => `"${host}" has ${version}`).join(", ")}.`,
+    hint: `On ${behind.join(", ")}: apt-get update && apt-get install postgresql-${major}`,
+  });
+}
+
+function minor(version: string): number {
+  return Number(version.split(".")[1] ?? 0);
+}
+
+/** The record of a member that is about to be placed. */
+export function memberAt(id: MemberId, place: Place, createdAt: number): MemberRecord {
+  return { id, ...place, incarnation: 1, wish: "none", createdAt };
+}
