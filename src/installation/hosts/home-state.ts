@@ -1,0 +1,72 @@
+/**
+ * What a home holds before `host init` or `host join`: nothing, the host that is asked for, or something else, which is
+ * never overwritten. Reads only; damaged files are refused where they are found.
+ */
+import { existsSync, readdirSync } from "node:fs";
+
+import { homePaths } from "../../config/home.ts";
+import { hostConfigFile, readHostConfig, type HostConfig } from "../../config/host-config.ts";
+import type { HostOptions } from "../../contract/host.ts";
+import { openEmbeddedStore } from "../../drivers/store/embedded.ts";
+import { listClusters } from "../../drivers/store/records.ts";
+import { OpError } from "../../errors/op-error.ts";
+
+/**
+ * @returns the host.json that is there already; undefined for a home that can become a host's
+ * @throws OpError host-exists when it has clusters, agent-running when an agent of one machine runs on it, bad-value
+ */
+export async function stateOf(home: string): Promise<HostConfig | undefined> {
+  const config = readHostConfig(home);
+  if (config) return config;
+  const clusters = await clustersOf(home);
+  if (clusters.length === 0) return undefined;
+  throw new OpError("host-exists", {
+    message: "this home has clusters of its own",
+    detail: `In "${home}": ${clusters.join(", ")}. They belong to an installation of one machine.`,
+    hint: "Use another home with MATRIARCH_HOME, or remove them with: matriarch destroy",
+  });
+}
+
+/** @throws OpError host-exists unless what is asked for now is what host.json says */
+export function refuseOther(config: HostConfig, options: HostOptions, hint: string): void {
+  const pairs: readonly (readonly [string, unknown, unknown])[] = [
+    ["name", options.name, config.name],
+    ["address", options.address, config.address],
+    ["zone", options.zone, config.zone],
+    ["region", options.region, config.region],
+    ["base port", options.basePort, config.base_port],
+  ];
+  const other = pairs.filter(([, asked, is]) => asked !== undefined && asked !== is);
+  if (other.length === 0) return;
+  const words = other.map(([what, asked, is]) => `Its ${what} is ${String(is)}, not ${String(asked)}.`);
+  throw new OpError("host-exists", {
+    message: `this home is host "${config.name}" of an installation already`,
+    detail: [`See "${hostConfigFile(options.home)}".`, ...words].join("\n"),
+    hint,
+  });
+}
+
+async function clustersOf(home: string): Promise<readonly string[]> {
+  const paths = homePaths(home);
+  const directories = existsSync(paths.clusters) ? readdirSync(paths.clusters) : [];
+  if (!existsSync(paths.store)) return directories;
+  const store = openStoreOf(paths.store);
+  try {
+    return [...new Set([...directories, ...(await listClusters(store))])].sort();
+  } finally {
+    await store.close();
+  }
+}
+
+function openStoreOf(path: string): ReturnType<typeof openEmbeddedStore> {
+  try {
+    return openEmbeddedStore(path);
+  } catch (cause) {
+    if (!(cause instanceof OpError && cause.code === "store-locked")) throw cause;
+    throw new OpError("agent-running", {
+      message: "an agent runs on this home, as that of one machine",
+      hint: "Stop it first: matriarch agent stop",
+      cause,
+    });
+  }
+}
