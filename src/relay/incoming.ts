@@ -9,7 +9,7 @@ import { createServer, type TLSSocket } from "node:tls";
 import { constants } from "node:crypto";
 import { listen } from "../links/listen.ts";
 import type { Log } from "../links/log.ts";
-import { peerIdentity } from "../links/peer-identity.ts";
+import { peerIdentity, type PeerIdentity } from "../links/peer-identity.ts";
 import { relayKeepAliveMs } from "../links/relay-dial.ts";
 import { FirstLine, formatLine, parseHello, type RelayHello } from "../links/relay-hello.ts";
 import type { TlsIdentity, TlsMaterial } from "../links/tls-files.ts";
@@ -30,6 +30,8 @@ export interface IncomingOptions {
   readonly identity: TlsIdentity;
   readonly connections: Connections;
   readonly log: Log;
+  /** belongs to the installation still */
+  readonly isKnown: (caller: PeerIdentity) => boolean;
   readonly find: (member: string) => RelayMember | undefined;
 }
 
@@ -88,7 +90,10 @@ export class Incoming {
   async #accept(client: TLSSocket): Promise<void> {
     client.on("error", () => client.destroy());
     const caller = peerIdentity(client);
-    if (caller?.unit !== "host") return this.#refuse(client, "only hosts of the installation are heard here");
+    if (caller?.unit !== "host" || !this.#options.isKnown(caller)) {
+      this.#options.log.error("caller refused", { from: client.remoteAddress, name: caller?.name, unit: caller?.unit });
+      return this.#refuse(client, "only hosts of the installation are heard here");
+    }
     try {
       const { line, rest } = await readHello(client);
       this.#lead(client, caller.name, parseHello(line), rest);

@@ -5,7 +5,7 @@
 import { once } from "node:events";
 import { chmod, chown, mkdir, rename, stat, unlink } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { hostPorts } from "../domain/host.ts";
 import { formatFatal } from "../links/fatal.ts";
 import type { Log } from "../links/log.ts";
@@ -42,6 +42,8 @@ export class Outgoing {
   /** The socket takes the place of an older relay's: there is no moment without one. */
   async listen(owner: RelaySelf["owner"]): Promise<void> {
     const { socketDirectory, port } = this.upstream;
+    // What is above it must let the servers' user through.
+    await mkdir(dirname(socketDirectory), { recursive: true, mode: 0o755 });
     await mkdir(socketDirectory, { recursive: true, mode: 0o700 });
     await chmod(socketDirectory, 0o700);
     // Node removes the path that it listened at when it stops: by then that must not be the next relay's socket.

@@ -4,6 +4,7 @@
  */
 import { OpError } from "../errors/op-error.ts";
 import type { Log } from "../links/log.ts";
+import type { PeerIdentity } from "../links/peer-identity.ts";
 import { TlsIdentity, type TlsFiles } from "../links/tls-files.ts";
 import { Connections } from "./connections.ts";
 import { Incoming } from "./incoming.ts";
@@ -25,6 +26,7 @@ export class Relay {
   readonly #connections = new Connections(() => this.#endWhenEmpty());
   readonly #members = new Map<string, RelayMember>();
   readonly #outgoing = new Map<string, Outgoing>();
+  #hosts: RelaySelf["hosts"];
   #incoming: { readonly self: RelaySelf; readonly identity: TlsIdentity; readonly port: Incoming } | undefined;
   #draining = false;
   /** requests that change something are carried out one after the other */
@@ -60,6 +62,8 @@ export class Relay {
     if (this.#draining) throw new OpError("relay-unreachable", { message: "the relay is draining" });
     this.#members.clear();
     for (const member of request.members) this.#members.set(member.member, member);
+    this.#hosts = request.self.hosts;
+    this.#cut("host gone", ({ host }) => this.#hosts?.some(({ name }) => name === host) === false);
     this.#cut("member gone", ({ direction, member }) => direction === "in" && !this.#members.has(member));
     const identity = this.#identityOf(request.self.tls);
     const problems: unknown[] = [];
@@ -85,7 +89,9 @@ export class Relay {
     open?.port.close();
     const { log } = this.#options;
     const find = (member: string) => this.#members.get(member);
-    const port = new Incoming({ identity, connections: this.#connections, log, find });
+    const isKnown = ({ name, keyFingerprint }: PeerIdentity) =>
+      this.#hosts?.some((host) => host.name === name && host.keyFingerprint === keyFingerprint) !== false;
+    const port = new Incoming({ identity, connections: this.#connections, log, isKnown, find });
     await port.listen(self.address, self.port, sharePort === true);
     this.#incoming = { self, identity, port };
     log.info("listening", { address: self.address, port: self.port });

@@ -40,8 +40,14 @@ function self(input: unknown): RelaySelf {
       certFile: text(tls["certFile"], "certFile"),
       keyFile: text(tls["keyFile"], "keyFile"),
     },
+    ...(value["hosts"] !== undefined && { hosts: list(value["hosts"], "hosts").map(known) }),
     ...(owner && { owner: { uid: integer(owner["uid"], "uid"), gid: integer(owner["gid"], "gid") } }),
   };
+}
+
+function known(input: unknown): { readonly name: string; readonly keyFingerprint: string } {
+  const value = object(input, "host");
+  return { name: text(value["name"], "name"), keyFingerprint: text(value["keyFingerprint"], "keyFingerprint") };
 }
 
 function member(input: unknown): RelayMember {

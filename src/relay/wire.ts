@@ -30,6 +30,8 @@ export interface RelaySelf {
   readonly port: number;
   /** read again when they change */
   readonly tls: TlsFiles;
+  /** only these are heard; all that the authority vouches for when it is left out */
+  readonly hosts?: readonly { readonly name: string; readonly keyFingerprint: string }[];
   /** user of the servers, when the relay runs as root: the upstreams' sockets belong to it */
   readonly owner?: { readonly uid: number; readonly gid: number };
 }
