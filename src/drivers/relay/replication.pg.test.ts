@@ -50,6 +50,11 @@ function settings(host: TestHost): Parameters<RelayDriver["configure"]> {
   return [[], [{ member, host: a.address, socketDirectory: b.socketsOf(a), port }]];
 }
 
+async function write(): Promise<Writers> {
+  await cluster.sql(1, "drop table if exists public.w");
+  return Writers.start(cluster, 1, 1);
+}
+
 function longestGap({ acknowledged }: Writers): number {
   return Math.max(...acknowledged.map(({ at }, i) => at - (acknowledged[i - 1]?.at ?? at)));
 }
@@ -90,7 +95,7 @@ test("the sockets are for the servers' user only", async () => {
 
 test("a relay that dies: another is there at once, and replication goes on", async () => {
   for (const host of [b, a]) {
-    const writers = await Writers.start(cluster, 1, 1);
+    const writers = await write();
     try {
       await writers.more(20);
       const restarted = new Promise((resolve) => host.driver.onRestart(resolve));
@@ -118,12 +123,12 @@ test("a relay of another version: the stream stays with the old one until it end
     assert.equal(await successor.ensure(), "replaced");
     await successor.configure(...settings(host));
     assert.notEqual(successor.pid, oldPid);
-    const writers = await Writers.start(cluster, 1, 1);
+    const writers = await write();
     await writers.more(20);
     await writers.end();
     assert.equal(await receiver(), before);
     // Another stream goes the new way, and the old relay ends with its last connection.
-    await cluster.sql(2, "select pg_terminate_backend(pid) from pg_stat_wal_receiver");
+    await cluster.sql(1, "select pg_terminate_backend(pid) from pg_stat_replication");
     await until("the stream is another", async () => ![before, undefined].includes(await receiver()));
     await until("the old relay has ended", () => hasEnded(oldPid ?? 0));
     await cluster.streaming(2);
