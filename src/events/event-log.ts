@@ -33,6 +33,8 @@ export interface EventContext {
   readonly cause?: string;
   readonly durationMs?: number;
   readonly epoch?: number;
+  /** wall clock, when it is told later than it happened */
+  readonly at?: number;
   /** what happened, by a name that every host has for it: whoever tells it too, it is kept once (`isTold`) */
   readonly once?: string;
 }
@@ -56,7 +58,7 @@ export interface EventSelection extends EventFilter {
 }
 
 /** Nothing to give for a type whose sentence has no fields. */
-type FieldArguments<T extends EventType> = string extends keyof FieldsOf<T> ? [] : [fields: FieldsOf<T>];
+export type FieldArguments<T extends EventType> = string extends keyof FieldsOf<T> ? [] : [fields: FieldsOf<T>];
 
 /** The clocks of two hosts, and how long after the first the second tells the same. Later it has happened again. */
 const sameWithinMs = 120_000;
@@ -96,7 +98,7 @@ export class EventLog {
   /** Never throws. @returns the event's id; undefined when it could not be written, or was told already */
   emit<T extends EventType>(type: T, about: EventContext, ...fields: FieldArguments<T>): number | undefined {
     try {
-      this.#unwritten.push(toRecord(type, about, Object.assign({}, ...fields), this.#now()));
+      this.#unwritten.push(toRecord(type, about, Object.assign({}, ...fields), about.at ?? this.#now()));
       if (this.#unwritten.length > unwrittenMax) this.#unwritten.shift();
       const id = this.#writeAll();
       this.#pruneNowAndThen();

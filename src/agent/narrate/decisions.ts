@@ -4,6 +4,12 @@ import { formatReason, type ReasonCode } from "../../core/reason.ts";
 import type { EventLog } from "../../events/event-log.ts";
 import type { ClusterLoop } from "../cluster-loop.ts";
 import type { MemberLoop } from "../member-loop.ts";
+import { nameOf } from "./records.ts";
+import type { Teller } from "./teller.ts";
+
+/** What is told of: a cluster's loop, and one of its members that this host looks after. */
+export type ToldCluster = Pick<ClusterLoop, "name" | "record" | "clock">;
+export type ToldMember = Pick<MemberLoop, "id" | "observed">;
 
 const fencing: ReadonlySet<ReasonCode> = new Set([
   "superseded",
@@ -21,7 +27,7 @@ export class MissingVotes {
   readonly #since = new Map<string, number>();
   #told = false;
 
-  decided(events: EventLog, loop: ClusterLoop, member: MemberLoop, { because }: Decision): void {
+  decided(teller: Teller, loop: ToldCluster, member: ToldMember, { because }: Decision): void {
     if (because.code !== "votes-missing") {
       this.#since.delete(member.id);
       if (this.#since.size === 0) this.#told = false;
@@ -32,11 +38,9 @@ export class MissingVotes {
     this.#since.set(member.id, since);
     if (this.#told || now - since < votesMissingMs) return;
     this.#told = true;
-    events.emit(
-      "failover.impossible",
-      { cluster: loop.name, epoch: loop.record.reign.value.epoch },
-      { missing: because.from },
-    );
+    const { epoch } = loop.record.reign.value;
+    const once = nameOf(loop.record, `epoch/${epoch}/impossible`);
+    teller.tellToo(once, "failover.impossible", { cluster: loop.name, epoch }, { missing: because.from });
   }
 }
 
@@ -47,10 +51,14 @@ const writesWaitMs = 1000;
 export class Availability {
   #waitsSince: number | undefined;
   #told = false;
+  #epoch: number | undefined;
 
-  decided(events: EventLog, loop: ClusterLoop, member: MemberLoop, { because }: Decision): void {
-    if (member.id !== loop.record.reign.value.holder) return;
-    const about = { cluster: loop.name, member: member.id, epoch: loop.record.reign.value.epoch };
+  decided(events: EventLog, loop: ToldCluster, member: ToldMember, { because }: Decision): void {
+    const { holder, epoch } = loop.record.reign.value;
+    if (member.id !== holder) return;
+    const about = { cluster: loop.name, member: member.id, epoch };
+    if (epoch !== this.#epoch) this.#told ||= isToldUnavailable(events, loop.name);
+    this.#epoch = epoch;
     const now = loop.clock.now();
     if (because.code === "writes-wait") {
       this.#waitsSince ??= now;
@@ -58,18 +66,26 @@ export class Availability {
       this.#told = true;
       events.emit("cluster.unavailable", about, { reason: formatReason(because) });
     } else if (because.code === "serving") {
-      if (this.#told && this.#waitsSince !== undefined)
-        events.emit("cluster.available", { ...about, durationMs: Math.round(now - this.#waitsSince) });
+      const waited = this.#waitsSince === undefined ? {} : { durationMs: Math.round(now - this.#waitsSince) };
+      if (this.#told) events.emit("cluster.available", { ...about, ...waited });
       this.#told = false;
       this.#waitsSince = undefined;
     }
   }
 }
 
+const remembered = 200;
+
+/** The primary before may have been on another host, or under another agent. */
+function isToldUnavailable(events: EventLog, cluster: string): boolean {
+  const told = events.list({ cluster, limit: remembered });
+  return told.findLast(({ type }) => /^cluster\.(un)?available$/.test(type))?.type === "cluster.unavailable";
+}
+
 export function tellDecision(
   events: EventLog,
-  loop: ClusterLoop,
-  member: MemberLoop,
+  loop: ToldCluster,
+  member: ToldMember,
   decision: Decision,
   before: Decision | undefined,
 ): void {

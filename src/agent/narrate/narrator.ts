@@ -5,18 +5,19 @@
 import type { Action, ActionResult } from "../../core/action.ts";
 import type { Decision } from "../../core/decision.ts";
 import { formatReason } from "../../core/reason.ts";
-import type { ClusterRecord } from "../../domain/cluster.ts";
+import type { ClusterRecord, Intent } from "../../domain/cluster.ts";
 import type { EventContext, EventLog } from "../../events/event-log.ts";
 import type { OperationLog } from "../../events/operation-log.ts";
 import type { Log } from "../../log/log.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Route } from "../../router/wire.ts";
 import type { Clock } from "../clock.ts";
-import type { ClusterLoop, Witness } from "../cluster-loop.ts";
+import type { Witness } from "../cluster-loop.ts";
 import type { MemberLoop } from "../member-loop.ts";
-import { Availability, MissingVotes, tellDecision } from "./decisions.ts";
+import { Availability, MissingVotes, tellDecision, type ToldCluster } from "./decisions.ts";
 import { tellRecordChange } from "./records.ts";
 import { ServerStories } from "./servers.ts";
+import { Teller } from "./teller.ts";
 import { WritePause } from "./write-pause.ts";
 
 export interface NarratorParts {
@@ -24,6 +25,10 @@ export interface NarratorParts {
   readonly operations: OperationLog;
   readonly log: Log;
   readonly clock: Clock;
+  /** name of this host; left out in an installation of one host */
+  readonly host?: string;
+  /** whether another host's agent was heard a moment ago */
+  readonly isHeard?: (host: string) => boolean;
   /** called after everything, for those who follow a cluster */
   readonly changed: (cluster: string) => void;
 }
@@ -36,23 +41,26 @@ interface Memory {
   readonly availability: Availability;
   holder: string;
   formerHolder: string | undefined;
-  /** of the restart that is under way, or was last */
-  restarted: readonly string[];
+  /** that is under way, or was last, and when it was seen first */
+  intent: Intent | undefined;
+  intentAt: number;
 }
 
 export class Narrator implements Witness {
   readonly #parts: NarratorParts;
+  readonly #teller: Teller;
   readonly #memories = new Map<string, Memory>();
 
   constructor(parts: NarratorParts) {
     this.#parts = parts;
+    this.#teller = new Teller(parts);
   }
 
-  decided(loop: ClusterLoop, member: MemberLoop, decision: Decision, before: Decision | undefined): void {
+  decided(loop: ToldCluster, member: MemberLoop, decision: Decision, before: Decision | undefined): void {
     const { events, log } = this.#parts;
     const { servers, missingVotes, availability } = this.#memoryOf(loop);
     servers.observed(member, decision, loop.record);
-    missingVotes.decided(events, loop, member, decision);
+    missingVotes.decided(this.#teller, loop, member, decision);
     availability.decided(events, loop, member, decision);
     if (before?.because.code !== decision.because.code || before.actions.length !== decision.actions.length) {
       log.info("decided", {
@@ -67,7 +75,7 @@ export class Narrator implements Witness {
     this.#parts.changed(loop.name);
   }
 
-  ended(loop: ClusterLoop, member: MemberLoop, action: Action, result: ActionResult, tookMs: number): void {
+  ended(loop: ToldCluster, member: MemberLoop, action: Action, result: ActionResult, tookMs: number): void {
     const told = {
       cluster: loop.name,
       member: member.id,
@@ -82,7 +90,7 @@ export class Narrator implements Witness {
     this.#parts.changed(loop.name);
   }
 
-  recordChanged(loop: ClusterLoop, before: ClusterRecord | undefined): void {
+  recordChanged(loop: ToldCluster, before: ClusterRecord | undefined): void {
     const memory = this.#memoryOf(loop);
     const { holder } = loop.record.reign.value;
     if (holder !== memory.holder) {
@@ -90,29 +98,32 @@ export class Narrator implements Witness {
       memory.holder = holder;
     }
     const intent = loop.record.intent?.value;
-    if (intent?.kind === "restart" && intent.id !== before?.intent?.value.id) memory.restarted = intent.pending;
-    if (before) tellRecordChange(this.#parts.events, before, loop.record, memory);
+    if (intent && intent.id !== memory.intent?.id) {
+      memory.intent = intent;
+      memory.intentAt = this.#parts.clock.now();
+    }
+    if (before) tellRecordChange(this.#teller, before, loop.record, memory);
     this.#parts.changed(loop.name);
   }
 
-  routed(loop: ClusterLoop, routes: readonly Route[]): void {
+  routed(loop: ToldCluster, routes: readonly Route[]): void {
     this.#memoryOf(loop).pause.routed(routes);
     this.#parts.changed(loop.name);
   }
 
-  heard(loop: ClusterLoop): void {
+  heard(loop: ToldCluster): void {
     this.#parts.changed(loop.name);
   }
 
-  failed(loop: ClusterLoop, member: MemberLoop, error: unknown): void {
+  failed(loop: ToldCluster, member: MemberLoop, error: unknown): void {
     this.#parts.log.error("look failed", { cluster: loop.name, member: member.id, error });
   }
 
-  closed(loop: ClusterLoop): void {
+  closed(loop: ToldCluster): void {
     this.#memories.delete(loop.name);
   }
 
-  #memoryOf(loop: ClusterLoop): Memory {
+  #memoryOf(loop: ToldCluster): Memory {
     let memory = this.#memories.get(loop.name);
     if (!memory) {
       const { clock, events } = this.#parts;
@@ -123,7 +134,8 @@ export class Narrator implements Witness {
         availability: new Availability(),
         holder: loop.record.reign.value.holder,
         formerHolder: undefined,
-        restarted: [],
+        intent: undefined,
+        intentAt: 0,
       };
       this.#memories.set(loop.name, memory);
     }
@@ -131,7 +143,7 @@ export class Narrator implements Witness {
   }
 
   /** On a full disk an operation may not be told to its end; the loop that calls this must go on. */
-  #tryFinish(outcome: Outcome, loop: ClusterLoop): void {
+  #tryFinish(outcome: Outcome, loop: ToldCluster): void {
     try {
       this.#finish(outcome, loop);
     } catch (error) {
@@ -139,12 +151,16 @@ export class Narrator implements Witness {
     }
   }
 
-  /** The core ended what somebody asked for: the operation that they follow ends with it. */
-  #finish({ operation, state, message }: Outcome, loop: ClusterLoop): void {
-    const { pause, restarted } = this.#memoryOf(loop);
-    const { kind, by: actor } = this.#parts.operations.get(operation);
-    if (kind === "restart") this.#tellRestart(state, message, { cluster: loop.name, actor }, restarted);
-    const result = { message, primary: loop.record.reign.value.holder, write_pause_ms: pause.last ?? null };
+  /**
+   * The core ended what somebody asked for: the operation that they follow ends with it. It may have been begun at
+   * another host, and not be known here yet.
+   */
+  #finish({ operation, state, message }: Outcome, loop: ToldCluster): void {
+    const { pause, intent, intentAt } = this.#memoryOf(loop);
+    if (intent?.id === operation && intent.kind === "restart")
+      this.#tellRestart(state, message, { cluster: loop.name, actor: intent.by }, intent.pending);
+    const pausedMs = pause.since(intentAt) ?? null;
+    const result = { message, primary: loop.record.reign.value.holder, write_pause_ms: pausedMs };
     const hint = `See: matriarch explain ${loop.name}`;
     this.#parts.operations.finish(
       operation,
