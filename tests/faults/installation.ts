@@ -165,7 +165,7 @@ export async function makeInstallation(options: InstallationOptions = {}): Promi
 }
 
 /** The launcher builds when the sources have changed. */
-async function builtBundle(): Promise<string> {
+export async function builtBundle(): Promise<string> {
   const child = spawn(join(root, "matriarch"), ["version", "--json"], {
     env: { ...process.env, MATRIARCH_HOME: "/nonexistent" },
     stdio: ["ignore", "ignore", "pipe"],

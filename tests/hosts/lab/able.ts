@@ -12,8 +12,11 @@ export function whyNoLab(): string | false {
 function look(): string | false {
   if (process.platform !== "linux") return "the fault laboratory needs Linux";
   if (process.getuid?.() !== 0) return "the fault laboratory needs root: it makes network namespaces";
-  const missing = ["ip", "nft", "nsenter", "python3", "etcd"].filter((name) => !works("sh", "-c", `command -v ${name}`));
-  if (missing.length > 0) return `the fault laboratory needs ${missing.join(", ")} (Debian: iproute2 nftables util-linux python3 etcd-server)`;
+  const missing = ["ip", "nft", "nsenter", "python3", "etcd"].filter(
+    (name) => !works("sh", "-c", `command -v ${name}`),
+  );
+  if (missing.length > 0)
+    return `the fault laboratory needs ${missing.join(", ")} (Debian: iproute2 nftables util-linux python3 etcd-server)`;
   const probe = `mf-${process.pid}-probe`;
   if (!works("ip", "netns", "add", probe)) return "this machine lets nobody make a network namespace";
   works("ip", "netns", "delete", probe);

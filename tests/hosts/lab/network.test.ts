@@ -23,7 +23,8 @@ describe("fault laboratory: network", { skip: whyNoLab() }, () => {
   before(async () => {
     network = await Network.make(names);
     for (const name of names) for (const port of ["7001", "7002"]) serve(name, port);
-    for (const name of names) await until(`${name} to answer`, () => reaches("c", name).then((ms) => ms !== undefined || undefined));
+    for (const name of names)
+      await until(`${name} to answer`, () => reaches("c", name).then((ms) => ms !== undefined || undefined));
   });
   after(() => network.remove());
 

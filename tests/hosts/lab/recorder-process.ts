@@ -14,7 +14,8 @@ const recorders = new Map<string, WriteRecorder>();
 process.on("message", (command: Command) => {
   obey(command).then(
     (value) => answer({ id: command.id, ok: true, value }),
-    (error: unknown) => answer({ id: command.id, ok: false, error: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) =>
+      answer({ id: command.id, ok: false, error: error instanceof Error ? error.message : String(error) }),
   );
 });
 process.on("disconnect", () => process.exit(0));
@@ -75,7 +76,9 @@ function recorderOf(name: string): WriteRecorder {
 }
 
 async function stop(): Promise<Readonly<Record<string, readonly Write[]>>> {
-  const stopped = await Promise.all([...recorders].map(async ([name, recorder]) => [name, await recorder.stop()] as const));
+  const stopped = await Promise.all(
+    [...recorders].map(async ([name, recorder]) => [name, await recorder.stop()] as const),
+  );
   recorders.clear();
   const shift = (write: Write): Write => ({ ...write, sentAt: write.sentAt + offset, endedAt: write.endedAt + offset });
   return Object.fromEntries(stopped.map(([name, history]) => [name, history.map(shift)]));

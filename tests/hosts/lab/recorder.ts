@@ -48,7 +48,11 @@ export class Recorder {
 
   /** @param inside the command that enters the client's namespace */
   constructor(inside: readonly string[]) {
-    const [file = process.execPath, ...args] = [...inside, process.execPath, join(import.meta.dirname, "recorder-process.ts")];
+    const [file = process.execPath, ...args] = [
+      ...inside,
+      process.execPath,
+      join(import.meta.dirname, "recorder-process.ts"),
+    ];
     this.#child = spawn(file, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#child.on("message", (answer: Answer) => this.#settle(answer));
     this.#child.once("exit", () => this.#fail(new Error("the recording client has ended")));
@@ -93,7 +97,10 @@ export class Recorder {
   #ask(body: Body, withinMs: number): Promise<unknown> {
     const id = (this.#asked += 1);
     return new Promise<unknown>((resolve, reject) => {
-      const deadline = setTimeout(() => reject(new Error(`the recording client did not answer: ${body.kind}`)), withinMs);
+      const deadline = setTimeout(
+        () => reject(new Error(`the recording client did not answer: ${body.kind}`)),
+        withinMs,
+      );
       this.#waiting.set(id, {
         resolve: (value) => (clearTimeout(deadline), resolve(value)),
         reject: (error) => (clearTimeout(deadline), reject(error)),

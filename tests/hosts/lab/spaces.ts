@@ -28,7 +28,10 @@ export async function makeSpace(space: string): Promise<void> {
 export function pidsIn(space: string): readonly number[] {
   const wanted = inodeOf(space);
   if (wanted === undefined) return [];
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && networkOf(name) === wanted).map(Number).filter(isAlive);
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && networkOf(name) === wanted)
+    .map(Number)
+    .filter(isAlive);
 }
 
 /** SIGKILL to all, again until none is left: whoever is killed first may be started anew by one that is not dead yet. */
