@@ -1,5 +1,5 @@
 /**
- * Bundles what runs: cli, agent, router and relay in dist/, and the chunks that they load when needed. Called by the
+ * Bundles what runs: cli, agent, router, relay and guard in dist/, and the chunks that they load when needed. Called by the
  * launcher and by `npm run build`. Chunks have names by content and the old ones stay for a while, so that a running
  * agent still finds its own; entries are replaced by renaming, so that no half file is ever run.
  */
@@ -46,7 +46,7 @@ async function build(): Promise<void> {
 }
 
 async function bundle(directory: string): Promise<void> {
-  const names = ["cli", "agent", "router", "relay"].filter((name) => existsSync(entryFile(name)));
+  const names = ["cli", "agent", "router", "relay", "guard"].filter((name) => existsSync(entryFile(name)));
   const bundler = await rolldown({
     cwd: root,
     input: Object.fromEntries(names.map((name) => [name, entryFile(name)])),

@@ -273,6 +273,7 @@ export const errorCatalog = {
     retry: "later",
     meaning: "An etcd server could not be started or changed.",
   },
+  "guard-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The guard does not answer." },
   "router-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The router does not answer." },
   "relay-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The relay does not answer." },
   "not-supported": { httpStatus: 409, exitCode: 3, retry: "no", meaning: "The engine or the platform cannot do this." },

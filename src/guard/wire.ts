@@ -93,4 +93,5 @@ export type GuardAnswer =
 export type GuardMessage =
   | { readonly kind: "heartbeats"; readonly heartbeats: readonly Heartbeat[] }
   | { readonly kind: "promises"; readonly promises: readonly PromiseAnswer[] }
-  | { readonly kind: "release"; readonly cluster: string; readonly epoch: number };
+  /** frees what heartbeats sent up to then were promised; said several times, because one may get lost */
+  | { readonly kind: "release"; readonly cluster: string; readonly epoch: number; readonly sentAt?: number };

@@ -36,3 +36,14 @@ export function oneOf<const T extends string>(value: unknown, allowed: readonly 
   if (found === undefined) throw new TypeError(`${name}: not one of ${allowed.join(", ")}`);
   return found;
 }
+
+/** Finite, with or without a fraction. */
+export function number(value: unknown, name: string): number {
+  if (typeof value !== "number" || !Number.isFinite(value)) throw new TypeError(`${name}: not a number`);
+  return value;
+}
+
+export function bool(value: unknown, name: string): boolean {
+  if (typeof value !== "boolean") throw new TypeError(`${name}: neither true nor false`);
+  return value;
+}

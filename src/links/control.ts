@@ -18,6 +18,15 @@ export interface Clerk<Request extends { readonly id: number }> {
   parse(line: string): Request;
   /** @returns what the answer says besides that it is done */
   handle(request: Request): Promise<object | undefined>;
+  /** For a process that also speaks unasked. */
+  joined?(agent: Listener): void;
+}
+
+/** An agent that is connected. */
+export interface Listener {
+  /** Dropped when the agent has not taken what it was told before: it may be frozen, and gets the next word. */
+  tell(what: object): void;
+  onLeave(done: () => void): void;
 }
 
 export async function serveControl<Request extends { readonly id: number }>(
@@ -48,6 +57,10 @@ async function serve<Request extends { readonly id: number }>(
   log: Log,
 ): Promise<void> {
   agent.on("error", () => agent.destroy());
+  clerk.joined?.({
+    tell: (what) => void (agent.writableLength === 0 && agent.writable && agent.write(`${JSON.stringify(what)}\n`)),
+    onLeave: (done) => void agent.once("close", done),
+  });
   try {
     for await (const line of lines(agent)) agent.write(`${JSON.stringify(await answer(line, clerk, log))}\n`);
     agent.end();

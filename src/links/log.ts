@@ -1,8 +1,8 @@
 /**
- * The log of a small process (router, relay): one JSON object a line, in a file that only its owner reads and that is turned over by size.
- * Writing never waits and never fails the caller; lines that a hung disk does not take are counted and dropped.
+ * The log of a small process (router, relay, guard): one JSON object a line, in a file that only its owner reads and that
+ * is turned over by size. Writing never waits and never fails the caller; lines that a hung disk does not take are counted and dropped.
  */
-import { closeSync, createWriteStream, fstatSync, openSync, renameSync, type WriteStream } from "node:fs";
+import { closeSync, createWriteStream, fstatSync, openSync, rename, type WriteStream } from "node:fs";
 
 const turnOverBytes = 4 * 1024 * 1024;
 const queuedBytesMax = 256 * 1024;
@@ -58,14 +58,16 @@ class LogFile {
     this.#stream.write(note + line);
   }
 
+  /** Beside the work: a hung disk must not hold the process up. Lines go to the old file until it has moved. */
   #turnOver(): void {
-    this.#stream.end();
-    try {
-      renameSync(this.#path, `${this.#path}.1`);
-    } catch {
+    this.#bytes = 0;
+    const old = this.#stream;
+    rename(this.#path, `${this.#path}.1`, (error) => {
       // Without the rename the same file goes on: too long is better than silent.
-    }
-    this.#stream = this.#open();
+      if (error) return;
+      this.#stream = this.#attach(createWriteStream(this.#path, { flags: "a", mode: 0o600 }));
+      old.end();
+    });
   }
 
   #open(): WriteStream {
@@ -76,10 +78,12 @@ class LogFile {
       closeSync(fd);
       throw new Error("log file cannot be read");
     }
-    const stream = createWriteStream(this.#path, { fd });
-    stream.on("error", () => {
+    return this.#attach(createWriteStream(this.#path, { fd }));
+  }
+
+  #attach(stream: WriteStream): WriteStream {
+    return stream.on("error", () => {
       this.#dropped += 1;
     });
-    return stream;
   }
 }

@@ -28,6 +28,7 @@ export class TlsIdentity {
   #material: TlsMaterial;
   #stamp = "";
   #lookedAt = -Infinity;
+  #isLooking = false;
 
   /**
    * @param trouble told when renewed files cannot be used; the old ones stay
@@ -45,9 +46,13 @@ export class TlsIdentity {
 
   /** As read last. */
   current(): TlsMaterial {
-    if (performance.now() - this.#lookedAt > lookEveryMs) {
-      this.#lookedAt = performance.now();
-      void this.refresh();
+    // One look at a time: each one that a hung disk holds takes one of the few threads that Node has for files.
+    if (!this.#isLooking && performance.now() - this.#lookedAt > lookEveryMs) {
+      this.#isLooking = true;
+      void this.refresh().finally(() => {
+        this.#isLooking = false;
+        this.#lookedAt = performance.now();
+      });
     }
     return this.#material;
   }
