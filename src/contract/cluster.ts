@@ -36,6 +36,8 @@ export const addressSchema = z.object({ host: z.string(), port: z.int() });
 export const memberStatusSchema = z.object({
   id: z.string(),
   host: z.string(),
+  region: z.string(),
+  zone: z.string(),
   role: z.enum(["primary", "standby"]),
   state: z.enum(memberStates),
   /** of the postmaster; null when there is none */
@@ -48,6 +50,8 @@ export const memberStatusSchema = z.object({
   /** behind the primary's end of log; null when unknown */
   lag_bytes: z.number().nullable(),
   is_voter: z.boolean(),
+  /** in another region than the primary's: never elected, promoted only when asked for */
+  is_read_replica: z.boolean(),
   incarnation: z.int(),
   /** what its agent decided last, and why, in one sentence */
   because: z.string(),
@@ -63,6 +67,8 @@ export const clusterStatusSchema = z.object({
   durability: z.enum(["quorum", "strict", "async"]),
   epoch: z.int(),
   primary: z.string().nullable(),
+  /** where the primary and the voters belong */
+  primary_region: z.string(),
   timeline: z.int().nullable(),
   rule: z.object({ voters: z.array(z.string()), acks: z.int() }),
   endpoints: z.object({ primary: addressSchema, read: addressSchema }),
@@ -89,6 +95,12 @@ export const createRequestSchema = z.strictObject({
   port: z.int().optional(),
   password: z.string().optional(),
   settings: z.record(z.string(), z.string()).optional(),
+  /** where the primary and its voters are: `members` of them (default: the region of the host that is asked) */
+  primary_region: z.string().optional(),
+  /** a read replica in each of these, one more for each time that it is named */
+  regions: z.array(z.string()).max(15).optional(),
+  /** said by an agent that forwards: the first member is made on this host, or nowhere */
+  first_host: z.string().optional(),
 });
 export type CreateRequest = z.infer<typeof createRequestSchema>;
 

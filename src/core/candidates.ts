@@ -33,6 +33,28 @@ export function judgeSwitchover(view: View, asked: MemberId | null): readonly Ve
     .toSorted((a, b) => rank(a) - rank(b) || (a.lagBytes ?? Infinity) - (b.lagBytes ?? Infinity) || byId(a, b));
 }
 
+/**
+ * The verdicts if `region` were the primary one: members there that stream now will be voters by the time of the move.
+ */
+export function judgeMove(view: View, region: string): readonly Verdict[] {
+  const { cluster } = view;
+  const coming = Object.values(cluster.members)
+    .map((member) => member.value)
+    .filter((record) => record.region === region)
+    .map((record) => voterOf(record))
+    .filter((voter) => !hasVoter(cluster.rule.value.rule, voter));
+  const { rule } = cluster.rule.value;
+  const changed: ClusterRecord = {
+    ...cluster,
+    spec: { ...cluster.spec, value: { ...cluster.spec.value, primaryRegion: region } },
+    rule: {
+      ...cluster.rule,
+      value: { ...cluster.rule.value, rule: { voters: [...rule.voters, ...coming], acks: Math.max(1, rule.acks) } },
+    },
+  };
+  return judgeSwitchover({ ...view, cluster: changed }, null);
+}
+
 function verdictForSwitchover(view: View, member: MemberId, end: Lsn | undefined, asked: MemberId | null): Verdict {
   const server = serverOf(view, member);
   const flushed = server?.kind === "running" ? server.flushed : undefined;

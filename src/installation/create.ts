@@ -6,9 +6,12 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { noVoters, usualAcks, type CommitRule } from "../domain/rule.ts";
-import { localRegion } from "../domain/host.ts";
+import type { HostRecord } from "../domain/host.ts";
 import { zeroLsn } from "../domain/lsn.ts";
-import type { ClusterSpec, MemberRecord } from "../domain/cluster.ts";
+import type { ClusterRecord, ClusterSpec, MemberRecord } from "../domain/cluster.ts";
+import { isVoter } from "../core/candidates.ts";
+import { formatReason } from "../core/reason.ts";
+import { inPrimaryRegion, votersInFull } from "../core/regions.ts";
 import type { CreateRequest } from "../contract/cluster.ts";
 import type { Asked, Created } from "../contract/installation.ts";
 import { validateSettings } from "../drivers/postgres/configuration/validate.ts";
@@ -20,8 +23,10 @@ import type { OperationRecord } from "../events/event.ts";
 import { connectionTo } from "./connection.ts";
 import { eraseCluster } from "./destroy.ts";
 import { awaitCluster, clusterOf, type Parts } from "./parts.ts";
-import { claimMemberPorts } from "./ports.ts";
-import { planCluster } from "./spec.ts";
+import { claimHere, claimPlaces, memberAt, type Place } from "./placement/claims.ts";
+import { firstHostElsewhere, forwardCreate } from "./placement/forward.ts";
+import { severalHosts } from "./placement/hosts.ts";
+import { planCluster, planShape } from "./spec.ts";
 import { servingPrimary } from "./status.ts";
 import { firstUser, setPassword } from "./users.ts";
 
@@ -31,11 +36,14 @@ const openMs = 120_000;
 
 /** Refuses at once, or begins; what follows is told by the operation. */
 export async function beginCreate(parts: Parts, request: CreateRequest, asked: Asked): Promise<Created> {
-  const spec = await planCluster(parts, request);
+  const shape = await planShape(parts, request);
+  const elsewhere = firstHostElsewhere(parts, request, shape.places);
+  if (elsewhere !== undefined) return forwardCreate(parts, request, elsewhere);
+  const spec = await planCluster(parts, request, shape);
   const password = request.password ?? generatePassword();
   const verifier = scramVerifier(password);
   const operation = beginOperation(parts, spec, asked);
-  void build(parts, spec, verifier, operation);
+  void build(parts, { spec, hosts: shape.places.hosts, verifier, operation });
   return {
     operation,
     connection: { ...connectionTo(parts, spec, { role: "primary" }), ...withPassword(parts, spec, password) },
@@ -57,12 +65,20 @@ function withPassword(parts: Parts, spec: ClusterSpec, password: string) {
   return { uri, password };
 }
 
-async function build(parts: Parts, spec: ClusterSpec, verifier: string, operation: OperationRecord): Promise<void> {
+interface Build {
+  readonly spec: ClusterSpec;
+  /** one for each member; empty in an embedded installation */
+  readonly hosts: readonly HostRecord[];
+  readonly verifier: string;
+  readonly operation: OperationRecord;
+}
+
+async function build(parts: Parts, { spec, hosts, verifier, operation }: Build): Promise<void> {
   const claimed: number[] = Object.values(spec.ports);
   try {
-    const memberPorts = await claimMemberPorts(parts, spec.members.length);
-    claimed.push(...memberPorts);
-    await makeFirstRecords(parts, spec, { verifier, memberPorts, id: operation.id });
+    const places = await claimFor(parts, spec, hosts);
+    if (hosts.length === 0) claimed.push(...places.map((place) => place.port));
+    await makeFirstRecords(parts, spec, { verifier, places, id: operation.id });
     parts.ports.letGo(claimed);
     await parts.runtime.adopt(spec.name);
     await bringUp(parts, spec.name, operation);
@@ -88,10 +104,17 @@ interface Making {
   /** id of the operation */
   readonly id: string;
   readonly verifier: string;
-  readonly memberPorts: readonly number[];
+  /** one for each member */
+  readonly places: readonly Place[];
 }
 
-async function makeFirstRecords(parts: Parts, plan: ClusterSpec, { verifier, memberPorts, id }: Making): Promise<void> {
+async function claimFor(parts: Parts, spec: ClusterSpec, where: readonly HostRecord[]): Promise<readonly Place[]> {
+  const hosts = severalHosts(parts);
+  if (!hosts) return claimHere(parts, spec.name, spec.members);
+  return claimPlaces(parts, hosts, { cluster: spec.name, members: spec.members, where, engine: spec });
+}
+
+async function makeFirstRecords(parts: Parts, plan: ClusterSpec, { verifier, places, id }: Making): Promise<void> {
   const { servers, operations } = parts;
   const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(engineInstallMs)]);
   const engine = await servers.engine(plan, (line) => operations.step(id, line, 0), signal);
@@ -99,28 +122,30 @@ async function makeFirstRecords(parts: Parts, plan: ClusterSpec, { verifier, mem
   const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
   await validateSettings(plan.settings, { template, owner: servers.owner, signal });
   operations.step(id, `making ${plan.members.length} members`, 2);
-  const directories = plan.members.map((member) => servers.dataDirectory(plan.name, member));
+  const directories = directoriesToMake(parts, places);
   await keepVerifier(parts, plan.name, verifier);
   const systemIdentifier = await createDirectories({ template, owner: servers.owner, directories, signal });
   const spec = { ...plan, systemIdentifier: String(systemIdentifier) };
-  await createCluster(parts.store, firstRecords(parts, spec, memberPorts));
+  await createCluster(parts.store, firstRecords(spec, places, directories.length === places.length));
   operations.step(id, "waiting for the first commit on a quorum", 3);
 }
 
-/** The first member holds epoch 1 and is not open yet: its barrier proves the quorum before anybody is let in. */
-function firstRecords(parts: Parts, spec: ClusterSpec, ports: readonly number[]) {
-  const members = spec.members.map((id, index): MemberRecord => ({
-    id,
-    host: parts.hostName,
-    region: localRegion,
-    zone: localRegion,
-    port: ports[index] ?? 0,
-    dataDirectory: parts.servers.dataDirectory(spec.name, id),
-    incarnation: 1,
-    wish: "none",
-    createdAt: spec.createdAt,
-  }));
-  const voters = members.slice(1).map(({ id, incarnation }) => ({ member: id, incarnation }));
+/** On one host all are made from one template; over several the first is, and the others' agents copy it. */
+function directoriesToMake({ hosts }: Parts, places: readonly Place[]): readonly string[] {
+  return places.slice(0, hosts.self ? 1 : places.length).map((place) => place.dataDirectory);
+}
+
+/**
+ * The first member holds epoch 1 and is not open yet. On one host its barrier proves the quorum before anybody is let
+ * in. Over several hosts the others have no directory yet: they copy it from the open primary and are admitted then;
+ * nobody has a password before (`bringUp`).
+ */
+function firstRecords(spec: ClusterSpec, places: readonly Place[], areMade: boolean) {
+  const members = spec.members.flatMap((id, index): MemberRecord | readonly [] => {
+    const place = places[index];
+    return place ? memberAt(id, place, spec.createdAt) : [];
+  });
+  const voters = areMade ? members.slice(1).map(({ id, incarnation }) => ({ member: id, incarnation })) : [];
   const rule: CommitRule = voters.length === 0 ? noVoters : { voters, acks: usualAcks(voters.length) };
   return {
     spec,
@@ -145,6 +170,7 @@ async function bringUp(parts: Parts, name: string, { id, by }: OperationRecord):
     withinMs: openMs,
     describe: () => "The first primary did not come up.",
   });
+  if (parts.hosts.self) await awaitVoters(parts, name, id);
   parts.operations.step(id, "setting the password", 4);
   const verifier = await keptVerifier(parts, name);
   if (verifier !== undefined) await setPassword(parts, name, firstUser, verifier);
@@ -157,6 +183,22 @@ async function bringUp(parts: Parts, name: string, { id, by }: OperationRecord):
     { members: members.length, version: String(major), durability },
   );
   parts.operations.finish(id, { state: "done", step: "the cluster takes writes" });
+}
+
+/** The other hosts' agents fetch Postgres where it is missing, copy the first member and stream. */
+async function awaitVoters(parts: Parts, name: string, id: string): Promise<void> {
+  parts.operations.step(id, "copying the first member to the other hosts", 3);
+  const missing = (record: ClusterRecord): number => votersInFull(record) - record.rule.value.rule.voters.length;
+  await awaitCluster(parts, name, ({ record }) => missing(record) <= 0, {
+    withinMs: engineInstallMs,
+    describe: () => {
+      const { record, members } = clusterOf(parts, name);
+      const said = [...members.values()]
+        .filter((member) => inPrimaryRegion(record, member.id) && !isVoter(record, member.id))
+        .flatMap(({ id: member, decision }) => (decision ? `"${member}": ${formatReason(decision.because)}` : []));
+      return `Voters are missing. ${said.join("; ")}`;
+    },
+  });
 }
 
 /** Called when an agent starts: what the last one did not finish goes on, or goes away. */

@@ -1,17 +1,19 @@
 /** Why each member does what it does, who could take over, and what the cluster survives. Pure. */
 import type { ClusterRuntime, MemberRuntime } from "../agent/runtime.ts";
 import type { Candidate, Explanation } from "../contract/cluster.ts";
-import { judgeSwitchover, rulesInForce, type Verdict } from "../core/candidates.ts";
+import { judgeMove, judgeSwitchover, type Verdict } from "../core/candidates.ts";
 import { formatReason } from "../core/reason.ts";
 import { formatRejection } from "../core/rejection.ts";
-import type { Peer, View } from "../core/view.ts";
+import { emptyMemory, type Peer, type View } from "../core/view.ts";
+import { defaultTimings } from "../domain/cluster.ts";
 import { votesNeeded } from "../domain/rule.ts";
 import { clusterStatus, memberNumber, type StatusContext } from "./status.ts";
+import { survivalOf } from "./survival.ts";
 
 export function explainCluster(cluster: ClusterRuntime, context: StatusContext): Explanation {
   const status = clusterStatus(cluster, context);
   const { rule, previous } = cluster.record.rule.value;
-  const { survives, doesNot } = survival(cluster);
+  const { survives, doesNot } = survivalOf(cluster.record);
   return {
     cluster: cluster.name,
     state: status.state,
@@ -37,10 +39,14 @@ export function explainCluster(cluster: ClusterRuntime, context: StatusContext):
 }
 
 /** The verdict on every member; the first without a rejection is the one that would be chosen. */
-export function candidatesOf(cluster: ClusterRuntime, to: string | undefined): readonly Candidate[] & Candidate[] {
+export function candidatesOf(
+  cluster: ClusterRuntime,
+  to: string | undefined,
+  region?: string,
+): readonly Candidate[] & Candidate[] {
   const view = viewOf(cluster);
   if (!view) return [];
-  const verdicts = judgeSwitchover(view, to ?? null);
+  const verdicts = region === undefined ? judgeSwitchover(view, to ?? null) : judgeMove(view, region);
   const chosen = verdicts.find((verdict) => verdict.rejection === undefined)?.member;
   return verdicts.map((verdict) => toCandidate(verdict, chosen));
 }
@@ -59,34 +65,38 @@ function toCandidate({ member, rejection, lagBytes }: Verdict, chosen: string | 
   };
 }
 
-/** As the holder sees it, with what is known of every server now; as anybody does, when the holder has not looked yet. */
+/**
+ * As the holder sees it, with what is known of every server now. On a host that has no member of the cluster, and before
+ * the first look, from what the members said alone: enough to judge by, not to decide on.
+ */
 export function viewOf(cluster: ClusterRuntime): View | undefined {
   const members = [...cluster.members.values()];
+  const { holder } = cluster.record.reign.value;
   const looked = members.filter((member) => member.view);
-  const seer = looked.find(({ id }) => id === cluster.record.reign.value.holder) ?? looked[0];
-  if (!seer?.view) return undefined;
-  const peers = members
-    .filter(({ id }) => id !== seer.id)
-    .map((member) => [member.id, peerOf(cluster, member, seer.view)]);
-  return { ...seer.view, cluster: cluster.record, server: seer.server, peers: Object.fromEntries(peers) };
+  const seer = looked.find(({ id }) => id === holder) ?? looked[0] ?? members.find(({ id }) => id === holder);
+  if (!seer) return undefined;
+  const base = seer.view ?? bareView(cluster, seer);
+  const peers = members.filter(({ id }) => id !== seer.id).map((member) => [member.id, peerOf(cluster, member, base)]);
+  return { ...base, cluster: cluster.record, server: seer.server, peers: Object.fromEntries(peers) };
 }
 
-function peerOf({ record }: ClusterRuntime, { id, server }: MemberRuntime, view: View | undefined): Peer {
+function bareView({ record, storeReachable }: ClusterRuntime, { id, server }: MemberRuntime): View {
+  return {
+    self: id,
+    now: 0,
+    wallNow: 0,
+    timings: defaultTimings,
+    cluster: record,
+    storeReachable,
+    server,
+    peers: {},
+    lease: { startedAt: 0, epochSeenAt: 0, held: [], given: undefined, heardHolderAt: undefined },
+    busy: [],
+    memory: emptyMemory,
+  };
+}
+
+function peerOf({ record }: ClusterRuntime, { id, server }: MemberRuntime, view: View): Peer {
   const incarnation = record.members[id]?.value.incarnation ?? 0;
-  return { heardAt: view?.now ?? 0, incarnation, server, epoch: record.reign.value.epoch, eligible: true };
-}
-
-function survival(cluster: ClusterRuntime): { survives: string[]; doesNot: string[] } {
-  const { members, durability } = cluster.record.spec.value;
-  const hosts = new Set(Object.values(cluster.record.members).map((member) => member.value.host));
-  const survives: string[] = ["the end or restart of the agent, and of the router: Postgres goes on"];
-  const doesNot: string[] = [];
-  const electable = rulesInForce(cluster.record).every((rule) => rule.voters.length > 0);
-  if (electable) survives.push("the loss of the primary: a standby takes over by itself");
-  else doesNot.push("the loss of the primary's data directory: no standby holds every acknowledged write now");
-  if (members.length > 2) survives.push("the loss of one standby: writes go on");
-  if (durability === "async")
-    doesNot.push("the loss of the primary without losing the newest writes (durability async)");
-  if (hosts.size === 1) doesNot.push("the loss of this machine or of its disk: all members are on it");
-  return { survives, doesNot };
+  return { heardAt: view.now, incarnation, server, epoch: record.reign.value.epoch, eligible: true };
 }

@@ -3,14 +3,16 @@ import { statfs } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import type { CreateRequest } from "../contract/cluster.ts";
 import type { ClusterSpec, Durability, EngineKind } from "../domain/cluster.ts";
-import { localRegion } from "../domain/host.ts";
 import { clusterNameProblem } from "../domain/names.ts";
 import { chooseMemory, type Preset } from "../drivers/postgres/configuration/defaults.ts";
 import { supportedMajors } from "../drivers/postgres/engine/catalog.ts";
 import { findSystemEngine } from "../drivers/postgres/engine/system.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { Parts } from "./parts.ts";
-import { claimEndpointPorts } from "./ports.ts";
+import { claimEverywhere } from "./placement/claims.ts";
+import { severalHosts } from "./placement/hosts.ts";
+import { planPlaces, type ClusterPlaces } from "./placement/plan.ts";
+import { claimEndpointPorts, type Elsewhere } from "./ports.ts";
 
 const mib = 1024 * 1024;
 /** A member with an empty database, its log and room to start with. */
@@ -25,38 +27,67 @@ const presets: Readonly<Record<Preset, { readonly members: number; readonly dura
   critical: { members: 5, durability: "strict" },
 };
 
+/** What decides where members go, before anything is claimed. */
+export interface Shape {
+  readonly preset: Preset;
+  readonly engine: EngineKind;
+  readonly major: number;
+  readonly places: ClusterPlaces;
+}
+
+/** @throws OpError for each refusal */
+export async function planShape(parts: Parts, request: CreateRequest): Promise<Shape> {
+  refuseName(parts, request.name);
+  const preset = request.preset ?? "dev";
+  const members = request.members ?? presets[preset].members;
+  refuseCount(members + (request.regions ?? []).length);
+  const engine = request.engine ?? "embedded";
+  const major = await chooseMajor(parts, engine, request.version);
+  const places = planPlaces(parts, request, { name: request.name, members, engine, major });
+  return { preset, engine, major, places };
+}
+
 /**
  * The spec without what is only known when the directories are made; its ports are claimed, and the caller gives them
  * back. @throws OpError for each refusal
  */
-export async function planCluster(parts: Parts, request: CreateRequest): Promise<ClusterSpec> {
-  refuseName(parts, request.name);
-  const preset = request.preset ?? "dev";
-  const members = request.members ?? presets[preset].members;
-  refuseCount(members);
-  const engine = request.engine ?? "embedded";
-  const memoryBytes = request.memory_bytes ?? chooseMemory(preset, totalmem(), members);
-  refuseMemory(memoryBytes, members);
-  await refuseDisk(parts.home, members);
+export async function planCluster(parts: Parts, request: CreateRequest, shape: Shape): Promise<ClusterSpec> {
+  const { preset, engine, major, places } = shape;
+  const onOneHost = mostOnOneHost(places);
+  const memoryBytes = request.memory_bytes ?? chooseMemory(preset, totalmem(), onOneHost);
+  refuseMemory(memoryBytes, onOneHost);
+  await refuseDisk(parts.home, onOneHost);
   return {
     name: request.name,
     generation: 1,
-    major: await chooseMajor(engine, request.version),
+    major,
     engine,
     durability: request.durability ?? presets[preset].durability,
-    members: Array.from({ length: members }, (_, index) => `${request.name}-${index + 1}`),
-    primaryRegion: localRegion,
-    lastMember: members,
+    members: places.members,
+    primaryRegion: places.primaryRegion,
+    lastMember: places.members.length,
     wish: "running",
     memoryBytes,
     cpus: request.cpus ?? availableParallelism(),
-    ports: await claimEndpointPorts(parts, request.port),
+    ports: await claimEndpointPorts(parts, request.port, elsewhere(parts)),
     settings: request.settings ?? {},
     readLagBytesMax: 64 * mib,
     failoverLagBytesMax: 16 * mib,
     systemIdentifier: "",
     createdAt: parts.clock.wallNow(),
   };
+}
+
+function mostOnOneHost({ members, hosts }: ClusterPlaces): number {
+  if (hosts.length === 0) return members.length;
+  return Math.max(...hosts.map((host) => hosts.filter((other) => other === host).length));
+}
+
+/** Over several hosts the endpoints have the same ports on all of them. */
+function elsewhere(parts: Parts): Elsewhere | undefined {
+  const hosts = severalHosts(parts);
+  if (!hosts) return undefined;
+  return { address: hosts.self.address, take: (ports) => claimEverywhere(parts, hosts, ports) };
 }
 
 function refuseName(parts: Parts, name: string): void {
@@ -75,14 +106,23 @@ function refuseCount(members: number): void {
   throw new OpError("bad-value", { message: `a cluster has 1 to ${membersMax} members, not ${members}` });
 }
 
-async function chooseMajor(engine: EngineKind, version: number | undefined): Promise<number> {
+async function chooseMajor(parts: Parts, engine: EngineKind, version: number | undefined): Promise<number> {
   if (version !== undefined && !supportedMajors.includes(version))
     throw new OpError("bad-value", {
       message: `Postgres ${version} is not supported`,
       detail: `Supported are ${supportedMajors.join(", ")}.`,
     });
-  if (engine === "system") return (await findSystemEngine(version)).major;
+  if (engine === "system") return newestElsewhere(parts, version) ?? (await findSystemEngine(version)).major;
   return version ?? Math.max(...supportedMajors);
+}
+
+/** Over several hosts those that lack it are told one by one (placement). */
+function newestElsewhere(parts: Parts, version: number | undefined): number | undefined {
+  const found = severalHosts(parts)
+    ?.all()
+    .flatMap(({ engines }) => engines.system);
+  if (!found || found.length === 0) return undefined;
+  return version ?? Math.max(...found);
 }
 
 function refuseMemory(memoryBytes: number, members: number): void {

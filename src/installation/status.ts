@@ -3,6 +3,7 @@ import type { ClusterRuntime, MemberRuntime } from "../agent/runtime.ts";
 import type { ClusterStatus, MemberStatus } from "../contract/cluster.ts";
 import { isVoter } from "../core/candidates.ts";
 import { formatReason } from "../core/reason.ts";
+import { inPrimaryRegion, mayVote, votersInFull } from "../core/regions.ts";
 import type { ClusterRecord } from "../domain/cluster.ts";
 import { bytesBetween, formatLsn, type Lsn } from "../domain/lsn.ts";
 import { usualAcks } from "../domain/rule.ts";
@@ -35,6 +36,7 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
     durability: spec.durability,
     epoch: record.reign.value.epoch,
     primary: primary?.id ?? null,
+    primary_region: spec.primaryRegion,
     timeline: record.reign.value.timeline,
     rule: { voters: rule.voters.map((voter) => voter.member), acks: rule.acks },
     endpoints: {
@@ -73,6 +75,8 @@ function memberStatus(cluster: ClusterRuntime, member: MemberRuntime, context: S
   return {
     id: member.id,
     host: own?.host ?? context.hostName,
+    region: own?.region ?? "",
+    zone: own?.zone ?? "",
     role: roleOf(record, member),
     state: memberState(member, end),
     pid: member.pid ?? null,
@@ -83,6 +87,7 @@ function memberStatus(cluster: ClusterRuntime, member: MemberRuntime, context: S
     flushed_lsn: flushed === undefined ? null : formatLsn(flushed),
     lag_bytes: flushed === undefined || end === undefined ? null : bytesBetween(flushed, end),
     is_voter: isVoter(record, member.id),
+    is_read_replica: !mayVote(record, member.id),
     incarnation: own?.incarnation ?? 0,
     because: member.progress
       ? progressText(member.progress)
@@ -166,9 +171,10 @@ function isWhole(cluster: ClusterRuntime): boolean {
   const streaming = [...cluster.members.values()].filter(
     ({ server }) => server.kind === "running" && server.role === "standby" && server.streaming,
   );
-  const voters = members.length - 1;
+  const voters = votersInFull(cluster.record);
   return (
-    streaming.length === voters &&
+    streaming.length === members.length - 1 &&
+    inPrimaryRegion(cluster.record, cluster.record.reign.value.holder) &&
     (durability === "async" || (rule.voters.length === voters && rule.acks === usualAcks(voters)))
   );
 }
@@ -199,6 +205,9 @@ function degradedDetail(cluster: ClusterRuntime): string {
   const away = [...cluster.members.values()].filter(
     ({ server }) => server.kind !== "running" || (server.role === "standby" && !server.streaming),
   );
+  const { reign, spec } = cluster.record;
+  if (away.length === 0 && !inPrimaryRegion(cluster.record, reign.value.holder))
+    return `the primary belongs in region "${spec.value.primaryRegion}" and moves there when a member is fit`;
   if (away.length === 0) return "every member is up; the commit rule is being brought back to full strength";
   return away
     .map(({ id, decision }) => `"${id}": ${decision ? formatReason(decision.because) : "not looked at yet"}`)

@@ -287,6 +287,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     durability: request.durability ?? "quorum",
     epoch: 1,
     primary: `${name}-1`,
+    primary_region: "local",
     timeline: 1,
     rule: { voters: ids.slice(1), acks: Math.ceil((ids.length - 1) / 2) },
     endpoints: { primary: { host: "127.0.0.1", port }, read: { host: "127.0.0.1", port: port + 1 } },
@@ -301,6 +302,8 @@ function memberOf(id: string, at: number, home: string): MemberStatus {
   return {
     id,
     host: "localhost",
+    region: "local",
+    zone: "local",
     role: at === 0 ? "primary" : "standby",
     state: at === 0 ? "running" : "streaming",
     pid: 4000 + at,
@@ -311,6 +314,7 @@ function memberOf(id: string, at: number, home: string): MemberStatus {
     flushed_lsn: "0/5A2F1C8",
     lag_bytes: at === 0 ? null : at === 2 ? 36_700_160 : 0,
     is_voter: at > 0,
+    is_read_replica: false,
     incarnation: 1,
     because: at === 0 ? "it holds the lease" : "it follows the primary",
   };

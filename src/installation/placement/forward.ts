@@ -1,0 +1,31 @@
+/** A cluster is made where its first member goes: when that is another host, its agent is asked to make it. */
+import { createdSchema, type CreateRequest } from "../../contract/cluster.ts";
+import type { Created } from "../../contract/installation.ts";
+import { OpError } from "../../errors/op-error.ts";
+import type { Parts } from "../parts.ts";
+import type { ClusterPlaces } from "./plan.ts";
+
+const makeMs = 30_000;
+
+/** @returns the host whose agent must make it; undefined when this one does. @throws OpError no-host */
+export function firstHostElsewhere(
+  { hosts }: Parts,
+  request: CreateRequest,
+  { hosts: chosen }: ClusterPlaces,
+): string | undefined {
+  const first = chosen[0]?.name;
+  if (first === undefined || first === hosts.self?.name) return undefined;
+  if (request.first_host === undefined) return first;
+  throw new OpError("no-host", {
+    message: `host "${request.first_host}" was asked to make the first member, and cannot take it`,
+    detail: "The hosts see each other differently at this moment.",
+    hint: "Try again; see matriarch host list.",
+  });
+}
+
+/** The whole request; the password in it goes over mutual TLS, as it came. */
+export async function forwardCreate({ hosts }: Parts, request: CreateRequest, host: string): Promise<Created> {
+  const body: CreateRequest = { ...request, first_host: host };
+  const answer = await hosts.call(host, { method: "POST", path: "/v1/clusters", body, deadlineMs: makeMs });
+  return createdSchema.parse(answer);
+}
