@@ -70,7 +70,8 @@ const faults: Readonly<Record<FaultName, Fault>> = {
     if (pids.length === 0) throw new Error("there is no store to stop");
     signalAll(pids, "SIGSTOP");
     await sleep(storeOutMs);
-    return async () => signalAll(pids, "SIGCONT");
+    signalAll(pids, "SIGCONT");
+    return nothingToEnd;
   },
 };
 

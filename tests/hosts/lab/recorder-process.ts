@@ -6,10 +6,12 @@ import type { ClientConfig } from "pg";
 import { prepareTable, readRows, recordWrites, type WriteRecorder } from "../../checker/record-writer.ts";
 import type { Write } from "../../checker/history.ts";
 import type { Answer, Command } from "./recorder.ts";
+import { watch, type Watcher } from "./watcher.ts";
 
 /** Added to performance.now() gives CLOCK_MONOTONIC. */
 const offset = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 const recorders = new Map<string, WriteRecorder>();
+let watcher: Watcher | undefined;
 
 process.on("message", (command: Command) => {
   obey(command).then(
@@ -36,6 +38,11 @@ async function obey(command: Command): Promise<unknown> {
       return acknowledged(command.writer, command.count, command.withinMs);
     case "last":
       return last(command.writer);
+    case "watch":
+      watcher = await watch(command.plan, () => performance.now() + offset);
+      return undefined;
+    case "unwatch":
+      return watcher?.stop();
     case "stop":
       return stop();
   }

@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import type { ClientConfig } from "pg";
 import type { History, Write } from "../../checker/history.ts";
+import type { Watched, WatchPlan } from "./watcher.ts";
 
 export type Command = { readonly id: number } & (
   | { readonly kind: "prepare" | "rows"; readonly target: ClientConfig; readonly table: string }
@@ -23,7 +24,8 @@ export type Command = { readonly id: number } & (
       readonly withinMs: number;
     }
   | { readonly kind: "last"; readonly writer: string | undefined }
-  | { readonly kind: "stop" }
+  | { readonly kind: "watch"; readonly plan: WatchPlan }
+  | { readonly kind: "stop" | "unwatch" }
 );
 type Body = Command extends infer C ? (C extends Command ? Omit<C, "id"> : never) : never;
 
@@ -83,6 +85,17 @@ export class Recorder {
     return typeof at === "number" ? at : undefined;
   }
 
+  /** Counts and reads from now on, to find stale reads. */
+  watch(plan: WatchPlan): Promise<unknown> {
+    return this.#ask({ kind: "watch", plan }, 60_000);
+  }
+
+  async unwatch(): Promise<Watched> {
+    const watched = await this.#ask({ kind: "unwatch" }, 60_000);
+    if (!isWatched(watched)) throw new Error("nothing was watched");
+    return watched;
+  }
+
   /** No new writes. @returns each writer's history, times of CLOCK_MONOTONIC */
   async stop(): Promise<Readonly<Record<string, History>>> {
     const histories = await this.#ask({ kind: "stop" }, 120_000);
@@ -128,4 +141,8 @@ function toHistory(writes: unknown): History {
 
 function isWrite(value: unknown): value is Write {
   return typeof value === "object" && value !== null && "id" in value && "sentAt" in value && "outcome" in value;
+}
+
+function isWatched(value: unknown): value is Watched {
+  return typeof value === "object" && value !== null && "beats" in value && "reads" in value;
 }

@@ -1,0 +1,155 @@
+/**
+ * An installation over several hosts, one namespace each, made by the real commands, and a client's host beside them.
+ * Ending it ends everything that runs in its namespaces and removes what it made; a test that crashed is swept up by the
+ * next one. Used by the stories of faults and by the benches.
+ */
+import { existsSync } from "node:fs";
+import { chmod, cp, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { builtBundle } from "../../faults/installation.ts";
+import { until } from "../../faults/until.ts";
+import { Host } from "./host.ts";
+import { Network } from "./network.ts";
+import { enter, listSpaces, removeSpace, spaceName, sweepSpaces } from "./spaces.ts";
+
+export interface LabOptions {
+  readonly hosts?: number;
+  /** hosts that exist and have joined nothing yet */
+  readonly spare?: number;
+  /** size of each host's own file system for its members; none when not given */
+  readonly volumeMegabytes?: number;
+  readonly fakeClock?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const hostNames = ["a", "b", "c", "d", "e", "f"];
+export const clientName = "client";
+const faketime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+export function hasFakeClock(): boolean {
+  return existsSync(faketime);
+}
+
+export class Lab implements AsyncDisposable {
+  readonly network: Network;
+  /** those that have joined */
+  readonly hosts: readonly Host[];
+  readonly spare: readonly Host[];
+  readonly #scratch: string;
+
+  private constructor(scratch: string, network: Network, all: readonly Host[], joined: number) {
+    this.#scratch = scratch;
+    this.network = network;
+    this.hosts = all.slice(0, joined);
+    this.spare = all.slice(joined);
+  }
+
+  static async make(options: LabOptions = {}): Promise<Lab> {
+    const { hosts = 3, spare = 0 } = options;
+    await sweepSpaces();
+    // Short, because Unix sockets lie below it.
+    const scratch = await mkdtemp("/tmp/mh-");
+    await chmod(scratch, 0o755);
+    await cp(join(await builtBundle(), "dist"), join(scratch, "dist"), { recursive: true });
+    const names = hostNames.slice(0, hosts + spare);
+    const network = await Network.make([...names, clientName]);
+    endAtExit();
+    const plan = {
+      dist: join(scratch, "dist"),
+      fakeClock: options.fakeClock ? faketime : undefined,
+      env: options.env ?? {},
+    };
+    const all = names.map((name) => new Host(network, name, join(scratch, name), plan));
+    const lab = new Lab(scratch, network, all, hosts);
+    try {
+      await lab.#install(options);
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+    return lab;
+  }
+
+  /** Command prefix of the client's host. */
+  get client(): readonly string[] {
+    return enter(this.network.space(clientName));
+  }
+
+  host(name: string): Host {
+    const found = [...this.hosts, ...this.spare].find((host) => host.name === name);
+    if (!found) throw new Error(`there is no host "${name}"`);
+    return found;
+  }
+
+  others(...without: readonly Host[]): readonly Host[] {
+    return this.hosts.filter((host) => !without.includes(host));
+  }
+
+  /** A host joins what `a` began. */
+  async join(host: Host): Promise<void> {
+    const told = await this.#anyToken();
+    await host.ok("host", "join", told, ...flagsOf(host));
+    host.boot();
+    await agentAnswers(host);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!process.env["MATRIARCH_KEEP_LAB"]) {
+      for (const host of [...this.hosts, ...this.spare]) {
+        await host.volumeOrNone?.release();
+        host.thaw();
+      }
+      await this.network.remove();
+      for (const host of [...this.hosts, ...this.spare]) await host.removeVolume();
+      if (!process.env["MATRIARCH_KEEP_HOMES"]) await rm(this.#scratch, { recursive: true, force: true });
+    }
+  }
+
+  async #install({ volumeMegabytes }: LabOptions): Promise<void> {
+    const [first, ...rest] = this.hosts;
+    if (!first) throw new Error("a laboratory needs a host");
+    await first.ok("host", "init", ...flagsOf(first));
+    first.boot();
+    await agentAnswers(first);
+    for (const host of rest) await this.join(host);
+    if (volumeMegabytes !== undefined) for (const host of this.hosts) await host.giveVolume(volumeMegabytes);
+  }
+
+  async #anyToken(): Promise<string> {
+    const [first] = this.hosts;
+    if (!first) throw new Error("a laboratory needs a host");
+    const told = await first.json("host", "token");
+    return findToken(told);
+  }
+}
+
+function flagsOf(host: Host): readonly string[] {
+  return ["--name", host.name, "--address", host.address, "--zone", host.name, "--no-service"];
+}
+
+async function agentAnswers(host: Host): Promise<void> {
+  await until(
+    `the agent of ${host.name} to answer`,
+    async () => ((await host.api("/v1/clusters")) === undefined ? undefined : true),
+    {
+      withinMs: 60_000,
+    },
+  );
+}
+
+function findToken(told: unknown): string {
+  if (typeof told === "object" && told !== null && "token" in told && typeof told.token === "string") return told.token;
+  throw new Error(`no token in ${JSON.stringify(told)}`);
+}
+
+let ends = false;
+/** The namespaces go with this process, whatever ends it. What needs waiting is left to the next sweep. */
+function endAtExit(): void {
+  if (ends) return;
+  ends = true;
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => {
+      const own = listSpaces().filter((space) => space.startsWith(spaceName("")));
+      Promise.all(own.map(removeSpace)).finally(() => process.exit(130));
+    });
+}
