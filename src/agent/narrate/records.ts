@@ -3,6 +3,7 @@
  * them. In the best position is who wrote them: the holder's host, which lives when it takes an epoch or changes the
  * rule, and the voter's host for a vote.
  */
+import { votersInFull } from "../../core/regions.ts";
 import type { ClusterRecord, MemberId, Reign } from "../../domain/cluster.ts";
 import { sameRule, sameVoter, usualAcks, type CommitRule } from "../../domain/rule.ts";
 import type { Occasion, Teller } from "./teller.ts";
@@ -106,7 +107,7 @@ function tellRule(teller: Teller, before: ClusterRecord, after: ClusterRecord): 
     const reason = "it does not stream any more";
     teller.tell(occasion(`${member}/dropped`), "voter.dropped", { ...about, member }, { ...told, reason });
   }
-  const full = after.spec.value.members.length - 1;
+  const full = votersInFull(after);
   if (is.acks < was.acks || (is.voters.length === 0 && full > 0))
     teller.tell(occasion("degraded"), "rule.degraded", about, { ...told, reason: "too few standbys stream" });
   else if (is.voters.length === full && is.acks === usualAcks(full) && was.voters.length < full)
