@@ -130,7 +130,7 @@ export class Member {
 
   /** As a holder. @returns whether it is one more promise than before */
   hearPromise(promise: PromiseAnswer, now: number, marginMs: number): boolean {
-    if (!this.wantsHeartbeats(now) || promise.epoch !== this.feed.epoch) return false;
+    if (!this.feed.holds || this.#hasGivenBack(now) || promise.epoch !== this.feed.epoch) return false;
     const before = this.#held;
     this.#held = recordPromise(before, promise, marginMs);
     return this.#held.length !== before.length;
