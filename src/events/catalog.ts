@@ -7,8 +7,17 @@ import { clusterEvents } from "./cluster-events.ts";
 import { hostEvents } from "./host-events.ts";
 import type { EventKind } from "./kind.ts";
 import { memberEvents } from "./member-events.ts";
+import { partEvents } from "./part-events.ts";
+import { storeEvents } from "./store-events.ts";
 
-export const eventCatalog = { ...clusterEvents, ...memberEvents, ...hostEvents, ...auditEvents };
+export const eventCatalog = {
+  ...clusterEvents,
+  ...memberEvents,
+  ...hostEvents,
+  ...partEvents,
+  ...storeEvents,
+  ...auditEvents,
+};
 
 export type EventType = keyof typeof eventCatalog;
 

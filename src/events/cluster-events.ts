@@ -42,12 +42,6 @@ export const clusterEvents = {
     "An endpoint cannot listen, mostly because something else has its port. It is tried again until it can.",
     (e) => `an endpoint does not listen: ${e.reason}`,
   ),
-  "store.unavailable": define<{ reason: string }>(
-    "warning",
-    "The shared state cannot be read or written. A healthy primary goes on; failover and changes wait.",
-    (e) => `store cannot be reached: ${e.reason}`,
-  ),
-  "store.reachable": define("info", "The shared state can be used again.", () => "store can be reached again"),
   "engine.installed": define<{ version: string }>(
     "info",
     "The Postgres binaries were installed.",
