@@ -24,7 +24,13 @@ Every command takes:
 | \`--json\` | one JSON document on stdout; with \`--watch\` and \`--follow\` one per line; errors as \`{"error": {"code", "message", "detail", "hint"}}\` |
 | \`--yes\` | yes to every question |
 | \`--no-color\` | no colours; \`NO_COLOR\` does the same |
+| \`--host URL\` | agent on another machine, \`https://10.0.0.1:7400\`; given again, or with commas: the first that answers |
+| \`--context NAME\` | installation on other machines by name (\`matriarch context\`); \`local\` is this machine |
 | \`--help\` | purpose, flags, examples |
+
+Without either, \`MATRIARCH_HOST\`, \`MATRIARCH_CONTEXT\` and the context in use decide, in this order, and else it is the agent
+of this machine. What goes with \`MATRIARCH_HOST\`: \`MATRIARCH_CA_FILE\`, and \`MATRIARCH_TOKEN\` or \`MATRIARCH_TOKEN_FILE\`, or
+\`MATRIARCH_CERT_FILE\` and \`MATRIARCH_KEY_FILE\`.
 
 | exit code | meaning |
 | --- | --- |

@@ -8,7 +8,7 @@ import type { RequestListener } from "node:http";
 import { createServer, type Server } from "node:https";
 
 import { OpError } from "../errors/op-error.ts";
-import { TlsIdentity, type TlsFiles } from "../links/tls-files.ts";
+import { TlsIdentity, type TlsFiles, type TlsMaterial } from "../links/tls-files.ts";
 import { Strangers } from "./access/strangers.ts";
 
 export interface TlsAddress {
@@ -47,7 +47,7 @@ export async function listenTls(
   const strangers = new Strangers(strangersMax);
   const server = createServer(
     {
-      ...identity.current(),
+      ...shown(identity.current()),
       minVersion: "TLSv1.3",
       requestCert: true,
       // Refused in words by access/caller.ts, and not by a TLS alert that says nothing.
@@ -69,7 +69,7 @@ export async function listenTls(
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   await listen(server, host, port);
   const renewing = setInterval(() => {
-    void identity.refresh().then((isNew) => isNew && server.setSecureContext(identity.current()), trouble);
+    void identity.refresh().then((isNew) => isNew && server.setSecureContext(shown(identity.current())), trouble);
   }, lookForRenewedEveryMs);
   renewing.unref();
   const bound = server.address();
@@ -81,6 +81,11 @@ export async function listenTls(
       return closeServer(server);
     },
   };
+}
+
+/** The authority's certificate goes along, so that somebody who knows only its fingerprint can fetch it. */
+function shown({ ca, cert, key }: TlsMaterial): TlsMaterial {
+  return { ca, cert: Buffer.concat([cert, Buffer.from("\n"), ca]), key };
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

@@ -55,6 +55,11 @@ export function countArgument(min: number, max: number): (text: string) => numbe
   };
 }
 
+/** An option that may be given again. */
+export function severalArgument(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
 /** `--set a=1 --set b=2` */
 export function settingArgument(
   text: string,

@@ -9,6 +9,8 @@ import { resolveHome } from "../config/home.ts";
 import { version } from "../config/version.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { Client } from "./client/client.ts";
+import type { Remote } from "./client/remote-agent.ts";
+import type { Destination } from "./client/transport.ts";
 import { createPaint, noPaint, type Paint } from "./output/paint.ts";
 import { createProgress, type Progress } from "./output/progress.ts";
 
@@ -18,6 +20,10 @@ export interface Flags {
   /** yes to every question */
   readonly yes: boolean;
   readonly color: boolean;
+  /** addresses of agents on other machines, by --host */
+  readonly hosts?: readonly string[];
+  /** by --context */
+  readonly context?: string | undefined;
 }
 
 /** What a handler gives back: the data, and how a person reads it. */
@@ -32,6 +38,7 @@ export class CommandContext {
   readonly home: string;
   readonly #agentScript: string;
   #toldVersion = false;
+  #destination: Promise<Destination> | undefined;
 
   constructor(flags: Flags, agentScript: string) {
     this.flags = flags;
@@ -48,24 +55,31 @@ export class CommandContext {
     return process.stdin.isTTY && process.stderr.isTTY && !this.flags.json;
   }
 
-  /** The agent, started if none answers. @throws OpError agent-start-failed, home-unwritable, agent-unreachable */
+  /**
+   * The agent: of this machine, started if none answers, or on another one.
+   * @throws OpError agent-start-failed, home-unwritable, agent-unreachable
+   */
   async client(): Promise<Client> {
-    const [{ createClient }, { ensureAgent }] = await Promise.all([
-      import("./client/client.ts"),
-      import("./client/start-agent.ts"),
-    ]);
-    const program = { script: this.#agentScript, home: this.home };
-    await ensureAgent(program, () => this.note("starting the agent"));
-    return createClient(this.#transport());
+    const to = await this.#to();
+    if (to.kind === "socket") {
+      const { ensureAgent } = await import("./client/start-agent.ts");
+      await ensureAgent({ script: this.#agentScript, home: this.home }, () => this.note("starting the agent"));
+    }
+    return this.#clientOf(to);
   }
 
   /** The agent if it runs, else undefined; never starts one. */
   async runningClient(): Promise<Client | undefined> {
-    const [{ createClient }, { agentAnswers }] = await Promise.all([
-      import("./client/client.ts"),
-      import("./client/start-agent.ts"),
-    ]);
-    return (await agentAnswers(this.socket)) ? createClient(this.#transport()) : undefined;
+    const to = await this.#to();
+    if (to.kind === "remote") return this.#clientOf(to);
+    const { agentAnswers } = await import("./client/start-agent.ts");
+    return (await agentAnswers(to.path)) ? this.#clientOf(to) : undefined;
+  }
+
+  /** The installation on other machines that this command talks to; undefined for this machine's own agent. */
+  async remote(): Promise<Remote | undefined> {
+    const to = await this.#to();
+    return to.kind === "remote" ? to.agent.remote : undefined;
   }
 
   /** A line for the person, beside the result. */
@@ -101,15 +115,29 @@ export class CommandContext {
     await askForName(plan, name);
   }
 
-  #transport() {
+  /** Found once: what is found out about hosts that do not answer holds for the whole command. */
+  #to(): Promise<Destination> {
+    this.#destination ??= this.#findDestination();
+    return this.#destination;
+  }
+
+  async #findDestination(): Promise<Destination> {
+    const { chooseRemote } = await import("./remote.ts");
+    const remote = chooseRemote({ hosts: this.flags.hosts ?? [], context: this.flags.context }, this.home);
+    if (remote === undefined) return { kind: "socket", path: this.socket };
+    const { RemoteAgent } = await import("./client/remote-agent.ts");
+    return { kind: "remote", agent: new RemoteAgent(remote) };
+  }
+
+  async #clientOf(to: Destination): Promise<Client> {
+    const { createClient } = await import("./client/client.ts");
     const sawVersion = (seen: string) => {
       if (seen === version || this.#toldVersion) return;
       this.#toldVersion = true;
-      this.note(
-        `The agent is version ${seen}, this command ${version}; "matriarch agent stop" lets the next command start the new one.`,
-      );
+      const how = to.kind === "socket" ? '; "matriarch agent stop" lets the next command start the new one' : "";
+      this.note(`The agent is version ${seen}, this command ${version}${how}.`);
     };
-    return { socket: this.socket, user: userName(), sawVersion };
+    return createClient({ to, user: userName(), sawVersion });
   }
 }
 

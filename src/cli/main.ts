@@ -39,8 +39,16 @@ function expected(argv: readonly string[]): string[] {
   return argv[0] === "--version" || argv[0] === "-V" ? ["version", ...argv.slice(1)] : [...argv];
 }
 
-function readFlags({ json, yes, color }: { json?: true | undefined; yes?: true | undefined; color: boolean }): Flags {
-  return { json: json === true, yes: yes === true, color };
+interface GlobalOptions {
+  readonly json?: true | undefined;
+  readonly yes?: true | undefined;
+  readonly color: boolean;
+  readonly host?: readonly string[] | undefined;
+  readonly context?: string | undefined;
+}
+
+function readFlags({ json, yes, color, host = [], context }: GlobalOptions): Flags {
+  return { json: json === true, yes: yes === true, color, hosts: host, context };
 }
 
 function write(outcome: Outcome, context: CommandContext): void {

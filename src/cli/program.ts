@@ -1,10 +1,12 @@
 /** The whole command line as one tree. Only declarations are loaded here; what a command does is loaded when it runs. */
 import { Command } from "@commander-js/extra-typings";
 
-import { settings, type Run } from "./command.ts";
+import { settings, severalArgument, type Run } from "./command.ts";
 import { agentCommands } from "./commands/agent/group.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { completion } from "./commands/completion.ts";
 import { connect } from "./commands/connect.ts";
+import { contextCommands } from "./commands/context/group.ts";
 import { create } from "./commands/create.ts";
 import { destroy } from "./commands/destroy.ts";
 import { events } from "./commands/events.ts";
@@ -21,6 +23,7 @@ import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
 import { switchover } from "./commands/switchover.ts";
+import { tokenCommands } from "./commands/token/group.ts";
 import { uri } from "./commands/uri.ts";
 import { userCommands } from "./commands/user/group.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -32,6 +35,12 @@ export function createProgram(run: Run) {
     .option("--json", "one JSON document on stdout")
     .option("--yes", "answer yes to every question")
     .option("--no-color", "no colours; NO_COLOR does the same")
+    .option(
+      "--host <url>",
+      "agent on another machine, https://10.0.0.1:7400; again, or with commas: the first that answers",
+      severalArgument,
+    )
+    .option("--context <name>", 'installation to talk to, see "matriarch context"; "local" is this machine')
     .usage("<command> [options]")
     .addHelpText("after", '\n"matriarch help <command>" tells more, with examples.');
   program.commandsGroup("Clusters:");
@@ -42,6 +51,7 @@ export function createProgram(run: Run) {
   for (const make of [switchover, failover, restart, stop, start, pause, resume, scale]) program.addCommand(make(run));
   for (const make of [memberCommands, userCommands]) program.addCommand(make(run));
   program.commandsGroup("Matriarch:");
-  for (const make of [agentCommands, completion, versionCommand]) program.addCommand(make(run));
+  for (const make of [agentCommands, contextCommands, tokenCommands, auditCommand, completion, versionCommand])
+    program.addCommand(make(run));
   return program;
 }

@@ -47,7 +47,7 @@ export const layers: Readonly<Record<string, readonly string[] | "anything">> = 
   router: ["domain", "errors", "links"],
   links: ["domain", "errors"],
   api: ["contract", "errors", "domain", "events", "config", "log", "links", "drivers/*/port.ts"],
-  cli: ["contract", "errors", "config"],
+  cli: ["contract", "errors", "config", "links"],
   dashboard: ["contract", "errors"],
   entry: "anything",
 };

@@ -1,7 +1,12 @@
 /** What other agents ask: open to host certificates alone (access/roles.ts), one line for each part. */
 import { Hono } from "hono";
 
-import { claimPortsRequestSchema, eraseRequestSchema, journalRequestSchema, type PeerApi } from "../../contract/peer.ts";
+import {
+  claimPortsRequestSchema,
+  eraseRequestSchema,
+  journalRequestSchema,
+  type PeerApi,
+} from "../../contract/peer.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { callerOf } from "../access/caller.ts";
 import { check, readJson } from "../input.ts";

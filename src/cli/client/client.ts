@@ -23,6 +23,13 @@ import {
   type Operation,
 } from "../../contract/cluster.ts";
 import { logFileSchema, type LogFile } from "../../contract/requests.ts";
+import {
+  createdTokenSchema,
+  tokenSchema,
+  type CreatedToken,
+  type Token,
+  type TokenRequest,
+} from "../../contract/tokens.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { call, openStream, type TransportOptions } from "./transport.ts";
 
@@ -53,6 +60,12 @@ export function createClient(options: TransportOptions) {
     post(`${at(cluster)}/${verb}`, body, operationSchema);
 
   return {
+    audit: (query: Query): Promise<readonly ClusterEvent[]> => read(`/v1/audit${encode(query)}`, z.array(eventSchema)),
+    tokens: (): Promise<readonly Token[]> => read("/v1/tokens", z.array(tokenSchema)),
+    createToken: (request: TokenRequest): Promise<CreatedToken> => post("/v1/tokens", request, createdTokenSchema),
+    revokeToken: (id: string): Promise<unknown> =>
+      call(options, { method: "DELETE", path: `/v1/tokens/${part(id)}`, deadlineMs: changeDeadlineMs }),
+
     agent: (): Promise<AgentStatus> => read("/v1/agent", agentStatusSchema),
     stopAgent: (servers: boolean): Promise<unknown> => post("/v1/agent/stop", { servers }, z.unknown()),
 

@@ -35,7 +35,7 @@ const outcomes: readonly (readonly [what: string, answer: RequestListener])[] = 
 for (const [what, answer] of outcomes) {
   test(`${what}: unknown for a change, unreachable for a look`, () =>
     withServer(answer, async (socket) => {
-      const options = { socket, user: "alice" };
+      const options = { to: { kind: "socket", path: socket }, user: "alice" } as const;
       const change = call(options, { method: "POST", path: "/", body: {}, deadlineMs: 200 });
       await assert.rejects(change, { code: "interrupted" });
       const look = call(options, { method: "GET", path: "/", deadlineMs: 200 });
@@ -44,7 +44,7 @@ for (const [what, answer] of outcomes) {
 }
 
 test("no socket: nothing was changed, so a change has not happened", async () => {
-  const options = { socket: join(tmpdir(), "matriarch-none.sock"), user: "alice" };
+  const options = { to: { kind: "socket", path: join(tmpdir(), "matriarch-none.sock") }, user: "alice" } as const;
   const change = call(options, { method: "POST", path: "/", body: {}, deadlineMs: 200 });
   await assert.rejects(change, { code: "agent-unreachable" });
 });
@@ -54,7 +54,10 @@ test("a stream that goes quiet ends, and what is no JSON is named", async () => 
     void response.writeHead(200).write('event: data\ndata: {"a":1}\n\n');
   await withServer(quiet, async (socket) => {
     const seen: unknown[] = [];
-    const stream = openStream({ socket, user: "a" }, { path: "/", quietMs: 200, signal: AbortSignal.timeout(10_000) });
+    const stream = openStream(
+      { to: { kind: "socket", path: socket }, user: "a" },
+      { path: "/", quietMs: 200, signal: AbortSignal.timeout(10_000) },
+    );
     await assert.rejects(
       async () => {
         for await (const document of stream) seen.push(document);
@@ -66,8 +69,11 @@ test("a stream that goes quiet ends, and what is no JSON is named", async () => 
   await withServer(
     (_request, response) => void response.end("<html>"),
     (socket) =>
-      assert.rejects(call({ socket, user: "a" }, { method: "GET", path: "/", deadlineMs: 1000 }), {
-        message: /not JSON/,
-      }),
+      assert.rejects(
+        call({ to: { kind: "socket", path: socket }, user: "a" }, { method: "GET", path: "/", deadlineMs: 1000 }),
+        {
+          message: /not JSON/,
+        },
+      ),
   );
 });

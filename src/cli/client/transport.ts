@@ -1,16 +1,22 @@
 /**
- * HTTP over the agent's Unix socket, with its own deadlines. Called by client.ts alone. A change whose answer does not
- * come is "outcome unknown", never "failed": the agent may have done it.
+ * HTTP with the agent, over the Unix socket of this machine or TLS to another one, with its own deadlines. Called by
+ * client.ts alone. A change whose answer does not come is "outcome unknown", never "failed": the agent may have done
+ * it. It is never sent a second time; what only reads is asked of the next host.
  */
-import { request, type IncomingMessage } from "node:http";
+import { request, type IncomingMessage, type RequestOptions } from "node:http";
 
-import { userHeader, versionHeader, type ErrorBody } from "../../contract/error.ts";
-import { errorCatalog, type ErrorCode } from "../../errors/catalog.ts";
+import { userHeader, versionHeader } from "../../contract/error.ts";
 import { OpError } from "../../errors/op-error.ts";
+import { readError } from "../../errors/read-error.ts";
+import { usualPort, type RemoteAgent } from "./remote-agent.ts";
+
+export type Destination =
+  | { readonly kind: "socket"; readonly path: string }
+  | { readonly kind: "remote"; readonly agent: RemoteAgent };
 
 export interface TransportOptions {
-  readonly socket: string;
-  /** who asks, for the audit */
+  readonly to: Destination;
+  /** who asks, for the audit; from another machine the certificate or token says it */
   readonly user: string;
   /** told once when the agent is of another version */
   readonly sawVersion?: (version: string) => void;
@@ -26,14 +32,31 @@ export interface Call {
 /** @returns the parsed JSON of a successful answer, unchecked. @throws OpError as the agent said it, agent-unreachable, interrupted */
 export async function call(options: TransportOptions, { method, path, body, deadlineMs }: Call): Promise<unknown> {
   const isChange = method !== "GET";
-  const signal = AbortSignal.timeout(deadlineMs);
-  const answer = await open(options, { method, path, body, signal }).catch((error: unknown) => {
-    throw noAnswer(error, isChange, deadlineMs);
-  });
-  const text = await readAll(answer).catch((error: unknown) => {
-    throw noAnswer(error, isChange, deadlineMs);
-  });
-  return readAnswer(answer, text);
+  const ask = async (): Promise<unknown> => {
+    const signal = AbortSignal.timeout(deadlineMs);
+    try {
+      const answer = await open(options, { method, path, body, signal });
+      return readAnswer(answer, await readAll(answer));
+    } catch (error) {
+      throw noAnswer(error, options.to, { isChange, afterMs: deadlineMs });
+    }
+  };
+  return isChange ? ask() : askEach(options.to, ask);
+}
+
+/** What only reads may be asked again: of every host until one answers. */
+async function askEach<T>(to: Destination, ask: () => Promise<T>): Promise<T> {
+  const others = to.kind === "remote" ? to.agent.remote.hosts.length - 1 : 0;
+  for (let turn = 0; turn < others; turn += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      // Said by an agent, or by all hosts together.
+      if (!(error instanceof OpError && error.code === "agent-unreachable" && error.cause !== undefined)) throw error;
+      if (to.kind === "remote") to.agent.passOver();
+    }
+  }
+  return ask();
 }
 
 /** The documents of a stream, until it ends or the signal aborts. `quietMs` without even a ping ends it with agent-unreachable. */
@@ -41,18 +64,23 @@ export async function* openStream(
   options: TransportOptions,
   { path, quietMs, signal }: { readonly path: string; readonly quietMs: number; readonly signal: AbortSignal },
 ): AsyncGenerator {
-  const answer = await open(options, { method: "GET", path, body: undefined, signal }).catch((error: unknown) => {
-    throw noAnswer(error, false, quietMs);
-  });
+  const unknown = { isChange: false, afterMs: quietMs };
+  const answer = await askEach(options.to, () =>
+    open(options, { method: "GET", path, body: undefined, signal, quietMs }).catch((error: unknown) => {
+      throw noAnswer(error, options.to, unknown);
+    }),
+  );
   if (answer.statusCode !== 200) readAnswer(answer, await readAll(answer));
   answer.setTimeout(quietMs, () => answer.destroy(new Error("the agent has gone quiet")));
   try {
     for await (const { event, data } of readEvents(answer)) {
-      if (event === "error") throw toOpError(parse(data), 500);
+      if (event === "error") throw readError(parse(data), 500);
       if (event === "data") yield parse(data);
     }
   } catch (error) {
-    throw error instanceof OpError ? error : noAnswer(error, false, quietMs);
+    // The next attempt to watch begins with another host.
+    if (!(error instanceof OpError) && options.to.kind === "remote") options.to.agent.passOver();
+    throw noAnswer(error, options.to, unknown);
   }
 }
 
@@ -61,19 +89,21 @@ interface Opened {
   readonly path: string;
   readonly body: unknown;
   readonly signal: AbortSignal;
+  /** the answer must begin within so long */
+  readonly quietMs?: number;
 }
 
-function open(
-  { socket, user, sawVersion }: TransportOptions,
-  { method, path, body, signal }: Opened,
+async function open(
+  { to, user, sawVersion }: TransportOptions,
+  { method, path, body, signal, quietMs }: Opened,
 ): Promise<IncomingMessage> {
   const text = body === undefined ? undefined : JSON.stringify(body);
-  const headers = {
-    [userHeader]: user,
-    ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
-  };
+  const { headers, ...way } = await wayTo(to, user, signal);
+  const contents =
+    text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath: socket, method, path, headers, signal, agent: false });
+    const sent = request({ ...way, method, path, headers: { ...headers, ...contents }, signal });
+    if (quietMs !== undefined) sent.setTimeout(quietMs, () => sent.destroy(new Error("no answer")));
     sent.once("response", (answer) => {
       const version = answer.headers[versionHeader];
       if (typeof version === "string") sawVersion?.(version);
@@ -82,6 +112,21 @@ function open(
     sent.once("error", reject);
     sent.end(text);
   });
+}
+
+interface Way extends RequestOptions {
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+async function wayTo(to: Destination, user: string, signal: AbortSignal): Promise<Way> {
+  if (to.kind === "socket") return { socketPath: to.path, agent: false, headers: { [userHeader]: user } };
+  const { token } = to.agent.remote;
+  const socket = await to.agent.dial(signal);
+  const authorization: Readonly<Record<string, string>> =
+    token === undefined ? {} : { authorization: `Bearer ${token}` };
+  // It only names the connection that there is already.
+  const { hostname: host, port } = to.agent.host;
+  return { createConnection: () => socket, host, port: port || String(usualPort), headers: authorization };
 }
 
 async function readAll(answer: IncomingMessage): Promise<string> {
@@ -114,7 +159,7 @@ function readAnswer(answer: IncomingMessage, text: string): unknown {
   const status = answer.statusCode ?? 500;
   const document = parse(text);
   if (status >= 200 && status < 300) return document;
-  throw toOpError(document, status);
+  throw readError(document, status);
 }
 
 function parse(text: string): unknown {
@@ -129,47 +174,34 @@ function parse(text: string): unknown {
   }
 }
 
-function toOpError(document: unknown, status: number): OpError {
-  if (!isErrorBody(document)) return new OpError("internal", { message: `the agent answered with status ${status}` });
-  const { code, message, detail, hint } = document.error;
-  return new OpError(isErrorCode(code) ? code : "internal", {
-    message,
-    ...(typeof detail === "string" ? { detail } : {}),
-    ...(typeof hint === "string" ? { hint } : {}),
-  });
-}
-
-function isErrorBody(document: unknown): document is ErrorBody {
-  if (typeof document !== "object" || document === null || !("error" in document)) return false;
-  const { error } = document;
-  return typeof error === "object" && error !== null && "code" in error && "message" in error;
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(errorCatalog, code);
-}
-
 /** A connection that was never made did nothing; anything later may have been done. */
-function noAnswer(error: unknown, isChange: boolean, afterMs: number): OpError {
+function noAnswer(
+  error: unknown,
+  to: Destination,
+  { isChange, afterMs }: { readonly isChange: boolean; readonly afterMs: number },
+): OpError {
   if (error instanceof OpError) return error;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  const neverLeft = code === "ENOENT" || code === "ECONNREFUSED" || code === "EACCES";
-  if (neverLeft || !isChange) {
-    return new OpError("agent-unreachable", {
-      message: code === "EACCES" ? "you may not talk to the agent" : "the agent does not answer",
-      detail:
-        code === "EACCES" ? "Its socket belongs to another user." : `Nothing was changed; waited up to ${afterMs} ms.`,
-      hint:
-        code === "EACCES"
-          ? "Run this as that user, or set MATRIARCH_HOME."
-          : "Its log: matriarch agent status names the home directory.",
+  const neverLeft = to.kind === "socket" && (code === "ENOENT" || code === "ECONNREFUSED" || code === "EACCES");
+  if (!neverLeft && isChange) {
+    return new OpError("interrupted", {
+      message: "the agent's answer did not arrive",
+      detail: "The change may or may not have happened.",
+      hint: 'Look with "matriarch status" before you repeat it.',
       cause: error,
     });
   }
-  return new OpError("interrupted", {
-    message: "the agent's answer did not arrive",
-    detail: "The change may or may not have happened.",
-    hint: 'Look with "matriarch status" before you repeat it.',
+  const isOthers = code === "EACCES";
+  return new OpError("agent-unreachable", {
+    message: isOthers ? "you may not talk to the agent" : "the agent does not answer",
+    detail: isOthers ? "Its socket belongs to another user." : `Nothing was changed; waited up to ${afterMs} ms.`,
+    hint: hintFor(to, isOthers),
     cause: error,
   });
+}
+
+function hintFor(to: Destination, isOthers: boolean): string {
+  if (isOthers) return "Run this as that user, or set MATRIARCH_HOME.";
+  if (to.kind === "remote") return `It was ${to.agent.host.origin}; another host can be named with --host.`;
+  return 'Clusters go on without it. "matriarch agent status" names its home, with the log; any other host of the installation answers, too: --host.';
 }

@@ -19,7 +19,7 @@ export function renderEvent(event: ClusterEvent, paint: Paint): string {
 }
 
 /** Local wall clock with milliseconds: failovers are over within one second. */
-function localTime(iso: string): string {
+export function localTime(iso: string): string {
   const at = new Date(iso);
   const two = (value: number, width = 2) => String(value).padStart(width, "0");
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
