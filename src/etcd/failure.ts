@@ -38,6 +38,8 @@ const words: readonly (readonly [RegExp, FailureKind])[] = [
   [/authentication is not enabled/, "refused"],
   [/database space exceeded/, "full"],
   [/etcdserver: no leader|not capable|not supported for learner|too many requests/, "not-now"],
+  [/in sync with leader|too many learner|unhealthy cluster|not enough started members/, "not-now"],
+  [/member not found|Peer URLs already exists|can only promote a learner/, "not-now"],
   [/request is too large|too many operations|duplicate key|key is not provided/, "unsound"],
 ];
 

@@ -1,0 +1,166 @@
+/** This host's etcd on real processes: founded, joined by two more, killed, robbed of its data, damaged, taken out. */
+import assert from "node:assert/strict";
+import { chmod, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { after, describe, test } from "node:test";
+import { freePorts, makeHostCertificates, makeUserCertificate } from "../../../tests/fixtures/etcd.ts";
+import { noLog } from "../../log/log.ts";
+import { openEtcdStore } from "../store/etcd/store.ts";
+import { careForEtcd } from "./care.ts";
+import { EtcdMembers } from "./membership.ts";
+import type { EtcdNews } from "./port.ts";
+import { findEtcd } from "./program.ts";
+import { EtcdServer } from "./server.ts";
+
+const program = await findEtcd();
+const ends: (() => unknown)[] = [];
+after(async () => {
+  for (const end of ends.reverse()) await end();
+});
+
+interface Host {
+  readonly home: string;
+  readonly server: EtcdServer;
+  readonly news: EtcdNews[];
+  /** another agent on the same home */
+  again(): EtcdServer;
+}
+
+/** Hosts of one installation, each with a home and a certificate; none has an etcd yet. */
+async function makeHosts(names: readonly string[], more: { readonly quotaBytes?: number } = {}): Promise<Host[]> {
+  const root = await mkdtemp(join(tmpdir(), "etcd-hosts-"));
+  await chmod(root, 0o755);
+  ends.push(() => rm(root, { recursive: true, force: true }));
+  const ports = await freePorts(2 * names.length);
+  return Promise.all(
+    names.map(async (name, index) => {
+      const home = join(root, name);
+      const address = `127.0.0.${index + 1}`;
+      if (index > 0) while (!(await exists(join(root, names[0] ?? "", "host")))) await sleep(20);
+      await makeHostCertificates(home, name, address, join(root, names[0] ?? ""));
+      await chmod(home, 0o755);
+      const self = { home, name, address, clientPort: ports[2 * index] ?? 0, peerPort: ports[2 * index + 1] ?? 0 };
+      const news: EtcdNews[] = [];
+      const make = () => {
+        const server = new EtcdServer({ self, program, log: noLog, tell: (item) => news.push(item), ...more });
+        ends.push(() => server.stop());
+        return server;
+      };
+      return { home, news, server: make(), again: make };
+    }),
+  );
+}
+
+const soon = () => AbortSignal.timeout(30_000);
+
+async function exists(directory: string): Promise<boolean> {
+  return (await readdir(directory).catch((): string[] => [])).includes("host.crt");
+}
+
+async function until(what: string, holds: () => unknown | Promise<unknown>, withinMs = 30_000): Promise<void> {
+  for (const end = performance.now() + withinMs; performance.now() < end; await sleep(50)) {
+    if (await Promise.resolve(holds()).catch(() => false)) return;
+  }
+  assert.fail(`not in time: ${what}`);
+}
+
+function storeOf(hosts: readonly Host[]) {
+  const [first] = hosts;
+  assert.ok(first);
+  const { ca: caFile, cert: certFile, key: keyFile } = first.server.files.tls;
+  const endpoints = hosts.map(({ server }) => server.url);
+  const store = openEtcdStore({ endpoints, prefix: "/matriarch/", tls: { caFile, certFile, keyFile }, log: noLog });
+  ends.push(() => store.close());
+  return store;
+}
+
+describe("etcd of three hosts", () => {
+  test("founded by the first, joined by two more, and one lost after the other", async (t) => {
+    const hosts = await makeHosts(["a", "b", "c"]);
+    const [a, b, c] = hosts;
+    assert.ok(a && b && c);
+
+    await t.test("the first takes writes; founding again changes nothing", async () => {
+      await a.server.found(soon());
+      const store = storeOf([a]);
+      assert.equal((await store.commit({ require: [], put: [{ key: "k", value: 1 }] })).committed, true);
+      const pid = a.server.pid;
+      await a.again().found(soon());
+      assert.equal(a.server.pid, pid);
+      assert.equal((await store.read("")).entries.length, 1);
+    });
+
+    await t.test("the others join one after the other, and have a vote", async () => {
+      await b.server.join([a.server.url], soon());
+      await c.server.join([a.server.url, b.server.url], soon());
+      const members = a.server.members([a.server.url]);
+      const all = await members.list();
+      members.close();
+      assert.deepEqual(all.map(({ name, isLearner }) => [name, isLearner]).sort(), [
+        ["a", false],
+        ["b", false],
+        ["c", false],
+      ]);
+    });
+
+    await t.test("a user's certificate of the same authority does not open it", async () => {
+      const { cert, key } = await makeUserCertificate(a.home);
+      await writeFile(join(a.home, "user.crt"), cert);
+      await writeFile(join(a.home, "user.key"), key);
+      const tls = {
+        caFile: join(a.home, "ca/ca.crt"),
+        certFile: join(a.home, "user.crt"),
+        keyFile: join(a.home, "user.key"),
+      };
+      const store = openEtcdStore({ endpoints: [a.server.url], prefix: "/matriarch/", tls, log: noLog });
+      await assert.rejects(store.read(""), { code: "store-refused" });
+      await store.close();
+    });
+
+    await t.test("one that is killed is started again, by this agent or by the next", async () => {
+      const pid = c.server.pid;
+      assert.ok(pid);
+      process.kill(pid, "SIGKILL");
+      await until("another process", () => c.server.pid !== undefined && c.server.pid !== pid);
+      c.server.close();
+      const next = c.again();
+      assert.equal(await next.ensure(), "adopted");
+      assert.equal(next.pid, c.server.pid);
+    });
+
+    await t.test("care remembers the others, and copies the data of the one that leads", async () => {
+      for (const { server, news } of hosts) {
+        await careForEtcd({ server, tell: (item) => news.push(item), wallNow: Date.now() });
+      }
+      assert.equal(hosts.flatMap(({ news }) => news).filter(({ kind }) => kind === "snapshot").length, 1);
+    });
+
+    await t.test("one whose data are gone gets them from the others", async () => {
+      const server = b.server;
+      const pid = server.pid;
+      assert.ok(pid);
+      await rm(server.files.data, { recursive: true });
+      process.kill(pid, "SIGKILL");
+      await until("rebuilt", () => b.news.some(({ kind }) => kind === "rebuilt"));
+      const members = a.server.members([a.server.url]);
+      await until(
+        "three voters",
+        async () => (await members.list()).filter(({ isLearner }) => !isLearner).length === 3,
+      );
+      members.close();
+    });
+
+    await t.test("one whose log is damaged gets its data from the others, and the old ones are kept", async () => {
+      const pid = b.server.pid;
+      assert.ok(pid);
+      process.kill(pid, "SIGKILL");
+      await truncate(join(b.server.files.data, "member/snap/db"), 5000);
+      const before = b.news.length;
+      await until("rebuilt", () => b.news.slice(before).some(({ kind }) => kind === "rebuilt"), 40_000);
+      assert.ok((await readdir(join(b.home, "etcd"))).includes("put-aside"));
+      assert.equal((await storeOf([b]).read("")).entries.length, 1);
+    });
+  });
+});

@@ -1,0 +1,96 @@
+/** How this host's etcd is started. Pure but for the look-up of a name. Used by process.ts. */
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import type { EtcdFiles } from "./files.ts";
+import type { EtcdSelf } from "./port.ts";
+
+/** What decides how a member that has no data yet comes to them. */
+export interface EtcdOrigin {
+  /** `new`: the first member of a new cluster. `existing`: copied from the others */
+  readonly state: "new" | "existing";
+  /** `name=peer URL` of every member, itself included */
+  readonly initialCluster: string;
+  readonly token: string;
+}
+
+/**
+ * A leader that falls silent is replaced after one to two election timeouts, so that writes return within a second
+ * while a busy two-core machine still gives no false alarm (bench in docs/benchmarks.md): a tenth of that is the heartbeat.
+ */
+export interface EtcdTimings {
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+}
+
+export const usualTimings: EtcdTimings = { heartbeatMs: 50, electionMs: 500 };
+
+/** Our data are a few hundred KB; history is kept for an hour, for watches that were away. */
+const quotaBytes = 512 * 1024 * 1024;
+
+export function clientUrl({ address, clientPort }: EtcdSelf): string {
+  return urlOf(address, clientPort);
+}
+
+export function peerUrl({ address, peerPort }: EtcdSelf): string {
+  return urlOf(address, peerPort);
+}
+
+function urlOf(host: string, port: number): string {
+  return `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Flags that 3.4, 3.5 and 3.6 all know. Nothing in them is secret. */
+export async function flagsOf(
+  self: EtcdSelf,
+  files: EtcdFiles,
+  origin: EtcdOrigin,
+  { timings = usualTimings, quota = quotaBytes }: { readonly timings?: EtcdTimings; readonly quota?: number } = {},
+): Promise<readonly string[]> {
+  // etcd listens at addresses, not at names.
+  const address = isIP(self.address) === 0 ? (await lookup(self.address)).address : self.address;
+  const flags = {
+    "name": self.name,
+    "data-dir": files.data,
+    "listen-client-urls": urlOf(address, self.clientPort),
+    "advertise-client-urls": clientUrl(self),
+    "listen-peer-urls": urlOf(address, self.peerPort),
+    "initial-advertise-peer-urls": peerUrl(self),
+    "initial-cluster": origin.initialCluster,
+    "initial-cluster-state": origin.state,
+    "initial-cluster-token": origin.token,
+    "heartbeat-interval": timings.heartbeatMs,
+    "election-timeout": timings.electionMs,
+    // A member that was cut off does not unseat a healthy leader when it is back.
+    "pre-vote": true,
+    ...tlsFlags(files),
+    "quota-backend-bytes": quota,
+    "auto-compaction-mode": "periodic",
+    "auto-compaction-retention": "1h",
+    // Fewer entries in memory than the 100,000 of 3.4.
+    "snapshot-count": 10_000,
+    "max-txn-ops": 1024,
+    "logger": "zap",
+    "log-level": "warn",
+    "log-outputs": "stderr",
+  };
+  return Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+}
+
+/**
+ * Hosts only: the certificates of users, of the same authority, name no host and so not `localhost` either, which is in
+ * that of every host.
+ */
+function tlsFlags({ tls: { ca, cert, key } }: EtcdFiles): Readonly<Record<string, string | boolean>> {
+  return {
+    "trusted-ca-file": ca,
+    "cert-file": cert,
+    "key-file": key,
+    "client-cert-auth": true,
+    "client-cert-allowed-hostname": "localhost",
+    "peer-trusted-ca-file": ca,
+    "peer-cert-file": cert,
+    "peer-key-file": key,
+    "peer-client-cert-auth": true,
+    "peer-cert-allowed-hostname": "localhost",
+  };
+}
