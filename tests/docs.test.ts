@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { catalogPages } from "../scripts/catalog-pages.ts";
+import { hostsFaultsPage } from "../scripts/hosts-faults-page.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -12,3 +13,8 @@ for (const { path, text } of catalogPages()) {
     assert.equal(readFileSync(join(root, path), "utf8"), text);
   });
 }
+
+test("docs/hosts-faults.md is what the stories say (else run: node scripts/hosts-faults-page.ts)", () => {
+  const { path, text } = hostsFaultsPage();
+  assert.equal(readFileSync(join(root, path), "utf8"), text);
+});

@@ -85,9 +85,9 @@ export class Lab implements AsyncDisposable {
     return this.hosts.filter((host) => !without.includes(host));
   }
 
-  /** A host joins what `a` began. */
-  async join(host: Host): Promise<void> {
-    const told = await this.#anyToken();
+  /** A host joins the installation. @param by the host that gives the token */
+  async join(host: Host, by: Host | undefined = this.hosts[0]): Promise<void> {
+    const told = findToken(await by?.json("host", "token"));
     await host.ok("host", "join", told, ...flagsOf(host));
     host.boot();
     await agentAnswers(host);
@@ -113,13 +113,6 @@ export class Lab implements AsyncDisposable {
     await agentAnswers(first);
     for (const host of rest) await this.join(host);
     if (volumeMegabytes !== undefined) for (const host of this.hosts) await host.giveVolume(volumeMegabytes);
-  }
-
-  async #anyToken(): Promise<string> {
-    const [first] = this.hosts;
-    if (!first) throw new Error("a laboratory needs a host");
-    const told = await first.json("host", "token");
-    return findToken(told);
   }
 }
 
