@@ -95,6 +95,11 @@ export class EventLog {
     this.#onProblem = options.onProblem ?? (() => undefined);
   }
 
+  /** whose file this is; undefined in an installation of one host */
+  get host(): string | undefined {
+    return this.#host === "" ? undefined : this.#host;
+  }
+
   /** Never throws. @returns the event's id; undefined when it could not be written, or was told already */
   emit<T extends EventType>(type: T, about: EventContext, ...fields: FieldArguments<T>): number | undefined {
     try {

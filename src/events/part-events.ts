@@ -2,7 +2,7 @@
  * Events about what an agent needs around it: the other hosts, the store, and the processes beside it (guard, relay).
  * See catalog.ts. `host.joined` and what else is asked for stands in host-events.ts.
  */
-import { bytes, define, seconds } from "./kind.ts";
+import { define, seconds } from "./kind.ts";
 
 const guardReasons = new Map([
   ["promises-ended", "its voters' promises had run out"],
@@ -58,45 +58,19 @@ export const partEvents = {
     "The shared state can be used again.",
     (e) => `store can be reached again after ${seconds(e.away_ms)}`,
   ),
-  "store.member-restarted": define<{ pid: number }>(
+  "store.member-restarted": define<{ host: string; pid: number }>(
     "warning",
     "The etcd of this host had ended, or answered nothing, and was started again. The store works as long as more than half of its members do.",
-    () => "etcd started again",
+    (e) => `etcd of host "${e.host}" was started again`,
   ),
-  "store.member-silent": define<{ pid: number }>(
-    "warning",
-    "The etcd of this host lives and answers nothing. It is ended and started again.",
-    () => "etcd does not answer",
-  ),
-  "store.member-failing": define<{ reason: string }>(
+  "store.member-failing": define<{ host: string; reason: string }>(
     "error",
     "The etcd of this host ends again and again. It is tried further; the other hosts' go on without it.",
-    (e) => `etcd does not stay up: ${e.reason}`,
+    (e) => `etcd of host "${e.host}" does not stay up: ${e.reason}`,
   ),
-  "store.member-rebuilt": define<{ kept_as: string | null }>(
-    "warning",
-    "The data of this host's etcd were damaged or gone, and were copied anew from the other hosts'.",
-    (e) =>
-      `etcd has a new copy of the store${e.kept_as === null ? "" : `; what was left of the old one is in "${e.kept_as}"`}`,
-  ),
-  "store.member-removed": define(
+  "store.member-removed": define<{ host: string }>(
     "warning",
     "The other hosts have taken this host's etcd out of the store; it is not started any more.",
-    () => "etcd of this host takes part in the store no more",
-  ),
-  "store.quota-reached": define<{ used_bytes: number }>(
-    "error",
-    "The store is full, in spite of compaction: nothing can be changed and nobody can take over until it is freed.",
-    (e) => `store is full at ${bytes(e.used_bytes)}`,
-  ),
-  "store.quota-cleared": define<{ used_bytes: number }>(
-    "info",
-    "The store has room again.",
-    (e) => `store has room again, at ${bytes(e.used_bytes)}`,
-  ),
-  "store.corrupt": define<{ store_member: string }>(
-    "error",
-    "Members of etcd hold different data. It needs a person: remove that host and join it again.",
-    (e) => `etcd member "${e.store_member}" holds other data than the rest`,
+    (e) => `etcd of host "${e.host}" takes part in the store no more`,
   ),
 } as const;
