@@ -15,6 +15,7 @@ export type Access = Role | "host" | "anyone";
 
 export const leastRole: Readonly<Record<string, Access>> = {
   "GET /v1/agent": "viewer",
+  "GET /v1/agent/authority": "viewer",
   "POST /v1/agent/stop": "admin",
 
   "GET /v1/clusters": "viewer",
@@ -49,6 +50,17 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "GET /v1/tokens": "admin",
   "POST /v1/tokens": "admin",
   "DELETE /v1/tokens/:id": "admin",
+
+  "GET /v1/join": "anyone",
+  "POST /v1/join": "anyone",
+  "POST /v1/join/check": "anyone",
+  "POST /v1/join-tokens": "admin",
+  "DELETE /v1/join-tokens/:id": "admin",
+  "GET /v1/hosts": "viewer",
+  "POST /v1/hosts/:host/labels": "admin",
+  "POST /v1/hosts/:host/drain": "admin",
+  "POST /v1/hosts/:host/undrain": "admin",
+  "DELETE /v1/hosts/:host": "admin",
 
   "POST /v1/peer/reach": "host",
   "POST /v1/peer/certificate": "host",
