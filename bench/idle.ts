@@ -4,13 +4,14 @@
  * the part of each member shows. And how quickly the commands answer that people type most.
  */
 import { execFile } from "node:child_process";
-import { readFileSync, watch } from "node:fs";
+import { watch } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs, promisify } from "node:util";
 import { Installation } from "./measure/installation.ts";
 import { load } from "./measure/machine.ts";
 import { tell, writeReport } from "./measure/report.ts";
+import { cpuSeconds, family, memory, type MemorySample } from "./measure/process.ts";
 import { secondsCells, table } from "./measure/statistics.ts";
 
 const { values: options } = parseArgs({
@@ -24,16 +25,10 @@ const { values: options } = parseArgs({
 const seconds = Number(options.seconds);
 const membersEach = 3;
 const launcher = join(import.meta.dirname, "../matriarch");
-/** clock ticks a second in /proc; always 100 on Linux. Source: sysconf(_SC_CLK_TCK), proc(5) */
-const ticks = 100;
 
-interface ProcessSample {
+interface ProcessSample extends MemorySample {
   /** of one core */
   readonly cpuPercent: number;
-  /** as `ps` shows it: shared pages count in each process */
-  readonly rssMib: number;
-  /** shared pages divided among those who share them */
-  readonly pssMib: number;
 }
 
 interface IdleSample {
@@ -110,25 +105,6 @@ function countWrites(home: string): { end(): number } {
       return count;
     },
   };
-}
-
-function memory(pid: number): Pick<ProcessSample, "rssMib" | "pssMib"> {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");
-  const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(rollup)?.[1] ?? NaN);
-  return { rssMib: kib("Rss") / 1024, pssMib: kib("Pss") / 1024 };
-}
-
-/** utime and stime of all its threads. Source: proc(5), fields 14 and 15. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / ticks;
-}
-
-/** A postmaster and its processes. Those that end meanwhile are not counted; at rest there are hardly any. */
-function family(pid: number): readonly number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-  return [pid, ...children.map(Number)];
 }
 
 /** From the start of the process to its end, with the launcher. */

@@ -2,14 +2,16 @@
  * Patroni of the system's packages with the system's etcd and Postgres, three hosts, synchronous mode: the peer that
  * the bench measures beside Matriarch. Clients write to the servers themselves, like a driver that knows all hosts.
  */
-import { chown, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClientConfig } from "pg";
 import { Machine } from "../../tests/hosts/lab/machine.ts";
-import type { Network } from "../../tests/hosts/lab/network.ts";
+import { Network } from "../../tests/hosts/lab/network.ts";
 import { until } from "../../tests/faults/until.ts";
+import { enter } from "../../tests/hosts/lab/spaces.ts";
 import type { PeerSystem } from "./system.ts";
 
 export interface PatroniTimings {
@@ -26,6 +28,7 @@ export const defaultTimings: PatroniTimings = { ttl: 30, loop_wait: 10, retry_ti
 export const tightTimings: PatroniTimings = { ttl: 20, loop_wait: 1, retry_timeout: 3, primary_start_timeout: 0 };
 
 const password = "bench";
+const hostNames = ["a", "b", "c"];
 const healthyMs = 180_000;
 /** Clients go on writing meanwhile. */
 const lagBytesMax = 1_000_000;
@@ -39,24 +42,34 @@ export function missingForPatroni(): readonly string[] {
 
 export class Patroni implements PeerSystem {
   readonly name: string;
+  readonly network: Network;
   readonly hosts: readonly Machine[];
+  readonly #directory: string;
 
-  private constructor(name: string, hosts: readonly Machine[]) {
+  private constructor(name: string, network: Network, directory: string) {
     this.name = name;
-    this.hosts = hosts;
+    this.network = network;
+    this.#directory = directory;
+    this.hosts = hostNames.map((host) => new Machine(network, host, join(directory, host)));
   }
 
-  static async start(
-    name: string,
-    { network, hosts, directory }: { network: Network; hosts: readonly string[]; directory: string },
-    timings: PatroniTimings,
-  ): Promise<Patroni> {
-    const machines = hosts.map((host) => new Machine(network, host, join(directory, host)));
-    const started = new Patroni(name, machines);
-    for (const host of machines) started.#startEtcd(host);
-    for (const host of machines) await started.#startPatroni(host, timings);
-    await started.healthy();
+  static async start(name: string, timings: PatroniTimings): Promise<Patroni> {
+    const directory = await mkdtemp(join(tmpdir(), "peers-"));
+    await chmod(directory, 0o711);
+    const started = new Patroni(name, await Network.make([...hostNames, "client"]), directory);
+    try {
+      for (const host of started.hosts) started.#startEtcd(host);
+      for (const host of started.hosts) await started.#startPatroni(host, timings);
+      await started.healthy();
+    } catch (error) {
+      await started.end();
+      throw error;
+    }
     return started;
+  }
+
+  get client(): readonly string[] {
+    return enter(this.network.space("client"));
   }
 
   get targets(): readonly ClientConfig[] {
@@ -98,7 +111,9 @@ export class Patroni implements PeerSystem {
   }
 
   async end(): Promise<void> {
-    for (const host of this.hosts) await host.kill();
+    for (const host of this.hosts) host.thaw();
+    await this.network.remove();
+    await rm(this.#directory, { recursive: true, force: true });
   }
 
   /** From another host, by a process there; undefined: no answer. */
@@ -166,16 +181,6 @@ export class Patroni implements PeerSystem {
         },
       },
     };
-  }
-
-  async version(): Promise<string> {
-    const { stdout } = await this.hosts[0]!.run(["patroni", "--version"]);
-    return stdout.trim().replace("patroni", "Patroni");
-  }
-
-  /** What the agents wrote, for whoever wants to know why. */
-  log(host: Machine): Promise<string> {
-    return readFile(join(host.directory, "patroni.log"), "utf8");
   }
 }
 

@@ -4,17 +4,21 @@
  */
 import type { ClientConfig } from "pg";
 import type { Machine } from "../../tests/hosts/lab/machine.ts";
+import type { Network } from "../../tests/hosts/lab/network.ts";
 
 export interface PeerSystem {
   readonly name: string;
+  readonly network: Network;
   readonly hosts: readonly Machine[];
+  /** command prefix of the clients' host */
+  readonly client: readonly string[];
   /** where the clients of the bench write, one for each host */
   readonly targets: readonly ClientConfig[];
   /** waits until every member streams. @returns the host of the primary */
   healthy(): Promise<Machine>;
   postmaster(host: Machine): number;
   switchover(from: Machine): Promise<void>;
-  /** after a fault in which a whole host was lost: what an administrator or a service manager starts again */
+  /** ends everything and removes what was made */
   end(): Promise<void>;
 }
 

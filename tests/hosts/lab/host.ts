@@ -137,6 +137,23 @@ export class Host extends Machine {
     );
   }
 
+  /** What this host's etcd says of itself, asked with the host's own certificate; undefined: no answer. */
+  async storeStatus(): Promise<unknown> {
+    const own = ["--cacert", "ca/ca.crt", "--cert", "host/host.crt", "--key", "host/host.key"];
+    const flags = own.map((word) => (word.startsWith("--") ? word : join(this.home, word)));
+    const command = [
+      "etcdctl",
+      ...flags,
+      `--endpoints=https://${this.address}:7403`,
+      "endpoint",
+      "status",
+      "-w",
+      "json",
+    ];
+    const ran = await this.run(command, { env: { PATH: "/usr/bin:/bin", ETCDCTL_API: "3" }, withinMs: 8000 });
+    return ran.code === 0 ? JSON.parse(ran.stdout) : undefined;
+  }
+
   /** @param offset of libfaketime: "+3600", "-60", "+0 x1.02" */
   setClock(offset: string): void {
     if (this.#plan.fakeClock === undefined) throw new Error("the clock of this laboratory is the machine's");

@@ -10,7 +10,7 @@ import { builtBundle } from "../../faults/installation.ts";
 import { until } from "../../faults/until.ts";
 import { Host } from "./host.ts";
 import { Network } from "./network.ts";
-import { enter, listSpaces, removeSpace, spaceName, sweepSpaces } from "./spaces.ts";
+import { endAtExit, enter, sweepSpaces } from "./spaces.ts";
 
 export interface LabOptions {
   readonly hosts?: number;
@@ -133,16 +133,4 @@ async function agentAnswers(host: Host): Promise<void> {
 function findToken(told: unknown): string {
   if (typeof told === "object" && told !== null && "token" in told && typeof told.token === "string") return told.token;
   throw new Error(`no token in ${JSON.stringify(told)}`);
-}
-
-let ends = false;
-/** The namespaces go with this process, whatever ends it. What needs waiting is left to the next sweep. */
-function endAtExit(): void {
-  if (ends) return;
-  ends = true;
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => {
-      const own = listSpaces().filter((space) => space.startsWith(spaceName("")));
-      Promise.all(own.map(removeSpace)).finally(() => process.exit(130));
-    });
 }

@@ -92,3 +92,15 @@ function networkOf(pid: string): string | undefined {
     return undefined;
   }
 }
+
+let ends = false;
+/** The namespaces go with this process, whatever ends it. What needs waiting is left to the next sweep. */
+export function endAtExit(): void {
+  if (ends) return;
+  ends = true;
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => {
+      const own = listSpaces().filter((space) => space.startsWith(spaceName("")));
+      Promise.all(own.map(removeSpace)).finally(() => process.exit(130));
+    });
+}
