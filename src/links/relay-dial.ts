@@ -11,8 +11,8 @@ import type { TlsMaterial } from "./tls-files.ts";
 
 /** Until the other machine has taken the connection: that needs no process of it. */
 const connectMs = 1000;
-/** Until its relay has said whether the member can be had. */
-const replyMs = 2500;
+/** Until its relay has said whether the member can be had; many at once take their time. */
+const replyMs = 5000;
 /** The kernel asks an idle peer after this, then each second, and gives up after ten questions. */
 export const relayKeepAliveMs = 1000;
 
@@ -57,12 +57,12 @@ export function dialRelay({ to, hello, tls, onread, opened }: RelayDial): TLSSoc
     },
   };
   const socket = connect(options);
-  let timer = setTimeout(() => giveUp(socket, to, "it cannot be reached"), connectMs);
+  let timer = after(connectMs, () => socket.connecting && giveUp(socket, to, "it cannot be reached"));
   socket.once("connect", () => {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, relayKeepAliveMs);
     clearTimeout(timer);
-    timer = setTimeout(() => giveUp(socket, to, "its relay does not answer"), replyMs);
+    timer = after(replyMs, () => !isAnswered && giveUp(socket, to, "its relay does not answer"));
   });
   socket.once("secureConnect", () => {
     socket.write(formatLine(hello));
@@ -84,6 +84,11 @@ function readReply(socket: TLSSocket, first: FirstLine, bytes: Uint8Array): Buff
     socket.destroy(new Error("what answers there is not a relay"));
   }
   return undefined;
+}
+
+/** What has arrived while this process was busy counts as in time: it is heard before the verdict. */
+function after(ms: number, verdict: () => unknown): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(verdict), ms);
 }
 
 function giveUp(socket: TLSSocket, to: RelayPeer, why: string): void {

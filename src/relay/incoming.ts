@@ -18,10 +18,10 @@ import { Pipe } from "./pipe.ts";
 import type { RelayMember } from "./wire.ts";
 
 /** From the connection's first byte to a checked certificate, and from there to a whole hello. */
-const handshakeMs = 3000;
-const helloMs = 2000;
+const handshakeMs = 6000;
+const helloMs = 4000;
 /** A server on this machine takes a connection at once, or has too many. */
-const connectMs = 1500;
+const connectMs = 2000;
 const lingerMs = 2000;
 /** Connections whose certificate has not been checked yet; those beyond are dropped. */
 const shakingHandsMax = 500;

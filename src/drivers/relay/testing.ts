@@ -25,6 +25,8 @@ export interface TestHost {
   readonly directory: string;
   readonly tls: TlsFiles;
   readonly driver: RelayDriver;
+  /** what the next `configure` says about this host */
+  readonly self: { -readonly [Field in keyof RelaySelf]: RelaySelf[Field] };
   /** another agent's view of the same relay */
   readonly again: (version?: string) => RelayDriver;
   /** where this host's relay keeps the sockets that lead to `host` */
@@ -55,7 +57,7 @@ export class TestHosts {
     const tls = await this.certify(name, { OU: "host" });
     const port = await freePort(address);
     const owner = await chooseServerOwner();
-    const self: RelaySelf = { address, port, tls, ...(owner && { owner: { uid: owner.uid, gid: owner.gid } }) };
+    const self: TestHost["self"] = { address, port, tls, ...(owner && { owner: { uid: owner.uid, gid: owner.gid } }) };
     const again = (version = "1") =>
       createRelayDriver(
         {
@@ -72,6 +74,7 @@ export class TestHosts {
       directory,
       tls,
       driver: again(),
+      self,
       again,
       socketsOf: (other) => join(directory, "up", other.address.name),
       log: () => readFile(join(directory, "relay.log"), "utf8"),
