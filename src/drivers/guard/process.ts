@@ -16,8 +16,11 @@ import type { GuardDriver } from "./port.ts";
 type GuardLink = ControlLink<WithoutId<GuardRequest>, GuardReport>;
 
 const guardName = { name: "guard", unreachable: "guard-unreachable" } as const;
-/** Heartbeats have missed two or three beats by the time a guard is found silent, of the seven that a promise lasts. */
-const patience = { everyMs: 200, answerMs: 300 };
+/**
+ * A guard that was stopped is replaced while its promises last. One that is only slow is left alone for long: on a
+ * machine that is so busy another one would come up still later.
+ */
+const patience = { everyMs: 200, answerMs: 300, missedMax: 10, endsStopped: true };
 const feedMs = 500;
 
 export interface GuardFiles {

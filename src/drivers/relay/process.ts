@@ -38,7 +38,7 @@ class ProcessRelay implements RelayDriver {
     this.#process = new KeptProcess<RelayLink>({
       ...relayName,
       program,
-      patience: { everyMs: 1000, answerMs: 2000 },
+      patience: { everyMs: 1000, answerMs: 2000, missedMax: 2, endsStopped: false },
       open: () => openLink(program.controlPath),
       takeOver: async (running) => {
         this.#predecessor = running;

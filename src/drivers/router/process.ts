@@ -33,7 +33,7 @@ class ProcessRouter implements RouterDriver {
     this.#process = new KeptProcess<RouterLink>({
       ...routerName,
       program,
-      patience: { everyMs: 1000, answerMs: 2000 },
+      patience: { everyMs: 1000, answerMs: 2000, missedMax: 2, endsStopped: false },
       open: () => openRouterLink(program.controlPath),
       takeOver: async (running) => {
         this.#predecessor = running;
