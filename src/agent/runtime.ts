@@ -28,6 +28,8 @@ export interface ClusterRuntime {
   readonly record: ClusterRecord;
   /** otherwise the record may be old, and nothing can be changed */
   readonly storeReachable: boolean;
+  /** wall clock; undefined while it is reachable, or when it is not known */
+  readonly storeAwaySince?: number | undefined;
   readonly members: ReadonlyMap<MemberId, MemberRuntime>;
 }
 

@@ -163,6 +163,7 @@ async function* events(path: string, signal: AbortSignal): AsyncGenerator<{ even
 }
 
 test("stream: an operation is told step by step and ends with its end", async () => {
+  installation.stepMs = 400;
   const { body } = await ask("POST", "/v1/clusters/shop/switchover", "{}");
   const { id } = body as { id: string };
   const states: string[] = [];

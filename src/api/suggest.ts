@@ -1,15 +1,26 @@
-/** "Did you mean": a hint for names of clusters and members that do not exist. Called by server.ts for errors alone. */
+/**
+ * Hints for errors that have none: "did you mean" for names of clusters and members that do not exist, and what can still
+ * be done without the store. Called by server.ts for errors alone.
+ */
 import type { Installation } from "../contract/installation.ts";
 import { OpError } from "../errors/op-error.ts";
 
 /** The same error with a hint when a name that exists looks alike, or when there are few enough to name them all. */
 export async function withSuggestion(failure: unknown, path: string, installation: Installation): Promise<unknown> {
   if (!(failure instanceof OpError)) return failure;
+  if (failure.code === "store-unavailable") return withHint(failure, failure.hint ?? withoutStore);
   if (failure.code !== "cluster-not-found" && failure.code !== "member-not-found") return failure;
   const [, , , cluster = "", , member = ""] = path.split("/").map(decode);
   const names = await namesFor(failure.code, cluster, installation);
   const wanted = failure.code === "cluster-not-found" ? cluster : member;
   const hint = suggest(wanted, names) ?? failure.hint ?? enumerate(failure.code, names);
+  return withHint(failure, hint);
+}
+
+const withoutStore =
+  "Healthy primaries go on serving; nothing can be changed, and nobody fails over, until it is back. status, explain, events, logs, uri and connect work meanwhile.";
+
+function withHint(failure: OpError, hint: string | undefined): OpError {
   return new OpError(failure.code, {
     message: failure.message,
     ...(failure.detail === undefined ? {} : { detail: failure.detail }),

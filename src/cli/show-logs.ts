@@ -1,7 +1,8 @@
-/** `logs`: the newest lines of the members' log files on this machine, and what is written from now on. */
-import { open, stat } from "node:fs/promises";
+/** `logs`: the newest lines of the members' log files, wherever they are, and what is written from now on. */
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { LogLine, LogLines } from "../contract/logs.ts";
+import { OpError } from "../errors/op-error.ts";
 import type { CommandContext, Outcome } from "./context.ts";
 import { listenForInterrupt } from "./follow.ts";
 
@@ -12,54 +13,44 @@ interface Wanted {
   readonly follow: boolean;
 }
 
-interface Line {
-  readonly member: string;
-  readonly line: string;
-}
-
-/** Lines are taken from so much of a file's end at most. */
-const tailBytesMax = 4 * 1024 * 1024;
-const lookEveryMs = 200;
+const lookEveryMs = 300;
 
 export async function showLogs(context: CommandContext, wanted: Wanted): Promise<Outcome | undefined> {
-  const files = await (await context.client()).logFiles(wanted.cluster, wanted.member);
-  const prefix = new Set(files.map((file) => file.member)).size > 1;
-  const newest = new Map<string, string>(files.map(({ member, path }) => [member, path]));
-  const lines: Line[] = [];
-  const offsets = new Map<string, number>();
-  for (const [member, path] of newest) {
-    const { text, size } = await readTail(path);
-    offsets.set(path, size);
-    for (const line of lastLines(text, wanted.lines)) lines.push({ member, line });
-  }
-  const render = ({ member, line }: Line) => (prefix ? `${member}  ${line}` : line);
-  if (!wanted.follow) return { json: lines, text: () => lines.map(render).join("\n") };
-  for (const line of lines) context.writeLine(line, () => render(line));
-  await followFiles(context, wanted, offsets, (line) => context.writeLine(line, () => render(line)));
+  const { cluster, member, lines: count } = wanted;
+  const first = await (await context.client()).logs(cluster, { member, lines: count });
+  noteMissing(context, first);
+  const render = ({ member: from, line }: LogLine) =>
+    member === undefined && hasSeveral(first) ? `${from}  ${line}` : line;
+  if (!wanted.follow) return { json: first.lines, text: () => first.lines.map(render).join("\n") };
+  for (const line of first.lines) context.writeLine(line, () => render(line));
+  await follow(context, wanted, first, (line) => context.writeLine(line, () => render(line)));
   return undefined;
 }
 
-/** Asks for the files again every few seconds: Postgres begins new ones. */
-async function followFiles(
+/** Whose a line is need not be said when there is only one member. */
+function hasSeveral({ cursor, missing }: LogLines): boolean {
+  const members = new Set(Object.keys(cursor).map((key) => key.slice(0, key.indexOf(" "))));
+  return members.size + missing.length > 1;
+}
+
+async function follow(
   context: CommandContext,
   { cluster, member }: Wanted,
-  offsets: Map<string, number>,
-  tell: (line: Line) => void,
+  first: LogLines,
+  tell: (line: LogLine) => void,
 ): Promise<void> {
   const { signal, release } = listenForInterrupt();
-  const rests = new Map<string, string>();
+  let { cursor } = first;
+  let missing = missingNames(first);
   try {
-    const client = await context.client();
-    let files = await client.logFiles(cluster, member);
-    for (let turn = 1; !signal.aborted; turn += 1) {
-      if (turn % 15 === 0) files = await client.logFiles(cluster, member).catch(() => files);
-      for (const { member: from, path } of files) {
-        const text = (rests.get(path) ?? "") + (await readFrom(path, offsets));
-        const complete = text.lastIndexOf("\n") + 1;
-        rests.set(path, text.slice(complete));
-        for (const line of text.slice(0, complete).split("\n").slice(0, -1)) tell({ member: from, line });
-      }
+    while (!signal.aborted) {
       await sleep(lookEveryMs, undefined, { signal });
+      const next = await look(context, cluster, { member, cursor: JSON.stringify(cursor) });
+      if (next === undefined) continue;
+      for (const line of next.lines) tell(line);
+      cursor = { ...cursor, ...next.cursor };
+      if (missingNames(next) !== missing) noteMissing(context, next);
+      missing = missingNames(next);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -68,42 +59,25 @@ async function followFiles(
   }
 }
 
-async function readTail(path: string): Promise<{ text: string; size: number }> {
-  const size = await sizeOf(path);
-  const from = Math.max(0, size - tailBytesMax);
-  return { text: await readPart(path, from, size), size };
-}
-
-async function readFrom(path: string, offsets: Map<string, number>): Promise<string> {
-  const size = await sizeOf(path);
-  const from = offsets.get(path) ?? 0;
-  offsets.set(path, size);
-  // A file that shrank has been begun anew.
-  return size === from ? "" : readPart(path, size < from ? 0 : from, size);
-}
-
-async function readPart(path: string, from: number, to: number): Promise<string> {
-  if (to <= from) return "";
-  const file = await open(path, "r");
+/** @returns undefined when the agent does not answer for a while */
+async function look(
+  context: CommandContext,
+  cluster: string,
+  query: { readonly member: string | undefined; readonly cursor: string },
+): Promise<LogLines | undefined> {
   try {
-    const buffer = Buffer.alloc(Math.min(to - from, tailBytesMax));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
-    return buffer.toString("utf8", 0, bytesRead);
-  } finally {
-    await file.close();
+    return await (await context.client()).logs(cluster, query);
+  } catch (error) {
+    if (!(error instanceof OpError && error.code === "agent-unreachable")) throw error;
+    context.note("the agent does not answer; trying again");
+    return undefined;
   }
 }
 
-/** A log that does not exist yet is empty. */
-async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
+function missingNames({ missing }: LogLines): string {
+  return missing.map(({ host }) => host).join(" ");
 }
 
-function lastLines(text: string, count: number): readonly string[] {
-  const lines = text.split("\n");
-  if (lines.at(-1) === "") lines.pop();
-  return count === 0 ? [] : lines.slice(-count);
+function noteMissing(context: CommandContext, { missing }: LogLines): void {
+  for (const { host, reason } of missing) context.note(`without the logs on host "${host}": ${reason}`);
 }

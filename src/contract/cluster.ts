@@ -57,6 +57,13 @@ export const memberStatusSchema = z.object({
   because: z.string(),
 });
 
+/** The shared state: without it nothing can be changed, and what is told is the last that was known. */
+export const storeStatusSchema = z.object({
+  reachable: z.boolean(),
+  /** since when it is not; null when it is, or when that is not known */
+  since: z.string().nullable(),
+});
+
 export const clusterStatusSchema = z.object({
   name: z.string(),
   state: z.enum(clusterStates),
@@ -76,6 +83,7 @@ export const clusterStatusSchema = z.object({
   /** wall clock, ISO 8601; null when not paused */
   paused_until: z.string().nullable(),
   operation: z.string().nullable(),
+  store: storeStatusSchema,
   created_at: z.string(),
 });
 
@@ -149,9 +157,12 @@ export const eventSchema = z.object({
 export type ClusterEvent = z.infer<typeof eventSchema>;
 
 export const connectionSchema = z.object({
+  /** leads to `host` alone */
   uri: z.string(),
   host: z.string(),
   port: z.int(),
+  /** the endpoint on every host, the one that was asked first */
+  hosts: z.array(addressSchema),
   user: z.string(),
   database: z.string(),
   /** null when it is not kept: it was shown once */
@@ -178,6 +189,7 @@ export const explainSchema = z.object({
   cluster: z.string(),
   state: z.enum(clusterStates),
   summary: z.string(),
+  store: storeStatusSchema,
   members: z.array(
     z.object({ member: z.string(), code: z.string(), because: z.string(), waiting_for: z.string().nullable() }),
   ),

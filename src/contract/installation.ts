@@ -12,6 +12,7 @@ import type {
   Explanation,
   Operation,
 } from "./cluster.ts";
+import type { LogLines, LogQuery } from "./logs.ts";
 
 export interface Asked {
   /** operating-system user of the caller, or the name of its certificate */
@@ -44,8 +45,10 @@ export interface Installation {
   explain(cluster: string): Promise<Explanation>;
   events(cluster: string, query: EventQuery): Promise<readonly ClusterEvent[]>;
   watchEvents(cluster: string, happened: (event: ClusterEvent) => void, signal: AbortSignal): void;
-  /** log files of one member, or of all, newest last */
-  logFiles(cluster: string, member: string | undefined): Promise<readonly { member: string; path: string }[]>;
+  /** lines of the members' Postgres logs */
+  logs(cluster: string, query: LogQuery): Promise<LogLines>;
+  /** certificate of the installation's authority, PEM */
+  authority(): Promise<string>;
   connection(
     cluster: string,
     query: { role: "primary" | "read"; user?: string; database?: string },
@@ -58,16 +61,23 @@ export interface Installation {
   restart(cluster: string, options: { member?: string }, asked: Asked): Promise<Operation>;
   pause(cluster: string, forMs: number, asked: Asked): Promise<ClusterStatus>;
   resume(cluster: string, asked: Asked): Promise<ClusterStatus>;
-  switchover(cluster: string, options: { to?: string }, asked: Asked): Promise<Operation>;
+  /** `primaryRegion`: the primary and the voters move there for good */
+  switchover(cluster: string, options: { to?: string; primaryRegion?: string }, asked: Asked): Promise<Operation>;
   /** what a switchover or failover would choose, with the verdict on every member */
-  candidates(cluster: string, kind: "switchover" | "failover", to: string | undefined): Promise<readonly Candidate[]>;
+  candidates(
+    cluster: string,
+    kind: "switchover" | "failover",
+    to: string | undefined,
+    region?: string,
+  ): Promise<readonly Candidate[]>;
   failover(
     cluster: string,
-    options: { to?: string; force: boolean; acceptDataLoss: boolean },
+    options: { to?: string; primaryRegion?: string; force: boolean; acceptDataLoss: boolean },
     asked: Asked,
   ): Promise<Operation>;
   scale(cluster: string, members: number, asked: Asked): Promise<Operation>;
-  addMember(cluster: string, asked: Asked): Promise<Operation>;
+  /** undefined: the primary region, on the host that suits best */
+  addMember(cluster: string, where: { region?: string; zone?: string; host?: string }, asked: Asked): Promise<Operation>;
   removeMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
   recloneMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
   rotatePassword(cluster: string, user: string, asked: Asked): Promise<Connection>;

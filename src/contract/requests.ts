@@ -9,12 +9,23 @@ export const restartRequestSchema = z.strictObject({ member: z.string().optional
 export const pauseForMsMax = 30 * 24 * 3_600_000;
 export const pauseRequestSchema = z.strictObject({ for_ms: z.int().min(1000).max(pauseForMsMax) });
 
-export const switchoverRequestSchema = z.strictObject({ to: z.string().optional() });
+export const switchoverRequestSchema = z.strictObject({
+  to: z.string().exactOptional(),
+  primary_region: z.string().optional(),
+});
 
 export const failoverRequestSchema = z.strictObject({
   to: z.string().optional(),
+  primary_region: z.string().optional(),
   force: z.boolean().default(false),
   accept_data_loss: z.boolean().default(false),
+});
+
+/** Where one more member goes; all left out: where it suits best, in the primary region. */
+export const addMemberRequestSchema = z.strictObject({
+  region: z.string().exactOptional(),
+  zone: z.string().exactOptional(),
+  host: z.string().exactOptional(),
 });
 
 export const scaleRequestSchema = z.strictObject({ members: z.int().min(1).max(16) });
@@ -44,9 +55,5 @@ export const connectionQuerySchema = z.strictObject({
 export const candidatesQuerySchema = z.strictObject({
   kind: z.enum(["switchover", "failover"]),
   to: z.string().optional(),
+  region: z.string().optional(),
 });
-
-export const logsQuerySchema = z.strictObject({ member: z.string().optional() });
-
-export const logFileSchema = z.object({ member: z.string(), path: z.string() });
-export type LogFile = z.infer<typeof logFileSchema>;

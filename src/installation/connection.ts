@@ -1,7 +1,11 @@
-/** How an application reaches a cluster: through its endpoints, with TLS that names the installation's authority. */
+/**
+ * How an application reaches a cluster: through its endpoints, which every host has at the same ports, with TLS that
+ * names the installation's authority.
+ */
 import type { Connection } from "../contract/cluster.ts";
+import { connectionUri } from "../contract/connection-uri.ts";
 import type { ClusterSpec } from "../domain/cluster.ts";
-import type { Parts } from "./parts.ts";
+import type { Hosts, Parts } from "./parts.ts";
 import { firstUser } from "./users.ts";
 
 export interface ConnectionQuery {
@@ -12,24 +16,31 @@ export interface ConnectionQuery {
 }
 
 /** The name in the certificate: older clients do not match IP addresses in one (libpq before 15). */
-const endpointHost = "localhost";
+const onThisMachine = "localhost";
 
-export function connectionTo(parts: Parts, spec: ClusterSpec, query: ConnectionQuery): Connection {
-  const user = query.user ?? firstUser;
-  const database = query.database ?? "postgres";
+export function connectionTo(
+  { hosts, caFile }: Pick<Parts, "hosts" | "caFile">,
+  spec: ClusterSpec,
+  query: ConnectionQuery,
+): Connection {
   const port = spec.ports[query.role];
-  const secret = query.password === undefined ? "" : `:${encodeURIComponent(query.password)}`;
-  const parameters = new URLSearchParams({ sslmode: "verify-full", sslrootcert: parts.caFile });
-  // Spaces as %20: libpq does not read "+" as one.
-  const options = parameters.toString().replaceAll("+", "%20").replaceAll("%2F", "/");
-  return {
-    uri: `postgresql://${encodeURIComponent(user)}${secret}@${endpointHost}:${port}/${encodeURIComponent(database)}?${options}`,
-    host: endpointHost,
+  const addresses = endpointHosts(hosts);
+  const connection = {
+    host: addresses[0] ?? onThisMachine,
     port,
-    user,
-    database,
+    hosts: addresses.map((host) => ({ host, port })),
+    user: query.user ?? firstUser,
+    database: query.database ?? "postgres",
     password: query.password ?? null,
     sslmode: "verify-full",
-    sslrootcert: parts.caFile,
+    sslrootcert: caFile,
   };
+  return { uri: connectionUri(connection), ...connection };
+}
+
+/** This host first: whoever asks it has reached it. */
+function endpointHosts({ self, all }: Hosts): readonly string[] {
+  if (self === undefined) return [onThisMachine];
+  const others = all().filter(({ name }) => name !== self.name);
+  return [self.address, ...others.map(({ address }) => address)];
 }

@@ -18,6 +18,7 @@ export function explainCluster(cluster: ClusterRuntime, context: StatusContext):
     cluster: cluster.name,
     state: status.state,
     summary: status.detail,
+    store: status.store,
     members: [...cluster.members.values()]
       .toSorted((a, b) => memberNumber(a.id) - memberNumber(b.id))
       .map(({ id, decision, view }) => ({

@@ -1,6 +1,6 @@
 /** What the API may ask of this agent (contract/installation.ts), each delegated to where it is done. */
 import { join } from "node:path";
-import { readdir } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import type { ClusterRuntime } from "../agent/runtime.ts";
 import { version } from "../config/version.ts";
 import type {
@@ -28,6 +28,8 @@ import { connectionTo } from "./connection.ts";
 import { beginCreate } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
 import { candidatesOf, explainCluster } from "./explain.ts";
+import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
+import { readLogs } from "./logs.ts";
 import { addMember, recloneMember, removeMember, scaleCluster } from "./members.ts";
 import { clusterOf, memberOf, type Parts } from "./parts.ts";
 import { clusterStatus, type StatusContext } from "./status.ts";
@@ -57,7 +59,8 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     },
     events: async (cluster, query: EventQuery): Promise<readonly ClusterEvent[]> => events.list({ cluster, ...query }),
     watchEvents: (cluster, happened, signal) => events.subscribe({ cluster }, happened, signal),
-    logFiles: (name, member) => logFiles(parts, name, member),
+    logs: (name, query) => readLogs(parts, name, query),
+    authority: () => readFile(parts.caFile, "utf8"),
     connection: async (name, query) => connectionTo(parts, clusterOf(parts, name).record.spec.value, query),
 
     create: (request: CreateRequest, asked) => beginCreate(parts, request, asked),
@@ -73,15 +76,18 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
       await resumeCluster(parts, name);
       return statusOf(clusterOf(parts, name));
     },
-    switchover: (name, { to }, asked) => switchOver(parts, name, to, asked),
-    candidates: async (name, _kind, to): Promise<readonly Candidate[]> => {
+    switchover: (name, { to, primaryRegion }, asked) =>
+      primaryRegion === undefined
+        ? switchOver(parts, name, to, asked)
+        : changeRegion(parts, name, { to, primaryRegion }, asked),
+    candidates: async (name, kind, to, region): Promise<readonly Candidate[]> => {
       const cluster = clusterOf(parts, name);
       if (to !== undefined) memberOf(cluster, to);
-      return candidatesOf(cluster, to);
+      return kind === "failover" ? successorsOf(cluster, to, region) : candidatesOf(cluster, to, region);
     },
-    failover: (name, options: FailoverOptions, asked) => failOver(parts, name, options, asked),
+    failover: (name, options: FailoverOptions, asked) => failOver(parts, name, regionForFailover(parts, name, options), asked),
     scale: (name, members, asked) => scaleCluster(parts, name, members, asked),
-    addMember: (name, asked) => addMember(parts, name, asked),
+    addMember: (name, where, asked) => addMember(parts, name, where, asked),
     removeMember: (name, member, asked) => removeMember(parts, name, member, asked),
     recloneMember: (name, member, asked) => recloneMember(parts, name, member, asked),
     rotatePassword: (name, user, asked) => rotatePassword(parts, name, user, asked),
@@ -99,6 +105,7 @@ function contextOf(parts: Parts, cluster: ClusterRuntime): StatusContext {
   const running = parts.operations.list({ cluster: cluster.name, state: "running" })[0];
   return {
     hostName: parts.hostName,
+    endpointHost: parts.hosts.self?.address ?? "127.0.0.1",
     version:
       parts.servers.versionOf(cluster.record.spec.value) ??
       (engine === "embedded" ? (embeddedReleases[major]?.version ?? String(major)) : String(major)),
@@ -122,24 +129,6 @@ function watchStatus(parts: Parts, name: string, tell: (cluster: ClusterRuntime)
     if (changed === name) waiting ??= setTimeout(now, watchEveryMs);
   }, signal);
   signal.addEventListener("abort", () => clearTimeout(waiting), { once: true });
-}
-
-async function logFiles(
-  parts: Parts,
-  name: string,
-  member: string | undefined,
-): Promise<{ member: string; path: string }[]> {
-  const cluster = clusterOf(parts, name);
-  if (member !== undefined) memberOf(cluster, member);
-  const wanted = Object.keys(cluster.record.members).filter((id) => member === undefined || id === member);
-  const found = await Promise.all(
-    wanted.map(async (id) => {
-      const directory = join(parts.clustersDirectory, name, id, "log");
-      const names = await readdir(directory).catch(() => []);
-      return names.filter((file) => file.endsWith(".log")).map((file) => ({ member: id, path: join(directory, file) }));
-    }),
-  );
-  return found.flat();
 }
 
 async function rotatePassword(parts: Parts, name: string, user: string, asked: Asked): Promise<Connection> {

@@ -10,6 +10,8 @@ import { usualAcks } from "../domain/rule.ts";
 import type { Server } from "../domain/server.ts";
 
 export interface StatusContext {
+  /** where this host's endpoints listen */
+  readonly endpointHost: string;
   readonly hostName: string;
   /** `18.4` */
   readonly version: string;
@@ -40,8 +42,8 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
     timeline: record.reign.value.timeline,
     rule: { voters: rule.voters.map((voter) => voter.member), acks: rule.acks },
     endpoints: {
-      primary: { host: "127.0.0.1", port: spec.ports.primary },
-      read: { host: "127.0.0.1", port: spec.ports.read },
+      primary: { host: context.endpointHost, port: spec.ports.primary },
+      read: { host: context.endpointHost, port: spec.ports.read },
     },
     members: [...cluster.members.values()]
       .toSorted((a, b) => memberNumber(a.id) - memberNumber(b.id))
@@ -51,6 +53,13 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
         ? new Date(record.pause.value.until).toISOString()
         : null,
     operation: context.operation?.id ?? null,
+    store: {
+      reachable: cluster.storeReachable,
+      since:
+        cluster.storeReachable || cluster.storeAwaySince === undefined
+          ? null
+          : new Date(cluster.storeAwaySince).toISOString(),
+    },
     created_at: new Date(spec.createdAt).toISOString(),
   };
 }

@@ -276,7 +276,7 @@ describe("streams", () => {
     await using own = await createHarness();
     const file = join(own.home, "shop-1.log");
     await writeFile(file, Array.from({ length: 100 }, (_, at) => `line ${at}\n`).join(""));
-    own.installation.logs.set("shop-1", file);
+    own.installation.logPaths.set("shop-1", file);
     const newest = await own.run(["logs", "shop", "--lines", "2"]);
     assert.equal(newest.stdout, "line 98\nline 99\n");
     const lines = await firstLines(own, ["logs", "shop", "--lines", "1", "--follow"], 2, () =>

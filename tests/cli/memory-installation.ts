@@ -16,12 +16,13 @@ import type {
 } from "../../src/contract/cluster.ts";
 import type { Asked, Installation } from "../../src/contract/installation.ts";
 import { OpError } from "../../src/errors/op-error.ts";
+import { readLogFiles } from "../../src/installation/logs.ts";
 
 export interface MemoryInstallation extends Installation {
   /** names of the changes that were asked for, with who asked */
   readonly calls: { readonly name: string; readonly args: readonly unknown[]; readonly by: string }[];
   readonly clusters: Map<string, ClusterStatus>;
-  readonly logs: Map<string, string>;
+  readonly logPaths: Map<string, string>;
   emit(event: Partial<ClusterEvent> & { readonly type: string }): void;
   update(cluster: string, change: Partial<ClusterStatus>): void;
   /** operations of this kind fail with this error */
@@ -107,7 +108,7 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
   const self: MemoryInstallation = {
     calls: [],
     clusters,
-    logs: new Map(),
+    logPaths: new Map(),
     failing: undefined,
     stepMs: 20,
     onStop: () => {},
@@ -147,12 +148,16 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       changes.on("event", happened);
       signal.addEventListener("abort", () => changes.off("event", happened));
     },
-    async logFiles(cluster, member) {
-      if (member !== undefined) findMember(cluster, member);
-      return [...self.logs]
-        .filter(([id]) => member === undefined || id === member)
-        .map(([id, path]) => ({ member: id, path }));
+    async logs(cluster, query) {
+      find(cluster);
+      if (query.member !== undefined) findMember(cluster, query.member);
+      const files = [...self.logPaths].filter(([id]) => query.member === undefined || id === query.member);
+      return readLogFiles(
+        files.map(([member, path]) => ({ member, path })),
+        query,
+      );
     },
+    authority: async () => "-----BEGIN CERTIFICATE-----\n",
     connection: async (cluster, { role, user, database }) => {
       const port = find(cluster).endpoints[role].port;
       return connectionOf(port, user ?? "postgres", database ?? "postgres", null);
@@ -236,9 +241,9 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       record("scale", asked, cluster, members);
       return begin("scale", cluster, asked, () => ({ members }));
     },
-    async addMember(cluster, asked) {
+    async addMember(cluster, where, asked) {
       find(cluster);
-      record("addMember", asked, cluster);
+      record("addMember", asked, cluster, ...(Object.keys(where).length === 0 ? [] : [where]));
       return begin("member add", cluster, asked, () => ({ member: `${cluster}-4` }));
     },
     async removeMember(cluster, member, asked) {
@@ -294,6 +299,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     members: ids.map((id, at) => memberOf(id, at, home)),
     paused_until: null,
     operation: null,
+    store: { reachable: true, since: null },
     created_at: new Date(0).toISOString(),
   };
 }
@@ -325,6 +331,7 @@ function explanationOf(status: ClusterStatus) {
     cluster: status.name,
     state: status.state,
     summary: "one primary, two standbys stream",
+    store: status.store,
     members: status.members.map(({ id, because }) => ({ member: id, code: "steady", because, waiting_for: null })),
     rule: { ...status.rule, votes_to_elect: 2, previous: 0 },
     candidates: [],
@@ -340,6 +347,7 @@ function connectionOf(port: number, user: string, database: string, password: st
     uri: `postgresql://${who}@127.0.0.1:${port}/${database}?sslmode=verify-full&sslrootcert=${sslrootcert}`,
     host: "127.0.0.1",
     port,
+    hosts: [{ host: "127.0.0.1", port }],
     user,
     database,
     password,

@@ -8,6 +8,7 @@ import { readBody } from "../input.ts";
 export function agentRoutes(installation: Installation): Hono {
   return new Hono()
     .get("/", async (c) => c.json(await installation.agent()))
+    .get("/authority", async (c) => c.json({ certificate: await installation.authority() }))
     .post("/stop", async (c) => {
       const { servers } = await readBody(c, stopAgentRequestSchema);
       await installation.stopAgent({ servers });

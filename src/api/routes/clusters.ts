@@ -3,7 +3,8 @@ import { Hono } from "hono";
 
 import { createRequestSchema } from "../../contract/cluster.ts";
 import type { Installation } from "../../contract/installation.ts";
-import { candidatesQuerySchema, connectionQuerySchema, logsQuerySchema } from "../../contract/requests.ts";
+import { logsQuerySchema } from "../../contract/logs.ts";
+import { candidatesQuerySchema, connectionQuerySchema } from "../../contract/requests.ts";
 import { clusterNameProblem } from "../../domain/names.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { asked } from "../access/caller.ts";
@@ -28,18 +29,17 @@ export function clusterRoutes(installation: Installation): Hono {
       );
     })
     .get("/:cluster/explain", async (c) => c.json(await installation.explain(c.req.param("cluster"))))
-    .get("/:cluster/logs", async (c) => {
-      const { member } = readQuery(c, logsQuerySchema);
-      return c.json(await installation.logFiles(c.req.param("cluster"), member));
-    })
+    .get("/:cluster/logs", async (c) =>
+      c.json(await installation.logs(c.req.param("cluster"), readQuery(c, logsQuerySchema))),
+    )
     .get("/:cluster/connection", async (c) => {
       const { role, user, database } = readQuery(c, connectionQuerySchema);
       const query = { role, ...(user === undefined ? {} : { user }), ...(database === undefined ? {} : { database }) };
       return c.json(await installation.connection(c.req.param("cluster"), query));
     })
     .get("/:cluster/candidates", async (c) => {
-      const { kind, to } = readQuery(c, candidatesQuerySchema);
-      return c.json(await installation.candidates(c.req.param("cluster"), kind, to));
+      const { kind, to, region } = readQuery(c, candidatesQuerySchema);
+      return c.json(await installation.candidates(c.req.param("cluster"), kind, to, region));
     });
 }
 

@@ -22,7 +22,9 @@ import {
   type Explanation,
   type Operation,
 } from "../../contract/cluster.ts";
-import { logFileSchema, type LogFile } from "../../contract/requests.ts";
+import { withAuthority } from "../../contract/connection-uri.ts";
+import { hostStatusSchema, joinTokenSchema, type HostStatus, type JoinToken } from "../../contract/host.ts";
+import { logLinesSchema, type LogLines } from "../../contract/logs.ts";
 import {
   createdTokenSchema,
   tokenSchema,
@@ -56,6 +58,9 @@ export function createClient(options: TransportOptions) {
   ): AsyncGenerator<z.output<T>> {
     for await (const document of openStream(options, { path, quietMs, signal })) yield check(schema, document);
   }
+  // The agent names the authority's file on its own machine; from another one it is that of the context.
+  const here = (connection: Connection): Connection =>
+    options.to.kind === "remote" ? withAuthority(connection, options.to.agent.remote.caFile) : connection;
   const change = (cluster: string, verb: string, body: object = {}): Promise<Operation> =>
     post(`${at(cluster)}/${verb}`, body, operationSchema);
 
@@ -78,35 +83,58 @@ export function createClient(options: TransportOptions) {
       read(`${at(cluster)}/events${encode(query)}`, z.array(eventSchema)),
     watchEvents: (cluster: string, query: Query, signal: AbortSignal): AsyncGenerator<ClusterEvent> =>
       watch(`${at(cluster)}/events/stream${encode(query)}`, eventSchema, signal),
-    logFiles: (cluster: string, member: string | undefined): Promise<readonly LogFile[]> =>
-      read(`${at(cluster)}/logs${encode({ member })}`, z.array(logFileSchema)),
-    connection: (cluster: string, query: Query): Promise<Connection> =>
-      read(`${at(cluster)}/connection${encode(query)}`, connectionSchema),
+    logs: (cluster: string, query: Query): Promise<LogLines> =>
+      read(`${at(cluster)}/logs${encode(query)}`, logLinesSchema),
+    authority: (): Promise<{ readonly certificate: string }> =>
+      read("/v1/agent/authority", z.object({ certificate: z.string() })),
+    connection: async (cluster: string, query: Query): Promise<Connection> =>
+      here(await read(`${at(cluster)}/connection${encode(query)}`, connectionSchema)),
     candidates: (
       cluster: string,
       kind: "switchover" | "failover",
       to: string | undefined,
+      region?: string,
     ): Promise<readonly Candidate[]> =>
-      read(`${at(cluster)}/candidates${encode({ kind, to })}`, z.array(candidateSchema)),
+      read(`${at(cluster)}/candidates${encode({ kind, to, region })}`, z.array(candidateSchema)),
 
-    create: (request: CreateRequest) => post("/v1/clusters", request, createdSchema),
+    create: async (request: CreateRequest) => {
+      const { operation, connection } = await post("/v1/clusters", request, createdSchema);
+      return { operation, connection: here(connection) };
+    },
     destroy: (cluster: string): Promise<Operation> => remove(at(cluster)),
     stop: (cluster: string): Promise<Operation> => change(cluster, "stop"),
     start: (cluster: string): Promise<Operation> => change(cluster, "start"),
     restart: (cluster: string, body: { member?: string }): Promise<Operation> => change(cluster, "restart", body),
-    switchover: (cluster: string, body: { to?: string }): Promise<Operation> => change(cluster, "switchover", body),
+    switchover: (cluster: string, body: { to?: string; primary_region?: string }): Promise<Operation> =>
+      change(cluster, "switchover", body),
     failover: (cluster: string, body: object): Promise<Operation> => change(cluster, "failover", body),
     scale: (cluster: string, members: number): Promise<Operation> => change(cluster, "scale", { members }),
     pause: (cluster: string, forMs: number): Promise<ClusterStatus> =>
       post(`${at(cluster)}/pause`, { for_ms: forMs }, clusterStatusSchema),
     resume: (cluster: string): Promise<ClusterStatus> => post(`${at(cluster)}/resume`, {}, clusterStatusSchema),
-    addMember: (cluster: string): Promise<Operation> => change(cluster, "members"),
+    addMember: (cluster: string, where: { region?: string; zone?: string; host?: string } = {}): Promise<Operation> =>
+      change(cluster, "members", where),
     removeMember: (cluster: string, member: string): Promise<Operation> =>
       remove(`${at(cluster)}/members/${part(member)}`),
     recloneMember: (cluster: string, member: string): Promise<Operation> =>
       change(cluster, `members/${part(member)}/reclone`),
-    rotatePassword: (cluster: string, user: string): Promise<Connection> =>
-      post(`${at(cluster)}/users/${part(user)}/rotate`, {}, connectionSchema),
+    rotatePassword: async (cluster: string, user: string): Promise<Connection> =>
+      here(await post(`${at(cluster)}/users/${part(user)}/rotate`, {}, connectionSchema)),
+
+    hosts: (): Promise<readonly HostStatus[]> => read("/v1/hosts", z.array(hostStatusSchema)),
+    makeJoinToken: (wish: { expires_ms?: number; uses?: number }): Promise<JoinToken> =>
+      post("/v1/join-tokens", wish, joinTokenSchema),
+    revokeJoinToken: async (id: string): Promise<void> => {
+      await call(options, { method: "DELETE", path: `/v1/join-tokens/${part(id)}`, deadlineMs: changeDeadlineMs });
+    },
+    labelHost: (host: string, labels: Readonly<Record<string, string | null>>): Promise<HostStatus> =>
+      post(`/v1/hosts/${part(host)}/labels`, { labels }, hostStatusSchema),
+    drainHost: (host: string): Promise<Operation> => post(`/v1/hosts/${part(host)}/drain`, {}, operationSchema),
+    undrainHost: (host: string): Promise<HostStatus> => post(`/v1/hosts/${part(host)}/undrain`, {}, hostStatusSchema),
+    removeHost: async (host: string, lost: boolean): Promise<void> => {
+      const path = `/v1/hosts/${part(host)}${encode({ lost: String(lost) })}`;
+      await call(options, { method: "DELETE", path, deadlineMs: changeDeadlineMs });
+    },
 
     operation: (id: string): Promise<Operation> => read(`/v1/operations/${part(id)}`, operationSchema),
     watchOperation: (id: string, signal: AbortSignal): AsyncGenerator<Operation> =>

@@ -5,8 +5,8 @@ import { clusterArgument } from "../arguments.ts";
 import { command, type Run } from "../command.ts";
 
 const notes = `
-Uses psql when it is installed, else a small prompt. User postgres needs no password here: the connection goes over the
-member's own Unix socket. Other users go through the endpoint; PGPASSWORD or ~/.pgpass has their password.
+Uses psql when it is installed, else a small prompt. User postgres needs no password on the member's own machine: the
+connection goes over its Unix socket. All others go through the endpoint; PGPASSWORD or ~/.pgpass has the password.
 Exit codes are psql's: 0 done, 1 a statement of -c failed, 2 no connection, 3 a script on stdin failed (it stops at the
 first error).`;
 

@@ -1,6 +1,7 @@
 /** `matriarch uri`: its declaration, and what it does when it runs. */
 import { Option } from "@commander-js/extra-typings";
 
+import { multiHostUri } from "../../contract/connection-uri.ts";
 import { clusterArgument } from "../arguments.ts";
 import { command, type Run } from "../command.ts";
 
@@ -8,6 +9,7 @@ export const uri = (run: Run) =>
   command("uri", "Print the connection URI of an endpoint.", [
     ["psql $(matriarch uri shop)", "the primary, wherever it is"],
     ["matriarch uri shop --role read --user app --database app", "a standby near by"],
+    ["matriarch uri shop --multi-host", "all hosts in one URI"],
   ])
     .addArgument(clusterArgument())
     .addOption(
@@ -15,9 +17,17 @@ export const uri = (run: Run) =>
     )
     .option("--user <user>", "database user (default: postgres)")
     .option("--database <database>", "database (default: postgres)")
-    .action((cluster, { role, user, database }) =>
+    .option("--multi-host", "name all hosts, for drivers that go on with the next; --json always has it, too")
+    .option("--ca", "print the certificate of the installation's authority instead, for sslrootcert elsewhere")
+    .action((cluster, { role, user, database, multiHost, ca }) =>
       run(async (context) => {
-        const connection = await (await context.client()).connection(cluster, { role, user, database });
-        return { json: connection, text: () => connection.uri };
+        const client = await context.client();
+        const connection = await client.connection(cluster, { role, user, database });
+        if (ca) {
+          const { certificate } = await client.authority();
+          return { json: { certificate }, text: () => certificate.trimEnd() };
+        }
+        const several = multiHostUri(connection, role);
+        return { json: { ...connection, multi_host_uri: several }, text: () => (multiHost ? several : connection.uri) };
       }),
     );

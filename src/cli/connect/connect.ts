@@ -4,6 +4,7 @@
  */
 import { text as readStream } from "node:stream/consumers";
 
+import { readHostConfig } from "../../config/host-config.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { CommandContext } from "../context.ts";
 import { becomePsql, findPsql } from "./psql.ts";
@@ -25,7 +26,9 @@ export async function connectTo(context: CommandContext, wanted: ConnectWanted):
   if (context.flags.json && wanted.sql === undefined && !isScript) {
     throw new OpError("usage", { message: "a prompt has no JSON output", hint: "Give the SQL with -c or on stdin." });
   }
-  const target = await chooseTarget(await context.client(), wanted);
+  const isHere = (await context.remote()) === undefined;
+  const ownHost = readHostConfig(context.home)?.name;
+  const target = await chooseTarget(await context.client(), { ...wanted, isHere, ownHost });
   const psql = context.flags.json ? undefined : findPsql();
   if (psql !== undefined) becomePsql(psql, target, { ...wanted, isScript });
   if (wanted.psqlArguments.length > 0) {

@@ -1,7 +1,10 @@
 /**
  * Which server a session goes to. User postgres of this machine is known by the member's Unix socket and needs no
- * password; anybody else goes through the endpoint, over TLS.
+ * password; anybody else, and who is on another machine than the member, goes through the endpoint, over TLS.
  */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
 import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Client } from "../client/client.ts";
@@ -23,23 +26,27 @@ interface Wanted {
   readonly role: "primary" | "read";
   readonly user: string | undefined;
   readonly database: string | undefined;
+  /** false when the agent is on another machine: then none of its sockets is here */
+  readonly isHere: boolean;
+  /** of this machine, when it is one of several hosts */
+  readonly ownHost: string | undefined;
 }
 
 /** How long a failover may take before `connect` gives up waiting for a primary. */
 const primaryWithinMs = 15_000;
 
 /** @throws OpError cluster-not-found, cluster-stopped, no-primary */
-export async function chooseTarget(client: Client, { cluster, role, user, database }: Wanted): Promise<Target> {
-  const userName = user ?? (process.env["PGUSER"] || "postgres");
-  const databaseName = database ?? (process.env["PGDATABASE"] || "postgres");
-  if (userName !== "postgres") {
-    const connection = await client.connection(cluster, { role, user: userName, database: databaseName });
-    const { host, port, sslrootcert } = connection;
-    return { name: `${cluster} ${role}`, host, port, user: userName, database: databaseName, sslrootcert };
+export async function chooseTarget(client: Client, wanted: Wanted): Promise<Target> {
+  const { cluster, role } = wanted;
+  const user = wanted.user ?? (process.env["PGUSER"] || "postgres");
+  const database = wanted.database ?? (process.env["PGDATABASE"] || "postgres");
+  if (user === "postgres" && wanted.isHere) {
+    const { id, host: itsHost, socket_directory: host, port } = await findMember(client, cluster, role);
+    if (wanted.ownHost === undefined || itsHost === wanted.ownHost || existsSync(join(host, `.s.PGSQL.${port}`)))
+      return { name: id, host, port, user, database, sslrootcert: undefined };
   }
-  const member = await findMember(client, cluster, role);
-  const { id, socket_directory: host, port } = member;
-  return { name: id, host, port, user: userName, database: databaseName, sslrootcert: undefined };
+  const { host, port, sslrootcert } = await client.connection(cluster, { role, user, database });
+  return { name: `${cluster} ${role}`, host, port, user, database, sslrootcert };
 }
 
 async function findMember(client: Client, cluster: string, role: "primary" | "read"): Promise<MemberStatus> {

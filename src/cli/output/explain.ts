@@ -2,12 +2,14 @@
 import type { Candidate, Explanation } from "../../contract/cluster.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable } from "./table.ts";
-import { clusterStateCell, lagCell } from "./words.ts";
+import { clusterStateCell, lagCell, storeWords } from "./words.ts";
 
 export function renderExplanation(explanation: Explanation, paint: Paint): string {
   const state = clusterStateCell(explanation.state);
   const { voters, acks, votes_to_elect: votes, previous } = explanation.rule;
+  const store = storeWords(explanation.store);
   const parts = [
+    ...(store === undefined ? [] : [paint("warn", store)]),
     `${paint("strong", explanation.cluster)} is ${paint(state.tone ?? "plain", state.text)}: ${explanation.summary}`,
     renderReasons(explanation, paint),
     [

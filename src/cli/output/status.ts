@@ -3,12 +3,14 @@ import { formatDuration } from "../../contract/units.ts";
 import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable, type Column } from "./table.ts";
-import { clusterStateCell, lagCell, memberStateCell, ruleWords } from "./words.ts";
+import { clusterStateCell, lagCell, memberStateCell, ruleWords, storeWords } from "./words.ts";
 
 export function renderStatus(status: ClusterStatus, paint: Paint, now: number = Date.now()): string {
   const state = clusterStateCell(status.state);
   const head = [`${paint("strong", status.name)} is ${paint(state.tone ?? "plain", state.text)}`];
   if (status.detail !== "") head.push(status.detail);
+  const store = storeWords(status.store);
+  if (store !== undefined) head.push(paint("warn", store));
   if (status.paused_until !== null) {
     const left = Math.max(0, Date.parse(status.paused_until) - now);
     head.push(`Automation is paused for another ${formatDuration(left)}.`);

@@ -49,3 +49,10 @@ export function ruleWords({ durability, rule }: Pick<ClusterStatus, "durability"
   const whom = voters.length === acks ? names : `${acks} of ${names}`;
   return `${durability}: a commit waits until ${whom} ${voters.length === acks && acks > 1 ? "have" : "has"} flushed it`;
 }
+
+/** What an outage of the store means; undefined when there is none. */
+export function storeWords({ reachable, since }: ClusterStatus["store"]): string | undefined {
+  if (reachable) return undefined;
+  const when = since === null ? "" : ` since ${since}`;
+  return `The store cannot be reached${when}: this is what was known last. A healthy primary goes on; nothing can be changed, and nobody fails over, until it is back.`;
+}

@@ -13,6 +13,7 @@ export const agentStop = (run: Run) =>
         if (client === undefined) return { json: { stopped: false }, text: () => "The agent was not running." };
         const { pid } = await client.agent();
         await client.stopAgent(servers === true);
+        if (await context.remote()) return { json: { stopped: true, pid }, text: () => "The agent was told to stop." };
         const { waitForEnd } = await import("../../wait-for-end.ts");
         await waitForEnd(pid);
         return { json: { stopped: true, pid }, text: () => `The agent (process ${pid}) has stopped.` };

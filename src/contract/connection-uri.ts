@@ -1,0 +1,32 @@
+/** A connection as the URI that libpq and most drivers take. Called by the installation and the command line. Pure. */
+import type { Connection } from "./cluster.ts";
+
+/** Leads to one host; its endpoint leads to the server, wherever that is. */
+export function connectionUri(connection: Omit<Connection, "uri">): string {
+  return uriOf(connection, [connection], {});
+}
+
+/** Names every host, for drivers that know such URIs: they go on when the host that they use is lost. */
+export function multiHostUri(connection: Connection, role: "primary" | "read"): string {
+  const parameters = role === "primary" ? { target_session_attrs: "read-write" } : {};
+  return uriOf(connection, connection.hosts, parameters);
+}
+
+/** The same connection with another file of the authority's certificate: that of the machine it is used on. */
+export function withAuthority(connection: Connection, sslrootcert: string): Connection {
+  const here = { ...connection, sslrootcert };
+  return { ...here, uri: connectionUri(here) };
+}
+
+function uriOf(
+  { user, password, database, sslmode, sslrootcert }: Omit<Connection, "uri">,
+  hosts: readonly { readonly host: string; readonly port: number }[],
+  first: Readonly<Record<string, string>>,
+): string {
+  const secret = password === null ? "" : `:${encodeURIComponent(password)}`;
+  const addresses = hosts.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(",");
+  // Spaces as %20: libpq does not read "+" as one.
+  const parameters = new URLSearchParams({ ...first, sslmode, sslrootcert }).toString();
+  const options = parameters.replaceAll("+", "%20").replaceAll("%2F", "/");
+  return `postgresql://${encodeURIComponent(user)}${secret}@${addresses}/${encodeURIComponent(database)}?${options}`;
+}
