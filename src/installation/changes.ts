@@ -107,6 +107,8 @@ function refuseWithoutTarget(cluster: ClusterRuntime, to: string | undefined): v
 
 export interface FailoverOptions {
   readonly to?: string;
+  /** becomes the primary region with the wish, in one step */
+  readonly primaryRegion?: string;
   readonly force: boolean;
   readonly acceptDataLoss: boolean;
 }
@@ -138,7 +140,7 @@ export async function failOver(
   const operation = parts.operations.begin({ kind: "failover", cluster: name, by: asked.by, step, exclusive: false });
   const epoch = cluster.record.reign.value.epoch;
   const intent = { kind: "failover", to: options.to ?? null, epoch, acceptDataLoss: options.acceptDataLoss } as const;
-  return intend(parts, operation, { ...intent, ...intentBase(parts, operation) });
+  return intend(parts, operation, { ...intent, ...intentBase(parts, operation) }, options.primaryRegion);
 }
 
 export async function pauseCluster(parts: Parts, name: string, forMs: number, asked: Asked): Promise<void> {
@@ -160,7 +162,12 @@ function intentBase(parts: Parts, operation: OperationRecord): Pick<Intent, "id"
 }
 
 /** One wish of this kind at a time; the loops end it, and with it the operation. A failover takes another's place. */
-async function intend(parts: Parts, operation: OperationRecord, intent: Intent): Promise<OperationRecord> {
+async function intend(
+  parts: Parts,
+  operation: OperationRecord,
+  intent: Intent,
+  primaryRegion?: string,
+): Promise<OperationRecord> {
   const name = operation.cluster;
   let replaced: string | undefined;
   try {
@@ -168,7 +175,11 @@ async function intend(parts: Parts, operation: OperationRecord, intent: Intent):
       replaced = intent.kind === "failover" ? record.intent?.value.id : undefined;
       if (record.intent && replaced === undefined)
         throw new OpError("busy", { message: `cluster "${name}" is busy: a ${record.intent.value.kind} is under way` });
-      return { require: ["intent", "reign"], write: [{ key: "intent", value: intent }] };
+      const asked = { key: "intent", value: intent } as const;
+      if (primaryRegion === undefined) return { require: ["intent", "reign"], write: [asked] };
+      const { spec } = record;
+      const moved = { ...spec.value, primaryRegion, generation: spec.value.generation + 1 };
+      return { require: ["intent", "reign", "spec"], write: [asked, { key: "spec", value: moved }] };
     });
   } catch (error) {
     parts.operations.finish(operation.id, { state: "failed", error });

@@ -1,10 +1,9 @@
 /** Taking a cluster away for good: its loops, its servers, its directories, its records, in this order. */
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { Asked } from "../contract/installation.ts";
-import { readCluster, removeCluster } from "../drivers/store/records.ts";
+import { removeCluster } from "../drivers/store/records.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { clusterOf, type Parts } from "./parts.ts";
+import { eraseElsewhere, eraseHere } from "./placement/erase.ts";
 
 export function beginDestroy(parts: Parts, name: string, asked: Asked): OperationRecord {
   clusterOf(parts, name);
@@ -34,21 +33,8 @@ export async function finishDestroy(parts: Parts, operation: OperationRecord): P
 
 /** Safe to repeat from any point. The records go last: until then the next agent knows what is left to remove. */
 export async function eraseCluster(parts: Parts, name: string): Promise<void> {
-  await parts.runtime.abandon(name);
-  const record = await readCluster(parts.store, name);
-  if (record) {
-    await parts.servers.prepare(record);
-    await Promise.all(
-      Object.values(record.members).map(async ({ value: member }) => {
-        const server = parts.servers.make(record, member);
-        await server.fence();
-        await server.destroy();
-        await server.close();
-      }),
-    );
-  }
-  // A copy that the last agent began may still be running, and puts files where others have just been removed.
-  const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 };
-  await rm(join(parts.clustersDirectory, name), patiently);
+  await eraseHere(parts, name);
+  const left = await eraseElsewhere(parts, name);
+  if (left.length > 0) parts.log.warn("hosts did not answer; what they have is put aside later", { cluster: name, left });
   await removeCluster(parts.store, name);
 }

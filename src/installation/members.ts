@@ -1,41 +1,60 @@
 /** More members, fewer, or a new copy of one. Written as a wish; the loops copy, catch up, admit, drop and remove. */
 import type { ClusterRuntime } from "../agent/runtime.ts";
+import { inPrimaryRegion } from "../core/regions.ts";
 import type { Asked } from "../contract/installation.ts";
 import type { ClusterRecord, MemberId, MemberRecord } from "../domain/cluster.ts";
-import { localRegion } from "../domain/host.ts";
 import type { Server } from "../domain/server.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { begin, follow, refuseUnfit } from "./changes.ts";
 import { amend, awaitCluster, clusterOf, memberOf, type Parts } from "./parts.ts";
-import { claimMemberPorts } from "./ports.ts";
+import { chooseFor, wishForMembers, type AddWish } from "./placement/add.ts";
+import { forgetMember } from "./placement/replace.ts";
 import { memberNumber } from "./status.ts";
 
 const membersMax = 16;
 /** A copy of a large database takes its time; the operation goes on as long as it does. */
 const copyMs = 24 * 3_600_000;
+const goneMs = 180_000;
 
 export async function scaleCluster(parts: Parts, name: string, count: number, asked: Asked): Promise<OperationRecord> {
   const cluster = clusterOf(parts, name);
   refuseUnfit(parts, cluster);
   if (count < 1 || count > membersMax)
     throw new OpError("bad-value", { message: `a cluster has 1 to ${membersMax} members, not ${count}` });
-  const { members } = cluster.record.spec.value;
+  const members = cluster.record.spec.value.members.filter((member) => inPrimaryRegion(cluster.record, member));
   const leaving = lastToGo(cluster, members.length - count);
   const operation = begin(parts, "scale", name, asked, `from ${members.length} to ${count} members`);
   return follow(parts, operation, async () => {
-    if (count > members.length) await addMembers(parts, name, count - members.length);
+    if (count > members.length) await addMembers(parts, name, { count: count - members.length });
     else if (leaving.length > 0) await dropMembers(parts, name, leaving);
   });
 }
 
-export async function addMember(parts: Parts, name: string, asked: Asked): Promise<OperationRecord> {
+export async function addMember(
+  parts: Parts,
+  name: string,
+  where: Pick<AddWish, "region" | "zone" | "host">,
+  asked: Asked,
+): Promise<OperationRecord> {
   const cluster = clusterOf(parts, name);
   refuseUnfit(parts, cluster);
   if (cluster.record.spec.value.members.length >= membersMax)
     throw new OpError("bad-value", { message: `a cluster has at most ${membersMax} members` });
+  const wish = { ...where, count: 1 };
+  refusePlace(parts, cluster, wish);
   const operation = begin(parts, "member add", name, asked, "copying from the primary");
-  return follow(parts, operation, () => addMembers(parts, name, 1));
+  return follow(parts, operation, () => addMembers(parts, name, wish));
+}
+
+/** At once, not only in the operation. @throws OpError no-host, host-not-found, engine-missing */
+function refusePlace(parts: Parts, cluster: ClusterRuntime, wish: AddWish): void {
+  const isAsked = wish.region !== undefined || wish.zone !== undefined || wish.host !== undefined;
+  if (chooseFor(parts, cluster.record, wish) === undefined && isAsked)
+    throw new OpError("no-host", {
+      message: "this installation has one host and no regions or zones",
+      hint: "Make one over several hosts with: matriarch host init",
+    });
 }
 
 export async function removeMember(parts: Parts, name: string, member: string, asked: Asked): Promise<OperationRecord> {
@@ -76,58 +95,15 @@ function recordOf(record: ClusterRecord, member: MemberId): MemberRecord {
   throw new OpError("member-not-found", { message: `member "${member}" does not exist any more` });
 }
 
-async function addMembers(parts: Parts, name: string, count: number): Promise<void> {
-  const ports = await claimMemberPorts(parts, count);
-  parts.ports.letGo(ports);
-  try {
-    await addOnPorts(parts, name, ports);
-  } finally {
-    parts.ports.forget(ports);
-  }
-}
-
-async function addOnPorts(parts: Parts, name: string, ports: readonly number[]): Promise<void> {
-  const count = ports.length;
-  let added: readonly MemberId[] = [];
-  await amend(parts, name, ({ spec }) => {
-    const { members, lastMember, generation } = spec.value;
-    added = ports.map((_, index) => `${name}-${lastMember + index + 1}`);
-    const changed = {
-      ...spec.value,
-      members: [...members, ...added],
-      lastMember: lastMember + count,
-      generation: generation + 1,
-    };
-    const records = added.map((id, index) => newMember(parts, name, id, ports[index] ?? 0));
-    return {
-      require: ["spec", ...added.map((id): `member/${string}` => `member/${id}`)],
-      write: [
-        { key: "spec", value: changed },
-        ...records.map((value) => ({ key: `member/${value.id}` as const, value })),
-      ],
-    };
-  });
+async function addMembers(parts: Parts, name: string, wish: AddWish): Promise<void> {
+  const added = await wishForMembers(parts, name, wish);
   await awaitCluster(parts, name, (cluster) => added.every((id) => isStreaming(cluster, id)), {
     withinMs: copyMs,
     describe: () => `Not every one of ${added.join(", ")} streams yet.`,
   });
 }
 
-function newMember(parts: Parts, cluster: string, id: MemberId, port: number): MemberRecord {
-  return {
-    id,
-    host: parts.hostName,
-    region: localRegion,
-    zone: localRegion,
-    port,
-    dataDirectory: parts.servers.dataDirectory(cluster, id),
-    incarnation: 1,
-    wish: "none",
-    createdAt: parts.clock.wallNow(),
-  };
-}
-
-async function dropMembers(parts: Parts, name: string, leaving: readonly MemberId[]): Promise<void> {
+export async function dropMembers(parts: Parts, name: string, leaving: readonly MemberId[]): Promise<void> {
   await amend(parts, name, ({ spec, reign }) => {
     if (leaving.includes(reign.value.holder))
       throw new OpError("busy", {
@@ -140,18 +116,38 @@ async function dropMembers(parts: Parts, name: string, leaving: readonly MemberI
       write: [{ key: "spec", value: { ...spec.value, members, generation: spec.value.generation + 1 } }],
     };
   });
+  await forgetUnreachable(parts, name, leaving);
   await awaitCluster(parts, name, (cluster) => leaving.every((id) => !cluster.record.members[id]), {
-    withinMs: 180_000,
+    withinMs: goneMs,
     describe: () => `Not all of ${leaving.join(", ")} are gone yet.`,
   });
 }
 
-/** The youngest standbys. */
+/** A member on a host that does not answer cannot remove itself: once it is no voter, its record goes. */
+async function forgetUnreachable(parts: Parts, name: string, leaving: readonly MemberId[]): Promise<void> {
+  const { record } = clusterOf(parts, name);
+  const lost = leaving
+    .flatMap((id) => record.members[id]?.value ?? [])
+    .filter(({ host }) => host !== parts.hostName && !parts.hosts.isHeard(host));
+  for (const member of lost) {
+    await awaitCluster(parts, name, (cluster) => !isNamed(cluster.record, member.id), {
+      withinMs: goneMs,
+      describe: () => `"${member.id}" is still a voter, and its vote may be needed.`,
+    });
+    await forgetMember(parts, name, member);
+  }
+}
+
+function isNamed({ rule }: ClusterRecord, member: MemberId): boolean {
+  return [rule.value.rule, ...rule.value.previous].some(({ voters }) => voters.some((voter) => voter.member === member));
+}
+
+/** The youngest standbys of the primary region: read replicas go by name only. */
 function lastToGo(cluster: ClusterRuntime, count: number): readonly MemberId[] {
   if (count <= 0) return [];
   const { spec, reign } = cluster.record;
   return spec.value.members
-    .filter((member) => member !== reign.value.holder)
+    .filter((member) => member !== reign.value.holder && inPrimaryRegion(cluster.record, member))
     .toSorted((a, b) => memberNumber(b) - memberNumber(a))
     .slice(0, count);
 }

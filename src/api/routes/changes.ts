@@ -38,16 +38,22 @@ export function changeRoutes(installation: Installation): Hono {
       return c.json(await installation.resume(c.req.param("cluster"), asked(c)));
     })
     .post("/:cluster/switchover", async (c) => {
-      const { to } = await readBody(c, switchoverRequestSchema);
-      return c.json(
-        await installation.switchover(c.req.param("cluster"), to === undefined ? {} : { to }, asked(c)),
-        202,
-      );
+      const { to, primary_region: region } = await readBody(c, switchoverRequestSchema);
+      const options = {
+        ...(to === undefined ? {} : { to }),
+        ...(region === undefined ? {} : { primaryRegion: region }),
+      };
+      return c.json(await installation.switchover(c.req.param("cluster"), options, asked(c)), 202);
     })
     .post("/:cluster/failover", async (c) => {
-      const { to, force, accept_data_loss } = await readBody(c, failoverRequestSchema);
+      const { to, primary_region: region, force, accept_data_loss } = await readBody(c, failoverRequestSchema);
       if (accept_data_loss) demand(c, "admin");
-      const options = { force, acceptDataLoss: accept_data_loss, ...(to === undefined ? {} : { to }) };
+      const options = {
+        force,
+        acceptDataLoss: accept_data_loss,
+        ...(to === undefined ? {} : { to }),
+        ...(region === undefined ? {} : { primaryRegion: region }),
+      };
       return c.json(await installation.failover(c.req.param("cluster"), options, asked(c)), 202);
     })
     .post("/:cluster/scale", async (c) => {

@@ -1,0 +1,55 @@
+/**
+ * A host's part of removing a cluster: its loops, its servers, its directories. Asked by the agent that destroys it, of
+ * itself and of the others (PeerApi.erase); the records go when all hosts have answered. Safe to repeat.
+ */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ClusterRecord } from "../../domain/cluster.ts";
+import { readCluster } from "../../drivers/store/records.ts";
+import type { Parts } from "../parts.ts";
+import { severalHosts } from "./hosts.ts";
+
+const eraseMs = 120_000;
+
+export async function eraseHere(parts: Parts, name: string): Promise<void> {
+  await parts.runtime.abandon(name);
+  const record = await readCluster(parts.store, name);
+  if (record) await endServers(parts, record);
+  // A copy that the last agent began may still be running, and puts files where others have just been removed.
+  const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 };
+  await rm(join(parts.clustersDirectory, name), patiently);
+}
+
+async function endServers(parts: Parts, record: ClusterRecord): Promise<void> {
+  const own = Object.values(record.members).filter(({ value }) => value.host === parts.hostName);
+  if (own.length === 0) return;
+  await parts.servers.prepare(record);
+  await Promise.all(
+    own.map(async ({ value: member }) => {
+      const server = parts.servers.make(record, member);
+      await server.fence();
+      await server.destroy();
+      await server.close();
+    }),
+  );
+}
+
+/** @returns hosts that did not answer: what they have is put aside when they come back (orphans.ts) */
+export async function eraseElsewhere(parts: Parts, name: string): Promise<readonly string[]> {
+  const hosts = severalHosts(parts);
+  const others = (hosts?.all() ?? []).filter((host) => host.name !== hosts?.self.name);
+  const call = { method: "POST", path: "/v1/peer/erase", body: { cluster: name }, deadlineMs: eraseMs } as const;
+  const left = await Promise.all(
+    others.map(async (host) => {
+      if (!hosts?.isHeard(host.name)) return [host.name];
+      return hosts.call(host.name, call).then(
+        () => [],
+        (error: unknown) => {
+          parts.log.error("erasing on another host failed", { cluster: name, host: host.name, error });
+          return [host.name];
+        },
+      );
+    }),
+  );
+  return left.flat();
+}

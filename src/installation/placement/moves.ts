@@ -1,0 +1,81 @@
+/**
+ * What a drain does with the members of a host: the primary's role goes first, then each member gets a successor on
+ * another host and leaves when that one serves. The wishes are in the store: an agent that ends in the middle leaves a
+ * replacement that the holder's agent finishes (replace.ts).
+ */
+import type { Asked } from "../../contract/installation.ts";
+import { OpError } from "../../errors/op-error.ts";
+import { switchOver } from "../changes.ts";
+import type { HostMoves, PlacedMember } from "../hosts/parts.ts";
+import { dropMembers } from "../members.ts";
+import { awaitCluster, clusterOf, type Parts } from "../parts.ts";
+import { wishForMembers } from "./add.ts";
+
+const switchMs = 180_000;
+/** A copy of a large database takes its time. */
+const copyMs = 24 * 3_600_000;
+
+export function hostMoves(parts: Parts): HostMoves {
+  return {
+    membersOn: (host) => membersOn(parts, host),
+    switchAway: (member, asked) => switchAway(parts, member, asked),
+    moveAway: (member) => moveAway(parts, member),
+    giveUp: (member) => giveUp(parts, member),
+  };
+}
+
+function membersOn({ runtime }: Parts, host: string): readonly PlacedMember[] {
+  return [...runtime.clusters.values()]
+    .flatMap(({ name, record }) =>
+      Object.values(record.members)
+        .filter(({ value }) => value.host === host)
+        .map(({ value: { id } }) => ({ cluster: name, member: id, isPrimary: record.reign.value.holder === id })),
+    )
+    .toSorted((a, b) => Number(b.isPrimary) - Number(a.isPrimary));
+}
+
+async function switchAway(parts: Parts, { cluster, member }: PlacedMember, asked: Asked): Promise<void> {
+  if (clusterOf(parts, cluster).record.reign.value.holder !== member) return;
+  await switchOver(parts, cluster, undefined, asked);
+  await awaitCluster(
+    parts,
+    cluster,
+    ({ record }) => record.reign.value.holder !== member && record.reign.value.phase === "open",
+    { withinMs: switchMs, describe: () => `"${member}" is still the primary of "${cluster}".` },
+  );
+}
+
+async function moveAway(parts: Parts, { cluster, member }: PlacedMember): Promise<string | undefined> {
+  const { record } = clusterOf(parts, cluster);
+  const lost = record.members[member]?.value;
+  if (!lost) return member;
+  const begun = Object.values(record.members).find(({ value }) => value.replaces === member)?.value.id;
+  const successor = begun ?? (await placeElsewhere(parts, cluster, lost));
+  if (successor === undefined) return undefined;
+  await awaitCluster(parts, cluster, (now) => !now.record.members[member], {
+    withinMs: copyMs,
+    describe: () => `"${successor}" does not serve in the place of "${member}" yet.`,
+  });
+  return successor;
+}
+
+/** As a host that is silent for long: the successor is made if there is room, then the lost one leaves and is forgotten. */
+async function giveUp(parts: Parts, { cluster, member }: PlacedMember): Promise<void> {
+  const lost = clusterOf(parts, cluster).record.members[member]?.value;
+  if (!lost) return;
+  if ((await moveAway(parts, { cluster, member, isPrimary: false })) !== undefined) return;
+  await dropMembers(parts, cluster, [member]);
+}
+
+async function placeElsewhere(
+  parts: Parts,
+  cluster: string,
+  lost: Parameters<typeof wishForMembers>[2]["replaces"],
+): Promise<string | undefined> {
+  try {
+    return (await wishForMembers(parts, cluster, { count: 1, replaces: lost }))[0];
+  } catch (error) {
+    if (error instanceof OpError && (error.code === "no-host" || error.code === "engine-missing")) return undefined;
+    throw error;
+  }
+}
