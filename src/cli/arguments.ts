@@ -3,3 +3,4 @@ import { Argument } from "@commander-js/extra-typings";
 
 export const clusterArgument = () => new Argument("<cluster>", "name of the cluster");
 export const memberArgument = () => new Argument("<member>", "name of the member, for example shop-2");
+export const hostArgument = () => new Argument("<host>", "name of the host");

@@ -73,8 +73,11 @@ function offer(complete: Complete, values: readonly string[]): void {
 }
 
 async function names(): Promise<readonly ClusterStatus[]> {
-  const context = new CommandContext({ json: true, yes: false, color: false }, "");
+  const context = new CommandContext({ json: true, yes: false, color: false }, noPrograms);
   const late = new Promise<readonly ClusterStatus[]>((resolve) => setTimeout(resolve, namesWithinMs, []).unref());
   const found = context.runningClient().then((client) => client?.list() ?? []);
   return Promise.race([found.catch(() => []), late]);
 }
+
+/** Completing starts nothing. */
+const noPrograms = { agentScript: "", hostSetup: () => Promise.reject(new Error("not while completing")) };

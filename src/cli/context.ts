@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 import { resolveHome } from "../config/home.ts";
 import { version } from "../config/version.ts";
+import type { HostSetup } from "../contract/host.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { Client } from "./client/client.ts";
 import type { Remote } from "./client/remote-agent.ts";
@@ -33,17 +34,27 @@ export interface Outcome {
   readonly exitCode?: 0 | 1 | 3 | 5;
 }
 
+/** What the command line is given by its entry, because it may not reach there itself. */
+export interface Programs {
+  readonly agentScript: string;
+  readonly hostSetup: () => Promise<HostSetup>;
+}
+
 export class CommandContext {
   readonly flags: Flags;
   readonly home: string;
-  readonly #agentScript: string;
+  /** script of the agent, run by the same Node */
+  readonly agentScript: string;
+  /** what makes and joins hosts on this machine */
+  readonly hostSetup: () => Promise<HostSetup>;
   #toldVersion = false;
   #destination: Promise<Destination> | undefined;
 
-  constructor(flags: Flags, agentScript: string) {
+  constructor(flags: Flags, programs: Programs) {
     this.flags = flags;
     this.home = resolveHome();
-    this.#agentScript = agentScript;
+    this.agentScript = programs.agentScript;
+    this.hostSetup = programs.hostSetup;
   }
 
   get socket(): string {
@@ -63,7 +74,7 @@ export class CommandContext {
     const to = await this.#to();
     if (to.kind === "socket") {
       const { ensureAgent } = await import("./client/start-agent.ts");
-      await ensureAgent({ script: this.#agentScript, home: this.home }, () => this.note("starting the agent"));
+      await ensureAgent({ script: this.agentScript, home: this.home }, () => this.note("starting the agent"));
     }
     return this.#clientOf(to);
   }

@@ -5,21 +5,19 @@
 import { CommanderError } from "@commander-js/extra-typings";
 
 import { OpError } from "../errors/op-error.ts";
-import { CommandContext, type Flags, type Outcome } from "./context.ts";
+import { CommandContext, type Flags, type Outcome, type Programs } from "./context.ts";
 import { errorDocument, renderError } from "./output/error.ts";
 import { createPaint, noPaint } from "./output/paint.ts";
 import { createProgram } from "./program.ts";
 
-export interface CliOptions {
+export interface CliOptions extends Programs {
   readonly argv: readonly string[];
-  /** script of the agent, run by the same Node */
-  readonly agentScript: string;
 }
 
-export async function runCli({ argv, agentScript }: CliOptions): Promise<void> {
+export async function runCli({ argv, ...programs }: CliOptions): Promise<void> {
   endQuietlyWithReader();
   const program = createProgram(async (handler) => {
-    const context = new CommandContext(readFlags(program.opts()), agentScript);
+    const context = new CommandContext(readFlags(program.opts()), programs);
     const outcome = await handler(context);
     if (outcome) write(outcome, context);
   });

@@ -12,6 +12,7 @@ import { destroy } from "./commands/destroy.ts";
 import { events } from "./commands/events.ts";
 import { explain } from "./commands/explain.ts";
 import { failover } from "./commands/failover.ts";
+import { hostCommands } from "./commands/host/group.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
 import { memberCommands } from "./commands/member/group.ts";
@@ -51,7 +52,15 @@ export function createProgram(run: Run) {
   for (const make of [switchover, failover, restart, stop, start, pause, resume, scale]) program.addCommand(make(run));
   for (const make of [memberCommands, userCommands]) program.addCommand(make(run));
   program.commandsGroup("Matriarch:");
-  for (const make of [agentCommands, contextCommands, tokenCommands, auditCommand, completion, versionCommand])
+  for (const make of [
+    hostCommands,
+    agentCommands,
+    contextCommands,
+    tokenCommands,
+    auditCommand,
+    completion,
+    versionCommand,
+  ])
     program.addCommand(make(run));
   return program;
 }

@@ -63,6 +63,16 @@ export async function ensureAgent(program: AgentProgram, onStart: () => void): P
   throw tooLate(paths);
 }
 
+/** This process becomes the agent; it comes back only when it cannot. @throws OpError agent-start-failed */
+export async function runAgentHere({ script, home }: AgentProgram): Promise<void> {
+  const paths = prepareHome(home);
+  if (!process.execve)
+    throw new OpError("agent-start-failed", { message: "this platform cannot run the agent in place of the command" });
+  const args = [process.execPath, ...nodeOptions, script, "--home", home];
+  process.chdir(paths.home);
+  process.execve(process.execPath, args, { ...process.env, MATRIARCH_HOME: home });
+}
+
 async function startAndWait(program: AgentProgram, paths: HomePaths, deadline: number): Promise<void> {
   const log = openSync(paths.log, "a", 0o600);
   const logBefore = statSync(paths.log).size;

@@ -13,7 +13,6 @@ export function agentUnit({ node, agentScript, home }: UnitOptions): string {
   return `# Made by matriarch host init or join. Changes belong in a drop-in: systemctl edit <this unit>
 [Unit]
 Description=Matriarch agent (highly available Postgres) of ${unitText(home)}
-Documentation=https://github.com/matriarch/matriarch
 Wants=network-online.target
 After=network-online.target time-sync.target
 StartLimitIntervalSec=0
@@ -30,7 +29,7 @@ Restart=always
 RestartSec=1
 # One that the kernel ends for want of memory must not take the others with it.
 OOMPolicy=continue
-OOMScoreAdjust=-800
+OOMScoreAdjust=-500
 LimitNOFILE=262144
 LimitCORE=0
 TasksMax=infinity

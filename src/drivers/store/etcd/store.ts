@@ -148,7 +148,11 @@ function toOutcome({ require }: StoreTxn, answer: TxnResponse, revision: number)
   return { committed: false, revision, changed: changed.map(({ key }) => key) };
 }
 
-function credentialsOf({ tls, user, passwordFile }: EtcdStoreOptions): EtcdCredentials {
+export function credentialsOf({
+  tls,
+  user,
+  passwordFile,
+}: Pick<EtcdStoreOptions, "tls" | "user" | "passwordFile">): EtcdCredentials {
   return {
     ...(tls === undefined ? {} : { tls: tlsSource(tls) }),
     ...(user === undefined ? {} : { user }),

@@ -1,0 +1,23 @@
+/** `matriarch host remove`: its declaration, and what it does when it runs. */
+import { hostArgument } from "../../arguments.ts";
+import { command, type Run } from "../../command.ts";
+
+export const hostRemove = (run: Run) =>
+  command("remove", "Take a host out of the installation; its certificate is refused from then on.", [
+    ["matriarch host remove db-4", "after matriarch host drain db-4"],
+    ["matriarch host remove db-4 --lost --yes", "it is gone for good, with what was on it"],
+  ])
+    .addArgument(hostArgument())
+    .option("--lost", "the host does not come back: its members are given up, and made anew where there is room")
+    .action((host, { lost }) =>
+      run(async (context) => {
+        const client = await context.client();
+        const members = (await client.hosts()).find(({ name }) => name === host)?.members ?? [];
+        const plan = [`This removes host "${host}" from the installation.`];
+        if (lost && members.length > 0) plan.push(`What is on it is given up: ${members.join(", ")}.`);
+        await context.confirm(plan.join("\n"), host);
+        await client.removeHost(host, lost === true);
+        const text = `Host "${host}" was removed. On that machine, if it still runs: matriarch agent stop --servers`;
+        return { json: { removed: host }, text: () => text };
+      }),
+    );
