@@ -12,6 +12,8 @@ import type { GuardMessage, GuardTimings, MemberFeed, MemberReport, Postmaster }
 export const feedKeptMs = 10_000;
 /** A guard that starts and hears of no agent for so long knows of no right to serve. */
 export const unfedMs = 1000;
+/** One whose agent is there, and has not come to speak on a busy machine, waits a little longer. */
+export const greetedMs = 3000;
 /** What was promised for a member that is not fed any more is remembered for so long, above any promise's time. */
 const forgottenMs = 60_000;
 
@@ -60,6 +62,7 @@ export class GuardCore {
   /** those of them that were ended because no agent came, by member */
   readonly #endedAlone = new Map<string, number>();
   #fedAt = -Infinity;
+  #isGreeted = false;
   /** releases that are said again for a while: one of them may get lost */
   readonly #releases = new Map<string, Release>();
 
@@ -77,6 +80,11 @@ export class GuardCore {
       postmaster ? [{ cluster, member, postmaster }] : [],
     );
     return [...this.#left, ...fed];
+  }
+
+  /** An agent has connected. */
+  greet(): void {
+    this.#isGreeted = true;
   }
 
   feed(feeds: readonly MemberFeed[], at: number): void {
@@ -168,7 +176,7 @@ export class GuardCore {
   #watchLeft(now: number): number {
     if (this.#left.length === 0) return Infinity;
     const isFed = this.#fedAt > -Infinity;
-    const dueAt = this.startedAt + (isFed ? feedKeptMs : unfedMs);
+    const dueAt = this.startedAt + (isFed ? feedKeptMs : this.#isGreeted ? greetedMs : unfedMs);
     if (now < dueAt) return dueAt;
     for (const server of this.#left)
       if (this.#ports.fence(server.postmaster, "no-agent")) this.#endedAlone.set(keyOf(server), now);

@@ -77,6 +77,11 @@ export class Guard {
     }
   }
 
+  greet(): void {
+    this.#core.greet();
+    this.#watch();
+  }
+
   report(): GuardReport {
     return {
       kind: "report",

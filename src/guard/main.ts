@@ -45,6 +45,7 @@ export async function runGuard(options: GuardProcessOptions): Promise<void> {
       handle: (request) => guard.handle(request),
       joined: (agent) => {
         agents.add(agent);
+        guard.greet();
         agent.onLeave(() => agents.delete(agent));
       },
     };

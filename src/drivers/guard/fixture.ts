@@ -14,7 +14,7 @@ import { createGuardDriver, guardProgram } from "./process.ts";
 
 const script = join(import.meta.dirname, "../../entry/guard.ts");
 /** Long enough for a guard to be started meanwhile on a machine that is busy with other tests. */
-export const patient: GuardTimings = { heartbeatMs: 200, promiseMs: 12_000, marginMs: 300 };
+export const patient: GuardTimings = { heartbeatMs: 200, promiseMs: 50_000, marginMs: 300 };
 export const usual: GuardTimings = { heartbeatMs: 200, promiseMs: 1500, marginMs: 300 };
 
 export class TestHost {
