@@ -15,6 +15,12 @@ import type { Connections } from "./connections.ts";
 import { Pipe } from "./pipe.ts";
 import type { RelaySelf, RelayUpstream } from "./wire.ts";
 
+/**
+ * Handshakes at a time. All at once they would share the processor, and on a busy machine none would be done in time;
+ * in turn each is.
+ */
+const dialsMax = 16;
+
 export interface OutgoingOptions {
   readonly identity: TlsIdentity;
   readonly connections: Connections;
@@ -25,6 +31,9 @@ export class Outgoing {
   readonly upstream: RelayUpstream;
   readonly #options: OutgoingOptions;
   readonly #server: Server;
+  #dialing = 0;
+  /** connections whose turn has not come */
+  readonly #queue = new Set<Caller>();
   /** the socket file that is ours, by inode */
   #inode: number | undefined;
 
@@ -73,23 +82,60 @@ export class Outgoing {
   }
 
   #accept(client: Socket): void {
-    const { identity, connections } = this.#options;
+    const { connections } = this.#options;
     const { member, host } = this.upstream;
     client.on("error", () => client.destroy());
-    const pipe = new Pipe(client, () => connections.remove(pipe));
+    const pipe = new Pipe(client, () => {
+      this.#queue.delete(caller);
+      connections.remove(pipe);
+    });
+    const caller: Caller = { client, pipe };
     connections.add(pipe, { direction: "out", member, host: host.name });
+    this.#queue.add(caller);
+    this.#dialNext();
+  }
+
+  #dialNext(): void {
+    for (const caller of this.#queue) {
+      if (this.#dialing >= dialsMax) return;
+      this.#queue.delete(caller);
+      this.#dial(caller);
+    }
+  }
+
+  #dial({ client, pipe }: Caller): void {
+    const { member, host } = this.upstream;
+    let isDialing = true;
+    this.#dialing += 1;
+    const settle = () => {
+      if (isDialing) this.#dialing -= 1;
+      isDialing = false;
+      this.#dialNext();
+    };
     const server = dialRelay({
       to: { host: host.name, address: host.address, port: hostPorts(host.basePort).relay },
       hello: { member, via: "socket" },
-      tls: identity.current(),
+      tls: this.#options.identity.current(),
       onread: pipe.onread,
-      opened: () => pipe.open(nothing),
+      opened: () => {
+        pipe.open(nothing);
+        settle();
+      },
     });
     server.on("error", (error) => {
       if (pipe.isUnanswered) this.#tell(client, error.message);
+      // What could not be reached for one is not tried for all others, one after the other.
+      if (isDialing) this.#refuseQueue(error.message);
       server.destroy();
     });
+    server.once("close", settle);
     pipe.server = server;
+  }
+
+  #refuseQueue(why: string): void {
+    const refused = [...this.#queue];
+    this.#queue.clear();
+    for (const { client } of refused) this.#tell(client, why);
   }
 
   /** Whoever connects speaks Postgres' protocol, and its log is where people look. */
@@ -99,7 +145,13 @@ export class Outgoing {
     if (client.writableEnded) return;
     const message = `member "${member}" on host "${host.name}" cannot be reached`;
     client.end(formatFatal({ code: cannotConnectNow, message, detail: why }));
+    client.destroySoon();
   }
+}
+
+interface Caller {
+  readonly client: Socket;
+  readonly pipe: Pipe;
 }
 
 const nothing = new Uint8Array(0);

@@ -38,7 +38,8 @@ class ProcessRelay implements RelayDriver {
     this.#process = new KeptProcess<RelayLink>({
       ...relayName,
       program,
-      patience: { everyMs: 1000, answerMs: 2000, missedMax: 2, endsStopped: false },
+      // Replication is lost with it: on a machine that is overloaded it is slow, not dead.
+      patience: { everyMs: 1000, answerMs: 2000, missedMax: 5, endsStopped: true },
       open: () => openLink(program.controlPath),
       takeOver: async (running) => {
         this.#predecessor = running;

@@ -93,7 +93,7 @@ test("the sockets are for the servers' user only", async () => {
   assert.equal(socket.uid, directory.uid);
 });
 
-test("a relay that dies: another is there at once, and replication goes on", async () => {
+test("a relay that dies: another is there at once, and replication goes on", async (t) => {
   for (const host of [b, a]) {
     const writers = await write();
     try {
@@ -107,7 +107,7 @@ test("a relay that dies: another is there at once, and replication goes on", asy
       await writers.end();
     }
     const gap = longestGap(writers);
-    console.log(`relay of host ${host.address.name} killed: ${Math.round(gap)} ms without an acknowledged commit`);
+    t.diagnostic(`relay of host ${host.address.name} killed: ${Math.round(gap)} ms without an acknowledged commit`);
     assert.ok(gap < 5000);
   }
 });
@@ -145,7 +145,7 @@ test("a base backup through the relays", async () => {
   await cluster.streaming(2);
 });
 
-test("a primary that dies: its standby's stream ends at once", async () => {
+test("a primary that dies: its standby's stream ends at once", async (t) => {
   await cluster.server(1).fence();
   const since = performance.now();
   await until(
@@ -153,5 +153,5 @@ test("a primary that dies: its standby's stream ends at once", async () => {
     async () => (await cluster.sql(2, "select 1 from pg_stat_wal_receiver")).length === 0,
     1000,
   );
-  console.log(`the standby saw its primary's end after ${Math.round(performance.now() - since)} ms`);
+  t.diagnostic(`the standby saw its primary's end after ${Math.round(performance.now() - since)} ms`);
 });
