@@ -72,7 +72,8 @@ export class EtcdConnection implements SessionManager {
 
   /** Ends it and all that waits for an answer over it. */
   end(): void {
-    this.#http2.destroy(undefined, constants.NGHTTP2_CANCEL);
+    // Without an error Node ends the streams in silence, and whoever waits for one waits on.
+    this.#http2.destroy(new Error("the connection was given up"), constants.NGHTTP2_CANCEL);
   }
 }
 

@@ -119,10 +119,23 @@ export async function boundLog({ log }: EtcdFiles, bytesMax = 10_000_000): Promi
   await truncate(log);
 }
 
+/** Why it ended, as it says; else the end of what it has written. */
 export async function lastWords({ log }: EtcdFiles): Promise<string> {
-  const text = await readFile(log, "utf8").catch(() => "");
-  return text.trimEnd().split("\n").slice(-3).join("\n").slice(-1000);
+  const lines = (await readFile(log, "utf8").catch(() => "")).trimEnd().split("\n").slice(-100);
+  const complaint = lines.findLast((line) => /"level":"(error|panic|fatal)"/.test(line));
+  return complaint === undefined ? lines.slice(-3).join("\n").slice(-1000) : readable(complaint);
 }
+
+function readable(line: string): string {
+  try {
+    const { msg, error } = complaintSchema.parse(JSON.parse(line));
+    return error === undefined ? msg : `${msg}: ${error}`;
+  } catch {
+    return line.slice(0, 1000);
+  }
+}
+
+const complaintSchema = z.object({ msg: z.string(), error: z.string().optional() });
 
 /** @returns undefined when the agent is not root, or there is no such user: then it runs as the agent does */
 export async function etcdOwner(): Promise<Owner | undefined> {

@@ -201,10 +201,14 @@ export class EtcdServer {
 
   async #promote(members: EtcdMembers, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const own = (await members.list(signal)).find((member) => this.#isOwn(member));
-      if (own?.isLearner === false) return;
-      // It may not have caught up yet: asked again until the caller has waited long enough.
-      if (own) await members.promote(own.id, signal).catch(() => undefined);
+      try {
+        const own = (await members.list(signal)).find((member) => this.#isOwn(member));
+        if (own?.isLearner === false) return;
+        if (own) await members.promote(own.id, signal);
+      } catch (error) {
+        // It may not have caught up yet: asked again until the caller has waited long enough.
+        if (!mayPass(error)) throw error;
+      }
       if (signal.aborted) throw await this.#failed("etcd has not caught up with the other members in time");
       await pause(signal);
     }
@@ -355,7 +359,7 @@ export class EtcdServer {
 
 /** What 3.4 to 3.6 say of data that they cannot read. */
 const isDamage =
-  /\bWAL\b|\bwal:|crc mismatch|checksum|invalid database|corrupt|recover v3 backend|snap: |freepages|panic: (freelist|page|assertion)/i;
+  /failed to (open database|read WAL|recover)|crc mismatch|checksum|invalid database|corrupt|recover v3 backend|database file|freelist|max entry size|unexpected EOF/i;
 const isOut = /permanently removed|has been removed|been removed from the cluster/;
 
 function mayPass(error: unknown): boolean {
