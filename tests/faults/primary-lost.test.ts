@@ -20,7 +20,7 @@ describe("primary lost (3 members, quorum)", () => {
   });
   after(() => installation[Symbol.asyncDispose]());
 
-  test("postmaster killed: a standby takes over, the former primary comes back", async () => {
+  test("postmaster killed: a standby takes over, or the former primary that is back first", async () => {
     const primary = await cluster.primary();
     const since = await cluster.lastEvent();
     const verdict = await cluster.story(
@@ -31,11 +31,13 @@ describe("primary lost (3 members, quorum)", () => {
       { direct: true },
     );
     tell("postmaster killed", verdict);
-    const done = await cluster.event("failover.done", since);
+    const done = await cluster.event(["failover.done", "primary.restarted"], since);
+    // Its log is ahead of all others': when it is up again before they have elected, they elect it (P5).
+    if (done.type === "primary.restarted") return assert.equal(done.member, primary.id);
     assert.notEqual(done.member, primary.id);
     assert.match(done.message, new RegExp(`took over from "${primary.id}"`));
     await cluster.event(["standby.rejoined"], since, primary.id);
-    assert.equal((await cluster.member(primary.id)).role, "standby");
+    return assert.equal((await cluster.member(primary.id)).role, "standby");
   });
 
   test("ten failovers in a row under load", async () => {

@@ -154,6 +154,13 @@ const changes: readonly {
     told: ["primary.restarted a"],
   },
   {
+    what: "the former primary is back before others are elected",
+    before: start,
+    after: withReign(start, { epoch: 2, how: "election" }),
+    by: "ha",
+    told: ["primary.restarted a"],
+  },
+  {
     what: "a forced failover",
     before: two,
     after: withReign(two, { epoch: 2, holder: "b", phase: "taken", how: "forced" }),

@@ -39,7 +39,6 @@ interface Memory {
   readonly servers: ServerStories;
   readonly missingVotes: MissingVotes;
   readonly availability: Availability;
-  holder: string;
   formerHolder: string | undefined;
   /** that is under way, or was last, and when it was seen first */
   intent: Intent | undefined;
@@ -92,11 +91,9 @@ export class Narrator implements Witness {
 
   recordChanged(loop: ToldCluster, before: ClusterRecord | undefined): void {
     const memory = this.#memoryOf(loop);
-    const { holder } = loop.record.reign.value;
-    if (holder !== memory.holder) {
-      memory.formerHolder = memory.holder;
-      memory.holder = holder;
-    }
+    // The same one again, when it is back and elected before anybody else is.
+    if (before && before.reign.value.epoch < loop.record.reign.value.epoch)
+      memory.formerHolder = before.reign.value.holder;
     const intent = loop.record.intent?.value;
     if (intent && intent.id !== memory.intent?.id) {
       memory.intent = intent;
@@ -132,7 +129,6 @@ export class Narrator implements Witness {
         servers: new ServerStories(events, loop.name),
         missingVotes: new MissingVotes(),
         availability: new Availability(),
-        holder: loop.record.reign.value.holder,
         formerHolder: undefined,
         intent: undefined,
         intentAt: 0,

@@ -75,7 +75,7 @@ function tellOpen(teller: Teller, after: ClusterRecord, { pause, formerHolder: f
   const occasion = byHolder(after, `epoch/${epoch}/open`);
   const pausedMs = pause.lasting;
   const told = { ...about, ...(pausedMs === undefined ? {} : { durationMs: pausedMs }) };
-  switch (how) {
+  switch (from === holder ? "restart" : how) {
     case "election":
     case "forced":
       teller.tell(occasion, "failover.done", told, { from, timeline });
