@@ -143,7 +143,7 @@ test("the other end comes up later: heard within the next quarter of a second", 
   await until("an answer", () => state.heard > 0, 5000);
 });
 
-test("a silent wire: dropped, tried four times a second, and in use again soon after it heals", async (t) => {
+test("a silent wire: other connections are tried, and it is in use again soon after it heals", async (t) => {
   const server = await startServer();
   const wire = await startWire(server.port);
   const { link, state } = startLink(wire.port);
@@ -153,11 +153,11 @@ test("a silent wire: dropped, tried four times a second, and in use again soon a
   wire.cut = true;
   await sleep(3000);
   const before = state.heard;
-  assert.ok(wire.tries() >= 6, `${wire.tries()} tries in three seconds`);
+  assert.ok(wire.tries() >= 4, `${wire.tries()} tries in three seconds`);
   wire.cut = false;
-  const tookMs = await until("an answer", () => state.heard > before, 5000);
+  const tookMs = await until("an answer", () => state.heard > before, 9000);
   t.diagnostic(`healed to heard: ${tookMs.toFixed(0)} ms`);
-  assert.ok(tookMs < 2500);
+  assert.ok(tookMs < 4500);
 });
 
 test("a renewed certificate is used from the next connection on", async () => {

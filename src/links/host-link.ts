@@ -11,11 +11,16 @@ import type { TlsIdentity, TlsMaterial } from "./tls-files.ts";
 
 /** On top of what an answer usually takes. */
 const suspectMs = 250;
-const dropMs = 600;
+const downMs = 600;
+/** Until then a late answer is still heard, when no other connection stands: a machine may be busy. */
+const dropMs = 3000;
 /** The other side of the earth, on a bad day; more than that is a silence. */
 const usualMsMax = 500;
 const attemptMs = 1500;
 const attemptsMax = 6;
+/** The other machine has taken the connection, and its process is slow or frozen: more of them would make it slower. */
+const handshakeMs = 3000;
+const handshakesMax = 3;
 
 export interface HostLinkOptions {
   /** as its certificate must name it */
@@ -43,6 +48,7 @@ export class HostLink {
   readonly #options: HostLinkOptions;
   #current: Line | undefined;
   readonly #attempts = new Set<TLSSocket>();
+  readonly #handshakes = new Set<TLSSocket>();
   readonly #retired = new Set<TLSSocket>();
   #triedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
@@ -69,7 +75,7 @@ export class HostLink {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#current?.socket.destroy();
-    for (const socket of [...this.#attempts, ...this.#retired]) socket.destroy();
+    for (const socket of [...this.#attempts, ...this.#handshakes, ...this.#retired]) socket.destroy();
   }
 
   /** Tries another connection when there is none, or the one there is keeps silent; comes again until all is well. */
@@ -79,7 +85,8 @@ export class HostLink {
     if (this.#isClosed) return;
     const now = performance.now();
     const silentMs = this.#silentMs(now);
-    if (silentMs > dropMs + this.#usualMs) this.#drop();
+    if (silentMs > downMs + this.#usualMs) this.#turn(false);
+    if (silentMs > dropMs) this.#drop();
     const suspectIn = this.#current ? suspectMs + this.#usualMs - silentMs : 0;
     const mayTryIn = this.#triedAt + suspectMs - now;
     if (suspectIn <= 0 && mayTryIn <= 0) this.#attempt(now);
@@ -106,7 +113,7 @@ export class HostLink {
   #attempt(now: number): void {
     this.#triedAt = now;
     const where = this.#options.where();
-    if (!where || this.#attempts.size >= attemptsMax) return;
+    if (!where || this.#attempts.size >= attemptsMax || this.#handshakes.size >= handshakesMax) return;
     const { host, identity } = this.#options;
     const socket = connect({
       host: where.address,
@@ -116,7 +123,13 @@ export class HostLink {
     });
     socket.setNoDelay(true);
     this.#attempts.add(socket);
-    const timer = setTimeout(() => socket.destroy(new Error("no answer in time")), attemptMs);
+    let timer = setTimeout(() => socket.destroy(new Error("no answer in time")), attemptMs);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => socket.destroy(new Error("no handshake in time")), handshakeMs);
+      this.#attempts.delete(socket);
+      this.#handshakes.add(socket);
+    });
     socket.once("secureConnect", () => {
       clearTimeout(timer);
       this.#use(socket);
@@ -127,8 +140,7 @@ export class HostLink {
     });
     socket.once("close", () => {
       clearTimeout(timer);
-      this.#attempts.delete(socket);
-      this.#retired.delete(socket);
+      for (const sockets of [this.#attempts, this.#handshakes, this.#retired]) sockets.delete(socket);
       this.#ended(socket);
     });
   }
@@ -141,9 +153,9 @@ export class HostLink {
 
   /** The newest is used; what the one before still has to say is heard for a moment. */
   #use(socket: TLSSocket): void {
-    this.#attempts.delete(socket);
+    this.#handshakes.delete(socket);
     this.#retire();
-    for (const attempt of this.#attempts) attempt.destroy();
+    for (const other of [...this.#attempts, ...this.#handshakes]) other.destroy();
     const line: Line = {
       socket,
       lines: new JsonLines(socket, (said) => this.#hear(line, said)),
@@ -159,7 +171,7 @@ export class HostLink {
     if (!socket) return;
     this.#current = undefined;
     this.#retired.add(socket);
-    setTimeout(() => socket.destroy(), dropMs);
+    setTimeout(() => socket.destroy(), downMs);
   }
 
   #hear(line: Line, said: unknown): void {

@@ -7,7 +7,7 @@ import { afterEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { feedOf } from "../../guard/testing.ts";
 import type { MemberFeed } from "../../guard/wire.ts";
-import { now, patient, startHosts, startServer, until, usual, type TestHost, type TestHosts } from "./fixture.ts";
+import { now, patient, startHosts, startServer, until, usual, type TestHost, type TestHosts } from "./testing.ts";
 
 let all: TestHosts;
 let a: TestHost;
