@@ -11,8 +11,11 @@ import type { TlsMaterial } from "./tls-files.ts";
 
 /** Until the other machine has taken the connection: that needs no process of it. */
 const connectMs = 1000;
-/** Until its relay has said whether the member can be had; many at once take their time. */
-const replyMs = 5000;
+/**
+ * Until its relay has said whether the member can be had: long, because many at once take their time on a busy machine,
+ * and a relay that stands still is ended by its own agent within seconds.
+ */
+const replyMs = 10_000;
 /** The kernel asks an idle peer after this, then each second, and gives up after ten questions. */
 export const relayKeepAliveMs = 1000;
 

@@ -18,8 +18,8 @@ import { Pipe } from "./pipe.ts";
 import type { RelayMember } from "./wire.ts";
 
 /** From the connection's first byte to a checked certificate, and from there to a whole hello. */
-const handshakeMs = 6000;
-const helloMs = 4000;
+const handshakeMs = 10_000;
+const helloMs = 5000;
 /** A server on this machine takes a connection at once, or has too many. */
 const connectMs = 2000;
 const lingerMs = 2000;

@@ -106,6 +106,7 @@ export class Outgoing {
   #dial({ client, pipe }: Caller): void {
     const { member, host } = this.upstream;
     let isDialing = true;
+    let isReached = false;
     this.#dialing += 1;
     const settle = () => {
       if (isDialing) this.#dialing -= 1;
@@ -122,10 +123,11 @@ export class Outgoing {
         settle();
       },
     });
+    server.once("connect", () => (isReached = true));
     server.on("error", (error) => {
       if (pipe.isUnanswered) this.#tell(client, error.message);
       // What could not be reached for one is not tried for all others, one after the other.
-      if (isDialing) this.#refuseQueue(error.message);
+      if (!isReached) this.#refuseQueue(error.message);
       server.destroy();
     });
     server.once("close", settle);
