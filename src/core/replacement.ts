@@ -59,7 +59,8 @@ function dropDue({ cluster, streaming }: ReplacementView): ReplacementStep | und
     const named = rule.value.rule.voters.some(
       (voter) => voter.member === by.id && voter.incarnation === by.incarnation,
     );
-    const serves = by.id === reign.value.holder || (streaming.has(by.id) && (named || !inPrimaryRegion(cluster, by.id)));
+    const serves =
+      by.id === reign.value.holder || (streaming.has(by.id) && (named || !inPrimaryRegion(cluster, by.id)));
     if (serves) return { kind: "drop", lost, by: by.id };
   }
   return undefined;

@@ -51,7 +51,9 @@ function hasMoved({ record }: ClusterRuntime): boolean {
   const { holder, phase } = record.reign.value;
   const { voters } = record.rule.value.rule;
   const isHome = phase === "open" && inPrimaryRegion(record, holder);
-  return isHome && voters.every(({ member }) => inPrimaryRegion(record, member)) && voters.length <= votersInFull(record);
+  return (
+    isHome && voters.every(({ member }) => inPrimaryRegion(record, member)) && voters.length <= votersInFull(record)
+  );
 }
 
 async function setRegion(parts: Parts, name: string, primaryRegion: string): Promise<void> {
@@ -109,7 +111,8 @@ export function regionForFailover(parts: Parts, name: string, options: FailoverO
 
 function lossRefused(cluster: ClusterRuntime, target: string, region: string): OpError {
   const lost = successorsOf(cluster, target, region).find(({ member }) => member === target)?.lag_bytes ?? null;
-  const most = lost === null ? "Nobody knows how much it lacks." : `It lacks ${lost} bytes of the newest log that is known.`;
+  const most =
+    lost === null ? "Nobody knows how much it lacks." : `It lacks ${lost} bytes of the newest log that is known.`;
   return new OpError("data-loss-refused", {
     message: `"${target}" is a read replica in region "${region}": acknowledged writes may be lost`,
     detail:
@@ -128,7 +131,9 @@ export function successorsOf(
   const { record, members } = cluster;
   const wanted = region ?? (to !== undefined && !mayVote(record, to) ? regionOf(record, to) : undefined);
   if (wanted === undefined || wanted === record.spec.value.primaryRegion) return candidatesOf(cluster, to);
-  const newest = [...members.values()].flatMap(({ server }) => endOf(server) ?? []).reduce<Lsn | undefined>(later, undefined);
+  const newest = [...members.values()]
+    .flatMap(({ server }) => endOf(server) ?? [])
+    .reduce<Lsn | undefined>(later, undefined);
   const judged = [...members.values()]
     .map(({ id, server }) => ({ id, end: endOf(server), isThere: regionOf(record, id) === wanted }))
     .map(({ id, end, isThere }) => ({
@@ -136,7 +141,9 @@ export function successorsOf(
       eligible: isThere && end !== undefined && (to === undefined || to === id),
       lag_bytes: end === undefined || newest === undefined ? null : bytesBetween(end, newest),
     }))
-    .toSorted((a, b) => Number(b.eligible) - Number(a.eligible) || (a.lag_bytes ?? Infinity) - (b.lag_bytes ?? Infinity));
+    .toSorted(
+      (a, b) => Number(b.eligible) - Number(a.eligible) || (a.lag_bytes ?? Infinity) - (b.lag_bytes ?? Infinity),
+    );
   const chosen = judged.find(({ eligible }) => eligible)?.member;
   return judged.map((verdict) => ({
     ...verdict,

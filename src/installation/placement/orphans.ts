@@ -15,7 +15,9 @@ import type { Parts } from "../parts.ts";
  */
 export async function putOrphansAside(parts: Parts, fence: (dataDirectory: string) => Promise<void>): Promise<void> {
   for (const cluster of await names(parts.clustersDirectory)) {
-    if (parts.operations.list({ cluster, state: "running" }).some(({ kind }) => kind === "create" || kind === "destroy"))
+    if (
+      parts.operations.list({ cluster, state: "running" }).some(({ kind }) => kind === "create" || kind === "destroy")
+    )
       continue;
     // Read anew: a picture that is old would show members that have just been added as unknown.
     const record = await readCluster(parts.store, cluster);

@@ -36,7 +36,11 @@ async function carryOut(parts: Parts, { name, record }: ClusterRuntime, step: Re
       return addInstead(parts, record, step);
     case "drop":
       await dropFromSpec(parts, name, step.lost.id);
-      parts.events.emit("member.replaced", { cluster: name, member: step.by }, { lost: step.lost.id, host: step.lost.host });
+      parts.events.emit(
+        "member.replaced",
+        { cluster: name, member: step.by },
+        { lost: step.lost.id, host: step.lost.host },
+      );
       return;
     case "forget":
       await forgetMember(parts, name, step.member);
@@ -95,12 +99,17 @@ async function dropFromSpec(parts: Parts, name: string, leaving: MemberId): Prom
 export async function forgetMember(parts: Parts, name: string, { id, host }: MemberRecord): Promise<void> {
   let isForgotten = false;
   await amend(parts, name, ({ spec, reign, rule, members, votes }) => {
-    const named = [rule.value.rule, ...rule.value.previous].some(({ voters }) => voters.some(({ member }) => member === id));
+    const named = [rule.value.rule, ...rule.value.previous].some(({ voters }) =>
+      voters.some(({ member }) => member === id),
+    );
     isForgotten = !named && reign.value.holder !== id && !spec.value.members.includes(id) && members[id] !== undefined;
     if (!isForgotten) return { require: [], write: [] };
     return {
       require: ["spec", "reign", "rule", `member/${id}`],
-      write: [{ key: `member/${id}`, value: null }, ...(votes[id] ? [{ key: `vote/${id}` as const, value: null }] : [])],
+      write: [
+        { key: `member/${id}`, value: null },
+        ...(votes[id] ? [{ key: `vote/${id}` as const, value: null }] : []),
+      ],
     };
   });
   if (isForgotten) parts.events.emit("member.forgotten", { cluster: name, member: id }, { host });
