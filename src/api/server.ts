@@ -124,7 +124,7 @@ export function createApp(
   app.route("/v1/peer", hostPeerRoutes(hosts));
   app.route("/v1/peer", peerRoutes(peer));
   if (auditLog) app.route("/v1/audit", auditRoutes(auditLog));
-  if (tokens) app.route("/v1/tokens", tokenRoutes(tokens));
+  app.route("/v1/tokens", tokenRoutes(tokens));
   app.notFound((c) => {
     const { body } = describeFailure(new OpError("usage", { message: `there is no ${c.req.method} ${c.req.path}` }));
     return c.json(body, 404);
