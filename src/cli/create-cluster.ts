@@ -19,6 +19,8 @@ export interface CreateOptions {
   readonly engine?: CreateRequest["engine"];
   readonly durability?: CreateRequest["durability"];
   readonly preset?: CreateRequest["preset"];
+  readonly region?: readonly string[] | undefined;
+  readonly primaryRegion?: string | undefined;
   readonly memory?: number | undefined;
   readonly cpus?: number | undefined;
   readonly port?: number | undefined;
@@ -50,6 +52,7 @@ export async function createCluster(context: CommandContext, name: string, optio
 /** Passwords come in a file: an argument would be seen in the list of processes. */
 async function toRequest(name: string, options: CreateOptions): Promise<CreateRequest> {
   const { members, version, engine, durability, preset, memory, cpus, port, passwordFile, set } = options;
+  const { region, primaryRegion } = options;
   const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
   const given = {
     members,
@@ -57,6 +60,8 @@ async function toRequest(name: string, options: CreateOptions): Promise<CreateRe
     engine,
     durability,
     preset,
+    regions: region,
+    primary_region: primaryRegion,
     memory_bytes: memory,
     cpus,
     port,

@@ -35,6 +35,7 @@ export async function finishDestroy(parts: Parts, operation: OperationRecord): P
 export async function eraseCluster(parts: Parts, name: string): Promise<void> {
   await eraseHere(parts, name);
   const left = await eraseElsewhere(parts, name);
-  if (left.length > 0) parts.log.warn("hosts did not answer; what they have is put aside later", { cluster: name, left });
+  if (left.length > 0)
+    parts.log.warn("hosts did not answer; what they have is put aside later", { cluster: name, left });
   await removeCluster(parts.store, name);
 }

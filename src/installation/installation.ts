@@ -85,7 +85,8 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
       if (to !== undefined) memberOf(cluster, to);
       return kind === "failover" ? successorsOf(cluster, to, region) : candidatesOf(cluster, to, region);
     },
-    failover: (name, options: FailoverOptions, asked) => failOver(parts, name, regionForFailover(parts, name, options), asked),
+    failover: (name, options: FailoverOptions, asked) =>
+      failOver(parts, name, regionForFailover(parts, name, options), asked),
     scale: (name, members, asked) => scaleCluster(parts, name, members, asked),
     addMember: (name, where, asked) => addMember(parts, name, where, asked),
     removeMember: (name, member, asked) => removeMember(parts, name, member, asked),

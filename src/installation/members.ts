@@ -139,7 +139,9 @@ async function forgetUnreachable(parts: Parts, name: string, leaving: readonly M
 }
 
 function isNamed({ rule }: ClusterRecord, member: MemberId): boolean {
-  return [rule.value.rule, ...rule.value.previous].some(({ voters }) => voters.some((voter) => voter.member === member));
+  return [rule.value.rule, ...rule.value.previous].some(({ voters }) =>
+    voters.some((voter) => voter.member === member),
+  );
 }
 
 /** The youngest standbys of the primary region: read replicas go by name only. */

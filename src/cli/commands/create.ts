@@ -1,7 +1,7 @@
 /** `matriarch create`: its declaration, and what it does when it runs. */
 import { Argument, Option } from "@commander-js/extra-typings";
 
-import { command, countArgument, settingArgument, sizeArgument, type Run } from "../command.ts";
+import { command, countArgument, settingArgument, severalArgument, sizeArgument, type Run } from "../command.ts";
 
 export const create = (run: Run) =>
   command("create", "Make a cluster: one primary and standbys that take over by themselves.", [
@@ -31,6 +31,8 @@ export const create = (run: Run) =>
     .addOption(
       new Option("--preset <preset>", "defaults for a purpose").choices(["dev", "production", "critical"] as const),
     )
+    .option("--region <region>", "a read replica in this region; may be repeated", severalArgument)
+    .option("--primary-region <region>", "where the primary and its voters are (default: this host's region)")
     .option("--memory <size>", "memory that each member is tuned for, for example 2GB", sizeArgument)
     .option("--cpus <count>", "processors that each member is tuned for, 1 to 256", countArgument(1, 256))
     .option(

@@ -15,7 +15,7 @@ export function renderCreated({ status, connection, doesNotSurvive }: Made, pain
   const count = members.length === 1 ? "one member" : `${members.length} members`;
   return [
     `${paint("good", "Made")} ${paint("strong", name)}: Postgres ${status.version}, ${count} on ${hosts.join(", ")}`,
-    `  members     ${members.map((member) => `${member.id} (${member.role})`).join(", ")}`,
+    `  members     ${members.map((member) => `${member.id} (${member.is_read_replica ? "read replica" : member.role}${hosts.length > 1 ? ` on ${member.host}` : ""})`).join(", ")}`,
     `  durability  ${ruleWords(status)}`,
     ...doesNotSurvive.map((item) => `  ${paint("warn", "does not survive")} ${item}`),
     "",

@@ -2,7 +2,7 @@
 import { formatDuration } from "../../contract/units.ts";
 import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
 import type { Paint } from "./paint.ts";
-import { renderTable, type Column } from "./table.ts";
+import { renderTable, type Cell, type Column } from "./table.ts";
 import { clusterStateCell, lagCell, memberStateCell, ruleWords, storeWords } from "./words.ts";
 
 export function renderStatus(status: ClusterStatus, paint: Paint, now: number = Date.now()): string {
@@ -33,7 +33,7 @@ function facts(status: ClusterStatus, paint: Paint): readonly string[] {
 
 const memberColumns: readonly Column<MemberStatus>[] = [
   { heading: "MEMBER", cell: (member) => member.id },
-  { heading: "ROLE", cell: (member) => ({ text: member.role, tone: member.role === "primary" ? "strong" : "plain" }) },
+  { heading: "ROLE", cell: roleCell },
   { heading: "STATE", cell: (member) => memberStateCell(member.state) },
   { heading: "TIMELINE", align: "right", cell: (member) => String(member.timeline ?? "-") },
   { heading: "FLUSHED", cell: (member) => member.flushed_lsn ?? "-" },
@@ -43,8 +43,22 @@ const memberColumns: readonly Column<MemberStatus>[] = [
   { heading: "PID", align: "right", cell: (member) => String(member.pid ?? "-") },
 ];
 
+/** Only where there are several: one host, one region say nothing. */
+const placeColumns: readonly (Column<MemberStatus> & { readonly of: (member: MemberStatus) => string })[] = [
+  { heading: "HOST", of: (member) => member.host, cell: (member) => member.host },
+  { heading: "ZONE", of: (member) => member.zone, cell: (member) => member.zone },
+  { heading: "REGION", of: (member) => member.region, cell: (member) => member.region },
+];
+
+function roleCell({ role, is_read_replica: isReplica }: MemberStatus): Cell {
+  if (role === "primary") return { text: role, tone: "strong" };
+  return { text: isReplica ? "read replica" : role };
+}
+
 export function renderMembers(members: readonly MemberStatus[], paint: Paint): string {
-  return renderTable(memberColumns, members, paint);
+  const [first, ...others] = memberColumns;
+  const places = placeColumns.filter(({ of }) => new Set(members.map(of)).size > 1);
+  return renderTable(first ? [first, ...places, ...others] : places, members, paint);
 }
 
 const clusterColumns: readonly Column<ClusterStatus>[] = [

@@ -6,9 +6,19 @@ import { operationOutcome } from "../operation-outcome.ts";
 export const memberAdd = (run: Run) =>
   command("add", "Add a standby to a cluster.", [
     ["matriarch member add shop", "one more"],
-    ["matriarch member add shop --json", "the operation for a program"],
+    ["matriarch member add shop --region us", "a read replica in another region"],
   ])
     .addArgument(clusterArgument())
-    .action((cluster) =>
-      run(async (context) => operationOutcome(context, await (await context.client()).addMember(cluster))),
+    .option("--region <region>", "on a host there; outside the primary region it is a read replica")
+    .option("--zone <zone>", "on a host in this zone")
+    .option("--on <host>", "on this host")
+    .action((cluster, { region, zone, on }) =>
+      run(async (context) => {
+        const where = {
+          ...(region === undefined ? {} : { region }),
+          ...(zone === undefined ? {} : { zone }),
+          ...(on === undefined ? {} : { host: on }),
+        };
+        return operationOutcome(context, await (await context.client()).addMember(cluster, where));
+      }),
     );
