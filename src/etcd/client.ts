@@ -64,8 +64,7 @@ export class EtcdClient {
       const round = this.#inOrder().map((endpoint) => (stop: AbortSignal) => this.#question(endpoint, ask, stop));
       const outcome = await hedged(round, hedgeMs, call);
       if (outcome.ok) return outcome.value;
-      // The last round may have been cut short by the deadline; the one before says why.
-      if (outcome.errors.length > 0) failures = outcome.errors.map(asFailure);
+      failures = telling(failures, outcome.errors.map(asFailure));
       const final = finalOf(failures);
       if (final) throw final;
       await pause(call);
@@ -80,7 +79,7 @@ export class EtcdClient {
    */
   async write<T>(ask: Ask<T>, signal?: AbortSignal): Promise<T> {
     const call = this.#begin(signal);
-    let failures: Failure[] = [];
+    let failures: readonly Failure[] = [];
     while (!call.aborted) {
       const round: Failure[] = [];
       for (const endpoint of this.#inOrder()) {
@@ -92,7 +91,7 @@ export class EtcdClient {
           round.push({ url: endpoint.url, error });
         }
       }
-      if (round.length > 0) failures = round;
+      failures = telling(failures, round);
       const final = finalOf(failures);
       if (final) throw final;
       await pause(call);
@@ -182,6 +181,8 @@ export class EtcdClient {
   }
 
   #unavailable(failures: readonly Failure[], signal: AbortSignal | undefined): OpError {
+    const refusal = failures.find(({ error }) => failureKind(error) === "refused");
+    if (refusal) return wrap(refusal);
     return new OpError("store-unavailable", {
       message: "etcd cannot be reached, or has no leader; nothing was written",
       detail: failures.map(({ url, error }) => `${url}: ${reasonOf(error)}.`).join(" ") || "No answer in time.",
@@ -207,6 +208,15 @@ class AtEndpoint extends Error {
 
 function asFailure(error: unknown): Failure {
   return error instanceof AtEndpoint ? { url: error.url, error: error.cause } : { url: "", error };
+}
+
+/** What each server said last; a refusal says more than that it was too slow to refuse again before the deadline. */
+function telling(before: readonly Failure[], now: readonly Failure[]): readonly Failure[] {
+  const kept = before.filter(({ url, error }) => {
+    const newer = now.find((failure) => failure.url === url);
+    return !newer || (failureKind(error) === "refused" && failureKind(newer.error) !== "refused");
+  });
+  return [...kept, ...now.filter(({ url }) => !kept.some((failure) => failure.url === url))];
 }
 
 /** What trying again, or elsewhere, will not change: said by every server, or by one for all. */
