@@ -5,15 +5,29 @@
  */
 import { mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { ClusterRecord } from "../../domain/cluster.ts";
+import { processesOf, signal } from "../../drivers/postgres/server/processes.ts";
 import { readCluster } from "../../drivers/store/records.ts";
+import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
 
-/**
- * @param fence ends whatever server runs in a data directory, by its postmaster.pid
- * @throws OpError store-unavailable: then nothing has been touched
- */
-export async function putOrphansAside(parts: Parts, fence: (dataDirectory: string) => Promise<void>): Promise<void> {
+/** SIGKILL works at once; a process in an uninterruptible wait does not hear it. */
+const endMs = 10_000;
+
+type OrphanParts = Pick<Parts, "store" | "clock" | "home" | "clustersDirectory" | "hostName"> & {
+  readonly operations: Pick<Parts["operations"], "list">;
+  readonly events: {
+    emit(
+      type: "member.orphaned",
+      about: { readonly cluster: string; readonly member: string },
+      fields: { readonly kept_as: string },
+    ): unknown;
+  };
+};
+
+/** @throws OpError store-unavailable: then nothing has been touched */
+export async function putOrphansAside(parts: OrphanParts): Promise<void> {
   for (const cluster of await names(parts.clustersDirectory)) {
     if (
       parts.operations.list({ cluster, state: "running" }).some(({ kind }) => kind === "create" || kind === "destroy")
@@ -22,26 +36,42 @@ export async function putOrphansAside(parts: Parts, fence: (dataDirectory: strin
     // Read anew: a picture that is old would show members that have just been added as unknown.
     const record = await readCluster(parts.store, cluster);
     for (const member of await names(join(parts.clustersDirectory, cluster)))
-      if (!isHere(parts, record, member)) await putAside(parts, { cluster, member }, fence);
+      if (isMemberOf(cluster, member) && !isHere(parts, record, member)) await putAside(parts, { cluster, member });
   }
 }
 
-function isHere({ hostName }: Parts, record: ClusterRecord | undefined, member: string): boolean {
+function isMemberOf(cluster: string, name: string): boolean {
+  return name.startsWith(`${cluster}-`) && /^\d+$/.test(name.slice(cluster.length + 1));
+}
+
+function isHere({ hostName }: OrphanParts, record: ClusterRecord | undefined, member: string): boolean {
   return record?.members[member]?.value.host === hostName;
 }
 
 async function putAside(
-  parts: Parts,
+  parts: OrphanParts,
   { cluster, member }: { readonly cluster: string; readonly member: string },
-  fence: (dataDirectory: string) => Promise<void>,
 ): Promise<void> {
   const from = join(parts.clustersDirectory, cluster, member);
-  await fence(join(from, "data"));
+  await endServerIn(join(from, "data"));
   const aside = join(parts.home, "aside");
   await mkdir(aside, { recursive: true, mode: 0o700 });
   const to = join(aside, `${member}-${parts.clock.wallNow()}`);
   await rename(from, to);
   parts.events.emit("member.orphaned", { cluster, member }, { kept_as: to });
+}
+
+/** Hard: whatever it does now, nobody is to rely on it. @throws OpError when something is left: the directory stays */
+async function endServerIn(dataDirectory: string): Promise<void> {
+  const until = performance.now() + endMs;
+  for (;;) {
+    const pids = await processesOf(dataDirectory);
+    if (pids.length === 0) return;
+    if (performance.now() > until)
+      throw new OpError("operation-failed", { message: `processes of "${dataDirectory}" cannot be ended` });
+    for (const pid of pids) signal(pid, "SIGKILL");
+    await setTimeout(50);
+  }
 }
 
 async function names(directory: string): Promise<readonly string[]> {
