@@ -29,7 +29,7 @@ import { refuseOtherClock, refuseOtherVersion } from "./admit.ts";
 import { callAgent } from "./call-agent.ts";
 import { refuseOther, stateOf } from "./home-state.ts";
 import type { StoreSetup } from "./own-store.ts";
-import { atPort, listenForReach, probePort } from "./reach.ts";
+import { atPort, connectionRefused, listenForReach, probePort } from "./reach.ts";
 import { findEngines, onlyAddress, resolveSelf, type HostSelf } from "./self.ts";
 import { writeStoreFiles } from "./store-files.ts";
 import { parseToken, type TokenText } from "./token.ts";
@@ -163,6 +163,8 @@ async function refuseUnreached({ hosts }: JoinCheck, self: HostSelf): Promise<vo
       const { api, guard, relay } = hostPorts(base_port);
       const tried = [api, guard, relay].map(async (port) => {
         const reason = await probePort(address, port, undefined);
+        // A guard or relay that is being started refuses; what matters is that the way there is open.
+        if (port !== api && reason === connectionRefused) return [];
         return reason === undefined ? [] : [`Host "${name}" at ${atPort(address, port)}: ${reason}.`];
       });
       return (await Promise.all(tried)).flat();

@@ -12,6 +12,7 @@ import { hostPorts } from "../../domain/host.ts";
 import { OpError } from "../../errors/op-error.ts";
 
 const reachMs = 3000;
+export const connectionRefused = "the connection was refused";
 
 export function portsOf(basePort: number): readonly number[] {
   return Object.values(hostPorts(basePort));
@@ -84,7 +85,7 @@ export function atPort(address: string, port: number): string {
 function wordsFor(error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case "ECONNREFUSED":
-      return "the connection was refused";
+      return connectionRefused;
     case "EHOSTUNREACH":
     case "ENETUNREACH":
       return "there is no way there";

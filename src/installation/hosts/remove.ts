@@ -26,6 +26,8 @@ export async function removeHostFrom(
   const outcome = await removeHost(parts.store, name, revision);
   if (!outcome.committed)
     throw new OpError("busy", { message: `the record of host "${name}" has changed meanwhile`, hint: "Try again." });
+  // Nobody goes on with what it had begun.
+  parts.operations.interrupt(name);
   parts.events.emit("host.removed", { actor: asked.by }, { host: name, lost });
 }
 
