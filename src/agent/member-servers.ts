@@ -105,6 +105,11 @@ export class MemberServers {
     return join(this.#places.clusters, cluster, member, "data");
   }
 
+  /** Where the relay listens for a member of another host. */
+  relayDirectory(member: MemberId): string {
+    return this.socketDirectory(`to-${member}`);
+  }
+
   /** Under the home, or where its path would be too long for a socket, under /tmp by the home's name. */
   socketDirectory(member: MemberId): string {
     const directory = join(this.#places.run, member);

@@ -21,6 +21,12 @@ export const agentOptionsSchema = z.strictObject({
     .max(60_000)
     .default(1500)
     .describe("how long a standby's promise binds it, milliseconds; shorter fails over sooner and tolerates less"),
+  replace_after_ms: z.coerce
+    .number()
+    .int()
+    .min(10_000)
+    .default(600_000)
+    .describe("how long a host must be silent before its members are replaced on a spare host, milliseconds"),
   engine_cache: z
     .string()
     .optional()
@@ -53,11 +59,12 @@ function readFlags(argv: readonly string[]): { home?: string; [name: string]: st
     "home": { type: "string" },
     "log-level": { type: "string" },
     "promise-ms": { type: "string" },
+    "replace-after-ms": { type: "string" },
     "engine-cache": { type: "string" },
   } as const;
   try {
     const { values } = parseArgs({ args: [...argv], options });
-    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name.replace("-", "_"), value]));
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name.replaceAll("-", "_"), value]));
   } catch (cause) {
     throw new OpError("usage", { message: cause instanceof Error ? cause.message : String(cause), cause });
   }

@@ -2,8 +2,6 @@
  * The agent's program: puts store, router, loops and API of this host together, and ends them in order. Postgres
  * servers and the router go on without it; the next agent takes them over.
  */
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { AgentRuntime } from "../agent/agent-runtime.ts";
 import { hostClock } from "../agent/clock.ts";
 import { MemberServers } from "../agent/member-servers.ts";
@@ -11,7 +9,7 @@ import { Narrator } from "../agent/narrate/narrator.ts";
 import { createApi } from "../api/server.ts";
 import { loadAgentOptions } from "../config/agent-options.ts";
 import { prepareHome } from "../config/home.ts";
-import { readHostConfig } from "../config/host-config.ts";
+import { readHostConfig, type HostConfig } from "../config/host-config.ts";
 import { version } from "../config/version.ts";
 import { defaultTimings, type ClusterRecord } from "../domain/cluster.ts";
 import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
@@ -25,6 +23,7 @@ import { resumeOperations } from "../installation/resume.ts";
 import { openLogFile, type Log } from "../log/log.ts";
 import type { EndpointConfig } from "../router/wire.ts";
 import { setUpOneHost } from "./one-host.ts";
+import { programOf } from "./programs.ts";
 import type { Setup, SetupParts } from "./setup.ts";
 
 await runAgent();
@@ -33,21 +32,25 @@ async function runAgent(): Promise<void> {
   const options = loadAgentOptions(process.argv.slice(2));
   const paths = prepareHome(options.home);
   const { log, close: closeLog } = openLogFile({ path: paths.log, level: options.log_level });
-  const eventFile = openEventFile(paths.events);
+  const config = readHostConfig(paths.home);
+  // Asked only later, of operations that a lost host has begun.
+  const isHeard = (host: string): boolean => setup.hosts.isHeard(host);
+  const eventFile = openEventFile(paths.events, config ? { host: config.name, isLost: (host) => !isHeard(host) } : {});
   const { events, operations } = eventFile;
-  const router = createRouterDriver(routerProgram(paths.home, log));
+  const router = createRouterDriver(programOf("router", paths.home));
   const owner = await chooseServerOwner();
   const servers = new MemberServers(paths, owner, hostClock);
   const ended = new AbortController();
   const timings = { ...defaultTimings, promiseMs: options.promise_ms };
-  const setup = await setUp({ paths, timings, servers, events, operations, clock: hostClock, log });
-  const { store } = setup;
+  const setup = await setUp(config, { paths, timings, servers, eventFile, clock: hostClock, log });
+  const { store, several } = setup;
   const narrator = new Narrator({
     events,
     operations,
     log,
     clock: hostClock,
     changed: (cluster) => runtime.changed(cluster),
+    ...(config ? { host: config.name, isHeard } : {}),
   });
   const endpointTrouble = tellTrouble(events);
   const runtime = new AgentRuntime({
@@ -99,10 +102,10 @@ async function runAgent(): Promise<void> {
     closeLog();
     process.exit(0);
   };
-  const api = createApi(
-    createInstallation(parts, (withServers) => setImmediate(() => void stop(withServers))),
-    apiLog(log),
-  );
+  const installation = createInstallation(parts, (withServers) => setImmediate(() => void stop(withServers)));
+  const forHosts = several && (await import("./offer-to-hosts.ts"));
+  const offer = several && forHosts?.offerToHosts(parts, several, eventFile);
+  const api = createApi(installation, apiLog(log), { audit: events, ...offer?.options });
   process.on("SIGTERM", () => void stop(false));
   process.on("SIGINT", () => void stop(false));
   router.onRestart((restart) =>
@@ -114,16 +117,18 @@ async function runAgent(): Promise<void> {
   );
 
   await router.ensure();
+  // Before the loops: the other hosts' agents answer each other while this one is still looking around.
+  if (several) await api.listenTls({ host: several.config.address, port: several.port, tls: several.tls });
   await setup.start(runtime);
   await api.listen(paths.socket);
   events.emit("agent.started", {}, { version, pid: process.pid });
   log.info("agent started", { version, pid: process.pid, home: paths.home });
   resumeOperations(parts);
+  if (offer) forHosts?.careForHosts(parts, offer.hostParts, options.replace_after_ms);
 }
 
 /** A home without `host.json` is an installation on one host. */
-async function setUp(parts: SetupParts): Promise<Setup> {
-  const config = readHostConfig(parts.paths.home);
+async function setUp(config: HostConfig | undefined, parts: SetupParts): Promise<Setup> {
   if (!config) return setUpOneHost(parts);
   const { setUpSeveralHosts } = await import("./several-hosts.ts");
   return setUpSeveralHosts(config, parts);
@@ -160,16 +165,6 @@ function endpointsOf(record: ClusterRecord, place: Setup["endpoints"]): readonly
     listenPort: ports[kind],
     ...place,
   }));
-}
-
-function routerProgram(home: string, log: Log) {
-  const script = fileURLToPath(
-    new URL(import.meta.url.endsWith(".ts") ? "./router.ts" : "./router.mjs", import.meta.url),
-  );
-  const controlPath = join(home, "router.sock");
-  const logPath = join(home, "router.log");
-  log.debug("router program", { script });
-  return { command: process.execPath, args: [script], controlPath, logPath, version };
 }
 
 function apiLog(log: Log) {

@@ -48,7 +48,7 @@ function refuseCall(): never {
 }
 
 /** The router reads renewed files by itself. */
-function renewDaily({ paths, events, log }: SetupParts): void {
+function renewDaily({ paths, eventFile: { events }, log }: SetupParts): void {
   const renew = async (): Promise<void> => {
     const renewed = await ensureServerCertificate(paths.ca, certificateNames, Date.now());
     if (renewed.isNew) events.emit("certificate.renewed", {}, { until: new Date(renewed.renewAt).toISOString() });

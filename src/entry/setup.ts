@@ -1,4 +1,12 @@
 /** What differs between an installation on one host and one over several; `agent.ts` puts the rest together. */
+import type { JournalSync } from "../agent/journal-sync.ts";
+import type { Peers } from "../agent/peers/peers.ts";
+import type { Gate } from "../api/access/caller.ts";
+import type { HostConfig } from "../config/host-config.ts";
+import type { HostRecord } from "../domain/host.ts";
+import type { Neighbours } from "../drivers/neighbours/port.ts";
+import type { AccessTokens } from "../installation/tokens.ts";
+import type { TlsFiles } from "../links/tls-files.ts";
 import type { Clock } from "../agent/clock.ts";
 import type { MemberServers } from "../agent/member-servers.ts";
 import type { Neighbourhood } from "../agent/neighbourhood.ts";
@@ -6,8 +14,7 @@ import type { AgentRuntime, RuntimeParts } from "../agent/agent-runtime.ts";
 import type { HomePaths } from "../config/home.ts";
 import type { Timings } from "../domain/cluster.ts";
 import type { Store } from "../drivers/store/port.ts";
-import type { EventLog } from "../events/event-log.ts";
-import type { OperationLog } from "../events/operation-log.ts";
+import type { EventFile } from "../events/event-file.ts";
 import type { Hosts } from "../installation/parts.ts";
 import type { Log } from "../log/log.ts";
 import type { EndpointConfig } from "../router/wire.ts";
@@ -17,10 +24,22 @@ export interface SetupParts {
   readonly paths: HomePaths;
   readonly timings: Timings;
   readonly servers: MemberServers;
-  readonly events: EventLog;
-  readonly operations: OperationLog;
+  readonly eventFile: EventFile;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+export interface SeveralSetup {
+  readonly config: HostConfig;
+  readonly neighbours: Neighbours;
+  readonly tls: TlsFiles;
+  /** of the agent's API for other machines */
+  readonly port: number;
+  readonly tokens: AccessTokens;
+  readonly peers: Peers;
+  readonly sync: JournalSync;
+  readonly gate: Gate;
+  removeStoreMember(host: HostRecord): Promise<void>;
 }
 
 export interface Setup extends Pick<RuntimeParts, "makePromises" | "upstream" | "connectMembers"> {
@@ -33,6 +52,8 @@ export interface Setup extends Pick<RuntimeParts, "makePromises" | "upstream" | 
   readonly certificate: { readonly caFile: string; readonly certFile: string; readonly keyFile: string };
   /** what an endpoint of this host has besides its port */
   readonly endpoints: Pick<EndpointConfig, "tls"> & Partial<EndpointConfig>;
+  /** what only an installation over several hosts has */
+  readonly several?: SeveralSetup;
   /** once the loops can run: takes up the clusters, and whatever else goes on until the end */
   start(runtime: AgentRuntime): Promise<void>;
   /** servers and helpers of this host go on */

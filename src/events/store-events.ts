@@ -2,34 +2,39 @@
 import { define } from "./kind.ts";
 
 export const storeEvents = {
-  "store.member-silent": define<{ pid: number }>(
+  "store.member-silent": define<{ host: string }>(
     "warning",
-    "The etcd of this host answered nothing any more; it is ended and started again.",
-    () => "etcd answered nothing and is started again",
+    "A host's etcd answered nothing any more; it is ended and started again.",
+    (e) => `etcd of host "${e.host}" answered nothing and is started again`,
   ),
-  "store.member-failing": define<{ reason: string }>(
+  "store.member-failing": define<{ host: string; reason: string }>(
     "error",
-    "The etcd of this host ends again and again. It is tried further; see its log in the home of that host.",
-    (e) => `etcd cannot be started: ${e.reason}`,
+    "A host's etcd ends again and again. It is tried further; see its log in the home of that host.",
+    (e) => `etcd of host "${e.host}" cannot be started: ${e.reason}`,
   ),
-  "store.member-rebuilt": define<{ kept_as: string | null }>(
+  "store.member-rebuilt": define<{ host: string; kept_as: string | null }>(
     "warning",
-    "The data of this host's etcd were damaged or gone and have been copied from the other hosts.",
-    () => "etcd was copied anew from the other hosts",
+    "The data of a host's etcd were damaged or gone and have been copied from the other hosts.",
+    (e) => `etcd of host "${e.host}" was copied anew from the others`,
   ),
-  "store.quota-reached": define<{ used_bytes: number }>(
+  "store.quota-reached": define<{ host: string; bytes: number }>(
     "error",
-    "The store took no more writes because its space was used up. It is compacted by itself.",
-    (e) => `etcd has used up its space (${Math.round(e.used_bytes / 1_000_000)} MB)`,
+    "etcd took no more writes because its space was used up. It is compacted by itself.",
+    (e) => `etcd of host "${e.host}" has used up its space (${Math.round(e.bytes / 1_000_000)} MB)`,
   ),
-  "store.quota-cleared": define<{ used_bytes: number }>(
+  "store.quota-cleared": define<{ host: string; bytes: number }>(
     "info",
-    "The store takes writes again after its space was used up.",
-    () => "etcd has room again",
+    "etcd takes writes again after its space was used up.",
+    (e) => `etcd of host "${e.host}" has room again`,
   ),
-  "store.corrupt": define<{ store_member: string }>(
+  "store.defragmented": define<{ host: string; before_bytes: number; after_bytes: number }>(
+    "info",
+    "Space that etcd no longer used was given back.",
+    (e) => `etcd of host "${e.host}" gave back ${Math.round((e.before_bytes - e.after_bytes) / 1_000_000)} MB`,
+  ),
+  "store.corrupt": define<{ host: string; member: string }>(
     "error",
     "The members of etcd hold different data. Take the one named out and let it join again: see docs/hosts.md.",
-    (e) => `etcd member "${e.store_member}" holds other data than the others`,
+    (e) => `etcd member "${e.member}" holds other data than the others`,
   ),
 } as const;

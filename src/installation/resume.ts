@@ -13,7 +13,9 @@ import { servingPrimary } from "./status.ts";
 const followMs = 24 * 3_600_000;
 
 export function resumeOperations(parts: Parts): void {
-  for (const operation of parts.operations.list({ state: "running" })) resume(parts, operation);
+  const { operations } = parts;
+  // Those of other hosts are theirs to go on with.
+  for (const operation of operations.list({ state: "running", host: operations.host })) resume(parts, operation);
 }
 
 function resume(parts: Parts, operation: OperationRecord): void {

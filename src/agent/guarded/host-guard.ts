@@ -10,23 +10,33 @@ import type { Clock } from "../clock.ts";
 /** A guard that gets no feed for long stops its heartbeats (P7); this keeps far away from that. */
 const feedEveryMs = 1000;
 
+export interface HostGuardParts {
+  readonly driver: GuardDriver;
+  readonly clock: Clock;
+  readonly log: Log;
+  fenced(member: MemberReport, because: NonNullable<MemberReport["fenced"]>["because"]): void;
+}
+
 export class HostGuard {
   readonly #driver: GuardDriver;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #fenced: HostGuardParts["fenced"];
   readonly #feeds = new Map<string, MemberFeed>();
   readonly #reports = new Map<string, MemberReport>();
-  readonly #wakers = new Map<string, (fenced: boolean) => void>();
+  readonly #wakers = new Map<string, () => void>();
   readonly #timer: NodeJS.Timeout;
   #report: GuardReport | undefined;
   #sent = "";
   #sending: Promise<void> | undefined;
   #dirty = false;
 
-  constructor(driver: GuardDriver, clock: Clock, log: Log) {
+  /** @param fenced told once of each server that the guard has ended by itself */
+  constructor({ driver, clock, log, fenced }: HostGuardParts) {
     this.#driver = driver;
     this.#clock = clock;
     this.#log = log;
+    this.#fenced = fenced;
     driver.onReport((report) => this.#hear(report));
     this.#timer = setInterval(() => this.#sendQuietly(), feedEveryMs);
   }
@@ -108,9 +118,12 @@ export class HostGuard {
       const key = keyOf(member);
       const before = this.#reports.get(key);
       this.#reports.set(key, member);
-      if (first || isNews(before, member)) this.#wakers.get(key)?.(member.fenced !== null);
+      // What a guard did before this agent was there has been told by the one before.
+      if (!first && member.fenced && member.fenced.at !== before?.fenced?.at)
+        this.#fenced(member, member.fenced.because);
+      if (first || isNews(before, member)) this.#wakers.get(key)?.();
     }
-    if (first) for (const wake of this.#wakers.values()) wake(false);
+    if (first) for (const wake of this.#wakers.values()) wake();
   }
 }
 

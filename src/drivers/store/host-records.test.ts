@@ -18,6 +18,8 @@ function hostNamed(name: string): HostRecord {
     state: "active",
     runsStore: true,
     engines: { embedded: [18], system: [15] },
+    keyFingerprint: "cd".repeat(32),
+    signs: true,
     joinedAt: 2,
   };
 }

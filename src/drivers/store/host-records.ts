@@ -26,6 +26,8 @@ const hostSchema: z.ZodType<HostRecord> = z.strictObject({
   state: z.enum(["active", "draining"]),
   runsStore: z.boolean(),
   engines: z.strictObject({ embedded: majors, system: majors }),
+  keyFingerprint: z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 in hex"),
+  signs: z.boolean(),
   joinedAt: z.number(),
 });
 

@@ -35,7 +35,17 @@ const spec: ClusterSpec = {
 };
 
 function memberNamed(id: string): MemberRecord {
-  return { id, host: "local", region: "local", zone: "local", port: 6001, dataDirectory: `/d/${id}`, incarnation: 1, wish: "none", createdAt: 1 };
+  return {
+    id,
+    host: "local",
+    region: "local",
+    zone: "local",
+    port: 6001,
+    dataDirectory: `/d/${id}`,
+    incarnation: 1,
+    wish: "none",
+    createdAt: 1,
+  };
 }
 
 function first(name = "shop"): FirstRecords {
