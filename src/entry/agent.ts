@@ -124,7 +124,7 @@ async function runAgent(): Promise<void> {
   events.emit("agent.started", {}, { version, pid: process.pid });
   log.info("agent started", { version, pid: process.pid, home: paths.home });
   resumeOperations(parts);
-  if (offer) forHosts?.careForHosts(parts, offer.hostParts, options.replace_after_ms);
+  if (offer) forHosts?.careForHosts(parts, offer, options.replace_after_ms);
 }
 
 /** A home without `host.json` is an installation on one host. */

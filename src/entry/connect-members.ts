@@ -14,7 +14,9 @@ export interface ConnectParts {
   hostOf(name: string): HostRecord | undefined;
 }
 
-export function connectMembers(parts: ConnectParts): (clusters: readonly ClusterRecord[]) => void {
+/** @returns to be called with the clusters when they change, and without them when the hosts do */
+export function connectMembers(parts: ConnectParts): (clusters?: readonly ClusterRecord[]) => void {
+  let known: readonly ClusterRecord[] = [];
   let newest: readonly ClusterRecord[] | undefined;
   let telling = false;
   const tell = async (): Promise<void> => {
@@ -26,7 +28,8 @@ export function connectMembers(parts: ConnectParts): (clusters: readonly Cluster
     }
     telling = false;
   };
-  return (clusters) => {
+  return (clusters = known) => {
+    known = clusters;
     newest = clusters;
     if (!telling) void tell();
   };

@@ -1,6 +1,7 @@
 /** What the agent of an installation over several hosts offers besides: to the other agents, and about hosts. */
 import type { ApiOptions } from "../api/server.ts";
 import type { PeerApi } from "../contract/peer.ts";
+import type { Store } from "../drivers/store/port.ts";
 import type { EventFile } from "../events/event-file.ts";
 import { createHosts } from "../installation/hosts/hosts.ts";
 import type { HostParts } from "../installation/hosts/parts.ts";
@@ -14,11 +15,12 @@ import { keepReplacing } from "../installation/placement/replace.ts";
 import type { SeveralSetup } from "./setup.ts";
 
 const hourMs = 3_600_000;
-const replaceLookMs = 20_000;
+const replaceLookMs = 5000;
 
 export interface Offer {
   readonly options: ApiOptions;
   readonly hostParts: HostParts;
+  readonly trueStore: Store;
 }
 
 export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: EventFile): Offer {
@@ -42,20 +44,26 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     erase: (cluster) => eraseHere(parts, cluster),
     journal: async ({ origin, after, limit }) => ({ ...journal.read(origin ?? journal.host, after, limit) }),
   };
-  return { options: { gate, peer, tokens, hosts: createHosts(hostParts) }, hostParts };
+  return { options: { gate, peer, tokens, hosts: createHosts(hostParts) }, hostParts, trueStore: several.trueStore };
 }
 
 /** What is done now and then, whatever comes: certificates, members that are left over, members of lost hosts. */
-export function careForHosts(parts: Parts, hostParts: HostParts, replaceAfterMs: number): void {
+export function careForHosts(parts: Parts, { hostParts, trueStore }: Offer, replaceAfterMs: number): void {
   const { log, signal, runtime } = parts;
+  const replacing = new Set<string>();
   const told = (what: string) => (error: unknown) => log.error(`${what} failed`, { error });
   every(hourMs, signal, () => {
     void renewHostCertificate(hostParts).catch(told("renewal of the certificate"));
-    void putOrphansAside(parts).catch(told("the look for members that are left over"));
+    void putOrphansAside({ ...parts, store: trueStore }).catch(told("the look for members that are left over"));
   });
   every(replaceLookMs, signal, () => {
-    for (const cluster of runtime.clusters.values())
-      void keepReplacing(parts, cluster, replaceAfterMs).catch(told("replacing"));
+    for (const cluster of runtime.clusters.values()) {
+      if (replacing.has(cluster.name)) continue;
+      replacing.add(cluster.name);
+      void keepReplacing(parts, cluster, replaceAfterMs)
+        .catch(told("replacing"))
+        .finally(() => replacing.delete(cluster.name));
+    }
   });
 }
 

@@ -1,13 +1,14 @@
 /** The other programs of this version, as the agent starts them: beside its own file, with their sockets and logs in the home. */
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, extname, join } from "node:path";
 import { version } from "../config/version.ts";
 
 /** Small processes: a large young generation would only keep garbage. */
 const nodeArguments = { router: [], relay: ["--max-semi-space-size=1"] } as const;
 
+/** Beside the program that runs: what is bundled may have moved this file elsewhere. */
 export function scriptOf(name: string): string {
-  return fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? `./${name}.ts` : `./${name}.mjs`, import.meta.url));
+  const own = process.argv[1] ?? "";
+  return join(dirname(own), name + extname(own));
 }
 
 export function programOf(name: keyof typeof nodeArguments, home: string) {

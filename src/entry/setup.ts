@@ -39,6 +39,8 @@ export interface SeveralSetup {
   readonly peers: Peers;
   readonly sync: JournalSync;
   readonly gate: Gate;
+  /** as it is, never as it was remembered */
+  readonly trueStore: Store;
   removeStoreMember(host: HostRecord): Promise<void>;
 }
 

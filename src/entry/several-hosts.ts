@@ -64,6 +64,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
     ...address,
     port: ports.relay,
     ...(servers.owner ? { owner: { uid: servers.owner.uid, gid: servers.owner.gid } } : {}),
+    ...(book.all().length === 0 ? {} : { hosts: book.all() }),
   }));
   guardDriver.onRestart(({ newPid, tookMs }) =>
     events.emit("guard.restarted", { durationMs: Math.round(tookMs) }, { pid: newPid }),
@@ -114,6 +115,9 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
     storeReachable: () => health.reachable,
   });
   const isLocal = (member: MemberRecord): boolean => neighbourhood.isLocal(member);
+  const connect = connectMembers({ relay, servers, log, isLocal, hostOf: (name) => book.get(name) });
+  // Addresses and keys of hosts are part of what the relay is told.
+  book.onChange(() => connect());
   return {
     store,
     neighbourhood,
@@ -132,7 +136,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
       port: member.port,
       dataDirectory: isLocal(member) ? member.dataDirectory : undefined,
     }),
-    connectMembers: connectMembers({ relay, servers, log, isLocal, hostOf: (name) => book.get(name) }),
+    connectMembers: connect,
     several: {
       config,
       neighbours,
@@ -141,6 +145,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
       tokens,
       peers,
       sync,
+      trueStore: own.store,
       gate: {
         isAllowed: ({ unit, name, keyFingerprint }) =>
           unit !== "host" || book.all().length === 0 || isKnownHost(book.all(), { name, keyFingerprint }),

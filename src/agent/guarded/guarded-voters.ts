@@ -4,6 +4,7 @@
  */
 import type { LeaseView, View } from "../../core/view.ts";
 import { holdsEpoch, leaseRules, mayBeOpen, ownRecord } from "../../core/standing.ts";
+import { mayVote } from "../../core/regions.ts";
 import { voterOf, type ClusterRecord, type MemberId } from "../../domain/cluster.ts";
 import type { Postmaster } from "../../guard/wire.ts";
 import { votedFor, type Promises } from "../promises.ts";
@@ -112,8 +113,10 @@ export class GuardedVoters implements Promises {
   }
 }
 
-/** Every member's host: who is no voter yet promises too, and its word counts from the moment when it is one. */
+/** The hosts of all that may vote: who is no voter yet promises too, and its word counts from the moment when it is one. */
 function voterHosts({ cluster, self }: View): readonly string[] {
-  const hosts = Object.values(cluster.members).flatMap(({ value }) => (value.id === self ? [] : [value.host]));
+  const hosts = Object.values(cluster.members).flatMap(({ value }) =>
+    value.id !== self && mayVote(cluster, value.id) ? [value.host] : [],
+  );
   return [...new Set(hosts)].toSorted();
 }

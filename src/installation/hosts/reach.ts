@@ -4,7 +4,7 @@
  * foreign answer is told with its port; nothing is changed by either side.
  */
 import { once } from "node:events";
-import { connect, createServer, isIP, type Server } from "node:net";
+import { connect, createServer, isIP, type Server, type Socket } from "node:net";
 
 import { version } from "../../config/version.ts";
 import type { ReachAnswer, ReachRequest } from "../../contract/host.ts";
@@ -24,13 +24,20 @@ export function portsOf(basePort: number): readonly number[] {
  */
 export async function listenForReach(address: string, basePort: number, word: string): Promise<AsyncDisposable> {
   const servers: Server[] = [];
+  const callers = new Set<Socket>();
   const close = async (): Promise<void> => {
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    // Whoever has called has had its word by now, or has gone without a farewell.
+    for (const caller of callers) caller.destroy();
+    await Promise.all(closed);
   };
   try {
     for (const port of portsOf(basePort)) {
       const server = createServer((socket) => {
+        callers.add(socket);
+        socket.once("close", () => callers.delete(socket));
         socket.on("error", () => socket.destroy());
+        socket.resume();
         socket.end(word);
       });
       server.listen({ host: address, port, exclusive: true });

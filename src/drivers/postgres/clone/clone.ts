@@ -2,7 +2,8 @@
  * A member's new data directory from another member. Called by the member's server, which is stopped. The old directory
  * stays untouched until the new one is complete and on disk.
  */
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { DatabaseError } from "pg";
 import { OpError } from "../../../errors/op-error.ts";
 import type { CloneProgress, MemberServerConfig, Upstream } from "../port.ts";
@@ -24,6 +25,8 @@ export async function cloneDirectory(
 ): Promise<void> {
   const paths = swapPaths(config.dataDirectory);
   await discard(paths.building);
+  // The first of the cluster's members on this host: the server's user must be able to walk to it.
+  await mkdir(dirname(paths.building), { recursive: true, mode: 0o755 });
   try {
     await build(config, source, { target: paths.building, progress, signal });
     await syncFileSystem([paths.building], signal);
