@@ -52,6 +52,7 @@ export class MemberLoop {
   #timer: NodeJS.Timeout | undefined;
   #recheckAt: number | undefined;
   #looking = false;
+  #actionsEnded = 0;
   #again = false;
   #closed = false;
   /** what was begun last, to notice an action that is wanted again because it changed nothing */
@@ -126,8 +127,14 @@ export class MemberLoop {
   async #lookOnce(): Promise<void> {
     clearTimeout(this.#timer);
     const { timings, clock } = this.#around;
+    const actionsEnded = this.#actionsEnded;
     this.observed = await this.server.observe(timings.unresponsiveMs / 2);
     this.observedAt = clock.now();
+    // Seen before the end of an action that has ended meanwhile: it would be asked for once more.
+    if (actionsEnded !== this.#actionsEnded) {
+      this.#again = true;
+      return;
+    }
     const view = this.#makeView();
     if (!view) return this.#sleepUntil(undefined);
     if (this.#closed) return;
@@ -205,6 +212,7 @@ export class MemberLoop {
       this.progress = undefined;
       this.#memory = afterAction(this.#memory, action, result, clock.now());
       this.#busy.delete(action.kind);
+      this.#actionsEnded += 1;
       this.#around.ended(this, action, result, clock.now() - begun);
       // What failed is tried again a little later, not at once: it would spin. A refused record has been read anew.
       if (result.outcome === "done" || (action.kind === "record" && result.outcome === "refused")) this.wake();
