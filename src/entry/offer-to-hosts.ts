@@ -3,6 +3,7 @@ import type { ApiOptions } from "../api/server.ts";
 import type { PeerApi } from "../contract/peer.ts";
 import type { Store } from "../drivers/store/port.ts";
 import type { EventFile } from "../events/event-file.ts";
+import { resumeDrains } from "../installation/hosts/drain.ts";
 import { createHosts } from "../installation/hosts/hosts.ts";
 import type { HostParts } from "../installation/hosts/parts.ts";
 import { renewHostCertificate } from "../installation/hosts/renew.ts";
@@ -47,9 +48,10 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
   return { options: { gate, peer, tokens, hosts: createHosts(hostParts) }, hostParts, trueStore: several.trueStore };
 }
 
-/** What is done now and then, whatever comes: certificates, members that are left over, members of lost hosts. */
+/** What was begun goes on; and what is done now and then, whatever comes: certificates, members of lost hosts. */
 export function careForHosts(parts: Parts, { hostParts, trueStore }: Offer, replaceAfterMs: number): void {
   const { log, signal, runtime } = parts;
+  resumeDrains(hostParts);
   const replacing = new Set<string>();
   const told = (what: string) => (error: unknown) => log.error(`${what} failed`, { error });
   every(hourMs, signal, () => {

@@ -15,7 +15,9 @@ const followMs = 24 * 3_600_000;
 export function resumeOperations(parts: Parts): void {
   const { operations } = parts;
   // Those of other hosts are theirs to go on with.
-  for (const operation of operations.list({ state: "running", host: operations.host })) resume(parts, operation);
+  for (const operation of operations.list({ state: "running", host: operations.host }))
+    // Those of no cluster are drains of hosts: hosts/drain.ts goes on with them.
+    if (operation.cluster !== "") resume(parts, operation);
 }
 
 function resume(parts: Parts, operation: OperationRecord): void {

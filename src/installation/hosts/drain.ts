@@ -32,9 +32,10 @@ export async function undrainHost(parts: HostParts, name: string, asked: Asked):
   return changed;
 }
 
-/** At the agent's start: drains that its predecessor had begun. */
+/** At the agent's start: drains that its predecessor had begun. Those of other hosts are theirs to go on with. */
 export function resumeDrains(parts: HostParts): void {
-  for (const { id, kind, by } of parts.operations.list({ state: "running" }))
+  const { operations } = parts;
+  for (const { id, kind, by } of operations.list({ state: "running", host: operations.host }))
     if (kind.startsWith(kindPrefix)) void drain(parts, id, kind.slice(kindPrefix.length), { by });
 }
 
