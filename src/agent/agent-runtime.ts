@@ -131,9 +131,11 @@ export class AgentRuntime implements Runtime {
   }
 
   async #takeUpOnce(): Promise<void> {
+    // Taken before the list is read: what is adopted meanwhile is not gone.
+    const known = [...this.#loops.keys()];
     const names = await listClusters(this.#parts.store);
     const isThere = new Set(names);
-    for (const known of [...this.#loops.keys()]) if (!isThere.has(known)) await this.abandon(known);
+    for (const name of known) if (!isThere.has(name)) await this.abandon(name);
     await Promise.all(
       names
         .filter((name) => !this.#loops.has(name))

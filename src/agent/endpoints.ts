@@ -6,7 +6,7 @@ import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
 import { bytesBetween } from "../domain/lsn.ts";
 import type { RunningServer, Server } from "../domain/server.ts";
 import { canFollow } from "../domain/timeline.ts";
-import type { Route, Target } from "../router/wire.ts";
+import type { Route } from "../router/wire.ts";
 import { alone, type Neighbourhood } from "./neighbourhood.ts";
 
 export interface MemberSeen {

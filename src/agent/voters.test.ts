@@ -43,7 +43,7 @@ test("a directory that was copied anew has not voted: it promises again", () => 
 test("time that was given back binds nobody", () => {
   const voters = started();
   voters.exchange(cluster({}), 1000);
-  voters.release(1);
+  void voters.release(1);
   assert.equal(voters.view("b").given?.until, -Infinity);
   assert.deepEqual(voters.view("a").held, []);
 });

@@ -48,9 +48,6 @@ export type JoinToken = z.infer<typeof joinTokenSchema>;
 const label = z.string().regex(/^[A-Za-z0-9][\w./-]{0,62}$/, "a label's name: letters, digits and . _ / -");
 /** null takes a label away */
 export const labelRequestSchema = z.strictObject({ labels: z.record(label, z.string().max(255).nullable()) });
-export const removeHostRequestSchema = z.strictObject({
-  lost: z.boolean().default(false),
-});
 
 /** What an agent says to whoever asks, before any secret is sent: the asker compares `ca` with its token. */
 export const joinGreetingSchema = z.object({ ca: z.string(), version: z.string(), now: z.number() });

@@ -77,7 +77,11 @@ export interface Installation {
   ): Promise<Operation>;
   scale(cluster: string, members: number, asked: Asked): Promise<Operation>;
   /** undefined: the primary region, on the host that suits best */
-  addMember(cluster: string, where: { region?: string; zone?: string; host?: string }, asked: Asked): Promise<Operation>;
+  addMember(
+    cluster: string,
+    where: { region?: string; zone?: string; host?: string },
+    asked: Asked,
+  ): Promise<Operation>;
   removeMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
   recloneMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
   rotatePassword(cluster: string, user: string, asked: Asked): Promise<Connection>;

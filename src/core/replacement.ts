@@ -25,7 +25,6 @@ export interface ReplacementView {
   readonly replaceAfterMs: number;
 }
 
-export const usualReplaceAfterMs = 600_000;
 /** A host that is away for a moment removes its members itself. */
 const forgetAfterMs = 30_000;
 

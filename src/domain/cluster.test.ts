@@ -32,7 +32,17 @@ const picture: ClusterRecord = {
   rule: at(3, { epoch: 1, rule: noVoters, previous: [] }),
   timelines: at(4, []),
   members: {
-    "a-1": at(5, { id: "a-1", host: "h", region: "local", zone: "local", port: 1, dataDirectory: "/", incarnation: 1, wish: "none", createdAt: 0 }),
+    "a-1": at(5, {
+      id: "a-1",
+      host: "h",
+      region: "local",
+      zone: "local",
+      port: 1,
+      dataDirectory: "/",
+      incarnation: 1,
+      wish: "none",
+      createdAt: 0,
+    }),
   },
   votes: { "a-1": at(6, { epoch: 2, voter, position: { timeline: 1, lsn: zeroLsn } }) },
   intent: at(7, { kind: "restart", pending: [], id: "1", requestedAt: 0, by: "ann" }),

@@ -9,7 +9,7 @@ export interface LostHostsParts {
   readonly clock: Clock;
   readonly events: EventLog;
   /** connections to that host end now, not when TCP gives them up */
-  cut(host: string): Promise<void>;
+  readonly cut: (host: string) => Promise<void>;
 }
 
 const lookEveryMs = 500;

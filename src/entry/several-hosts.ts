@@ -12,7 +12,7 @@ import { StoreHealth } from "../agent/store-health.ts";
 import type { HostConfig } from "../config/host-config.ts";
 import { version } from "../config/version.ts";
 import type { MemberRecord } from "../domain/cluster.ts";
-import { hostPorts, localRegion, type HostRecord } from "../domain/host.ts";
+import { hostPorts, type HostRecord } from "../domain/host.ts";
 import { hostCertificateFiles } from "../drivers/certificates/host.ts";
 import { createGuardDriver, guardProgram } from "../drivers/guard/process.ts";
 import { createNeighbours } from "../drivers/neighbours/https.ts";
@@ -175,7 +175,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
 }
 
 /** Until the store has been read for the first time. */
-function selfFrom({ name, address, base_port: basePort, region = localRegion, zone }: HostConfig): HostRecord {
+function selfFrom({ name, address, base_port: basePort, region, zone }: HostConfig): HostRecord {
   return {
     name,
     address,

@@ -85,10 +85,6 @@ export interface MemberReport {
   readonly fenced: { readonly at: number; readonly because: "promises-ended" | "not-holder" | "no-agent" } | null;
 }
 
-export type GuardAnswer =
-  | { readonly id: number; readonly ok: true; readonly status?: GuardReport }
-  | { readonly id: number; readonly ok: false; readonly message: string };
-
 /** Between guards. One message carries what all clusters have to say to that host. */
 export type GuardMessage =
   | { readonly kind: "heartbeats"; readonly heartbeats: readonly Heartbeat[] }

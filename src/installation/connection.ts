@@ -39,8 +39,9 @@ export function connectionTo(
 }
 
 /** This host first: whoever asks it has reached it. */
-function endpointHosts({ self, all }: Hosts): readonly string[] {
+function endpointHosts(hosts: Hosts): readonly string[] {
+  const { self } = hosts;
   if (self === undefined) return [onThisMachine];
-  const others = all().filter(({ name }) => name !== self.name);
+  const others = hosts.all().filter(({ name }) => name !== self.name);
   return [self.address, ...others.map(({ address }) => address)];
 }

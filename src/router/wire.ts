@@ -87,7 +87,3 @@ export interface RouterStatus {
     readonly timedOut: number;
   }[];
 }
-
-export type RouterAnswer =
-  | { readonly id: number; readonly ok: true; readonly status?: RouterStatus }
-  | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string };

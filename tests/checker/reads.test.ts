@@ -21,10 +21,25 @@ describe("stale reads", () => {
   });
   test("the worst of each endpoint is told, the worst first", () => {
     const found = findStaleReads(beats, [read(45, 3, "a"), read(45, 1, "b"), read(32, 2, "b")]);
-    assert.deepEqual(found.map(({ read: { via }, lateMs }) => [via, lateMs]), [["b", 25], ["a", 5]]);
+    assert.deepEqual(
+      found.map(({ read: { via }, lateMs }) => [via, lateMs]),
+      [
+        ["b", 25],
+        ["a", 5],
+      ],
+    );
   });
   test("values that were never acknowledged are skipped", () => {
-    assert.deepEqual(findStaleReads([{ value: 1, endedAt: 10 }, { value: 5, endedAt: 20 }], [read(30, 5), read(15, 1)]), []);
+    assert.deepEqual(
+      findStaleReads(
+        [
+          { value: 1, endedAt: 10 },
+          { value: 5, endedAt: 20 },
+        ],
+        [read(30, 5), read(15, 1)],
+      ),
+      [],
+    );
   });
   test("any read of the newest acknowledged value passes, any of an older one does not", () => {
     fc.assert(

@@ -14,7 +14,7 @@ export interface HostGuardParts {
   readonly driver: GuardDriver;
   readonly clock: Clock;
   readonly log: Log;
-  fenced(member: MemberReport, because: NonNullable<MemberReport["fenced"]>["because"]): void;
+  readonly fenced: (member: MemberReport, because: NonNullable<MemberReport["fenced"]>["because"]) => void;
 }
 
 export class HostGuard {

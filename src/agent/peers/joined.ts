@@ -5,8 +5,7 @@ import type { Server } from "../../domain/server.ts";
 import type { Target } from "../../router/wire.ts";
 import type { Clock } from "../clock.ts";
 import type { Neighbourhood, RemoteMember } from "../neighbourhood.ts";
-import type { RemoteLook } from "./peers.ts";
-import type { Peers } from "./peers.ts";
+import type { Peers, RemoteLook } from "./peers.ts";
 
 export interface JoinedParts {
   readonly self: string;
@@ -14,7 +13,7 @@ export interface JoinedParts {
   readonly clock: Clock;
   /** nothing heard for so long: the host is silent */
   readonly silentMs: number;
-  hosts(): readonly HostRecord[];
+  readonly hosts: () => readonly HostRecord[];
   storeReachable(): boolean;
 }
 

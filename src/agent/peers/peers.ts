@@ -140,7 +140,7 @@ export class Peers {
   }
 
   async #tell(clusters: readonly string[]): Promise<void> {
-    const told = clusters.flatMap((cluster) => [...this.#listeners].map((listener) => listener(cluster)));
+    const told = clusters.flatMap((cluster) => [...this.#listeners].map(async (listener) => listener(cluster)));
     await Promise.allSettled(told);
   }
 }

@@ -84,7 +84,7 @@ test("a primary whose voters are frozen is ended before they are free, with all 
   await start(usual);
   const found = await server(true);
   await serving(found);
-  for (const host of [b, c]) host.driver.close();
+  await Promise.all([b, c].map((host) => host.driver.close()));
   for (const host of [b, c]) process.kill(host.pid, "SIGSTOP");
   const stoppedAt = now();
   await until("no process of the server", () => worksIn(found.directory) === 0);
@@ -99,7 +99,7 @@ test("one voter frozen is not noticed where one of two must promise", async () =
   await start();
   const found = await server();
   await serving(found);
-  b.driver.close();
+  await b.driver.close();
   process.kill(b.pid, "SIGSTOP");
   await staysAlive(found.pid, 2500);
   process.kill(b.pid, "SIGKILL");

@@ -58,12 +58,11 @@ export class TestHost {
     this.#feeding = setInterval(() => void this.driver.feed(members, now()).catch(() => undefined), 500);
     // The driver gives up soon, for the agent's sake; here a busy machine may have its time.
     for (const deadline = now() + 10_000; ; await sleep(20)) {
-      const failed = await this.driver.feed(members, now()).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      if (failed === undefined) return;
-      if (now() > deadline) throw failed;
+      try {
+        return await this.driver.feed(members, now());
+      } catch (error) {
+        if (now() > deadline) throw error;
+      }
     }
   }
 

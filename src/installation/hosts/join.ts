@@ -60,7 +60,11 @@ export async function joinHost(
   const nonce = `matriarch ${randomBytes(12).toString("hex")}\n`;
   const ask = (): JoinRequest => ({
     token: { id: token.id, secret: token.secret },
-    ...{ name: self.name, address: self.address, base_port: self.basePort, region: self.region, zone: self.zone },
+    name: self.name,
+    address: self.address,
+    base_port: self.basePort,
+    region: self.region,
+    zone: self.zone,
     version,
     sent_at: Date.now(),
     request,

@@ -29,7 +29,8 @@ describe("fault laboratory: network", { skip: whyNoLab() }, () => {
   after(() => network.remove());
 
   function serve(name: string, port: string): void {
-    const [file = "", ...args] = [...enter(network.space(name)), process.execPath, "-e", server, port];
+    const command: readonly string[] = [...enter(network.space(name)), process.execPath, "-e", server, port];
+    const [file = "", ...args] = command;
     spawn(file, args, { stdio: "ignore", detached: true }).unref();
   }
 

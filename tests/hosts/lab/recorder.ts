@@ -50,11 +50,9 @@ export class Recorder {
 
   /** @param inside the command that enters the client's namespace */
   constructor(inside: readonly string[]) {
-    const [file = process.execPath, ...args] = [
-      ...inside,
-      process.execPath,
-      join(import.meta.dirname, "recorder-process.ts"),
-    ];
+    const program = join(import.meta.dirname, "recorder-process.ts");
+    const command: readonly string[] = [...inside, process.execPath, program];
+    const [file = "", ...args] = command;
     this.#child = spawn(file, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#child.on("message", (answer: Answer) => this.#settle(answer));
     this.#child.once("exit", () => this.#fail(new Error("the recording client has ended")));
@@ -130,7 +128,7 @@ export class Recorder {
   }
 
   #fail(error: Error): void {
-    for (const { reject } of this.#waiting.values()) reject(error);
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
   }
 }

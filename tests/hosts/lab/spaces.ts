@@ -101,6 +101,6 @@ export function endAtExit(): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.once(signal, () => {
       const own = listSpaces().filter((space) => space.startsWith(spaceName("")));
-      Promise.all(own.map(removeSpace)).finally(() => process.exit(130));
+      void Promise.all(own.map(removeSpace)).finally(() => process.exit(130));
     });
 }
