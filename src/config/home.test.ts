@@ -55,7 +55,12 @@ test("agent options: flags win over the environment, and that over the file; eve
   inDirectory(async (directory) => {
     await writeFile(join(directory, "agent.json"), JSON.stringify({ log_level: "debug", promise_ms: 2000 }));
     const env = { MATRIARCH_HOME: directory, MATRIARCH_PROMISE_MS: "3000" };
-    assert.deepEqual(loadAgentOptions([], env), { home: directory, log_level: "debug", promise_ms: 3000 });
+    assert.deepEqual(loadAgentOptions([], env), {
+      home: directory,
+      log_level: "debug",
+      promise_ms: 3000,
+      replace_after_ms: 600_000,
+    });
     assert.equal(loadAgentOptions(["--promise-ms", "4000"], env).promise_ms, 4000);
     await writeFile(join(directory, "agent.json"), JSON.stringify({ log_level: "loud", colour: 1 }));
     assert.throws(() => loadAgentOptions([], { ...env, MATRIARCH_PROMISE_MS: "5" }), {

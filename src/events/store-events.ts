@@ -19,7 +19,7 @@ export const storeEvents = {
   ),
   "store.quota-reached": define<{ host: string; bytes: number }>(
     "error",
-    "etcd took no more writes because its space was used up. It is compacted by itself.",
+    "The store took no more writes because its space was used up. It is compacted by itself.",
     (e) => `etcd of host "${e.host}" has used up its space (${Math.round(e.bytes / 1_000_000)} MB)`,
   ),
   "store.quota-cleared": define<{ host: string; bytes: number }>(

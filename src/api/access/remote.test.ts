@@ -182,7 +182,7 @@ test("a host: peers' routes for itself, others only for a user with a role", asy
   const files = await authority.issue("b", "CN=b,OU=host");
   assert.equal((await ask("POST", "/v1/peer/looks", { files, body: '{"seen":1}' })).status, 200);
   assert.deepEqual(looks, [{ host: "b", message: { seen: 1 } }]);
-  assert.equal((await ask("POST", "/v1/peer/ports", { files, body: '{"count":0}' })).status, 422);
+  assert.equal((await ask("POST", "/v1/peer/ports", { files, body: '{"count":-1}' })).status, 422);
   assert.equal((await ask("POST", "/v1/peer/nothing", { files, body: "{}" })).status, 409);
   assert.equal((await ask("GET", "/v1/clusters", { files })).status, 403);
   const headers = { "x-matriarch-user": "ada", "x-matriarch-role": "operator" };
@@ -286,10 +286,10 @@ test("a thousand idle connections do no harm, and go first when there are too ma
   for (let batch = 0; batch < 10; batch += 1) {
     idle.push(...(await Promise.all(Array.from({ length: 100 }, () => openTcp()))));
   }
-  const began = performance.now();
   assert.equal((await ask("GET", "/v1/clusters", bearer("tok-viewer"))).status, 200);
   assert.equal((await ask("GET", "/v1/clusters", { socket: known, headers })).status, 200);
-  assert.ok(performance.now() - began < 2000);
+  const left = idle.filter((socket) => !socket.destroyed).length;
+  assert.ok(left > 0, "answered only after the idle ones had been cut off for their silence");
   // At most five hundred strangers at a time.
   const deadline = Date.now() + 10_000;
   while (idle.filter((socket) => socket.destroyed).length < 500) {

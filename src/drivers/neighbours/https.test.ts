@@ -150,7 +150,8 @@ test("silent after the request: unknown for a change, plain for a look; its conn
   assert.equal(await neighbours.call(host, quick), "awake");
   assert.equal(new Set(used.slice(0, 2)).size, 2);
   assert.ok(used.slice(0, 2).includes(used[2]), "the kept connection was used");
-  assert.ok(!used.slice(0, 4).includes(used.at(-1)), "a new connection after the silence");
+  // The look may have been given up before it reached the server.
+  assert.ok(!used.slice(0, -1).includes(used.at(-1)), "a new connection after the silence");
 });
 
 test("a half answer counts as none", async () => {
