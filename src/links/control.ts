@@ -86,16 +86,24 @@ async function answer<Request extends { readonly id: number }>(
   clerk: Clerk<Request>,
   log: Log,
 ): Promise<object> {
-  let id = 0;
   try {
     const request = clerk.parse(line);
-    id = request.id;
     const status = await clerk.handle(request);
-    return status ? { id, ok: true, status } : { id, ok: true };
+    return status ? { id: request.id, ok: true, status } : { id: request.id, ok: true };
   } catch (error) {
     const code = codeOf(error);
     log.error("request refused", { code, error });
-    return { id, ok: false, code, message: error instanceof Error ? error.message : String(error) };
+    return { id: idIn(line), ok: false, code, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Of what may be no request at all: its sender must not wait for an answer in vain. */
+function idIn(line: string): number {
+  try {
+    const said: unknown = JSON.parse(line);
+    return typeof said === "object" && said !== null && "id" in said && typeof said.id === "number" ? said.id : 0;
+  } catch {
+    return 0;
   }
 }
 

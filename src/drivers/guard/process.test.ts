@@ -232,9 +232,8 @@ test("SIGTERM ends it; what it writes is for its owner alone; nonsense from an a
   await until("file of known servers", () => existsSync(join(a.home, "guard.servers")));
   for (const name of ["guard.sock", "guard.log", "guard.servers"])
     assert.equal((await stat(join(a.home, name))).mode & 0o777, 0o600);
-  await assert.rejects(a.driver.feed([feedOf("a", { epoch: -1 })], now()), { code: "bad-value" });
-  const wrong = { pid: 1, isPrimary: true, dataDirectory: "/" };
-  await assert.rejects(a.driver.feed([feedOf("a", { postmaster: wrong })], now()), { code: "bad-value" });
+  for (const nonsense of [{ epoch: -1 }, { postmaster: { pid: 1, isPrimary: true, dataDirectory: "/" } }])
+    await assert.rejects(a.feed(feedOf("a", nonsense)), { code: "bad-value" });
   const { pid } = a;
   await a.driver.close();
   process.kill(pid, "SIGTERM");
