@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, describe, test } from "node:test";
 import { freePorts, makeHostCertificates, makeUserCertificate } from "../../../tests/fixtures/etcd.ts";
+import { leaveNothingOf } from "../../../tests/fixtures/leave-nothing.ts";
 import { noLog } from "../../log/log.ts";
 import { openEtcdStore } from "../store/etcd/store.ts";
 import { careForEtcd } from "./care.ts";
@@ -30,6 +31,7 @@ interface Host {
 /** Hosts of one installation, each with a home and a certificate; none has an etcd yet. */
 async function makeHosts(names: readonly string[], more: { readonly quotaBytes?: number } = {}): Promise<Host[]> {
   const root = await mkdtemp(join(tmpdir(), "etcd-hosts-"));
+  leaveNothingOf(root);
   await chmod(root, 0o755);
   ends.push(() => rm(root, { recursive: true, force: true }));
   const ports = await freePorts(2 * names.length);
@@ -128,9 +130,11 @@ describe("etcd of three hosts", () => {
 
     await t.test("care remembers the others, and copies the data of the one that leads", async () => {
       for (const { server, news } of hosts) {
-        const care = () => careForEtcd({ server, tell: (item) => news.push(item), wallNow: Date.now() });
         // The one that was killed may not have found its leader yet.
-        await until("cared for", () => care().then(() => true));
+        const members = server.members();
+        await until("its leader", async () => (await members.health(server.url)).leader !== "0");
+        members.close();
+        await careForEtcd({ server, tell: (item) => news.push(item), wallNow: Date.now() });
       }
       assert.ok(hosts.some(({ news }) => news.some(({ kind }) => kind === "snapshot")));
     });

@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { leaveNothingOf } from "../../../tests/fixtures/leave-nothing.ts";
 import type { HostAddress } from "../../domain/host.ts";
 import type { TlsFiles } from "../../links/tls-files.ts";
 import type { RelaySelf } from "../../relay/wire.ts";
@@ -40,6 +41,7 @@ export class TestHosts {
 
   static async create(): Promise<TestHosts> {
     const directory = await mkdtemp(join(tmpdir(), "rel-"));
+    leaveNothingOf(directory);
     // The servers' user has to get through to the sockets.
     await chmod(directory, 0o755);
     await ensureAuthority(join(directory, "ca"), Date.now());

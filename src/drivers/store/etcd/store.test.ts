@@ -11,7 +11,7 @@ const atEnd = { after: (end: () => unknown) => after(async () => void (await end
 
 const plain = await startEtcd(atEnd);
 const secure = await startEtcd(atEnd, { tls: true, flags: { "client-cert-allowed-hostname": "localhost" } });
-const guarded = await startEtcd(atEnd, { flags: { "auth-token-ttl": "1" } });
+const guarded = await startEtcd(atEnd, { flags: { "auth-token-ttl": "1", "bcrypt-cost": "4" } });
 const passwordFile = join(guarded.directory, "password");
 await addUser(guarded);
 
