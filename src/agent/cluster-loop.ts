@@ -22,6 +22,7 @@ import type { Clock } from "./clock.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
 import { MemberLoop, type MemberSurroundings } from "./member-loop.ts";
 import type { Neighbourhood, RemoteMember } from "./neighbourhood.ts";
+import type { MemberLook } from "./peers/look.ts";
 import type { Promises } from "./promises.ts";
 
 /** What the runtime gives to a cluster. */
@@ -88,7 +89,7 @@ export class ClusterLoop implements MemberSurroundings {
 
   start(): void {
     this.#learn(undefined);
-    this.#host.neighbourhood.onLook(this.name, () => this.#heardOthers(), this.#ended.signal);
+    this.#host.neighbourhood.onLook(this.name, (isNews) => this.#heardOthers(isNews), this.#ended.signal);
     // A host that falls silent sends no event.
     if (this.#host.neighbourhood.hasOthers) this.#routeTimer = setInterval(() => void this.#feedRouter(), silenceMs);
     this.#host.store.watch(clusterPrefix(this.name), (revision) => this.#storeChanged(revision), this.#ended.signal);
@@ -110,8 +111,10 @@ export class ClusterLoop implements MemberSurroundings {
 
   surroundings(member: MemberId): ReturnType<MemberSurroundings["surroundings"]> {
     if (!this.#hasSeenAll()) return undefined;
-    this.#voters.exchange(this.record, this.clock.now());
-    const lease = this.#voters.view(member);
+    const now = this.clock.now();
+    this.#voters.exchange(this.record, now);
+    const lease = this.#voters.view(member, now);
+    if (!lease) this.#voters.introduce(this.record, member, this.members.get(member)?.postmaster ?? null, now);
     return lease && { cluster: this.record, storeReachable: this.storeReachable, peers: this.#peersOf(member), lease };
   }
 
@@ -164,7 +167,7 @@ export class ClusterLoop implements MemberSurroundings {
   #tellOthers(member: MemberLoop): void {
     const incarnation = this.record.members[member.id]?.value.incarnation;
     if (incarnation === undefined || member.observedAt === undefined) return;
-    this.#host.neighbourhood.note(this.name, member.id, {
+    const look: MemberLook = {
       incarnation,
       epoch: this.record.reign.value.epoch,
       server: member.observed,
@@ -173,12 +176,15 @@ export class ClusterLoop implements MemberSurroundings {
       busy: member.longActions,
       pid: member.server.pid,
       progress: member.progress,
-    });
+    };
+    // In a switchover its source waits for the position of its target.
+    this.#host.neighbourhood.note(this.name, member.id, look, this.record.intent !== undefined);
   }
 
   /** Another host has said something of its members, or asks for a look. */
-  async #heardOthers(): Promise<void> {
-    this.wakeAll();
+  async #heardOthers(isNews: boolean): Promise<void> {
+    // Positions alone are looked at with the next look: otherwise two hosts under load would wake each other for ever.
+    if (isNews || this.record.intent) this.wakeAll();
     await this.#feedRouter();
     this.#host.witness.heard(this);
   }
@@ -220,7 +226,7 @@ export class ClusterLoop implements MemberSurroundings {
 
   #isBound(member: MemberId): boolean {
     const { epoch, phase } = this.record.reign.value;
-    const given = this.#voters.view(member)?.given;
+    const given = this.#voters.view(member, this.clock.now())?.given;
     return phase !== "released" && given?.epoch === epoch && given.until > this.clock.now();
   }
 

@@ -24,11 +24,13 @@ export interface Neighbourhood {
   membersOf(cluster: ClusterRecord): ReadonlyMap<MemberId, RemoteMember>;
   /** where the router of this host reaches a member */
   targetOf(member: MemberRecord): Target;
-  note(cluster: string, member: MemberId, look: MemberLook): void;
+  /** @param urgent it is waited for, though only positions of the log may have changed */
+  note(cluster: string, member: MemberId, look: MemberLook, urgent: boolean): void;
   forget(cluster: string, member: MemberId): void;
   poke(cluster: string): void;
   flush(withinMs: number): Promise<void>;
-  onLook(cluster: string, listener: () => Promise<void>, signal: AbortSignal): void;
+  /** `isNews`: more has changed than positions of the log */
+  onLook(cluster: string, listener: (isNews: boolean) => Promise<void>, signal: AbortSignal): void;
 }
 
 export const alone: Neighbourhood = {

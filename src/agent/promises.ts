@@ -11,6 +11,8 @@ export interface Promises {
   learn(cluster: ClusterRecord, now: number): void;
   /** Before every decision: what can be renewed now, is. */
   exchange(cluster: ClusterRecord, now: number): void;
+  /** Before the first decision, while `view` has nothing to say: what the records say of the member. */
+  introduce(cluster: ClusterRecord, member: MemberId, postmaster: Postmaster | null, now: number): void;
   /** As the member's loop sees it now, with what it remembers after its last decision. */
   stand(view: View, postmaster: Postmaster | null): void;
   /** From before a vote is written: nothing is promised below its epoch any more (P4). `undefined`: withdrawn. */
@@ -20,7 +22,7 @@ export interface Promises {
   /** Resolves once all that was told before is in force; no record leaves earlier. @throws OpError guard-unreachable */
   inForce(): Promise<void>;
   /** @returns undefined while nothing is known of it yet */
-  view(member: MemberId): LeaseView | undefined;
+  view(member: MemberId, now: number): LeaseView | undefined;
   close(): void;
 }
 

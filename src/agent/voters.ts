@@ -63,7 +63,9 @@ export class Voters implements Promises {
       if (state.given?.epoch === epoch) this.#states.set(member, { ...state, given: freed(state.given) });
   }
 
-  /** Everything here reads the views themselves. */
+  /** Nobody else need be told. */
+  introduce(): void {}
+
   stand(): void {}
 
   async inForce(): Promise<void> {}

@@ -1,5 +1,6 @@
 /**
- * The answers that a shell's completion script asks for at each Tab. They come quickly and silently: the agent is asked for names only if it runs, within a short time, and no error is ever shown.
+ * The answers that a shell's completion script asks for at each Tab. They come quickly and silently: the agent is asked
+ * for names only if it runs, within a short time, and no error is ever shown.
  */
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import tab, { type Command as TabCommand, type Complete } from "@bomb.sh/tab";
@@ -7,7 +8,8 @@ import tab, { type Command as TabCommand, type Complete } from "@bomb.sh/tab";
 import type { ClusterStatus } from "../contract/cluster.ts";
 import { CommandContext } from "./context.ts";
 
-const namesWithinMs = 300;
+/** An agent on this machine takes a tenth of that, one far away three round trips. */
+const namesWithinMs = 1000;
 
 /** `words`: what stands on the command line behind the program's name, the one to complete last. */
 export async function answer(program: CommandUnknownOpts, words: readonly string[]): Promise<void> {

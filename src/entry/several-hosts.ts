@@ -129,7 +129,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
       hostTls: tls,
       listenHosts: [...new Set(["127.0.0.1", config.address])],
     },
-    makePromises: (cluster, wake) => new GuardedVoters(cluster, guard, wake),
+    makePromises: (cluster, wake) => new GuardedVoters(cluster, guard, timings.marginMs, wake),
     upstream: (member) => ({
       member: member.id,
       socketDirectory: isLocal(member) ? servers.socketDirectory(member.id) : servers.relayDirectory(member.id),

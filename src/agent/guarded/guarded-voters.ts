@@ -3,10 +3,10 @@
  * reports is what they decide on. Called by the cluster's loop; the arithmetic is domain/lease.ts's, in the guard.
  */
 import type { LeaseView, View } from "../../core/view.ts";
-import { holdsEpoch, leaseRules, mayBeOpen, ownRecord } from "../../core/standing.ts";
+import { leaseRules, mayBeOpen } from "../../core/standing.ts";
 import { mayVote } from "../../core/regions.ts";
 import { voterOf, type ClusterRecord, type MemberId } from "../../domain/cluster.ts";
-import type { Postmaster } from "../../guard/wire.ts";
+import type { MemberFeed, Postmaster } from "../../guard/wire.ts";
 import { votedFor, type Promises } from "../promises.ts";
 import type { HostGuard } from "./host-guard.ts";
 
@@ -15,19 +15,29 @@ interface Bound {
   votedFor: number | undefined;
 }
 
+/** What the guard is told of a member, but for what the records and this class know themselves. */
+type Standing = Pick<MemberFeed, "open" | "rules" | "postmaster" | "held"> & { readonly cluster: ClusterRecord };
+
+/** A guard that says nothing of a member for so long is not waited for: then there are no promises. */
+const unheardMs = 3000;
+
 export class GuardedVoters implements Promises {
   readonly #cluster: string;
   readonly #guard: HostGuard;
+  readonly #graceMs: number;
   readonly #wake: () => void;
   readonly #bound = new Map<MemberId, Bound>();
   /** the last standing of each local member, so that a vote can be told between two looks */
-  readonly #standing = new Map<MemberId, { readonly view: View; readonly postmaster: Postmaster | null }>();
+  readonly #standing = new Map<MemberId, Standing>();
+  readonly #introducedAt = new Map<MemberId, number>();
   #epoch = -1;
   #epochSeenAt = 0;
 
-  constructor(cluster: string, guard: HostGuard, wake: () => void) {
+  /** @param graceMs in which a guard that is new to a holder gathers its first promises */
+  constructor(cluster: string, guard: HostGuard, graceMs: number, wake: () => void) {
     this.#cluster = cluster;
     this.#guard = guard;
+    this.#graceMs = graceMs;
     this.#wake = wake;
   }
 
@@ -47,10 +57,27 @@ export class GuardedVoters implements Promises {
   /** The guard does so by its own clock. */
   exchange(): void {}
 
+  introduce(cluster: ClusterRecord, member: MemberId, postmaster: Postmaster | null, now: number): void {
+    if (!this.#introducedAt.has(member)) this.#introducedAt.set(member, now);
+    const { reign, rule } = cluster;
+    this.#learnStanding(member, {
+      cluster,
+      open: reign.value.phase === "open",
+      rules: [rule.value.rule],
+      postmaster,
+      held: [],
+    });
+  }
+
   stand(view: View, postmaster: Postmaster | null): void {
-    if (!this.#standing.has(view.self)) this.#guard.watch(this.#cluster, view.self, () => this.#wake());
-    this.#standing.set(view.self, { view, postmaster });
-    this.#tell(view.self);
+    const { cluster, lease } = view;
+    this.#learnStanding(view.self, {
+      cluster,
+      open: mayBeOpen(view),
+      rules: leaseRules(view),
+      postmaster,
+      held: lease.held,
+    });
   }
 
   setVote(member: MemberId, epoch: number | undefined): void {
@@ -67,17 +94,20 @@ export class GuardedVoters implements Promises {
     return this.#guard.inForce();
   }
 
-  view(member: MemberId): LeaseView | undefined {
+  /** Undefined until the guard knows of the member: a holder without promises would end its server for nothing. */
+  view(member: MemberId, now: number): LeaseView | undefined {
     const { startedAt } = this.#guard;
-    if (startedAt === undefined) return undefined;
     const report = this.#guard.reportOf(this.#cluster, member);
-    const current = report?.epoch === this.#epoch;
+    const introducedMs = now - (this.#introducedAt.get(member) ?? now);
+    const isNew = report === undefined || (report.held.length === 0 && introducedMs < this.#graceMs);
+    if ((startedAt === undefined || isNew) && introducedMs < unheardMs) return undefined;
+    const current = report?.epoch === this.#epoch ? report : undefined;
     return {
-      startedAt,
+      startedAt: startedAt ?? now,
       epochSeenAt: this.#epochSeenAt,
-      held: current ? report.held : [],
+      held: current?.held ?? [],
       given: report?.given ?? undefined,
-      heardHolderAt: current ? (report.heardHolderAt ?? undefined) : undefined,
+      heardHolderAt: current?.heardHolderAt ?? undefined,
     };
   }
 
@@ -87,34 +117,38 @@ export class GuardedVoters implements Promises {
 
   #forget(member: MemberId): void {
     this.#bound.delete(member);
+    this.#introducedAt.delete(member);
     if (this.#standing.delete(member)) this.#guard.forget(this.#cluster, member);
+  }
+
+  #learnStanding(member: MemberId, standing: Standing): void {
+    if (!this.#standing.has(member)) this.#guard.watch(this.#cluster, member, () => this.#wake());
+    this.#standing.set(member, standing);
+    this.#tell(member);
   }
 
   #tell(member: MemberId): void {
     const standing = this.#standing.get(member);
-    const own = standing && ownRecord(standing.view);
+    const own = standing?.cluster.members[member]?.value;
     if (!standing || !own) return;
-    const { view, postmaster } = standing;
-    const { epoch, phase } = view.cluster.reign.value;
+    const { cluster, ...told } = standing;
+    const { epoch, phase, holder, incarnation } = cluster.reign.value;
     this.#guard.tell({
       cluster: this.#cluster,
       member,
       epoch,
-      holds: holdsEpoch(view),
-      open: mayBeOpen(view),
+      holds: holder === member && incarnation === own.incarnation,
       released: phase === "released",
-      rules: leaseRules(view),
       voter: voterOf(own),
       votedFor: this.#bound.get(member)?.votedFor ?? null,
-      voterHosts: voterHosts(view),
-      postmaster,
-      held: view.lease.held,
+      voterHosts: voterHosts(cluster, member),
+      ...told,
     });
   }
 }
 
 /** The hosts of all that may vote: who is no voter yet promises too, and its word counts from the moment when it is one. */
-function voterHosts({ cluster, self }: View): readonly string[] {
+function voterHosts(cluster: ClusterRecord, self: MemberId): readonly string[] {
   const hosts = Object.values(cluster.members).flatMap(({ value }) =>
     value.id !== self && mayVote(cluster, value.id) ? [value.host] : [],
   );

@@ -66,7 +66,7 @@ export class HostGuard {
     const key = keyOf(feed);
     const before = this.#feeds.get(key);
     this.#feeds.set(key, feed);
-    if (JSON.stringify(before) !== JSON.stringify(feed)) this.#sendQuietly();
+    if (before === undefined || essenceOf([before]) !== essenceOf([feed])) this.#sendQuietly();
   }
 
   /** Resolves once the guard has what was told before the call. @throws OpError guard-unreachable */
@@ -85,7 +85,7 @@ export class HostGuard {
   }
 
   #isNews(): boolean {
-    return JSON.stringify([...this.#feeds.values()]) !== this.#sent;
+    return essenceOf([...this.#feeds.values()]) !== this.#sent;
   }
 
   #sendQuietly(): void {
@@ -106,7 +106,7 @@ export class HostGuard {
   async #sendAll(): Promise<void> {
     this.#dirty = false;
     const members = [...this.#feeds.values()];
-    const text = JSON.stringify(members);
+    const text = essenceOf(members);
     await this.#driver.feed(members, this.#clock.now());
     this.#sent = text;
   }
@@ -125,6 +125,11 @@ export class HostGuard {
     }
     if (first) for (const wake of this.#wakers.values()) wake();
   }
+}
+
+/** The promises that are held come from the guard itself; it is told of them now and then, for the guard after it. */
+function essenceOf(feeds: readonly MemberFeed[]): string {
+  return JSON.stringify(feeds.map(({ held: _held, ...essence }) => essence));
 }
 
 /** Renewals are no news: a loop looks at them when it looks. */

@@ -28,12 +28,12 @@ export function joinedNeighbourhood(parts: JoinedParts): Neighbourhood {
     isLocal,
     membersOf: (cluster) => membersOf(cluster, isLocal, parts),
     targetOf: (member) => targetOf(member, parts),
-    note: (cluster, member, look) => peers.note(cluster, member, look),
+    note: (cluster, member, look, urgent) => peers.note(cluster, member, look, urgent),
     forget: (cluster, member) => peers.forget(cluster, member),
     poke: (cluster) => peers.poke(cluster),
     flush: (withinMs) => peers.flush(withinMs),
     onLook: (cluster, listener, signal) =>
-      peers.onLook((heard) => (heard === cluster ? listener() : undefined), signal),
+      peers.onLook((heard, isNews) => (heard === cluster ? listener(isNews) : undefined), signal),
   };
 }
 

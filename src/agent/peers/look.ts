@@ -27,6 +27,20 @@ export interface MemberLook {
   readonly progress: CopyProgress | undefined;
 }
 
+/**
+ * What others must know at once: everything but positions of the log, which move all the time, and the figures of a
+ * reason. Two looks of the same essence are told together, at the next sign of life.
+ */
+export function essenceOf({ server, reason, progress: _progress, ...rest }: MemberLook): string {
+  return JSON.stringify([rest, reason?.code, serverEssence(server)]);
+}
+
+function serverEssence(server: Server): unknown {
+  if (server.kind !== "running") return server.kind === "stopped" ? [server.kind, server.clean] : server;
+  const { flushed: _flushed, replayed: _replayed, standbys, ...rest } = server;
+  return [rest, standbys.map(({ name, state, isSync }) => [name, state, isSync])];
+}
+
 /** One message: what has changed since the last one, or all. */
 export interface LookMessage {
   /** of the sender's agent; another one means that it has started anew */

@@ -22,6 +22,8 @@ export class Outbox {
   readonly #pokes = new Set<string>();
   readonly #ended = new AbortController();
   #full = true;
+  /** what is to be said cannot wait for the next sign of life */
+  #urgent = true;
   #theirBoot: string | undefined;
   #sending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -36,35 +38,35 @@ export class Outbox {
     this.#kick();
   }
 
-  note(entry: Entry): void {
+  /** @param atOnce otherwise with the next sign of life */
+  note(entry: Entry, atOnce: boolean): void {
     this.#changed.set(`${entry.cluster}/${entry.member}`, entry);
-    this.#kick();
+    if (atOnce) this.#urgent = true;
+    if (atOnce) this.#kick();
   }
 
   poke(cluster: string): void {
     this.#pokes.add(cluster);
+    this.#urgent = true;
     this.#kick();
   }
 
   /** Everything anew: something has gone. */
   resend(): void {
     this.#full = true;
+    this.#urgent = true;
     this.#kick();
   }
 
   /** Resolves once what is known now has been answered, or could not be told. */
   async flush(): Promise<void> {
     await this.#sending?.catch(() => undefined);
-    if (this.#isNews()) await this.#send().catch(() => undefined);
+    if (this.#full || this.#changed.size > 0 || this.#pokes.size > 0) await this.#send().catch(() => undefined);
   }
 
   close(): void {
     this.#ended.abort();
     clearTimeout(this.#timer);
-  }
-
-  #isNews(): boolean {
-    return this.#full || this.#changed.size > 0 || this.#pokes.size > 0;
   }
 
   /** At once, or when the message under way has ended; a host that does not answer is tried at its next sign of life. */
@@ -78,7 +80,7 @@ export class Outbox {
     this.#sending ??= this.#sendOnce().finally(() => {
       this.#sending = undefined;
       if (this.#ended.signal.aborted) return;
-      if (this.#isNews() && !this.#failing) this.#kick();
+      if (this.#urgent && !this.#failing) this.#kick();
       else this.#timer = setTimeout(() => void this.#send().catch(() => undefined), signOfLifeMs);
     });
     return this.#sending;
@@ -90,6 +92,7 @@ export class Outbox {
     const looks = full ? [...own] : [...this.#changed.values()];
     const poke = [...this.#pokes];
     this.#full = false;
+    this.#urgent = false;
     this.#changed.clear();
     this.#pokes.clear();
     const message: LookMessage = { boot, version, full, looks, poke, heads: this.#parts.heads() };
@@ -114,7 +117,7 @@ export class Outbox {
   #answered({ boot, heads }: { readonly boot: string; readonly heads: Readonly<Record<string, number>> }): void {
     this.#failing = false;
     // It has started anew and knows nothing.
-    if (this.#theirBoot !== undefined && this.#theirBoot !== boot) this.#full = true;
+    if (this.#theirBoot !== undefined && this.#theirBoot !== boot) this.resend();
     this.#theirBoot = boot;
     this.#parts.heardHeads(this.host, heads);
   }

@@ -9,7 +9,7 @@ import type { Log } from "../../log/log.ts";
 import { decodeMessage, encodeMessage, type MemberLook } from "./look.ts";
 import { Peers } from "./peers.ts";
 
-const running: MemberLook = {
+const running = {
   incarnation: 2,
   epoch: 7,
   hold: "no",
@@ -35,7 +35,7 @@ const running: MemberLook = {
     flushStuckSince: undefined,
     pendingRestart: false,
   },
-};
+} as const satisfies MemberLook;
 
 test("a look arrives as it was sent", () => {
   const message = {
@@ -85,14 +85,14 @@ test("what one says the other knows; a look that is gone is gone; silence ends w
   net.begin();
   const heard: string[] = [];
   b.onLook((cluster) => void heard.push(cluster), new AbortController().signal);
-  a.note("shop", "shop-1", running);
+  a.note("shop", "shop-1", running, false);
   await a.flush(5000);
   assert.deepEqual(b.looksOf("shop").get("shop-1"), { host: "a", look: running });
   assert.ok(heard.includes("shop"));
 
   net.cut = true;
-  a.note("shop", "shop-1", { ...running, epoch: 8 });
-  a.note("other", "other-1", running);
+  a.note("shop", "shop-1", { ...running, epoch: 8 }, false);
+  a.note("other", "other-1", running, false);
   await a.flush(5000);
   assert.equal(b.looksOf("shop").get("shop-1")?.look.epoch, 7);
   net.cut = false;
@@ -103,12 +103,33 @@ test("what one says the other knows; a look that is gone is gone; silence ends w
   net.close();
 });
 
+test("positions alone are told with the next sign of life, and wake nobody", async () => {
+  const net = new Net();
+  const a = net.join("a");
+  const b = net.join("b");
+  net.begin();
+  a.note("shop", "shop-1", running, false);
+  await a.flush(5000);
+  const heard: boolean[] = [];
+  b.onLook((_cluster, isNews) => void heard.push(isNews), new AbortController().signal);
+  const moved = { ...running, server: { ...running.server, flushed: parseLsn("2/0") } };
+  const sentBefore = net.sent;
+  a.note("shop", "shop-1", moved, false);
+  assert.equal(net.sent, sentBefore);
+  await untilTrue(() => heard.length > 0);
+  assert.deepEqual(heard, [false]);
+  assert.deepEqual(b.looksOf("shop").get("shop-1")?.look, moved);
+  a.note("shop", "shop-1", running, true);
+  assert.equal(net.sent, sentBefore + 2);
+  net.close();
+});
+
 test("an agent that starts anew is told everything, and forgets what it was told before", async () => {
   const net = new Net();
   const a = net.join("a");
   net.join("b");
   net.begin();
-  a.note("shop", "shop-1", running);
+  a.note("shop", "shop-1", running, false);
   await a.flush(5000);
   const again = net.join("b");
   net.begin();
@@ -122,7 +143,7 @@ test("a flush does not wait for a host that does not answer", async () => {
   net.join("b");
   net.hung = true;
   net.begin();
-  a.note("shop", "shop-1", running);
+  a.note("shop", "shop-1", running, false);
   const begun = performance.now();
   await a.flush(50);
   assert.ok(performance.now() - begun < 900);
@@ -132,6 +153,7 @@ test("a flush does not wait for a host that does not answer", async () => {
 class Net {
   cut = false;
   hung = false;
+  sent = 0;
   readonly #all = new Map<string, Peers>();
   readonly #old: Peers[] = [];
 
@@ -163,6 +185,7 @@ class Net {
   #neighbours(self: string): Neighbours {
     return {
       call: async (host, { body, signal }) => {
+        if (self === "a") this.sent += 1;
         if (this.hung) return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(lost())));
         if (this.cut) throw lost();
         return JSON.parse(JSON.stringify(await this.#all.get(host.name)?.hear(self, JSON.parse(JSON.stringify(body)))));

@@ -7,9 +7,12 @@ import { randomUUID } from "node:crypto";
 import type { MemberId } from "../../domain/cluster.ts";
 import type { HostAddress } from "../../domain/host.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { decodeMessage, type LookAnswer, type LookMessage, type MemberLook } from "./look.ts";
+import { decodeMessage, essenceOf, type LookAnswer, type LookMessage, type MemberLook } from "./look.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeersParts } from "./parts.ts";
+
+/** @param isNews more than positions of the log */
+export type LookListener = (cluster: string, isNews: boolean) => Promise<void> | void;
 
 export interface RemoteLook {
   readonly host: string;
@@ -28,7 +31,7 @@ export class Peers {
   readonly #parts: PeersParts;
   readonly #outboxes = new Map<string, Outbox>();
   readonly #heard = new Map<string, HeardHost>();
-  readonly #listeners = new Set<(cluster: string) => Promise<void> | void>();
+  readonly #listeners = new Set<LookListener>();
 
   constructor(parts: PeersParts) {
     this.#parts = parts;
@@ -55,12 +58,15 @@ export class Peers {
   /** Members of this host, as they were seen last. */
   readonly #own: LookMessage["looks"][number][] = [];
 
-  note(cluster: string, member: MemberId, look: MemberLook): void {
+  /** @param urgent it is waited for, though only positions may have changed */
+  note(cluster: string, member: MemberId, look: MemberLook, urgent: boolean): void {
     const index = this.#own.findIndex((own) => own.cluster === cluster && own.member === member);
+    const before = this.#own[index];
     const entry = { cluster, member, look };
-    if (index >= 0) this.#own[index] = entry;
+    if (before) this.#own[index] = entry;
     else this.#own.push(entry);
-    for (const outbox of this.#outboxes.values()) outbox.note(entry);
+    const atOnce = urgent || before === undefined || essenceOf(before.look) !== essenceOf(look);
+    for (const outbox of this.#outboxes.values()) outbox.note(entry, atOnce);
   }
 
   /** The member is no longer on this host. */
@@ -88,7 +94,7 @@ export class Peers {
   }
 
   /** Called with a cluster of which another host has said something new. */
-  onLook(listener: (cluster: string) => Promise<void> | void, signal: AbortSignal): void {
+  onLook(listener: LookListener, signal: AbortSignal): void {
     this.#listeners.add(listener);
     signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
   }
@@ -99,7 +105,7 @@ export class Peers {
     const clusters = this.#learn(host, message);
     const address = this.#outboxes.get(host)?.host;
     if (address) this.#parts.heardHeads(address, message.heads);
-    await this.#tell([...clusters]);
+    await this.#tell(clusters);
     return { boot: this.boot, heads: this.#parts.heads() };
   }
 
@@ -124,23 +130,29 @@ export class Peers {
     for (const outbox of this.#outboxes.values()) outbox.close();
   }
 
-  #learn(host: string, message: LookMessage): ReadonlySet<string> {
+  /** @returns clusters of which something has been said, and whether more of it than positions of the log */
+  #learn(host: string, message: LookMessage): ReadonlyMap<string, boolean> {
     const before = this.#heard.get(host);
-    const changed = new Set(message.poke);
+    const changed = new Map(message.poke.map((cluster) => [cluster, true]));
     // Everything is different after silence: who was taken for lost is there again.
-    const looks = message.full || before?.boot !== message.boot ? new Map() : before.looks;
-    if (looks !== before?.looks) for (const { cluster } of before?.looks.values() ?? []) changed.add(cluster);
+    const looks: HeardHost["looks"] = message.full || before?.boot !== message.boot ? new Map() : before.looks;
+    if (looks !== before?.looks) for (const { cluster } of before?.looks.values() ?? []) changed.set(cluster, true);
     for (const entry of message.looks) {
-      looks.set(`${entry.cluster}/${entry.member}`, entry);
-      changed.add(entry.cluster);
+      const key = `${entry.cluster}/${entry.member}`;
+      const known = looks.get(key);
+      const isNews = known === undefined || essenceOf(known.look) !== essenceOf(entry.look);
+      looks.set(key, entry);
+      changed.set(entry.cluster, isNews || changed.get(entry.cluster) === true);
     }
     const { boot, version } = message;
     this.#heard.set(host, { boot, version, at: this.#parts.clock.now(), looks });
     return changed;
   }
 
-  async #tell(clusters: readonly string[]): Promise<void> {
-    const told = clusters.flatMap((cluster) => [...this.#listeners].map(async (listener) => listener(cluster)));
+  async #tell(clusters: ReadonlyMap<string, boolean>): Promise<void> {
+    const told = [...clusters].flatMap(([cluster, isNews]) =>
+      [...this.#listeners].map((listener) => listener(cluster, isNews)),
+    );
     await Promise.allSettled(told);
   }
 }

@@ -4,7 +4,7 @@ import { command, type Run } from "../../command.ts";
 export const contextRemove = (run: Run) =>
   command("remove", "Forget a context. The installation, the token and the certificate stay as they are.", [
     ["matriarch context remove prod", "it is only forgotten here"],
-    ["matriarch token revoke 5f0c…", "ends what its token allows"],
+    ["matriarch context remove prod --json", "for a program"],
   ])
     .argument("<name>", "name of the context")
     .action((name) =>

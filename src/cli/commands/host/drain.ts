@@ -7,7 +7,7 @@ import { renderDrained } from "../../output/hosts.ts";
 export const hostDrain = (run: Run) =>
   command("drain", "Move primaries away from a host by switchover, and its members to hosts with room.", [
     ["matriarch host drain db-1", "before work on the machine"],
-    ["matriarch host undrain db-1", "afterwards"],
+    ["matriarch host drain db-1 --json", "what was moved where, for a program"],
   ])
     .addArgument(hostArgument())
     .action((host) =>

@@ -4,7 +4,7 @@ import { command, type Run } from "../../command.ts";
 export const tokenRevoke = (run: Run) =>
   command("revoke", "Revoke a token: whoever has it is refused from now on.", [
     ["matriarch token revoke 5f0c7d21a9be", "by its id, as token list tells it"],
-    ["matriarch token list --json", "the ids for a program"],
+    ["matriarch token revoke 5f0c7d21a9be --json", "for a program"],
   ])
     .argument("<id>", "id of the token")
     .action((id) =>
