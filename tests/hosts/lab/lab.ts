@@ -89,8 +89,7 @@ export class Lab implements AsyncDisposable {
   async join(host: Host, by: Host | undefined = this.hosts[0]): Promise<void> {
     const told = findToken(await by?.json("host", "token"));
     await host.ok("host", "join", told, ...flagsOf(host));
-    host.boot();
-    await agentAnswers(host);
+    await handOver(host);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -109,8 +108,7 @@ export class Lab implements AsyncDisposable {
     const [first, ...rest] = this.hosts;
     if (!first) throw new Error("a laboratory needs a host");
     await first.ok("host", "init", ...flagsOf(first));
-    first.boot();
-    await agentAnswers(first);
+    await handOver(first);
     for (const host of rest) await this.join(host);
     if (volumeMegabytes !== undefined) for (const host of this.hosts) await host.giveVolume(volumeMegabytes);
   }
@@ -118,6 +116,13 @@ export class Lab implements AsyncDisposable {
 
 function flagsOf(host: Host): readonly string[] {
   return ["--name", host.name, "--address", host.address, "--zone", host.name, "--no-service"];
+}
+
+/** From the agent that the command started to one that is started again when it ends. */
+async function handOver(host: Host): Promise<void> {
+  await host.ok("agent", "stop");
+  host.boot();
+  await agentAnswers(host);
 }
 
 async function agentAnswers(host: Host): Promise<void> {
