@@ -15,7 +15,8 @@ import { Volume } from "./volume.ts";
 
 /** The processes of a host, told by their command lines. */
 const roles = {
-  agent: /agent\.mjs .*--home/,
+  // Not the shell that starts it again, whose command line has the same words.
+  agent: /^\S*node .*agent\.mjs .*--home/,
   guard: /guard(\.mjs|\.js)? /,
   relay: /relay\.mjs /,
   router: /router\.mjs /,
