@@ -187,7 +187,7 @@ function toRuntime(loop: ClusterLoop, servers: MemberServers): ClusterRuntime {
       server,
       pid: look?.pid,
       busy: look?.busy ?? [],
-      socketDirectory: "",
+      socketDirectory: servers.relayDirectory(id),
       progress: look?.progress,
     });
   }

@@ -5,6 +5,7 @@
  */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { noVoters, usualAcks, type CommitRule } from "../domain/rule.ts";
 import type { HostRecord } from "../domain/host.ts";
 import { zeroLsn } from "../domain/lsn.ts";
@@ -33,6 +34,7 @@ import { firstUser, setPassword } from "./users.ts";
 const engineInstallMs = 600_000;
 /** From records to the first commit acknowledged by a quorum; seconds at most, unless the machine is overloaded. */
 const openMs = 120_000;
+const passwordPauseMs = 200;
 
 /** Refuses at once, or begins; what follows is told by the operation. */
 export async function beginCreate(parts: Parts, request: CreateRequest, asked: Asked): Promise<Created> {
@@ -166,14 +168,11 @@ function firstRecords(spec: ClusterSpec, places: readonly Place[], areMade: bool
 
 /** Until the cluster is open and its first user has a password. Also the way on after an interrupted create. */
 async function bringUp(parts: Parts, name: string, { id, by }: OperationRecord): Promise<void> {
-  await awaitCluster(parts, name, (cluster) => servingPrimary(cluster) !== undefined, {
-    withinMs: openMs,
-    describe: () => "The first primary did not come up.",
-  });
+  await awaitPrimary(parts, name);
   if (parts.hosts.self) await awaitVoters(parts, name, id);
   parts.operations.step(id, "setting the password", 4);
   const verifier = await keptVerifier(parts, name);
-  if (verifier !== undefined) await setPassword(parts, name, firstUser, verifier);
+  if (verifier !== undefined) await setFirstPassword(parts, name, verifier);
   await rm(verifierFile(parts, name), { force: true });
   const { record } = clusterOf(parts, name);
   const { members, durability, major } = record.spec.value;
@@ -183,6 +182,27 @@ async function bringUp(parts: Parts, name: string, { id, by }: OperationRecord):
     { members: members.length, version: String(major), durability },
   );
   parts.operations.finish(id, { state: "done", step: "the cluster takes writes" });
+}
+
+function awaitPrimary(parts: Parts, name: string): Promise<void> {
+  return awaitCluster(parts, name, (cluster) => servingPrimary(cluster) !== undefined, {
+    withinMs: openMs,
+    describe: () => "There is no primary yet.",
+  });
+}
+
+/** A primary that is lost at this moment must not cost the whole cluster; to set a password twice does no harm. */
+async function setFirstPassword(parts: Parts, name: string, verifier: string): Promise<void> {
+  const lastTryAt = parts.clock.now() + openMs;
+  for (;;) {
+    await awaitPrimary(parts, name);
+    try {
+      return await setPassword(parts, name, firstUser, verifier);
+    } catch (error) {
+      if (parts.signal.aborted || parts.clock.now() > lastTryAt) throw error;
+      await sleep(passwordPauseMs, undefined, { signal: parts.signal });
+    }
+  }
 }
 
 /** The other hosts' agents fetch Postgres where it is missing, copy the first member and stream. */

@@ -10,7 +10,6 @@ export const hostsLost: readonly Story[] = [
     name: "host of the primary lost: link down, up again later",
     outcome: "a standby takes over; the former primary fences itself and comes back as a standby",
     gapMsMax: promised.hostLost,
-    ci: true,
     run: async (scene) => {
       const lost = await scene.primary();
       await scene.lab.network.link(lost.name, "down");
@@ -90,7 +89,6 @@ export const hostsLost: readonly Story[] = [
     name: "host of a standby lost: kill -9 of everything on it",
     outcome: "nothing happens to the primary",
     gapMsMax: promised.nothing,
-    ci: true,
     run: async (scene) => {
       const lost = await standby(scene);
       await lost.kill();
@@ -114,7 +112,6 @@ export const hostsLost: readonly Story[] = [
     name: "the store's leader is on the lost host of the primary",
     outcome: "a standby takes over, as soon as the store has a leader again",
     gapMsMax: promised.hostLost,
-    ci: true,
     run: async (scene) => {
       const leader = await storeLeader(scene);
       if (leader !== (await scene.primary())) {

@@ -12,7 +12,6 @@ export const partitions: readonly Story[] = [
     name: "primary cut off from all hosts, clients still reach it",
     outcome: "it fences itself before a standby takes over; its endpoint refuses",
     gapMsMax: promised.hostLost,
-    ci: true,
     run: async (scene) => {
       const cut = await scene.primary();
       await scene.cut([cut], scene.others(cut));
@@ -97,7 +96,6 @@ export const partitions: readonly Story[] = [
     name: "links slow and lossy: 10 ms, give or take 5 ms, one packet in 200 lost, everywhere",
     outcome: "no failover",
     gapMsMax: promised.hostLost,
-    ci: true,
     run: (scene) =>
       staysPrimary(scene, async () => {
         for (const { name } of scene.lab.hosts)

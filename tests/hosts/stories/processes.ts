@@ -6,19 +6,13 @@ import { until } from "../../faults/until.ts";
 import { staysPrimary } from "./partitions.ts";
 
 export const processStories: readonly Story[] = [
-  killed(
-    "agent",
-    "nothing happens; the service manager starts it again, and it takes up what runs",
-    promised.nothing,
-    true,
-  ),
-  killed("guard", "the agent starts another; no failover", promised.processKilled, true),
-  killed("relay", "the agent starts another; the standbys stream again; no failover", promised.hostLost, true),
+  killed("agent", "nothing happens; the service manager starts it again, and it takes up what runs", promised.nothing),
+  killed("guard", "the agent starts another; no failover", promised.processKilled),
+  killed("relay", "the agent starts another; the standbys stream again; no failover", promised.hostLost),
   {
     name: "router of the primary's host killed",
     outcome: "the agent starts another; clients of the other hosts notice nothing",
     gapMsMax: promised.nothing,
-    ci: true,
     run: (scene) =>
       staysPrimary(scene, async () => {
         const host = await scene.primary();
@@ -30,7 +24,6 @@ export const processStories: readonly Story[] = [
     name: "postmaster of the primary killed",
     outcome: "a standby takes over at once, or it is started again",
     gapMsMax: promised.processKilled,
-    ci: true,
     run: async (scene) => {
       const host = await scene.primary();
       await host.killRole("postmaster");
@@ -153,12 +146,12 @@ export const processStories: readonly Story[] = [
   },
 ];
 
-function killed(role: Role, outcome: string, gapMsMax: number, ci: boolean): Story {
+function killed(role: Role, outcome: string, gapMsMax: number): Story {
   return {
     name: `${role} of the primary's host killed`,
     outcome,
     gapMsMax,
-    ci,
+
     run: (scene) =>
       staysPrimary(scene, async () => {
         const host = await scene.primary();

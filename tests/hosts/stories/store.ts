@@ -22,7 +22,6 @@ export const storeStories: readonly Story[] = [
     name: "every etcd killed, one after the other and all at once",
     outcome: "the agents start them again; clients notice nothing",
     gapMsMax: promised.nothing,
-    ci: true,
     run: (scene) =>
       staysPrimary(scene, async () => {
         for (const host of scene.lab.hosts) {
