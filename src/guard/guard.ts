@@ -61,8 +61,8 @@ export class Guard {
         this.#core.feed(request.members, request.at);
         this.#watch();
         this.#options.known.keep(this.#core.servers);
-        // A promise that was renewed before the agent's word of a vote came is known to it before its word is answered.
-        if (this.#willTell) this.#options.tell(this.report());
+        // What was promised before the agent's word of a vote came is known to it before that word is answered (P4).
+        this.#options.tell(this.report());
         return undefined;
       case "hosts":
         this.#configure(request);
