@@ -1,8 +1,7 @@
 /** Checks what comes from the agent and from other guards, field by field: the guard has no schema library. Pure. */
-import type { HostAddress } from "../domain/host.ts";
 import type { HeldPromise, Heartbeat, PromiseAnswer } from "../domain/lease.ts";
 import type { CommitRule, Voter } from "../domain/rule.ts";
-import { bool, integer, list, number, object, oneOf, port, text } from "../links/checked.ts";
+import { bool, hostAddress, integer, list, number, object, oneOf, text } from "../links/checked.ts";
 import type { KnownServer } from "./core.ts";
 import type { GuardMessage, GuardRequest, GuardTimings, MemberFeed, Postmaster } from "./wire.ts";
 
@@ -19,7 +18,7 @@ export function parseRequest(line: string): GuardRequest {
     case "feed":
       return { id, kind, at: number(value["at"], "at"), members: list(value["members"], "members").map(feed) };
     case "hosts":
-      return { id, kind, hosts: list(value["hosts"], "hosts").map(host), timings: timings(value["timings"]) };
+      return { id, kind, hosts: list(value["hosts"], "hosts").map(hostAddress), timings: timings(value["timings"]) };
     case "release":
       return { id, kind, cluster: text(value["cluster"], "cluster"), epoch: integer(value["epoch"], "epoch") };
     case "status":
@@ -137,13 +136,4 @@ function milliseconds(value: unknown, name: string): number {
   const ms = number(value, name);
   if (ms < 10 || ms > timeMsMax) throw new TypeError(`${name}: not between 10 ms and a minute`);
   return ms;
-}
-
-function host(input: unknown): HostAddress {
-  const value = object(input, "host");
-  return {
-    name: text(value["name"], "name"),
-    address: text(value["address"], "address"),
-    basePort: port(value["basePort"], "basePort"),
-  };
 }

@@ -2,6 +2,7 @@
  * What came from outside, checked field by field in the processes that have no schema library. Pure; every function
  * throws a TypeError that names the field.
  */
+import type { HostAddress } from "../domain/host.ts";
 
 export function object(value: unknown, name: string): Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value))
@@ -46,4 +47,13 @@ export function number(value: unknown, name: string): number {
 export function bool(value: unknown, name: string): boolean {
   if (typeof value !== "boolean") throw new TypeError(`${name}: neither true nor false`);
   return value;
+}
+
+export function hostAddress(input: unknown): HostAddress {
+  const value = object(input, "host");
+  return {
+    name: text(value["name"], "name"),
+    address: text(value["address"], "address"),
+    basePort: port(value["basePort"], "basePort"),
+  };
 }

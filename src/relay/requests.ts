@@ -1,6 +1,5 @@
 /** Checks what came over the control socket, field by field: the relay has no schema library. Pure. */
-import type { HostAddress } from "../domain/host.ts";
-import { integer, list, object, port, text } from "../links/checked.ts";
+import { hostAddress, integer, list, object, port, text } from "../links/checked.ts";
 import type { RelayMember, RelayRequest, RelaySelf, RelayUpstream } from "./wire.ts";
 
 /** @throws TypeError that names the field */
@@ -61,14 +60,5 @@ function member(input: unknown): RelayMember {
 
 function upstream(input: unknown): RelayUpstream {
   const value = object(input, "upstream");
-  return { ...member(value), host: host(value["host"]) };
-}
-
-function host(input: unknown): HostAddress {
-  const value = object(input, "host");
-  return {
-    name: text(value["name"], "name"),
-    address: text(value["address"], "address"),
-    basePort: port(value["basePort"], "basePort"),
-  };
+  return { ...member(value), host: hostAddress(value["host"]) };
 }

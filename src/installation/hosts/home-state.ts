@@ -6,10 +6,11 @@ import { existsSync, readdirSync } from "node:fs";
 
 import { homePaths } from "../../config/home.ts";
 import { hostConfigFile, readHostConfig, type HostConfig } from "../../config/host-config.ts";
-import type { HostOptions } from "../../contract/host.ts";
+import type { HostMade, HostOptions } from "../../contract/host.ts";
 import { openEmbeddedStore } from "../../drivers/store/embedded.ts";
 import { listClusters } from "../../drivers/store/records.ts";
 import { OpError } from "../../errors/op-error.ts";
+import { findEngines } from "./self.ts";
 
 /**
  * @returns the host.json that is there already; undefined for a home that can become a host's
@@ -44,6 +45,14 @@ export function refuseOther(config: HostConfig, options: HostOptions, hint: stri
     detail: [`See "${hostConfigFile(options.home)}".`, ...words].join("\n"),
     hint,
   });
+}
+
+/** What is said of a host that is there already. */
+export async function madeBefore(config: HostConfig, isMember: boolean): Promise<Omit<HostMade, "service">> {
+  const { installation, name, address, base_port: basePort, zone, region, store } = config;
+  const self = { installation, name, address, basePort, zone, region };
+  const told = { kind: store.kind, endpoints: store.endpoints, isMember };
+  return { changed: false, ...self, store: told, engines: await findEngines(), token: null, hosts: [] };
 }
 
 async function clustersOf(home: string): Promise<readonly string[]> {

@@ -22,7 +22,7 @@ import {
 import { listHosts, readInstallation, writeInstallation } from "../../drivers/store/host-records.ts";
 import type { Store } from "../../drivers/store/port.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { refuseOther, stateOf } from "./home-state.ts";
+import { madeBefore, refuseOther, stateOf } from "./home-state.ts";
 import type { StoreConfig, StoreSetup } from "./own-store.ts";
 import { listenForReach } from "./reach.ts";
 import { findEngines, onlyAddress, resolveSelf, type HostSelf } from "./self.ts";
@@ -75,22 +75,7 @@ export async function initHost(options: InitOptions, stores: StoreSetup, tell: (
 async function unchanged(config: HostConfig, options: InitOptions): Promise<Made> {
   refuseOther(config, options, "To begin anew, remove it from its installation first, or use another MATRIARCH_HOME.");
   refuseOtherStore(config, options);
-  const { installation, name, address, base_port: basePort, zone, region, store } = config;
-  const told = { kind: store.kind, endpoints: store.endpoints, isMember: store.kind === "own" };
-  const engines = await findEngines();
-  return {
-    changed: false,
-    installation,
-    name,
-    address,
-    basePort,
-    zone,
-    region,
-    store: told,
-    engines,
-    token: null,
-    hosts: [],
-  };
+  return madeBefore(config, config.store.kind === "own");
 }
 
 function refuseOtherStore({ name, store }: HostConfig, { store: asked }: InitOptions): void {

@@ -27,7 +27,7 @@ import { readInstallation } from "../../drivers/store/host-records.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { refuseOtherClock, refuseOtherVersion } from "./admit.ts";
 import { callAgent } from "./call-agent.ts";
-import { refuseOther, stateOf } from "./home-state.ts";
+import { madeBefore, refuseOther, stateOf } from "./home-state.ts";
 import type { StoreSetup } from "./own-store.ts";
 import { atPort, connectionRefused, listenForReach, probePort } from "./reach.ts";
 import { findEngines, onlyAddress, resolveSelf, type HostSelf } from "./self.ts";
@@ -247,20 +247,5 @@ async function unchanged(config: HostConfig, options: HostOptions, token: TokenT
       hint,
     });
   }
-  const { installation, name, address, base_port: basePort, zone, region, store } = config;
-  const told = { kind: store.kind, endpoints: store.endpoints, isMember: false };
-  const engines = await findEngines();
-  return {
-    changed: false,
-    installation,
-    name,
-    address,
-    basePort,
-    zone,
-    region,
-    store: told,
-    engines,
-    token: null,
-    hosts: [],
-  };
+  return madeBefore(config, false);
 }
