@@ -18,7 +18,8 @@ const leastSeeds = Math.min(count, 400);
 const seedsARound = 200;
 const budgetMs = process.env["SIM_SEEDS"] === undefined ? 150_000 : Infinity;
 const threads = Math.max(2, availableParallelism());
-const options = { timeout: 600_000 };
+/** Far more than a free machine takes: one that is shared must not look like a protocol that hangs. */
+const options = { timeout: 1_800_000 };
 
 async function runSeeds(seeds: readonly number[]): Promise<readonly RunResult[]> {
   const results: RunResult[] = [];

@@ -147,7 +147,8 @@ test("a router of another version takes over: no connection refused, sessions go
     await router.driver.close();
     const stop = new AbortController();
     const closing = { isUnderWay: false, resets: 0 };
-    const visitors = [1, 2].map(() => visit(port, stop.signal, closing));
+    const visits = [{ count: 0 }, { count: 0 }];
+    const visitors = visits.map((own) => visit(port, stop.signal, closing, own));
     assert.equal(await second.ensure(), "replaced");
     await second.configure([router.endpoint]);
     const route = { cluster: "shop", kind: "primary" as const, epoch: 1, state: "open" as const, cut: true };
@@ -156,12 +157,12 @@ test("a router of another version takes over: no connection refused, sessions go
     closing.isUnderWay = false;
     assert.notEqual((await second.status()).pid, oldPid);
     const before = (await second.status()).endpoints[0]?.accepted ?? 0;
-    await until("new connections reach the new one", async () => {
-      return ((await second.status()).endpoints[0]?.accepted ?? 0) > before + 5;
+    await until("new connections of everyone reach the new one", async () => {
+      const accepted = ((await second.status()).endpoints[0]?.accepted ?? 0) - before;
+      return accepted > 5 && visits.every(({ count }) => count > 5);
     });
     stop.abort();
-    const visits = await Promise.all(visitors);
-    assert.ok(visits.every((count) => count > 5));
+    await Promise.all(visitors);
 
     assert.equal((await session.query("select 1")).rowCount, 1);
     const ended = once(session, "error");
@@ -182,9 +183,9 @@ async function visit(
   port: number,
   signal: AbortSignal,
   closing: { readonly isUnderWay: boolean; resets: number },
-): Promise<number> {
-  let visits = 0;
-  for (; !signal.aborted; visits += 1) {
+  own: { count: number },
+): Promise<void> {
+  for (; !signal.aborted; own.count += 1) {
     const mayBeReset = closing.isUnderWay;
     const answer = await ask(port, testPassword, "select 1").catch((error: NodeJS.ErrnoException) => {
       const isKnown = error.code === "ECONNRESET" && (mayBeReset || closing.isUnderWay);
@@ -193,7 +194,6 @@ async function visit(
     });
     assert.equal(answer, 1);
   }
-  return visits;
 }
 
 function isAlive(pid: number): boolean {
