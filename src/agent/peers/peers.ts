@@ -151,7 +151,7 @@ export class Peers {
 
   async #tell(clusters: ReadonlyMap<string, boolean>): Promise<void> {
     const told = [...clusters].flatMap(([cluster, isNews]) =>
-      [...this.#listeners].map((listener) => listener(cluster, isNews)),
+      [...this.#listeners].map(async (listener) => listener(cluster, isNews)),
     );
     await Promise.allSettled(told);
   }
