@@ -24,7 +24,7 @@ export const storeEvents = {
   ),
   "store.quota-cleared": define<{ host: string; bytes: number }>(
     "info",
-    "etcd takes writes again after its space was used up.",
+    "The store takes writes again after its space was used up.",
     (e) => `etcd of host "${e.host}" has room again`,
   ),
   "store.defragmented": define<{ host: string; before_bytes: number; after_bytes: number }>(
