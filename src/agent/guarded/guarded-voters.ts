@@ -101,6 +101,7 @@ export class GuardedVoters implements Promises {
     const introducedMs = now - (this.#introducedAt.get(member) ?? now);
     const isNew = report === undefined || (report.held.length === 0 && introducedMs < this.#graceMs);
     if ((startedAt === undefined || isNew) && introducedMs < unheardMs) return undefined;
+    if (this.#guard.isUnsure(now)) return undefined;
     const current = report?.epoch === this.#epoch ? report : undefined;
     return {
       startedAt: startedAt ?? now,

@@ -9,6 +9,9 @@ import type { Clock } from "../clock.ts";
 
 /** A guard that gets no feed for long stops its heartbeats (P7); this keeps far away from that. */
 const feedEveryMs = 1000;
+/** It reports with each heartbeat, of 200 ms. */
+const staleMs = 600;
+const unsureMs = 300;
 
 export interface HostGuardParts {
   readonly driver: GuardDriver;
@@ -27,6 +30,9 @@ export class HostGuard {
   readonly #wakers = new Map<string, () => void>();
   readonly #timer: NodeJS.Timeout;
   #report: GuardReport | undefined;
+  /** monotonic */
+  #heardAt = -Infinity;
+  #unsureSince: number | undefined;
   #sent = "";
   #sending: Promise<void> | undefined;
   #dirty = false;
@@ -39,6 +45,23 @@ export class HostGuard {
     this.#fenced = fenced;
     driver.onReport((report) => this.#hear(report));
     this.#timer = setInterval(() => this.#sendQuietly(), feedEveryMs);
+  }
+
+  /**
+   * Nothing was heard for several heartbeats, and it is not known yet whether for want of a guard: an agent that stood
+   * still finds the reports waiting, and must read them before it ends a server for promises that look old.
+   */
+  isUnsure(now: number): boolean {
+    if (now - this.#heardAt <= staleMs) {
+      this.#unsureSince = undefined;
+      return false;
+    }
+    if (this.#unsureSince === undefined) {
+      this.#unsureSince = now;
+      this.#sendQuietly();
+      setTimeout(() => this.#wakeAll(), unsureMs);
+    }
+    return now - this.#unsureSince < unsureMs;
   }
 
   /** The guard's own start; undefined until it was heard. */
@@ -114,6 +137,7 @@ export class HostGuard {
   #hear(report: GuardReport): void {
     const first = this.#report === undefined;
     this.#report = report;
+    this.#heardAt = this.#clock.now();
     for (const member of report.members) {
       const key = keyOf(member);
       const before = this.#reports.get(key);
@@ -123,7 +147,11 @@ export class HostGuard {
         this.#fenced(member, member.fenced.because);
       if (first || isNews(before, member)) this.#wakers.get(key)?.();
     }
-    if (first) for (const wake of this.#wakers.values()) wake();
+    if (first || this.#unsureSince !== undefined) this.#wakeAll();
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#wakers.values()) wake();
   }
 }
 
