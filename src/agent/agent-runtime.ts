@@ -203,5 +203,6 @@ function toRuntime(loop: ClusterLoop, servers: MemberServers): ClusterRuntime {
       progress: member.progress,
     });
   }
-  return { name: loop.name, record: loop.record, storeReachable: loop.storeReachable, members };
+  const { name, record, storeReachable, storeAwaySince } = loop;
+  return { name, record, storeReachable, ...(storeAwaySince === undefined ? {} : { storeAwaySince }), members };
 }

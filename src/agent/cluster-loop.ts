@@ -122,6 +122,10 @@ export class ClusterLoop implements MemberSurroundings {
     return this.#storeReachable && this.#host.neighbourhood.storeReachable;
   }
 
+  get storeAwaySince(): number | undefined {
+    return this.#host.neighbourhood.storeAwaySince;
+  }
+
   /** Members of other hosts, as their agents see them. */
   remoteMembers(): ReadonlyMap<MemberId, RemoteMember> {
     return this.#host.neighbourhood.membersOf(this.record);

@@ -20,6 +20,8 @@ export interface RemoteMember {
 export interface Neighbourhood {
   readonly hasOthers: boolean;
   readonly storeReachable: boolean;
+  /** wall clock; undefined while the store answers */
+  readonly storeAwaySince: number | undefined;
   isLocal(member: MemberRecord): boolean;
   membersOf(cluster: ClusterRecord): ReadonlyMap<MemberId, RemoteMember>;
   /** where the router of this host reaches a member */
@@ -36,6 +38,7 @@ export interface Neighbourhood {
 export const alone: Neighbourhood = {
   hasOthers: false,
   storeReachable: true,
+  storeAwaySince: undefined,
   isLocal: () => true,
   membersOf: () => new Map(),
   targetOf: (member) => ({ member: member.id, host: "127.0.0.1", port: member.port }),

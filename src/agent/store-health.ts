@@ -20,6 +20,7 @@ export class StoreHealth {
   readonly #ended = new AbortController();
   #reachable = true;
   #since = performance.now();
+  #awaySince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(store: Store, changed: (change: StoreChange) => void) {
@@ -29,6 +30,11 @@ export class StoreHealth {
 
   get reachable(): boolean {
     return this.#reachable;
+  }
+
+  /** wall clock; undefined while it answers */
+  get awaySince(): number | undefined {
+    return this.#awaySince;
   }
 
   start(): void {
@@ -56,6 +62,7 @@ export class StoreHealth {
     const awayMs = reachable ? now - this.#since : undefined;
     this.#reachable = reachable;
     this.#since = now;
+    this.#awaySince = reachable ? undefined : Date.now();
     this.#changed({ reachable, awayMs, error });
   }
 }

@@ -112,7 +112,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
     clock,
     silentMs,
     hosts: () => book.all(),
-    storeReachable: () => health.reachable,
+    store: health,
   });
   const isLocal = (member: MemberRecord): boolean => neighbourhood.isLocal(member);
   const connect = connectMembers({ relay, servers, log, isLocal, hostOf: (name) => book.get(name) });

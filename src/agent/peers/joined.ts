@@ -14,7 +14,7 @@ export interface JoinedParts {
   /** nothing heard for so long: the host is silent */
   readonly silentMs: number;
   readonly hosts: () => readonly HostRecord[];
-  storeReachable(): boolean;
+  readonly store: { readonly reachable: boolean; readonly awaySince: number | undefined };
 }
 
 export function joinedNeighbourhood(parts: JoinedParts): Neighbourhood {
@@ -23,7 +23,10 @@ export function joinedNeighbourhood(parts: JoinedParts): Neighbourhood {
   return {
     hasOthers: true,
     get storeReachable() {
-      return parts.storeReachable();
+      return parts.store.reachable;
+    },
+    get storeAwaySince() {
+      return parts.store.awaySince;
     },
     isLocal,
     membersOf: (cluster) => membersOf(cluster, isLocal, parts),
