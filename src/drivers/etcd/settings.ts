@@ -14,8 +14,8 @@ export interface EtcdOrigin {
 }
 
 /**
- * A leader that falls silent is replaced after one to two election timeouts, so that writes return within a second
- * while a busy two-core machine still gives no false alarm (bench in docs/benchmarks.md): a tenth of that is the heartbeat.
+ * A leader that falls silent is replaced after one to two election timeouts, so that writes return within about a second;
+ * a tenth of that is the heartbeat. A change of leader for nothing costs that second for records, and no client notices.
  */
 export interface EtcdTimings {
   readonly heartbeatMs: number;
