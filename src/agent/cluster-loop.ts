@@ -230,8 +230,11 @@ export class ClusterLoop implements MemberSurroundings {
 
   #isBound(member: MemberId): boolean {
     const { epoch, phase } = this.record.reign.value;
-    const given = this.#voters.view(member, this.clock.now())?.given;
-    return phase !== "released" && given?.epoch === epoch && given.until > this.clock.now();
+    if (phase === "released") return false;
+    const now = this.clock.now();
+    const lease = this.#voters.view(member, now);
+    // Nothing known of its promises is no leave to vote.
+    return lease === undefined || (lease.given?.epoch === epoch && lease.given.until > now);
   }
 
   /** At every endpoint of the cluster, on all hosts that can be reached. */
