@@ -31,7 +31,8 @@ everything is healthy again afterwards, every host's endpoint leads to the prima
 
 "Promised" is the longest time without an acknowledged write on a machine that is not overloaded ("-": writes may stop for
 as long as the fault lasts); "measured" is of the newest run. All of them: \`bench/faults\`. Those marked * run in every
-\`./test\`, on one machine that does everything else besides; there a test fails beyond twice the promise.`;
+\`./test\`, where no time is judged; \`bench/faults\` fails beyond twice the promise. Measured once, with all hosts and clients on one
+machine of two cores; rows without a figure have not been run since they were written.`;
 
 function format(results: Results): string {
   const parts = chapters.map(({ title, stories }) => {
