@@ -154,7 +154,7 @@ async function tell(story: Story, scene: Scene, recorder: Recorder, table: strin
     events: [...new Set((await scene.events()).map(({ type }) => type))],
     judge: () => {
       assertKept(verdict);
-      if (staleMs > staleMsMax * tolerance)
+      if (staleMs > staleMsMax)
         throw new Error(`a read through ${stale[0]?.read.via} was ${staleMs.toFixed(0)} ms too old`);
       if (story.gapMsMax !== undefined && gapMs > story.gapMsMax * tolerance)
         throw new Error(`writes stopped for ${gapMs.toFixed(0)} ms; promised: ${story.gapMsMax} ms`);
