@@ -15,7 +15,7 @@ import {
 } from "../domain/cluster.ts";
 import type { MemberServer, Upstream } from "../drivers/postgres/port.ts";
 import type { CommitOutcome, Store } from "../drivers/store/port.ts";
-import { clusterPrefix, commitCluster, readCluster } from "../drivers/store/records.ts";
+import { changeCluster, clusterPrefix, readCluster } from "../drivers/store/records.ts";
 import type { Route } from "../router/wire.ts";
 import type { Hands } from "./act.ts";
 import type { Clock } from "./clock.ts";
@@ -71,6 +71,8 @@ export class ClusterLoop implements MemberSurroundings {
   readonly #lastDecisions = new Map<MemberId, Decision>();
   #reading: Promise<void> | undefined;
   #readAgain = false;
+  /** the read to come must have this revision; undefined: it is to be the newest */
+  #wanted: number | undefined;
   #routes = "";
   #storeReachable = true;
   #routeTimer: NodeJS.Timeout | undefined;
@@ -243,12 +245,12 @@ export class ClusterLoop implements MemberSurroundings {
     await Promise.all([this.#feedRouter(), this.#host.neighbourhood.flush(holdOthersMs)]);
   }
 
-  /** Writes to the cluster's records and reads them back, so that the next decision sees the outcome. */
+  /** Writes to the cluster's records and reads them in the same moment, so that the next decision sees the outcome. */
   async commit(txn: ClusterTxn): Promise<CommitOutcome> {
     try {
-      const outcome = await commitCluster(this.#host.store, this.name, txn);
+      const { outcome, record } = await changeCluster(this.#host.store, this.name, txn);
       this.#storeReachable = true;
-      await this.refresh();
+      this.#accept(record);
       return outcome;
     } catch (error) {
       this.#storeReachable = false;
@@ -256,33 +258,37 @@ export class ClusterLoop implements MemberSurroundings {
     }
   }
 
-  /** Reads the records anew; callers at the same time share a read that began after they called. */
-  async refresh(): Promise<void> {
-    if (this.#reading) {
-      this.#readAgain = true;
-      return this.#reading;
-    }
-    this.#reading = this.#readUntilFresh().finally(() => {
+  /**
+   * Reads the records anew; callers at the same time share a read that began after they called.
+   * @param atLeast a revision that the store has told of; undefined: the newest there is
+   */
+  async refresh(atLeast?: number): Promise<void> {
+    this.#wanted =
+      atLeast === undefined || !this.#readAgain ? atLeast : this.#wanted && Math.max(this.#wanted, atLeast);
+    this.#readAgain = true;
+    this.#reading ??= this.#readUntilFresh().finally(() => {
       this.#reading = undefined;
     });
     return this.#reading;
   }
 
   async #readUntilFresh(): Promise<void> {
-    do {
+    while (this.#readAgain) {
       this.#readAgain = false;
-      const record = await readCluster(this.#host.store, this.name);
-      if (record && record.revision >= this.record.revision) {
-        const before = this.record;
-        this.record = record;
-        this.#learn(before);
-      }
-    } while (this.#readAgain);
+      this.#accept(await readCluster(this.#host.store, this.name, undefined, this.#wanted));
+    }
+  }
+
+  #accept(record: ClusterRecord | undefined): void {
+    if (!record || record.revision < this.record.revision) return;
+    const before = this.record;
+    this.record = record;
+    this.#learn(before);
   }
 
   #storeChanged(revision: number): void {
     if (revision <= this.record.revision) return;
-    void this.refresh().then(
+    void this.refresh(revision).then(
       () => this.wakeAll(),
       () => this.wakeAll(),
     );

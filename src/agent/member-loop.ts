@@ -212,7 +212,8 @@ export class MemberLoop {
       this.progress = undefined;
       this.#memory = afterAction(this.#memory, action, result, clock.now());
       this.#busy.delete(action.kind);
-      this.#actionsEnded += 1;
+      // A record changes nothing at the server: a look that is under way stays true.
+      if (action.kind !== "record") this.#actionsEnded += 1;
       this.#around.ended(this, action, result, clock.now() - begun);
       // What failed is tried again a little later, not at once: it would spin. A refused record has been read anew.
       if (result.outcome === "done" || (action.kind === "record" && result.outcome === "refused")) this.wake();

@@ -50,10 +50,7 @@ class EmbeddedStore implements Store {
 
   async read(prefix: string, signal?: AbortSignal): Promise<StoreSnapshot> {
     this.#assertUsable(signal);
-    return translated(this.#path, form, () => ({
-      revision: this.#revision(),
-      entries: this.#sql.range.all(prefix, prefix + pastEveryKey).map((row) => this.#toEntry(row)),
-    }));
+    return translated(this.#path, form, () => this.#snapshot(prefix));
   }
 
   async commit(txn: StoreTxn, signal?: AbortSignal): Promise<CommitOutcome> {
@@ -61,14 +58,11 @@ class EmbeddedStore implements Store {
     this.#assertUsable(signal);
     const puts = (txn.put ?? []).map(({ key, value }) => ({ key, text: encodeValue(key, value) }));
     return translated(this.#path, form, () => {
-      const revision = this.#revision();
       const changed = txn.require.filter((require) => this.#revisionOf(require.key) !== require.revision);
-      if (changed.length > 0) return { committed: false, revision, changed: changed.map(({ key }) => key) };
-      const removed = (txn.remove ?? []).filter((key) => this.#revisionOf(key) !== 0);
-      if (puts.length + removed.length === 0) return { committed: true, revision };
-      this.#write(revision + 1, puts, removed);
-      this.#watchers.notify([...puts.map(({ key }) => key), ...removed], revision + 1);
-      return { committed: true, revision: revision + 1 };
+      const revision = changed.length > 0 ? this.#revision() : this.#apply(puts, txn.remove ?? []);
+      const now = txn.readBack === undefined ? {} : { now: this.#snapshot(txn.readBack) };
+      if (changed.length === 0) return { committed: true, revision, ...now };
+      return { committed: false, revision, changed: changed.map(({ key }) => key), ...now };
     });
   }
 
@@ -79,6 +73,23 @@ class EmbeddedStore implements Store {
   async close(): Promise<void> {
     this.#watchers.clear();
     closeDatabase(this.#database, this.#path);
+  }
+
+  #snapshot(prefix: string): StoreSnapshot {
+    return {
+      revision: this.#revision(),
+      entries: this.#sql.range.all(prefix, prefix + pastEveryKey).map((row) => this.#toEntry(row)),
+    };
+  }
+
+  /** @returns the revision after it */
+  #apply(puts: readonly { key: string; text: string }[], remove: readonly string[]): number {
+    const revision = this.#revision();
+    const removed = remove.filter((key) => this.#revisionOf(key) !== 0);
+    if (puts.length + removed.length === 0) return revision;
+    this.#write(revision + 1, puts, removed);
+    this.#watchers.notify([...puts.map(({ key }) => key), ...removed], revision + 1);
+    return revision + 1;
   }
 
   #write(revision: number, puts: readonly { key: string; text: string }[], removed: readonly string[]): void {

@@ -20,6 +20,10 @@ export class MemoryStore implements Store {
 
   async read(prefix: string, signal?: AbortSignal): Promise<StoreSnapshot> {
     this.#assertUsable(signal);
+    return this.#snapshot(prefix);
+  }
+
+  #snapshot(prefix: string): StoreSnapshot {
     const keys = [...this.#entries.keys()].filter((key) => key.startsWith(prefix)).sort();
     return {
       revision: this.#revision,
@@ -31,15 +35,20 @@ export class MemoryStore implements Store {
     assertSound(txn);
     this.#assertUsable(signal);
     const changed = txn.require.filter(({ key, revision }) => (this.#entries.get(key)?.revision ?? 0) !== revision);
-    if (changed.length > 0)
-      return { committed: false, revision: this.#revision, changed: changed.map(({ key }) => key) };
+    if (changed.length === 0) this.#apply(txn);
+    const now = txn.readBack === undefined ? {} : { now: this.#snapshot(txn.readBack) };
+    const revision = this.#revision;
+    if (changed.length === 0) return { committed: true, revision, ...now };
+    return { committed: false, revision, changed: changed.map(({ key }) => key), ...now };
+  }
+
+  #apply(txn: StoreTxn): void {
     const removed = (txn.remove ?? []).filter((key) => this.#entries.has(key));
     const puts = (txn.put ?? []).map(({ key, value }) => ({ key, text: encodeValue(key, value) }));
     if (puts.length + removed.length > 0) this.#revision += 1;
     for (const { key, text } of puts) this.#entries.set(key, { text, revision: this.#revision });
     for (const key of removed) this.#entries.delete(key);
     this.#watchers.notify([...puts.map(({ key }) => key), ...removed], this.#revision);
-    return { committed: true, revision: this.#revision };
   }
 
   watch(prefix: string, changed: (revision: number) => void, signal: AbortSignal): void {

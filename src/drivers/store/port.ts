@@ -23,15 +23,26 @@ export interface StoreTxn {
   readonly require: readonly { readonly key: string; readonly revision: number }[];
   readonly put?: readonly { readonly key: string; readonly value: unknown }[];
   readonly remove?: readonly string[];
+  /** everything below it is read in the same moment, after the write if there is one: the outcome's `now` */
+  readonly readBack?: string;
 }
 
 export type CommitOutcome =
-  | { readonly committed: true; readonly revision: number }
-  | { readonly committed: false; readonly revision: number; readonly changed: readonly string[] };
+  | { readonly committed: true; readonly revision: number; readonly now?: StoreSnapshot }
+  | {
+      readonly committed: false;
+      readonly revision: number;
+      readonly changed: readonly string[];
+      readonly now?: StoreSnapshot;
+    };
 
 export interface Store {
-  /** Everything below `prefix`, linearizable. @throws OpError store-unavailable */
-  read(prefix: string, signal?: AbortSignal): Promise<StoreSnapshot>;
+  /**
+   * Everything below `prefix`, linearizable.
+   * @param atLeast what a watcher was told: a snapshot that has this revision will do, and may come sooner
+   * @throws OpError store-unavailable
+   */
+  read(prefix: string, signal?: AbortSignal, atLeast?: number): Promise<StoreSnapshot>;
   /** @throws OpError store-unavailable (not written), store-outcome-unknown (may have been written) */
   commit(txn: StoreTxn, signal?: AbortSignal): Promise<CommitOutcome>;
   /** Calls `changed` after each commit that touched `prefix`, with the new store revision, until `signal` aborts. */

@@ -6,6 +6,7 @@ import { parseLsn, toLsn } from "../../domain/lsn.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { MemoryStore } from "./memory.ts";
 import {
+  changeCluster,
   commitCluster,
   createCluster,
   type FirstRecords,
@@ -107,6 +108,19 @@ describe("cluster records", () => {
       write: [{ key: "pause", value: { until: 1, by: "ada" } }],
     });
     assert.deepEqual(outcome, { committed: false, revision: 1, changed: ["vote/shop-2"] });
+  });
+
+  test("a change comes with the cluster as it is then, and a refused one with what refused it", async () => {
+    const store = new MemoryStore();
+    await createCluster(store, first());
+    const pause = { key: "pause", value: { until: 1, by: "ada" } } as const;
+    const done = await changeCluster(store, "shop", { require: [{ key: "reign", revision: 1 }], write: [pause] });
+    assert.equal(done.outcome.committed, true);
+    assert.deepEqual(done.record, await readCluster(store, "shop"));
+    assert.equal(done.record?.pause?.value.by, "ada");
+    const refused = await changeCluster(store, "shop", { require: [{ key: "pause", revision: 1 }], write: [] });
+    assert.equal(refused.outcome.committed, false);
+    assert.deepEqual(refused.record, done.record);
   });
 
   test("a position of the log is kept as Postgres writes it", async () => {

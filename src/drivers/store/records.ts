@@ -17,7 +17,7 @@ import type {
 } from "../../domain/cluster.ts";
 import type { TimelineHistory } from "../../domain/timeline.ts";
 import { OpError } from "../../errors/op-error.ts";
-import type { CommitOutcome, Store, StoreEntry } from "./port.ts";
+import type { CommitOutcome, Store, StoreEntry, StoreSnapshot, StoreTxn } from "./port.ts";
 import {
   intentSchema,
   memberSchema,
@@ -40,8 +40,12 @@ export async function readCluster(
   store: Store,
   cluster: string,
   signal?: AbortSignal,
+  atLeast?: number,
 ): Promise<ClusterRecord | undefined> {
-  const { revision, entries } = await store.read(clusterPrefix(cluster), signal);
+  return toCluster(cluster, await store.read(clusterPrefix(cluster), signal, atLeast));
+}
+
+function toCluster(cluster: string, { revision, entries }: StoreSnapshot): ClusterRecord | undefined {
   if (entries.length === 0) return undefined;
   const records = new Records(cluster, entries);
   return {
@@ -64,6 +68,30 @@ export async function commitCluster(
   txn: ClusterTxn,
   signal?: AbortSignal,
 ): Promise<CommitOutcome> {
+  return commitRecords(store, cluster, txn, {}, signal);
+}
+
+/**
+ * As `commitCluster`, and reads in the same moment.
+ * @returns `record`: the cluster after the change, or as it was that refused it; undefined: it is gone
+ * @throws OpError like `commitCluster` and `readCluster`
+ */
+export async function changeCluster(
+  store: Store,
+  cluster: string,
+  txn: ClusterTxn,
+): Promise<{ readonly outcome: CommitOutcome; readonly record: ClusterRecord | undefined }> {
+  const outcome = await commitRecords(store, cluster, txn, { readBack: clusterPrefix(cluster) });
+  return { outcome, record: outcome.now && toCluster(cluster, outcome.now) };
+}
+
+async function commitRecords(
+  store: Store,
+  cluster: string,
+  txn: ClusterTxn,
+  more: Pick<StoreTxn, "readBack">,
+  signal?: AbortSignal,
+): Promise<CommitOutcome> {
   const prefix = clusterPrefix(cluster);
   const puts = txn.write.flatMap(({ key, value }) => (value === null ? [] : [{ key, value }]));
   const outcome = await store.commit(
@@ -71,6 +99,7 @@ export async function commitCluster(
       require: txn.require.map(({ key, revision }) => ({ key: prefix + key, revision })),
       put: puts.map(({ key, value }) => ({ key: prefix + key, value: encodeRecord(key, value) })),
       remove: txn.write.filter(({ value }) => value === null).map(({ key }) => prefix + key),
+      ...more,
     },
     signal,
   );

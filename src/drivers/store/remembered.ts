@@ -21,9 +21,9 @@ const fileSchema = z.object({
 export function rememberStore(store: Store, file: string): Store {
   const memory = new Memory(file);
   return {
-    read: async (prefix, signal) => {
+    read: async (prefix, signal, atLeast) => {
       try {
-        const snapshot = await store.read(prefix, signal);
+        const snapshot = await store.read(prefix, signal, atLeast);
         memory.learn(prefix, snapshot);
         return snapshot;
       } catch (error) {
@@ -32,7 +32,11 @@ export function rememberStore(store: Store, file: string): Store {
         throw error;
       }
     },
-    commit: (txn, signal) => store.commit(txn, signal),
+    commit: async (txn, signal) => {
+      const outcome = await store.commit(txn, signal);
+      if (txn.readBack !== undefined && outcome.now) memory.learn(txn.readBack, outcome.now);
+      return outcome;
+    },
     watch: (prefix, changed, signal) => store.watch(prefix, changed, signal),
     close: async () => {
       await memory.write();

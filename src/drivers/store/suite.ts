@@ -70,6 +70,33 @@ export function storeSuite(name: string, openStore: Open): void {
       assert.deepEqual(await store.commit({ require: [], remove: ["none"] }), { committed: true, revision: 1 });
     });
 
+    test("what is read back is the state after the write, or that which refused it, below the prefix alone", async (t) => {
+      const store = await open(t);
+      await put(store, { "a/1": 1, "b/1": 1 });
+      const written = await store.commit({
+        require: [{ key: "a/1", revision: 1 }],
+        put: [{ key: "a/2", value: 2 }],
+        remove: ["a/1"],
+        readBack: "a/",
+      });
+      const entries = [{ key: "a/2", value: 2, revision: 2 }];
+      assert.deepEqual(written, { committed: true, revision: 2, now: { revision: 2, entries } });
+      const refused = await store.commit({ require: [{ key: "a/2", revision: 1 }], remove: ["a/2"], readBack: "a/" });
+      assert.deepEqual(refused, { committed: false, revision: 2, changed: ["a/2"], now: { revision: 2, entries } });
+      const nothing = await store.commit({ require: [], readBack: "c" });
+      assert.deepEqual(nothing, { committed: true, revision: 2, now: { revision: 2, entries: [] } });
+    });
+
+    test("a snapshot that is to have a revision has it", async (t) => {
+      const store = await open(t);
+      for (let value = 1; value <= 20; value += 1) {
+        await put(store, { a: value });
+        const { revision, entries } = await store.read("a", undefined, value);
+        assert.ok(revision >= value);
+        assert.deepEqual(entries, [{ key: "a", value, revision: value }]);
+      }
+    });
+
     test("of many transactions at once that require the same revision, one is committed", async (t) => {
       const store = await open(t);
       await put(store, { a: 0 });
@@ -231,16 +258,20 @@ class FromZero implements Store {
     this.#base = base;
   }
 
-  async read(prefix: string, signal?: AbortSignal): Promise<StoreSnapshot> {
-    const { revision, entries } = await this.#store.read(prefix, signal);
-    const counted = entries.map((entry) => ({ ...entry, revision: entry.revision - this.#base }));
-    return { revision: revision - this.#base, entries: counted };
+  async read(prefix: string, signal?: AbortSignal, atLeast?: number): Promise<StoreSnapshot> {
+    return this.#counted(await this.#store.read(prefix, signal, atLeast && atLeast + this.#base));
   }
 
   async commit(txn: StoreTxn, signal?: AbortSignal): Promise<CommitOutcome> {
     const require = txn.require.map(({ key, revision }) => ({ key, revision: revision && revision + this.#base }));
     const outcome = await this.#store.commit({ ...txn, require }, signal);
-    return { ...outcome, revision: outcome.revision - this.#base };
+    const now = outcome.now && { now: this.#counted(outcome.now) };
+    return { ...outcome, revision: outcome.revision - this.#base, ...now };
+  }
+
+  #counted({ revision, entries }: StoreSnapshot): StoreSnapshot {
+    const counted = entries.map((entry) => ({ ...entry, revision: entry.revision - this.#base }));
+    return { revision: revision - this.#base, entries: counted };
   }
 
   watch(prefix: string, changed: (revision: number) => void, signal: AbortSignal): void {

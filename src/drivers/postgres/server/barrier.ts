@@ -33,7 +33,7 @@ export async function passBarrier(config: MemberServerConfig, signal: AbortSigna
   try {
     // Commits wait only once the checkpointer has taken the names over, also right after a start.
     await proveFollowed(session, true, proveMs);
-    await prepareTable(config);
+    await prepareTable(session);
     const [row] = await session.query(commit, [], { withinMs: longestMs });
     return acknowledged(session, row?.["lsn"]);
   } catch (error) {
@@ -45,17 +45,14 @@ export async function passBarrier(config: MemberServerConfig, signal: AbortSigna
   }
 }
 
-/** On a session that waits for no voters: what it makes is covered by the barrier itself. */
-async function prepareTable(config: MemberServerConfig): Promise<void> {
-  const session = await Session.open(config, { withinMs: openMs });
-  try {
-    const exists = "SELECT pg_catalog.to_regclass('matriarch.barrier') IS NOT NULL AS found";
-    const [row] = await session.query(exists, [], { withinMs: openMs });
-    if (row?.["found"] === "t") return;
-    for (const sql of prepare.split(";")) await session.query(sql, [], { withinMs: proveMs });
-  } finally {
-    void session.close();
-  }
+/** Waits for no voters: what it makes is covered by the barrier itself. */
+async function prepareTable(session: Session): Promise<void> {
+  const exists = "SELECT pg_catalog.to_regclass('matriarch.barrier') IS NOT NULL AS found";
+  const [row] = await session.query(exists, [], { withinMs: openMs });
+  if (row?.["found"] === "t") return;
+  await session.query("SET synchronous_commit = local", [], { withinMs: openMs });
+  for (const sql of prepare.split(";")) await session.query(sql, [], { withinMs: proveMs });
+  await session.query("SET synchronous_commit = on", [], { withinMs: openMs });
 }
 
 /** Whoever cancels the wait (an operator, a timeout) makes the commit return with a warning, acknowledged by nobody. */

@@ -67,12 +67,18 @@ export class EtcdStore implements Store {
     this.#client.setEndpoints(endpoints);
   }
 
-  async read(prefix: string, signal?: AbortSignal): Promise<StoreSnapshot> {
+  async read(prefix: string, signal?: AbortSignal, atLeast?: number): Promise<StoreSnapshot> {
     const before = this.#client.identity.revision;
     const range = rangeOf(this.#prefix + prefix);
     return this.#client.read(async (session, options) => {
+      if (atLeast !== undefined) {
+        // What this server has, without asking its leader.
+        const own = await session.kv.range({ ...range, serializable: true }, options);
+        if (Number(own.header?.revision ?? 0n) >= Math.max(atLeast, before))
+          return this.#toSnapshot(this.#client.accept(session, own.header, before), own.kvs);
+      }
       const { header, kvs } = await session.kv.range(range, options);
-      return { revision: this.#client.accept(session, header, before), entries: kvs.map((kv) => this.#toEntry(kv)) };
+      return this.#toSnapshot(this.#client.accept(session, header, before), kvs);
     }, signal);
   }
 
@@ -81,12 +87,16 @@ export class EtcdStore implements Store {
     const request = toRequest(this.#prefix, txn);
     const before = this.#client.identity.revision;
     // One that writes nothing may be repeated like any other question.
-    const call = request.success.length === 0 ? "read" : "write";
+    const writes = (txn.put?.length ?? 0) + (txn.remove?.length ?? 0) > 0;
+    const call = writes ? "write" : "read";
     const { session, answer } = await this.#client[call](
       async (session, options) => ({ session, answer: await session.kv.txn(request, options) }),
       signal,
     );
-    return toOutcome(txn, answer, this.#client.accept(session, answer.header, before));
+    const revision = this.#client.accept(session, answer.header, before);
+    const last = answer.responses.at(-1)?.response;
+    const read = txn.readBack !== undefined && last?.case === "responseRange" ? last.value.kvs : undefined;
+    return { ...toOutcome(txn, answer, revision), ...(read && { now: this.#toSnapshot(revision, read) }) };
   }
 
   watch(prefix: string, changed: (revision: number) => void, signal: AbortSignal): void {
@@ -96,6 +106,10 @@ export class EtcdStore implements Store {
   async close(): Promise<void> {
     this.#watch.close();
     this.#client.close();
+  }
+
+  #toSnapshot(revision: number, kvs: readonly KeyValue[]): StoreSnapshot {
+    return { revision, entries: kvs.map((kv) => this.#toEntry(kv)) };
   }
 
   #toEntry({ key, value, modRevision }: KeyValue): StoreEntry {
@@ -114,7 +128,7 @@ export class EtcdStore implements Store {
 }
 
 /** etcd compares, then either writes it all or says which of the required keys are as they are. */
-function toRequest(prefix: string, { require, put = [], remove = [] }: StoreTxn) {
+function toRequest(prefix: string, { require, put = [], remove = [], readBack }: StoreTxn) {
   const keyOf = (key: string) => bytesOf(prefix + key);
   const { EQUAL: result } = Compare_CompareResult;
   const { MOD: target } = Compare_CompareTarget;
@@ -124,6 +138,9 @@ function toRequest(prefix: string, { require, put = [], remove = [] }: StoreTxn)
   const removals = remove.map((key) => ({
     request: { case: "requestDeleteRange", value: { key: keyOf(key) } } as const,
   }));
+  const reads = (readBack === undefined ? [] : [rangeOf(prefix + readBack)]).map((value) => ({
+    request: { case: "requestRange", value } as const,
+  }));
   return {
     compare: require.map(({ key, revision }) => ({
       result,
@@ -131,10 +148,13 @@ function toRequest(prefix: string, { require, put = [], remove = [] }: StoreTxn)
       key: keyOf(key),
       targetUnion: { case: "modRevision", value: BigInt(revision) } as const,
     })),
-    success: [...puts, ...removals],
-    failure: require.map(({ key }) => ({
-      request: { case: "requestRange", value: { key: keyOf(key), keysOnly: true } } as const,
-    })),
+    success: [...puts, ...removals, ...reads],
+    failure: [
+      ...require.map(({ key }) => ({
+        request: { case: "requestRange", value: { key: keyOf(key), keysOnly: true } } as const,
+      })),
+      ...reads,
+    ],
   };
 }
 
