@@ -20,15 +20,18 @@ type SystemName = (typeof systemNames)[number];
 
 const { values: options } = parseArgs({
   options: {
-    peers: { type: "boolean" },
-    runs: { type: "string", default: "5" },
-    only: { type: "string", default: faultNames.join(",") },
-    systems: { type: "string", default: systemNames.join(",") },
-    name: { type: "string", default: "peers" },
+    "peers": { type: "boolean" },
+    "runs": { type: "string", default: "20" },
+    "only": { type: "string", default: faultNames.join(",") },
+    /** a run of the peers takes minutes: they take part in so many of the runs, spread evenly over them */
+    "peer-runs": { type: "string", default: "5" },
+    "peer-only": { type: "string", default: faultNames.join(",") },
+    "systems": { type: "string", default: systemNames.join(",") },
+    "name": { type: "string", default: "peers" },
     /** adds to what an earlier run has kept */
-    append: { type: "boolean", default: false },
+    "append": { type: "boolean", default: false },
     /** no measuring: table and plot of what is kept */
-    report: { type: "boolean", default: false },
+    "report": { type: "boolean", default: false },
   },
 });
 /** D as short as it can be set. */
@@ -44,13 +47,27 @@ async function main(): Promise<void> {
 async function measure(): Promise<void> {
   const problem = whyNoLab() || (missingForPatroni().length > 0 && `not installed: ${missingForPatroni().join(", ")}`);
   if (problem) throw new Error(problem);
-  const wanted = faultNames.filter((name) => options.only.split(",").includes(name));
   const names = systemNames.filter((name) => options.systems.split(",").includes(name));
   await sweepSpaces();
   endAtExit();
   if (!options.append) startSamples(options.name, load());
   for (let run = 1; run <= Number(options.runs); run += 1)
-    for (const name of names) await measureSystem(name, wanted, run);
+    for (const name of names) if (isDue(name, run)) await measureSystem(name, faultsFor(name), run);
+}
+
+function isPeer(name: SystemName): boolean {
+  return name.startsWith("patroni");
+}
+
+function faultsFor(name: SystemName): readonly FaultName[] {
+  const wanted = options[isPeer(name) ? "peer-only" : "only"].split(",");
+  return faultNames.filter((fault) => wanted.includes(fault));
+}
+
+function isDue(name: SystemName, run: number): boolean {
+  const [runs, peerRuns] = [Number(options.runs), Number(options["peer-runs"])];
+  const countUpTo = (n: number): number => Math.ceil((n * peerRuns) / runs);
+  return !isPeer(name) || countUpTo(run) > countUpTo(run - 1);
 }
 
 /** A fresh system for each round, so that what a fault left behind does not spoil the next round. */
