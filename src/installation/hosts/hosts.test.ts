@@ -6,7 +6,8 @@ import { describe, test } from "node:test";
 
 import { checkHostCertificate, hostCertificateFiles } from "../../drivers/certificates/host.ts";
 import { listHosts } from "../../drivers/store/host-records.ts";
-import { agentUnit, unitName } from "./service-unit.ts";
+import { unitName } from "../../config/service.ts";
+import { agentUnit } from "./service-unit.ts";
 import { initHost } from "./init.ts";
 import { joinHost } from "./join.ts";
 import { renewHostCertificate } from "./renew.ts";
