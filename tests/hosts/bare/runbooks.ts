@@ -1,4 +1,5 @@
 /** docs/runbooks.md, case by case, by its own shell blocks. Used by bench/bare.ts. */
+import { rm } from "node:fs/promises";
 import {
   installHostCertificate,
   makeHostRequest,
@@ -62,9 +63,10 @@ async function majorityLost(three: Three): Promise<void> {
 
 async function allOff(three: Three): Promise<void> {
   await Promise.all(three.machines.map((machine) => machine.powerOff()));
+  for (const machine of three.machines) await endCertificate(machine);
   for (const machine of three.machines) await machine.boot();
   await whole(three);
-  say("all hosts were off, and came back by themselves");
+  say("all hosts were off for longer than certificates last, and came back by themselves");
 }
 
 async function certificateEnded(three: Three): Promise<void> {
@@ -72,6 +74,8 @@ async function certificateEnded(three: Three): Promise<void> {
   const third = three.machine(3);
   await third.powerOff();
   await endCertificate(third);
+  // One that joined fourth would not have it.
+  await rm(`${third.root}/var/lib/matriarch/ca/ca.key`);
   await third.boot();
   await until("the host not to be believed", async () =>
     /db-3 .*unreachable/.test((await three.machine(1).run("matriarch host list")).stdout) ? true : undefined,
