@@ -51,6 +51,7 @@ const wanted = [
   "host drain",
   "host undrain",
   "host remove",
+  "host rebuild-store",
   "agent run",
   "agent start",
   "agent stop",
