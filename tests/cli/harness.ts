@@ -62,7 +62,7 @@ export async function runCli(
   args: readonly string[],
   { input = "", env = {} }: RunOptions = {},
 ): Promise<Ran> {
-  const child = spawn(process.execPath, [cliEntry, ...args], {
+  const child = spawn(process.execPath, ["--", cliEntry, ...args], {
     env: { PATH: process.env["PATH"] ?? "", HOME: home, MATRIARCH_HOME: home, ...env },
     timeout: runWithinMs,
     killSignal: "SIGKILL",

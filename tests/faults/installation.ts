@@ -50,7 +50,7 @@ export class Installation implements AsyncDisposable {
     args: readonly string[],
     options: { input?: string; signal?: AbortSignal; interruptAfterMs?: number } = {},
   ): Promise<Ran> {
-    const child = spawn(process.execPath, [join(this.#scratch, "dist", "cli.mjs"), ...args], {
+    const child = spawn(process.execPath, ["--", join(this.#scratch, "dist", "cli.mjs"), ...args], {
       env: this.#environment(),
       cwd: this.#scratch,
       ...this.#as,
