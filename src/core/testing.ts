@@ -123,6 +123,7 @@ export function clusterOf(change: ClusterChange = {}): ClusterRecord {
     votes: Object.fromEntries(votes.map((vote) => [vote.voter.member, at(vote)])),
     intent: intent && at(intent),
     pause: change.pausedUntil === undefined ? undefined : at({ until: change.pausedUntil, by: "ann" }),
+    attachments: {},
   };
 }
 

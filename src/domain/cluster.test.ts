@@ -47,6 +47,19 @@ const picture: ClusterRecord = {
   votes: { "a-1": at(6, { epoch: 2, voter, position: { timeline: 1, lsn: zeroLsn } }) },
   intent: at(7, { kind: "restart", pending: [], id: "1", requestedAt: 0, by: "ann" }),
   pause: at(8, { until: 1, by: "ann" }),
+  attachments: {
+    "my%20app": at(9, {
+      app: "my app",
+      database: "d",
+      user: "u",
+      role: "owner",
+      phase: "made",
+      variable: "V",
+      envFile: null,
+      by: "ann",
+      createdAt: 0,
+    }),
+  },
 };
 
 test("revisionOf: each record by its name, 0 for what is not there", () => {
@@ -59,12 +72,14 @@ test("revisionOf: each record by its name, 0 for what is not there", () => {
     "vote/a-1",
     "intent",
     "pause",
+    "attachment/my%20app",
     "member/a-2",
     "vote/a-2",
+    "attachment/none",
   ];
   assert.deepEqual(
     keys.map((key) => revisionOf(picture, key)),
-    [1, 2, 3, 4, 5, 6, 7, 8, 0, 0],
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0],
   );
   const bare = { ...picture, intent: undefined, pause: undefined };
   assert.deepEqual([revisionOf(bare, "intent"), revisionOf(bare, "pause")], [0, 0]);

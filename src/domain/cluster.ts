@@ -3,6 +3,7 @@
  * at which it was last written. Times that outlive a process are wall-clock milliseconds; everything that decides
  * about safety is an epoch, a revision or a position instead.
  */
+import type { Attachment } from "./attachment.ts";
 import type { CommitRule, Voter } from "./rule.ts";
 import type { TimelineHistory, WalPosition } from "./timeline.ts";
 
@@ -139,6 +140,8 @@ export interface ClusterRecord {
   readonly votes: Readonly<Record<MemberId, Versioned<Vote>>>;
   readonly intent: Versioned<Intent> | undefined;
   readonly pause: Versioned<Pause> | undefined;
+  /** by their applications' names as they stand in keys */
+  readonly attachments: Readonly<Record<string, Versioned<Attachment>>>;
 }
 
 /** Name of one record within a cluster's part of the store. */
@@ -150,7 +153,8 @@ export type RecordKey =
   | "intent"
   | "pause"
   | `member/${string}`
-  | `vote/${string}`;
+  | `vote/${string}`
+  | `attachment/${string}`;
 
 /** All or nothing: written only if every required record still has the revision given (0: does not exist). */
 export interface ClusterTxn {
@@ -159,7 +163,16 @@ export interface ClusterTxn {
   readonly write: readonly { readonly key: RecordKey; readonly value: RecordValue | null }[];
 }
 
-export type RecordValue = ClusterSpec | Reign | RuleRecord | TimelineHistory | Intent | Pause | MemberRecord | Vote;
+export type RecordValue =
+  | ClusterSpec
+  | Reign
+  | RuleRecord
+  | TimelineHistory
+  | Intent
+  | Pause
+  | MemberRecord
+  | Vote
+  | Attachment;
 
 export function voterOf(member: MemberRecord): Voter {
   return { member: member.id, incarnation: member.incarnation };
@@ -219,6 +232,7 @@ export function revisionOf(cluster: ClusterRecord, key: RecordKey): number {
     case "pause":
       return cluster[key]?.revision ?? 0;
     default:
+      if (key.startsWith("attachment/")) return cluster.attachments[key.slice(11)]?.revision ?? 0;
       return (key.startsWith("member/") ? cluster.members[key.slice(7)] : cluster.votes[key.slice(5)])?.revision ?? 0;
   }
 }

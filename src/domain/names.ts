@@ -41,16 +41,30 @@ export function userNameProblem(name: string): string | undefined {
   const problem = identifierProblem("user", name);
   if (problem !== undefined) return problem;
   if (name.startsWith("pg_")) return 'Names that begin with "pg_" are reserved by Postgres.';
+  if (name === "public" || name === "none") return `Postgres reserves the name "${name}".`;
   if (name === "matriarch" || name.startsWith("matriarch_"))
     return 'Names that begin with "matriarch" belong to Matriarch itself.';
   return undefined;
 }
 
+/** Of an application that is attached: what its database and its user are called by default. */
+export function appNameProblem(name: string): string | undefined {
+  return identifierProblem("application", name);
+}
+
 function identifierProblem(noun: string, name: string): string | undefined {
-  if (name === "") return `A ${noun}'s name cannot be empty.`;
-  if (/\p{Cc}/u.test(name)) return `A ${noun}'s name cannot hold control characters.`;
+  if (name === "") return `${articleOf(noun)} ${noun}'s name cannot be empty.`;
+  // Half a character would be written as another one.
+  if (!name.isWellFormed()) return `${articleOf(noun)} ${noun}'s name must be well-formed text.`;
+  if (/\p{Cc}/u.test(name)) return `${articleOf(noun)} ${noun}'s name cannot hold control characters.`;
+  // In an address they mean another place.
+  if (name === "." || name === "..") return `${articleOf(noun)} ${noun}'s name cannot be "." or "..".`;
   const bytes = new TextEncoder().encode(name).length;
   if (bytes > identifierBytesMax)
-    return `A ${noun}'s name has at most ${identifierBytesMax} bytes; this one has ${bytes}.`;
+    return `${articleOf(noun)} ${noun}'s name has at most ${identifierBytesMax} bytes; this one has ${bytes}.`;
   return undefined;
+}
+
+function articleOf(noun: string): string {
+  return /^[aeio]/.test(noun) ? "An" : "A";
 }

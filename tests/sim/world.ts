@@ -208,6 +208,7 @@ function firstRecord(members: readonly string[], options: WorldOptions): Cluster
     votes: {},
     intent: undefined,
     pause: undefined,
+    attachments: {},
   };
 }
 

@@ -4,6 +4,7 @@
  * silence what another wrote.
  */
 import { z } from "zod";
+import { attachmentRoles, type Attachment } from "../../domain/attachment.ts";
 import type {
   ClusterSpec,
   Intent,
@@ -106,6 +107,18 @@ export const intentSchema: z.ZodType<Intent> = z.discriminatedUnion("kind", [
 
 export const pauseSchema: z.ZodType<Pause> = z.strictObject({ until: z.number(), by: z.string() });
 
+export const attachmentSchema: z.ZodType<Attachment> = z.strictObject({
+  app: id,
+  database: id,
+  user: id,
+  role: z.enum(attachmentRoles),
+  phase: z.enum(["making", "made", "attached", "detaching"]),
+  variable: id,
+  envFile: z.strictObject({ machine: z.string(), path: z.string() }).nullable(),
+  by: z.string(),
+  createdAt: z.number(),
+});
+
 /** The schema that the record of this name must fit. */
 export function schemaOf(key: RecordKey): z.ZodType<RecordValue> {
   switch (key) {
@@ -122,6 +135,7 @@ export function schemaOf(key: RecordKey): z.ZodType<RecordValue> {
     case "pause":
       return pauseSchema;
     default:
+      if (key.startsWith("attachment/")) return attachmentSchema;
       return key.startsWith("member/") ? memberSchema : voteSchema;
   }
 }

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { ClusterSpec, Intent, MemberRecord, RecordKey, RecordValue } from "../../domain/cluster.ts";
 import { parseLsn, toLsn } from "../../domain/lsn.ts";
+import { attachmentId } from "../../domain/attachment.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { MemoryStore } from "./memory.ts";
 import {
@@ -73,6 +74,7 @@ describe("cluster records", () => {
       votes: {},
       intent: undefined,
       pause: undefined,
+      attachments: {},
     });
     assert.deepEqual(Object.keys(members), ["shop-1", "shop-2"]);
     assert.deepEqual(timelines.value, first().timelines);
@@ -258,6 +260,16 @@ const anyRecord: fc.Arbitrary<Written> = fc.oneof(
       wish: fc.constantFrom("none" as const, "reclone" as const, "restart" as const, "remove" as const),
     })
     .map((changed) => ({ key: "member/shop-1" as const, value: { ...memberNamed("shop-1"), ...changed } })),
+  fc
+    .record({
+      app: fc.string({ minLength: 1, unit: "grapheme" }).filter((app) => app.isWellFormed()),
+      phase: fc.constantFrom("making" as const, "made" as const, "attached" as const, "detaching" as const),
+      envFile: fc.option(fc.record({ machine: fc.string(), path: fc.string() })),
+    })
+    .map((changed) => ({
+      key: `attachment/${attachmentId(changed.app)}` as const,
+      value: { database: "d", user: "u", role: "owner" as const, variable: "V", by: "ann", createdAt: 1, ...changed },
+    })),
 );
 
 async function present(store: MemoryStore): Promise<NonNullable<Awaited<ReturnType<typeof readCluster>>>> {
@@ -269,6 +281,7 @@ async function present(store: MemoryStore): Promise<NonNullable<Awaited<ReturnTy
 function pick(record: Awaited<ReturnType<typeof present>>, key: RecordKey): unknown {
   const [group, id] = key.split("/");
   if (group === "member") return record.members[id ?? ""]?.value;
+  if (group === "attachment") return record.attachments[id ?? ""]?.value;
   if (group === "vote") return record.votes[id ?? ""]?.value;
   const single: Record<string, { value: unknown } | undefined> = {
     spec: record.spec,

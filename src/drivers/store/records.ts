@@ -4,6 +4,7 @@
  * (`ClusterTxn.require`); decides nothing itself.
  */
 import { z } from "zod";
+import { attachmentId } from "../../domain/attachment.ts";
 import type {
   ClusterRecord,
   ClusterSpec,
@@ -19,6 +20,7 @@ import type { TimelineHistory } from "../../domain/timeline.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { CommitOutcome, Store, StoreEntry, StoreSnapshot, StoreTxn } from "./port.ts";
 import {
+  attachmentSchema,
   intentSchema,
   memberSchema,
   pauseSchema,
@@ -58,6 +60,7 @@ function toCluster(cluster: string, { revision, entries }: StoreSnapshot): Clust
     votes: records.group("vote/", voteSchema, (vote) => vote.voter.member),
     intent: records.optional("intent", intentSchema),
     pause: records.optional("pause", pauseSchema),
+    attachments: records.group("attachment/", attachmentSchema, ({ app }) => attachmentId(app)),
   };
 }
 
@@ -176,7 +179,7 @@ class Records {
   }
 
   group<T>(
-    prefix: "member/" | "vote/",
+    prefix: "member/" | "vote/" | "attachment/",
     schema: z.ZodType<T>,
     idOf: (value: T) => string,
   ): Record<string, Versioned<T>> {
@@ -184,7 +187,7 @@ class Records {
     for (const entry of this.#entries.filter((candidate) => this.#nameOf(candidate).startsWith(prefix))) {
       const id = this.#nameOf(entry).slice(prefix.length);
       const record = decode(entry, schema);
-      if (idOf(record.value) !== id) throw damaged(entry.key, `it speaks of member "${idOf(record.value)}"`);
+      if (idOf(record.value) !== id) throw damaged(entry.key, `it speaks of "${idOf(record.value)}"`);
       found[id] = record;
     }
     return found;
@@ -195,7 +198,7 @@ class Records {
   }
 
   #assertKnown(name: string): void {
-    if (singleRecords.has(name) || /^(member|vote)\/[^/]+$/.test(name)) return;
+    if (singleRecords.has(name) || /^(member|vote|attachment)\/[^/]+$/.test(name)) return;
     throw damaged(clusterPrefix(this.#cluster) + name, "no record of this name is known to this version");
   }
 }
