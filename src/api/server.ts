@@ -21,6 +21,7 @@ import { admit } from "./access/roles.ts";
 import { audit, type AuditLog } from "./audit.ts";
 import { describeFailure } from "./errors.ts";
 import { listenTls, type TlsAddress, type TlsListener } from "./listen-tls.ts";
+import { accountRoutes } from "./routes/accounts.ts";
 import { agentRoutes } from "./routes/agent.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { changeRoutes } from "./routes/changes.ts";
@@ -116,6 +117,7 @@ export function createApp(
   app.route("/v1/clusters", clusterRoutes(installation));
   app.route("/v1/clusters", changeRoutes(installation));
   app.route("/v1/clusters", memberRoutes(installation));
+  app.route("/v1/clusters", accountRoutes(installation));
   app.route("/v1/clusters", eventRoutes(installation));
   app.route("/v1/operations", operationRoutes(installation));
   app.route("/v1/hosts", hostRoutes(hosts));

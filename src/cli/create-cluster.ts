@@ -3,15 +3,13 @@
  * answer and nowhere else, so it is shown whatever happens after; a second `create` of a cluster that is being made
  * joins the first.
  */
-import { readFile } from "node:fs/promises";
-import { text as readStream } from "node:stream/consumers";
-
 import type { ClusterStatus, Connection, CreateRequest, Operation } from "../contract/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { Client } from "./client/client.ts";
 import type { CommandContext, Outcome } from "./context.ts";
 import { follow } from "./follow.ts";
 import { connectLines, renderCreated } from "./output/create.ts";
+import { readPassword } from "./password-file.ts";
 
 export interface CreateOptions {
   readonly members?: number | undefined;
@@ -49,7 +47,6 @@ export async function createCluster(context: CommandContext, name: string, optio
   return made(await context.client(), name, connection);
 }
 
-/** Passwords come in a file: an argument would be seen in the list of processes. */
 async function toRequest(name: string, options: CreateOptions): Promise<CreateRequest> {
   const { members, version, engine, durability, preset, memory, cpus, port, passwordFile, set } = options;
   const { region, primaryRegion } = options;
@@ -69,19 +66,6 @@ async function toRequest(name: string, options: CreateOptions): Promise<CreateRe
     settings: set,
   };
   return { name, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
-}
-
-async function readPassword(file: string): Promise<string> {
-  try {
-    const content = file === "-" ? await readStream(process.stdin) : await readFile(file, "utf8");
-    const password = content.replace(/\r?\n$/, "");
-    if (password === "") throw new OpError("bad-value", { message: "the password is empty" });
-    return password;
-  } catch (cause) {
-    if (cause instanceof OpError) throw cause;
-    const detail = `The system says: ${cause instanceof Error ? cause.message : String(cause)}.`;
-    throw new OpError("bad-value", { message: `the password file "${file}" cannot be read`, detail, cause });
-  }
 }
 
 async function begin(context: CommandContext, client: Client, request: CreateRequest): Promise<Begun> {

@@ -3,12 +3,15 @@ import { Command } from "@commander-js/extra-typings";
 
 import { settings, severalArgument, type Run } from "./command.ts";
 import { agentCommands } from "./commands/agent/group.ts";
+import { attach } from "./commands/attach.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { completion } from "./commands/completion.ts";
 import { connect } from "./commands/connect.ts";
 import { contextCommands } from "./commands/context/group.ts";
 import { create } from "./commands/create.ts";
+import { databaseCommands } from "./commands/database/group.ts";
 import { destroy } from "./commands/destroy.ts";
+import { detach } from "./commands/detach.ts";
 import { events } from "./commands/events.ts";
 import { explain } from "./commands/explain.ts";
 import { failover } from "./commands/failover.ts";
@@ -47,10 +50,10 @@ export function createProgram(run: Run) {
   program.commandsGroup("Clusters:");
   for (const make of [create, list, status, explain, events, logs, destroy]) program.addCommand(make(run));
   program.commandsGroup("Connecting:");
-  for (const make of [uri, connect]) program.addCommand(make(run));
+  for (const make of [uri, connect, attach, detach]) program.addCommand(make(run));
   program.commandsGroup("Changing:");
   for (const make of [switchover, failover, restart, stop, start, pause, resume, scale]) program.addCommand(make(run));
-  for (const make of [memberCommands, userCommands]) program.addCommand(make(run));
+  for (const make of [memberCommands, databaseCommands, userCommands]) program.addCommand(make(run));
   program.commandsGroup("Matriarch:");
   for (const make of [
     hostCommands,

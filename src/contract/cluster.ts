@@ -4,6 +4,8 @@
  */
 import { z } from "zod";
 
+import { attachmentSchema } from "./attachment.ts";
+
 export const memberStates = [
   "starting",
   "running",
@@ -84,6 +86,8 @@ export const clusterStatusSchema = z.object({
   paused_until: z.string().nullable(),
   operation: z.string().nullable(),
   store: storeStatusSchema,
+  /** applications with an access of their own */
+  attachments: z.array(attachmentSchema).default([]),
   created_at: z.string(),
 });
 

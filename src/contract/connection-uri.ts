@@ -23,10 +23,18 @@ function uriOf(
   hosts: readonly { readonly host: string; readonly port: number }[],
   first: Readonly<Record<string, string>>,
 ): string {
-  const secret = password === null ? "" : `:${encodeURIComponent(password)}`;
+  const secret = password === null ? "" : `:${encoded(password)}`;
   const addresses = hosts.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(",");
   // Spaces as %20: libpq does not read "+" as one.
   const parameters = new URLSearchParams({ ...first, sslmode, sslrootcert }).toString();
   const options = parameters.replaceAll("+", "%20").replaceAll("%2F", "/");
-  return `postgresql://${encodeURIComponent(user)}${secret}@${addresses}/${encodeURIComponent(database)}?${options}`;
+  return `postgresql://${encoded(user)}${secret}@${addresses}/${encoded(database)}?${options}`;
+}
+
+/** Also what a shell would obey. Source: RFC 3986, 2.2. */
+function encoded(text: string): string {
+  return encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

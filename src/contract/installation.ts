@@ -2,6 +2,8 @@
  * What the API needs of the running agent. The agent offers it, `entry/agent.ts` puts the two together, and neither
  * imports the other. Every refusal is an `OpError`; methods that change something name who asked.
  */
+import type { AccountsInstallation } from "./accounts.ts";
+import type { Asked } from "./asked.ts";
 import type {
   AgentStatus,
   Candidate,
@@ -14,10 +16,7 @@ import type {
 } from "./cluster.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
 
-export interface Asked {
-  /** operating-system user of the caller, or the name of its certificate */
-  readonly by: string;
-}
+export type { Asked } from "./asked.ts";
 
 export interface EventQuery {
   readonly afterId?: number;
@@ -84,7 +83,8 @@ export interface Installation {
   ): Promise<Operation>;
   removeMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
   recloneMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
-  rotatePassword(cluster: string, user: string, asked: Asked): Promise<Connection>;
+  /** databases, users, attached applications */
+  readonly accounts: AccountsInstallation;
 
   operation(id: string): Promise<Operation>;
   /** calls back at once and at every step, until it ends or the signal aborts */

@@ -144,6 +144,42 @@ export const clusterEvents = {
     "A member and its directory were removed, because somebody asked for it.",
     (e) => `member "${e.member}" removed`,
   ),
+  "attachment.made": define<{ app: string; user: string; database: string }>(
+    "info",
+    "An application got a user of its own in a database.",
+    (e) => `"${e.app}" attached: user "${e.user}" in database "${e.database}"`,
+  ),
+  "attachment.rotated": define<{ app: string; user: string; database: string }>(
+    "info",
+    "An attached application got a new password.",
+    (e) => `new password for "${e.app}"`,
+  ),
+  "attachment.removed": define<{ app: string; user: string; database: string }>(
+    "info",
+    "An application was detached: its user is gone, its database and data are there.",
+    (e) => `"${e.app}" detached: user "${e.user}" dropped, database "${e.database}" kept`,
+  ),
+  "database.created": define<{ database: string }>(
+    "info",
+    "A database was made.",
+    (e) => `database "${e.database}" created`,
+  ),
+  "database.dropped": define<{ database: string }>(
+    "warning",
+    "A database and its data were removed, because somebody asked for it.",
+    (e) => `database "${e.database}" dropped`,
+  ),
+  "user.created": define<{ user: string }>("info", "A database user was made.", (e) => `user "${e.user}" created`),
+  "user.dropped": define<{ user: string }>(
+    "info",
+    "A database user was removed, because somebody asked for it. What it owned belongs to the databases' owners.",
+    (e) => `user "${e.user}" dropped`,
+  ),
+  "user.role-changed": define<{ user: string; database: string; role: string }>(
+    "info",
+    "A user may do more, or less, in a database.",
+    (e) => `user "${e.user}" is ${e.role === "none" ? "nothing" : e.role} in database "${e.database}" now`,
+  ),
   "user.rotated": define<{ user: string }>(
     "info",
     "A user has a new password. Open sessions go on; new ones need it.",

@@ -3,16 +3,8 @@ import { join } from "node:path";
 import { readFile } from "node:fs/promises";
 import type { ClusterRuntime } from "../agent/runtime.ts";
 import { version } from "../config/version.ts";
-import type {
-  Candidate,
-  ClusterEvent,
-  ClusterStatus,
-  Connection,
-  CreateRequest,
-  Operation,
-} from "../contract/cluster.ts";
-import type { Asked, EventQuery, Installation } from "../contract/installation.ts";
-import { generatePassword, scramVerifier } from "../drivers/postgres/provision/scram.ts";
+import type { Candidate, ClusterEvent, ClusterStatus, CreateRequest, Operation } from "../contract/cluster.ts";
+import type { EventQuery, Installation } from "../contract/installation.ts";
 import { embeddedReleases } from "../drivers/postgres/engine/catalog.ts";
 import {
   failOver,
@@ -24,6 +16,7 @@ import {
   switchOver,
   type FailoverOptions,
 } from "./changes.ts";
+import { createAccounts } from "./accounts/accounts.ts";
 import { connectionTo } from "./connection.ts";
 import { beginCreate } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
@@ -33,7 +26,6 @@ import { readLogs } from "./logs.ts";
 import { addMember, recloneMember, removeMember, scaleCluster } from "./members.ts";
 import { clusterOf, memberOf, type Parts } from "./parts.ts";
 import { clusterStatus, type StatusContext } from "./status.ts";
-import { setPassword } from "./users.ts";
 
 /** @param stopAgent ends this process in order; `servers`: the clusters' servers and the router too */
 export function createInstallation(parts: Parts, stopAgent: (servers: boolean) => void): Installation {
@@ -91,7 +83,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     addMember: (name, where, asked) => addMember(parts, name, where, asked),
     removeMember: (name, member, asked) => removeMember(parts, name, member, asked),
     recloneMember: (name, member, asked) => recloneMember(parts, name, member, asked),
-    rotatePassword: (name, user, asked) => rotatePassword(parts, name, user, asked),
+    accounts: createAccounts(parts),
     operation: async (id): Promise<Operation> => operations.get(id),
     watchOperation: (id, changed, signal) => {
       const now = operations.get(id);
@@ -130,12 +122,4 @@ function watchStatus(parts: Parts, name: string, tell: (cluster: ClusterRuntime)
     if (changed === name) waiting ??= setTimeout(now, watchEveryMs);
   }, signal);
   signal.addEventListener("abort", () => clearTimeout(waiting), { once: true });
-}
-
-async function rotatePassword(parts: Parts, name: string, user: string, asked: Asked): Promise<Connection> {
-  const { record } = clusterOf(parts, name);
-  const password = generatePassword();
-  await setPassword(parts, name, user, scramVerifier(password));
-  parts.events.emit("user.rotated", { cluster: name, actor: asked.by }, { user });
-  return connectionTo(parts, record.spec.value, { role: "primary", user, password });
 }

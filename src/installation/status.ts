@@ -1,9 +1,11 @@
 /** A cluster as the API tells it, from the agent's runtime. Pure. */
 import type { ClusterRuntime, MemberRuntime } from "../agent/runtime.ts";
+import type { AttachmentStatus } from "../contract/attachment.ts";
 import type { ClusterStatus, MemberStatus } from "../contract/cluster.ts";
 import { isVoter } from "../core/candidates.ts";
 import { formatReason } from "../core/reason.ts";
 import { inPrimaryRegion, mayVote, votersInFull } from "../core/regions.ts";
+import type { Attachment } from "../domain/attachment.ts";
 import type { ClusterRecord } from "../domain/cluster.ts";
 import { bytesBetween, formatLsn, type Lsn } from "../domain/lsn.ts";
 import { usualAcks } from "../domain/rule.ts";
@@ -60,8 +62,15 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
           ? null
           : new Date(cluster.storeAwaySince).toISOString(),
     },
+    attachments: Object.values(record.attachments)
+      .map(({ value }) => attachmentStatus(value))
+      .toSorted((a, b) => (a.app < b.app ? -1 : 1)),
     created_at: new Date(spec.createdAt).toISOString(),
   };
+}
+
+export function attachmentStatus({ envFile, createdAt, phase, ...same }: Attachment): AttachmentStatus {
+  return { ...same, state: phase, env_file: envFile, created_at: new Date(createdAt).toISOString() };
 }
 
 export function memberNumber(id: string): number {

@@ -1,5 +1,5 @@
-/** Database users, on the primary. Passwords are turned into verifiers here and never leave as anything else. */
-import { escapeIdentifier, escapeLiteral } from "pg";
+/** The first password of a cluster that is being made; all others are in accounts/. It comes here as a verifier. */
+import { identifier, literal } from "../drivers/postgres/session/quote.ts";
 import { withSession, type SessionTarget } from "../drivers/postgres/session/session.ts";
 import { OpError } from "../errors/op-error.ts";
 import { clusterOf, type Parts } from "./parts.ts";
@@ -21,7 +21,7 @@ export async function setPassword(parts: Parts, cluster: string, user: string, v
     });
     if (found.length === 0)
       throw new OpError("user-not-found", { message: `user "${user}" does not exist in cluster "${cluster}"` });
-    const sql = `ALTER ROLE ${escapeIdentifier(user)} PASSWORD ${escapeLiteral(verifier)}`;
+    const sql = `ALTER ROLE ${identifier(user)} PASSWORD ${literal(verifier)}`;
     await session.query(sql, [], { withinMs: statementMs });
   });
 }

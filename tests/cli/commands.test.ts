@@ -7,6 +7,8 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 
+import { attachedSchema, databaseSchema, userSchema } from "../../src/contract/accounts.ts";
+import { attachmentSchema } from "../../src/contract/attachment.ts";
 import {
   agentStatusSchema,
   candidateSchema,
@@ -57,6 +59,18 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["member remove shop shop-3 --dry-run", z.object({ would_delete: z.array(z.string()) })],
   ["member reclone shop shop-3", operationSchema],
   ["user rotate shop", connectionSchema],
+  ["user rotate shop ada --grace 1h", connectionSchema],
+  ["attach shop --app web", attachedSchema],
+  ["detach shop --app web --yes", z.object({ detached: attachmentSchema, env_file: z.null() })],
+  ["database list shop", z.array(databaseSchema)],
+  ["database create shop orders --owner ada", databaseSchema],
+  ["database drop shop orders --dry-run", z.object({ would_drop: databaseSchema })],
+  ["database drop shop orders --yes", z.object({ dropped: z.literal("orders") })],
+  ["user list shop", z.array(userSchema)],
+  ["user create shop bob --database orders --role reader", connectionSchema],
+  ["user grant shop ada --database orders --role writer", userSchema],
+  ["user drop shop ada --dry-run", z.object({ would_drop: userSchema })],
+  ["user drop shop ada --yes", z.object({ dropped: z.literal("ada") })],
   ["agent status", agentStatusSchema],
   ["agent start", agentStatusSchema],
   ["destroy shop --dry-run", z.object({ would_delete: z.array(z.string()) })],
@@ -114,6 +128,16 @@ const refusals: readonly (readonly [line: string, exitCode: number, code: string
   ["destroy shop", 3, "not-confirmed"],
   ["failover shop", 3, "not-confirmed"],
   ["member remove shop shop-2", 3, "not-confirmed"],
+  ["database drop shop orders", 3, "not-confirmed"],
+  ["database drop shop none", 5, "database-not-found"],
+  ["user drop shop ada", 3, "not-confirmed"],
+  ["user drop shop nobody", 5, "user-not-found"],
+  ["user grant shop ada --database orders", 2, "usage"],
+  ["user create shop bob --role king", 2, "usage"],
+  ["attach shop", 2, "usage"],
+  ["attach shop --app web --grace 1h", 2, "usage"],
+  ["attach none --app web", 5, "cluster-not-found"],
+  ["detach shop --app none --yes", 5, "attachment-not-found"],
   ["status shpo", 5, "cluster-not-found"],
   ["restart shop --member shop-9", 5, "member-not-found"],
 ];
@@ -345,6 +369,12 @@ describe("completion", () => {
     assert.deepEqual(await complete(own, "create", ""), []);
     assert.deepEqual(await complete(own, "switchover", "shop", "--to", ""), ["shop-1", "shop-2", "shop-3"]);
     assert.deepEqual(await complete(own, "uri", "shop", "--role", ""), ["primary", "read"]);
+    assert.deepEqual(await complete(own, "connect", "shop", "--database", ""), ["orders"]);
+    assert.deepEqual(await complete(own, "user", "drop", "shop", ""), ["ada"]);
+    assert.deepEqual(await complete(own, "database", "create", ""), ["shop"]);
+    assert.deepEqual(await complete(own, "database", "create", "shop", ""), []);
+    assert.equal((await own.run(["attach", "shop", "--app", "web"])).code, 0);
+    assert.deepEqual(await complete(own, "detach", "shop", "--app", ""), ["web"]);
   });
 
   test("without an agent: commands alone, silently, and none is started", async () => {

@@ -16,6 +16,7 @@ import type {
 } from "../../src/contract/cluster.ts";
 import type { Asked, Installation } from "../../src/contract/installation.ts";
 import { OpError } from "../../src/errors/op-error.ts";
+import { createMemoryAccounts } from "./memory-accounts.ts";
 import { readLogFiles } from "../../src/installation/logs.ts";
 
 export interface MemoryInstallation extends Installation {
@@ -256,11 +257,7 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       record("recloneMember", asked, cluster, member);
       return begin("member reclone", cluster, asked, () => ({ copied_bytes: 40_894_464 }));
     },
-    async rotatePassword(cluster, user, asked) {
-      find(cluster);
-      record("rotatePassword", asked, cluster, user);
-      return connectionOf(find(cluster).endpoints.primary.port, user, "postgres", "n3w");
-    },
+    accounts: createMemoryAccounts({ find, update, record, connectionOf }),
     async operation(id) {
       const found = operations.get(id);
       if (!found) throw new OpError("operation-not-found", { message: `operation "${id}" does not exist` });
@@ -300,6 +297,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     paused_until: null,
     operation: null,
     store: { reachable: true, since: null },
+    attachments: [],
     created_at: new Date(0).toISOString(),
   };
 }

@@ -59,9 +59,5 @@ export function changeRoutes(installation: Installation): Hono {
     .post("/:cluster/scale", async (c) => {
       const { members } = await readBody(c, scaleRequestSchema);
       return c.json(await installation.scale(c.req.param("cluster"), members, asked(c)), 202);
-    })
-    .post("/:cluster/users/:user/rotate", async (c) => {
-      await readBody(c, nothingSchema);
-      return c.json(await installation.rotatePassword(c.req.param("cluster"), c.req.param("user"), asked(c)));
     });
 }

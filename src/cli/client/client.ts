@@ -22,6 +22,22 @@ import {
   type Explanation,
   type Operation,
 } from "../../contract/cluster.ts";
+import {
+  attachedSchema,
+  credentialsSchema,
+  databaseSchema,
+  userSchema,
+  type Attached,
+  type AttachRequest,
+  type CreateDatabaseRequest,
+  type CreateUserRequest,
+  type Credentials,
+  type DatabaseStatus,
+  type GrantRequest,
+  type HandedOverRequest,
+  type UserStatus,
+} from "../../contract/accounts.ts";
+import { attachmentSchema, type AttachmentStatus } from "../../contract/attachment.ts";
 import { withAuthority } from "../../contract/connection-uri.ts";
 import { hostStatusSchema, joinTokenSchema, type HostStatus, type JoinToken } from "../../contract/host.ts";
 import { logLinesSchema, type LogLines } from "../../contract/logs.ts";
@@ -38,8 +54,6 @@ import { call, openStream, type TransportOptions } from "./transport.ts";
 /** Reading is quick; a change writes a wish and returns, but `create` and the first look may wait for a disk. */
 const readDeadlineMs = 10_000;
 const changeDeadlineMs = 30_000;
-/** etcd is ended, started and leads */
-const rebuildDeadlineMs = 75_000;
 /** The agent pings every 5 s. */
 const quietMs = 15_000;
 
@@ -51,8 +65,9 @@ export function createClient(options: TransportOptions) {
     check(schema, await call(options, { method: "GET", path, deadlineMs: readDeadlineMs }));
   const post = async <T extends z.ZodType>(path: string, body: unknown, schema: T): Promise<z.output<T>> =>
     check(schema, await call(options, { method: "POST", path, body, deadlineMs: changeDeadlineMs }));
-  const remove = async (path: string): Promise<Operation> =>
-    check(operationSchema, await call(options, { method: "DELETE", path, deadlineMs: changeDeadlineMs }));
+  const drop = async <T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> =>
+    check(schema, await call(options, { method: "DELETE", path, deadlineMs: changeDeadlineMs }));
+  const remove = (path: string): Promise<Operation> => drop(path, operationSchema);
   async function* watch<T extends z.ZodType>(
     path: string,
     schema: T,
@@ -63,6 +78,7 @@ export function createClient(options: TransportOptions) {
   // The agent names the authority's file on its own machine; from another one it is that of the context.
   const here = (connection: Connection): Connection =>
     options.to.kind === "remote" ? withAuthority(connection, options.to.agent.remote.caFile) : connection;
+  const withHere = <T extends Credentials>(made: T): T => ({ ...made, connection: here(made.connection) });
   const change = (cluster: string, verb: string, body: object = {}): Promise<Operation> =>
     post(`${at(cluster)}/${verb}`, body, operationSchema);
 
@@ -120,8 +136,27 @@ export function createClient(options: TransportOptions) {
       remove(`${at(cluster)}/members/${part(member)}`),
     recloneMember: (cluster: string, member: string): Promise<Operation> =>
       change(cluster, `members/${part(member)}/reclone`),
-    rotatePassword: async (cluster: string, user: string): Promise<Connection> =>
-      here(await post(`${at(cluster)}/users/${part(user)}/rotate`, {}, connectionSchema)),
+    attach: async (cluster: string, request: AttachRequest): Promise<Attached> =>
+      withHere(await post(`${at(cluster)}/attachments`, request, attachedSchema)),
+    handedOver: (cluster: string, app: string, request: HandedOverRequest): Promise<AttachmentStatus> =>
+      post(`${at(cluster)}/attachments/${part(app)}/handed-over`, request, attachmentSchema),
+    detach: (cluster: string, app: string): Promise<AttachmentStatus> =>
+      drop(`${at(cluster)}/attachments/${part(app)}`, attachmentSchema),
+    databases: (cluster: string): Promise<readonly DatabaseStatus[]> =>
+      read(`${at(cluster)}/databases`, z.array(databaseSchema)),
+    createDatabase: (cluster: string, request: CreateDatabaseRequest): Promise<DatabaseStatus> =>
+      post(`${at(cluster)}/databases`, request, databaseSchema),
+    dropDatabase: (cluster: string, database: string): Promise<unknown> =>
+      drop(`${at(cluster)}/databases/${part(database)}`, z.unknown()),
+    users: (cluster: string): Promise<readonly UserStatus[]> => read(`${at(cluster)}/users`, z.array(userSchema)),
+    createUser: async (cluster: string, request: CreateUserRequest): Promise<Credentials> =>
+      withHere(await post(`${at(cluster)}/users`, request, credentialsSchema)),
+    grant: (cluster: string, user: string, request: GrantRequest): Promise<UserStatus> =>
+      post(`${at(cluster)}/users/${part(user)}/grant`, request, userSchema),
+    dropUser: (cluster: string, user: string): Promise<unknown> =>
+      drop(`${at(cluster)}/users/${part(user)}`, z.unknown()),
+    rotatePassword: async (cluster: string, user: string, graceMs: number): Promise<Credentials> =>
+      withHere(await post(`${at(cluster)}/users/${part(user)}/rotate`, { grace_ms: graceMs }, credentialsSchema)),
 
     hosts: (): Promise<readonly HostStatus[]> => read("/v1/hosts", z.array(hostStatusSchema)),
     makeJoinToken: (wish: { expires_ms?: number; uses?: number }): Promise<JoinToken> =>
@@ -133,9 +168,6 @@ export function createClient(options: TransportOptions) {
       post(`/v1/hosts/${part(host)}/labels`, { labels }, hostStatusSchema),
     drainHost: (host: string): Promise<Operation> => post(`/v1/hosts/${part(host)}/drain`, {}, operationSchema),
     undrainHost: (host: string): Promise<HostStatus> => post(`/v1/hosts/${part(host)}/undrain`, {}, hostStatusSchema),
-    rebuildStore: async (): Promise<void> => {
-      await call(options, { method: "POST", path: "/v1/hosts/rebuild-store", body: {}, deadlineMs: rebuildDeadlineMs });
-    },
     removeHost: async (host: string, lost: boolean): Promise<void> => {
       const path = `/v1/hosts/${part(host)}${encode({ lost: String(lost) })}`;
       await call(options, { method: "DELETE", path, deadlineMs: changeDeadlineMs });

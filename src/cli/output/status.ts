@@ -1,6 +1,7 @@
 /** The picture of one cluster, and the list of all. */
 import { formatDuration } from "../../contract/units.ts";
 import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
+import { renderAttachments } from "./attachments.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable, type Cell, type Column } from "./table.ts";
 import { clusterStateCell, lagCell, memberStateCell, ruleWords, storeWords } from "./words.ts";
@@ -15,7 +16,14 @@ export function renderStatus(status: ClusterStatus, paint: Paint, now: number = 
     const left = Math.max(0, Date.parse(status.paused_until) - now);
     head.push(`Automation is paused for another ${formatDuration(left)}.`);
   }
-  return [...head, "", ...facts(status, paint), "", renderMembers(status.members, paint)].join("\n");
+  return [
+    ...head,
+    "",
+    ...facts(status, paint),
+    "",
+    renderMembers(status.members, paint),
+    ...attached(status, paint),
+  ].join("\n");
 }
 
 function facts(status: ClusterStatus, paint: Paint): readonly string[] {
@@ -29,6 +37,10 @@ function facts(status: ClusterStatus, paint: Paint): readonly string[] {
     line("commit", ruleWords(status)),
     line("epoch", `${status.epoch}${status.timeline === null ? "" : `, timeline ${status.timeline}`}`),
   ];
+}
+
+function attached({ attachments }: ClusterStatus, paint: Paint): readonly string[] {
+  return attachments.length === 0 ? [] : ["", renderAttachments(attachments, paint)];
 }
 
 const memberColumns: readonly Column<MemberStatus>[] = [

@@ -39,5 +39,7 @@ function renderLine<Row>(
 }
 
 function toCell(value: Cell | string): Cell {
-  return typeof value === "string" ? { text: value } : value;
+  const cell = typeof value === "string" ? { text: value } : value;
+  // Names that somebody made in SQL may hold what a terminal would obey.
+  return { ...cell, text: cell.text.replaceAll(/\p{Cc}/gu, "?") };
 }

@@ -43,8 +43,7 @@ export function etcdFiles(home: string): EtcdFiles {
  * a second, empty cluster of the same name.
  */
 const stateSchema = z.strictObject({
-  /** alone: the others are lost for good, and a person has said so */
-  phase: z.enum(["founding", "joining", "member", "alone", "removed"]),
+  phase: z.enum(["founding", "joining", "member", "removed"]),
   token: z.string(),
   initialCluster: z.string(),
   /** client URLs of the other members, as far as they are known */

@@ -1,7 +1,6 @@
 /** Every story, in the order of the table. */
 import type { Story } from "../lab/stories.ts";
 import { disksAndClocks } from "./disks-and-clocks.ts";
-import { engines } from "./engines.ts";
 import { hostsLost } from "./hosts-lost.ts";
 import { membership } from "./membership.ts";
 import { partitions } from "./partitions.ts";
@@ -22,5 +21,4 @@ export const chapters: readonly Chapter[] = [
   { title: "Switchovers", stories: switchovers },
   { title: "Disks and clocks", stories: disksAndClocks },
   { title: "Hosts and members that come and go", stories: membership },
-  { title: "Engines", stories: engines },
 ];

@@ -16,6 +16,8 @@ export interface SessionTarget {
 export interface SessionOptions {
   readonly withinMs: number;
   readonly user?: string;
+  /** left out: postgres */
+  readonly database?: string;
   readonly applicationName?: string;
   /** `true` for the streaming replication protocol, physical */
   readonly replication?: boolean;
@@ -146,7 +148,7 @@ function clientConfig(target: SessionTarget, options: SessionOptions): ClientCon
     host: target.socketDirectory,
     port: target.port,
     user: options.user ?? superuser,
-    database: "postgres",
+    database: options.database ?? "postgres",
     password: "",
     ssl: false,
     application_name: options.applicationName ?? applicationName,
