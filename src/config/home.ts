@@ -14,6 +14,9 @@ export interface HomePaths {
   readonly socket: string;
   readonly log: string;
   readonly store: string;
+  /** of several hosts: what was read of the store last, and which etcd it was */
+  readonly remembered: string;
+  readonly knownStore: string;
   readonly events: string;
   readonly ca: string;
   readonly engines: string;
@@ -44,6 +47,8 @@ export function homePaths(home: string): HomePaths {
     socket: join(home, "agent.sock"),
     log: join(home, "agent.log"),
     store: join(home, "store.sqlite"),
+    remembered: join(home, "remembered.json"),
+    knownStore: join(home, "store-known.json"),
     events: join(home, "events.sqlite"),
     ca: join(home, "ca"),
     engines: join(home, "engines"),

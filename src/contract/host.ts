@@ -131,6 +131,8 @@ export interface HostsInstallation {
   drain(name: string, asked: Asked): Promise<Operation>;
   undrain(name: string, asked: Asked): Promise<HostStatus>;
   remove(name: string, options: { readonly lost: boolean }, asked: Asked): Promise<void>;
+  /** of this host's etcd alone, the others being lost for good; needs no store */
+  rebuildStore(asked: Asked): Promise<void>;
 
   /** open to everybody */
   greet(): Promise<JoinGreeting>;

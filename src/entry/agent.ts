@@ -6,15 +6,19 @@ import { AgentRuntime } from "../agent/agent-runtime.ts";
 import { hostClock } from "../agent/clock.ts";
 import { MemberServers } from "../agent/member-servers.ts";
 import { Narrator } from "../agent/narrate/narrator.ts";
+import { renderError } from "../cli/output/error.ts";
+import { noPaint } from "../cli/output/paint.ts";
 import { createApi } from "../api/server.ts";
 import { loadAgentOptions } from "../config/agent-options.ts";
 import { prepareHome } from "../config/home.ts";
+import { stoppedByRequest } from "../config/service.ts";
 import { readHostConfig, type HostConfig } from "../config/host-config.ts";
 import { version } from "../config/version.ts";
 import { defaultTimings, type ClusterRecord } from "../domain/cluster.ts";
 import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
 import { createRouterDriver } from "../drivers/router/process.ts";
+import { OpError } from "../errors/op-error.ts";
 import { openEventFile } from "../events/event-file.ts";
 import { createInstallation } from "../installation/installation.ts";
 import type { Parts } from "../installation/parts.ts";
@@ -26,7 +30,12 @@ import { setUpOneHost } from "./one-host.ts";
 import { programOf } from "./programs.ts";
 import type { Setup, SetupParts } from "./setup.ts";
 
-await runAgent();
+await runAgent().catch((error: unknown) => {
+  // To systemd's journal, or to the command that started it.
+  const text = error instanceof OpError ? renderError(error, noPaint) : error;
+  console.error(text);
+  process.exit(1);
+});
 
 async function runAgent(): Promise<void> {
   const options = loadAgentOptions(process.argv.slice(2));
@@ -38,7 +47,7 @@ async function runAgent(): Promise<void> {
   const eventFile = openEventFile(paths.events, config ? { host: config.name, isLost: (host) => !isHeard(host) } : {});
   const { events, operations } = eventFile;
   const router = createRouterDriver(programOf("router", paths.home));
-  const owner = await chooseServerOwner();
+  const owner = await chooseServerOwner(paths.clusters);
   const servers = new MemberServers(paths, owner, hostClock);
   const ended = new AbortController();
   const timings = { ...defaultTimings, promiseMs: options.promise_ms };
@@ -88,7 +97,7 @@ async function runAgent(): Promise<void> {
     startedAt: Date.now(),
     signal: ended.signal,
   };
-  const stop = async (withServers: boolean): Promise<void> => {
+  const stop = async (withServers: boolean, exitCode = 0): Promise<void> => {
     if (ended.signal.aborted) return;
     ended.abort();
     log.info("agent stopping", { with_servers: withServers });
@@ -100,9 +109,11 @@ async function runAgent(): Promise<void> {
     await setup.close();
     eventFile.close();
     closeLog();
-    process.exit(0);
+    process.exit(exitCode);
   };
-  const installation = createInstallation(parts, (withServers) => setImmediate(() => void stop(withServers)));
+  const installation = createInstallation(parts, (withServers) =>
+    setImmediate(() => void stop(withServers, exitCodeOfRequest())),
+  );
   const forHosts = several && (await import("./offer-to-hosts.ts"));
   const offer = several && forHosts?.offerToHosts(parts, several, eventFile);
   const api = createApi(installation, apiLog(log), { audit: events, ...offer?.options });
@@ -125,6 +136,11 @@ async function runAgent(): Promise<void> {
   log.info("agent started", { version, pid: process.pid, home: paths.home });
   resumeOperations(parts);
   if (offer) forHosts?.careForHosts(parts, offer, options.replace_after_ms);
+}
+
+/** Whoever keeps the agent running is told that it is to stay down. */
+function exitCodeOfRequest(): number {
+  return Number(process.env[stoppedByRequest.variable] ?? 0);
 }
 
 /** A home without `host.json` is an installation on one host. */

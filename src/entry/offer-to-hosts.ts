@@ -7,6 +7,7 @@ import { resumeDrains } from "../installation/hosts/drain.ts";
 import { createHosts } from "../installation/hosts/hosts.ts";
 import type { HostParts } from "../installation/hosts/parts.ts";
 import { renewHostCertificate } from "../installation/hosts/renew.ts";
+import { OwnRecord } from "../installation/hosts/tell-self.ts";
 import type { Parts } from "../installation/parts.ts";
 import { answerClaim } from "../installation/placement/claims.ts";
 import { eraseHere } from "../installation/placement/erase.ts";
@@ -17,6 +18,7 @@ import type { SeveralSetup } from "./setup.ts";
 
 const hourMs = 3_600_000;
 const replaceLookMs = 5000;
+const selfLookMs = 10_000;
 
 export interface Offer {
   readonly options: ApiOptions;
@@ -38,6 +40,7 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     signal: parts.signal,
     moves: hostMoves(parts),
     removeStoreMember: (host) => several.removeStoreMember(host),
+    rebuildStore: () => several.rebuildStore(),
   };
   const peer: PeerApi = {
     looks: (host, message) => peers.hear(host, message),
@@ -54,6 +57,8 @@ export function careForHosts(parts: Parts, { hostParts, trueStore }: Offer, repl
   resumeDrains(hostParts);
   const replacing = new Set<string>();
   const told = (what: string) => (error: unknown) => log.error(`${what} failed`, { error });
+  const own = new OwnRecord(hostParts);
+  every(selfLookMs, signal, () => void own.keep().catch(told("telling what this host can run")));
   every(hourMs, signal, () => {
     void renewHostCertificate(hostParts).catch(told("renewal of the certificate"));
     void putOrphansAside({ ...parts, store: trueStore }).catch(told("the look for members that are left over"));

@@ -11,12 +11,15 @@ import { etcdFiles, readState } from "../drivers/etcd/files.ts";
 import type { EtcdNews, EtcdSelf } from "../drivers/etcd/port.ts";
 import { findEtcd } from "../drivers/etcd/program.ts";
 import { EtcdServer } from "../drivers/etcd/server.ts";
+import { KnownEtcd, readKnownEtcd } from "../drivers/store/etcd/known.ts";
 import { openEtcdStore } from "../drivers/store/etcd/store.ts";
 import type { Store } from "../drivers/store/port.ts";
+import { OpError } from "../errors/op-error.ts";
 import { storeEndpoint } from "../installation/hosts/store-files.ts";
 import type { SetupParts } from "./setup.ts";
 
 const careEveryMs = 60_000;
+const rebuildMs = 60_000;
 
 export interface OpenedStore {
   readonly store: Store;
@@ -24,8 +27,12 @@ export interface OpenedStore {
   hostsChanged(hosts: readonly HostRecord[]): void;
   /** takes the host's member out of the installation's own etcd; nothing when it has none */
   removeMember(host: HostRecord): Promise<void>;
+  /** makes the store of this host's member alone. @throws OpError not-supported where it has none */
+  rebuild(): Promise<void>;
   /** ends this host's etcd */
   stop(): Promise<void>;
+  /** of what goes on beside the store; the store is closed by itself */
+  close(): Promise<void>;
 }
 
 export async function openStore(config: HostConfig, parts: SetupParts, signal: AbortSignal): Promise<OpenedStore> {
@@ -33,16 +40,28 @@ export async function openStore(config: HostConfig, parts: SetupParts, signal: A
   const host = hostCertificateFiles(parts.paths.home);
   const { ca_file, cert_file, key_file, user, password_file } = told;
   const given = ca_file === undefined ? undefined : { caFile: ca_file, ...pair(cert_file, key_file) };
+  const { knownStore } = parts.paths;
+  const known = readKnownEtcd(knownStore);
   const store = openEtcdStore({
     endpoints: told.endpoints,
     prefix: told.prefix,
     tls: told.kind === "own" ? host : given,
     ...(user === undefined ? {} : { user }),
     ...(password_file === undefined ? {} : { passwordFile: password_file }),
+    ...(known === undefined ? {} : { known }),
     log: parts.log,
   });
+  const kept = new KnownEtcd(knownStore, () => store.identity);
+  const close = (): Promise<void> => kept.close();
   if (told.kind === "given")
-    return { store, hostsChanged: () => undefined, removeMember: async () => undefined, stop: async () => undefined };
+    return {
+      rebuild: () => Promise.reject(notOurs(config.name)),
+      store,
+      hostsChanged: () => undefined,
+      removeMember: async () => undefined,
+      stop: async () => undefined,
+      close,
+    };
   const server = await runOwnEtcd(config, parts, signal);
   return {
     store,
@@ -52,7 +71,21 @@ export async function openStore(config: HostConfig, parts: SetupParts, signal: A
     },
     removeMember: (lost) => removeMember(lost, config, parts),
     stop: async () => server?.stop(),
+    close,
+    rebuild: async () => {
+      if (!server) throw notOurs(config.name);
+      await server.standAlone(AbortSignal.timeout(rebuildMs));
+      // It may lack the last moment of what the others knew.
+      store.forgetIdentity();
+    },
   };
+}
+
+function notOurs(host: string): OpError {
+  return new OpError("not-supported", {
+    message: `host "${host}" runs no etcd of the installation`,
+    hint: "See which hosts do: matriarch host list. An etcd of your own is brought back by its own tools.",
+  });
 }
 
 function pair(certFile: string | undefined, keyFile: string | undefined) {

@@ -42,6 +42,7 @@ export interface SeveralSetup {
   /** as it is, never as it was remembered */
   readonly trueStore: Store;
   removeStoreMember(host: HostRecord): Promise<void>;
+  rebuildStore(): Promise<void>;
 }
 
 export interface Setup extends Pick<RuntimeParts, "makePromises" | "upstream" | "connectMembers"> {

@@ -37,7 +37,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
   const ended = new AbortController();
   const tls = hostCertificateFiles(paths.home);
   const own = await openStore(config, parts, ended.signal);
-  const store = rememberStore(own.store, `${paths.home}/remembered.json`);
+  const store = rememberStore(own.store, paths.remembered);
   const book = new HostBook(store);
   await book.follow(ended.signal).catch((error: unknown) => {
     log.warn("the store does not answer; going on with what was read last", { error });
@@ -152,6 +152,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
         ownerOf: (token) => tokens.ownerOf(token),
       },
       removeStoreMember: (host) => own.removeMember(host),
+      rebuildStore: () => own.rebuild(),
     },
     start: async (runtime) => {
       health.start();
@@ -166,7 +167,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
       peers.close();
       sync.close();
       neighbours.close();
-      await Promise.all([guardDriver.close(), relay.close(), store.close()]);
+      await Promise.all([guardDriver.close(), relay.close(), own.close(), store.close()]);
     },
     stop: async () => {
       await Promise.all([guardDriver.stop(), relay.stop(), own.stop()]);

@@ -29,6 +29,11 @@ export class IdentityCheck {
     return this.#revision;
   }
 
+  forget(): void {
+    this.#clusterId = undefined;
+    this.#revision = 0;
+  }
+
   /**
    * @param header of a linearizable answer
    * @param revisionBefore what was known when the question left: answers may overtake each other

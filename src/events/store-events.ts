@@ -12,6 +12,11 @@ export const storeEvents = {
     "A host's etcd ends again and again. It is tried further; see its log in the home of that host.",
     (e) => `etcd of host "${e.host}" cannot be started: ${e.reason}`,
   ),
+  "store.rebuilt": define<{ host: string }>(
+    "warning",
+    "The store was made anew of what one host had of it, because the others were lost for good.",
+    (e) => `the store goes on with what host "${e.host}" had of it`,
+  ),
   "store.member-rebuilt": define<{ host: string; kept_as: string | null }>(
     "warning",
     "The data of a host's etcd were damaged or gone and have been copied from the other hosts.",

@@ -60,6 +60,7 @@ const wanted = [
   "host drain",
   "host undrain",
   "host remove",
+  "host rebuild-store",
   "agent run",
   "agent start",
   "agent stop",

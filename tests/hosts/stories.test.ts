@@ -4,6 +4,7 @@
  * one; after a failure they get a fresh one.
  */
 import { after, before, describe, test } from "node:test";
+import { findSystemEngines } from "../../src/drivers/postgres/engine/system.ts";
 import { whyNoLab } from "./lab/able.ts";
 import { LabCluster } from "./lab/cluster.ts";
 import { hasFakeClock, Lab, type LabOptions } from "./lab/lab.ts";
@@ -12,6 +13,8 @@ import type { Story } from "./lab/stories.ts";
 import { chapters } from "./stories/all.ts";
 
 type Kind = NonNullable<Story["needs"]> | "plain";
+
+const systemMajor = (await findSystemEngines())[0]?.major;
 
 const kinds: Readonly<Record<Kind, { readonly lab: LabOptions; readonly create: readonly string[] }>> = {
   "plain": { lab: {}, create: [] },
@@ -22,6 +25,8 @@ const kinds: Readonly<Record<Kind, { readonly lab: LabOptions; readonly create: 
     lab: {},
     create: ["--set", "max_slot_wal_keep_size=48MB", "--set", "max_wal_size=64MB", "--set", "wal_keep_size=0"],
   },
+  "given-etcd": { lab: { givenEtcd: true }, create: [] },
+  "system-engine": { lab: {}, create: ["--engine", "system", "--version", String(systemMajor)] },
 };
 
 const wanted = process.env["MATRIARCH_STORIES"] ?? "ci";
@@ -34,13 +39,14 @@ function isWanted(story: Story): boolean {
 
 const stories = chapters.flatMap((chapter) => chapter.stories).filter(isWanted);
 
-for (const kind of ["plain", "volumes", "clocks", "spare", "short-slots"] as const) {
+for (const kind of ["plain", "volumes", "clocks", "spare", "short-slots", "system-engine", "given-etcd"] as const) {
   const chosen = stories.filter((story) => (story.needs ?? "plain") === kind);
   if (chosen.length > 0) describe(`three hosts (${kind})`, { skip: whyNot(kind) }, () => tellAll(kind, chosen));
 }
 
 function whyNot(kind: Kind): string | false {
   if (kind === "clocks" && !hasFakeClock()) return "steps of the clock need Debian's package libfaketime";
+  if (kind === "system-engine" && systemMajor === undefined) return "this needs Debian's Postgres: postgresql-15";
   return whyNoLab();
 }
 

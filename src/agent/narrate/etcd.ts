@@ -22,6 +22,9 @@ export function tellEtcdNews(events: EventLog, news: EtcdNews): void {
         { host, kept_as: news.putAside ?? null },
       );
       break;
+    case "alone":
+      events.emit("store.rebuilt", {}, { host });
+      break;
     case "removed":
       events.emit("store.member-removed", {}, { host });
       break;

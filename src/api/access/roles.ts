@@ -67,6 +67,7 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "POST /v1/join-tokens": "admin",
   "DELETE /v1/join-tokens/:id": "admin",
   "GET /v1/hosts": "viewer",
+  "POST /v1/hosts/rebuild-store": "admin",
   "POST /v1/hosts/:host/labels": "admin",
   "POST /v1/hosts/:host/drain": "admin",
   "POST /v1/hosts/:host/undrain": "admin",

@@ -25,6 +25,11 @@ const removeQuerySchema = z.strictObject({ lost: z.enum(["true", "false"]).defau
 export function hostRoutes(hosts: Hosts): Hono {
   return new Hono()
     .get("/", async (c) => c.json(await several(hosts).list()))
+    .post("/rebuild-store", async (c) => {
+      await readBody(c, nothingSchema);
+      await several(hosts).rebuildStore(asked(c));
+      return c.json({});
+    })
     .post("/:host/labels", async (c) => {
       const { labels } = await readBody(c, labelRequestSchema);
       return c.json(await several(hosts).label(c.req.param("host"), labels, asked(c)));

@@ -54,6 +54,8 @@ import { call, openStream, type TransportOptions } from "./transport.ts";
 /** Reading is quick; a change writes a wish and returns, but `create` and the first look may wait for a disk. */
 const readDeadlineMs = 10_000;
 const changeDeadlineMs = 30_000;
+/** etcd is ended, started and leads */
+const rebuildDeadlineMs = 75_000;
 /** The agent pings every 5 s. */
 const quietMs = 15_000;
 
@@ -168,6 +170,9 @@ export function createClient(options: TransportOptions) {
       post(`/v1/hosts/${part(host)}/labels`, { labels }, hostStatusSchema),
     drainHost: (host: string): Promise<Operation> => post(`/v1/hosts/${part(host)}/drain`, {}, operationSchema),
     undrainHost: (host: string): Promise<HostStatus> => post(`/v1/hosts/${part(host)}/undrain`, {}, hostStatusSchema),
+    rebuildStore: async (): Promise<void> => {
+      await call(options, { method: "POST", path: "/v1/hosts/rebuild-store", body: {}, deadlineMs: rebuildDeadlineMs });
+    },
     removeHost: async (host: string, lost: boolean): Promise<void> => {
       const path = `/v1/hosts/${part(host)}${encode({ lost: String(lost) })}`;
       await call(options, { method: "DELETE", path, deadlineMs: changeDeadlineMs });

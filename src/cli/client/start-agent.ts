@@ -2,13 +2,15 @@
  * Starts the agent when a command needs it and none answers. Two commands at once start only one: the second waits for
  * the socket of the first. The agent is detached and outlives the command.
  */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 
 import { prepareHome, type HomePaths } from "../../config/home.ts";
+import { installedUnit } from "../../config/service.ts";
 import { OpError } from "../../errors/op-error.ts";
 
 export interface AgentProgram {
@@ -51,7 +53,9 @@ export async function ensureAgent(program: AgentProgram, onStart: () => void): P
       try {
         if (await agentAnswers(socket)) return false;
         onStart();
-        await startAndWait(program, paths, deadline);
+        const unit = installedUnit(program.home);
+        if (unit === undefined) await startAndWait(program, paths, deadline);
+        else await startUnit(unit, paths, deadline);
         return true;
       } finally {
         rmSync(lock, { force: true });
@@ -90,6 +94,24 @@ async function startAndWait(program: AgentProgram, paths: HomePaths, deadline: n
   while (!(await agentAnswers(paths.socket))) {
     // It may have found another agent at work and ended; then that one answers.
     if (ended !== undefined && !(await agentAnswers(paths.socket))) throw endedEarly(paths, ended, logBefore);
+    if (Date.now() > deadline) throw tooLate(paths);
+    await sleep(lookEveryMs);
+  }
+}
+
+/** One beside it would keep the unit's agent from its home. */
+async function startUnit(unit: string, paths: HomePaths, deadline: number): Promise<void> {
+  try {
+    await promisify(execFile)("systemctl", ["start", unit], { timeout: startDeadlineMs });
+  } catch (cause) {
+    throw new OpError("agent-start-failed", {
+      message: `systemd could not start ${unit}`,
+      detail: cause instanceof Error ? cause.message.trim() : String(cause),
+      hint: `See: systemctl status ${unit}`,
+      cause,
+    });
+  }
+  while (!(await agentAnswers(paths.socket))) {
     if (Date.now() > deadline) throw tooLate(paths);
     await sleep(lookEveryMs);
   }

@@ -135,6 +135,17 @@ export async function installHostCertificate(home: string, cert: string): Promis
 
 /** @throws OpError bad-certificate when it is missing, damaged, of another CA, or past its end */
 export async function checkHostCertificate(home: string, now: number): Promise<CertificateFacts> {
+  const facts = await readHostCertificate(home);
+  if (now < facts.notAfter) return facts;
+  throw new OpError("bad-certificate", {
+    message: `the certificate of host "${facts.name}" has expired`,
+    detail: `It was good until ${new Date(facts.notAfter).toISOString()}; it is renewed by itself while the host reaches another one.`,
+    hint: "Remove the host from another one and let it join again with a new token.",
+  });
+}
+
+/** Also past its end. @throws OpError bad-certificate when it is missing, damaged, or of another CA */
+export async function readHostCertificate(home: string): Promise<CertificateFacts> {
   const { caFile, certFile } = hostCertificateFiles(home);
   const [authority, certificate] = [await readCertificate(caFile), await readCertificate(certFile)];
   if (!authority) throw unreadable(caFile);
@@ -142,12 +153,7 @@ export async function checkHostCertificate(home: string, now: number): Promise<C
   const facts = factsOf(certificate);
   if (facts?.role !== "host" || !certificate.verify(authority.publicKey))
     throw new OpError("bad-certificate", { message: `"${certFile}" is not a host's certificate of "${caFile}"` });
-  if (now < facts.notAfter) return facts;
-  throw new OpError("bad-certificate", {
-    message: `the certificate of host "${facts.name}" has expired`,
-    detail: `It was good until ${certificate.validTo}; it is renewed by itself while the host reaches another one.`,
-    hint: "Remove the host from another one and let it join again with a new token.",
-  });
+  return facts;
 }
 
 function parse(cert: string): X509Certificate {

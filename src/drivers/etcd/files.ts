@@ -43,7 +43,8 @@ export function etcdFiles(home: string): EtcdFiles {
  * a second, empty cluster of the same name.
  */
 const stateSchema = z.strictObject({
-  phase: z.enum(["founding", "joining", "member", "removed"]),
+  /** alone: the others are lost for good, and a person has said so */
+  phase: z.enum(["founding", "joining", "member", "alone", "removed"]),
   token: z.string(),
   initialCluster: z.string(),
   /** client URLs of the other members, as far as they are known */

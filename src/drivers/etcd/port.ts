@@ -47,6 +47,8 @@ export type EtcdNews =
   | { readonly kind: "failing"; readonly lastWords: string }
   /** its data were damaged or gone: put aside, and copied anew from the other members */
   | { readonly kind: "rebuilt"; readonly putAside: string | undefined; readonly tookMs: number }
+  /** a person has said that the others are lost for good: it goes on without them */
+  | { readonly kind: "alone" }
   /** the other members have taken it out; it is not started any more */
   | { readonly kind: "removed" }
   | { readonly kind: "quota-reached"; readonly databaseBytes: number }

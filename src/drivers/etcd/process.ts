@@ -53,6 +53,12 @@ export async function endEtcd(pid: number, files: EtcdFiles): Promise<void> {
   await rm(files.pid, { force: true });
 }
 
+/** At once: what it has promised is on its disk. */
+export async function killEtcd(pid: number): Promise<void> {
+  signal(pid, "SIGKILL");
+  await hasEnded(pid, endMs);
+}
+
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, describe, test } from "node:test";
-import { freePorts, makeHostCertificates, makeUserCertificate } from "../../../tests/fixtures/etcd.ts";
+import { etcdPath, freePorts, makeHostCertificates, makeUserCertificate } from "../../../tests/fixtures/etcd.ts";
 import { leaveNothingOf } from "../../../tests/fixtures/leave-nothing.ts";
 import { noLog } from "../../log/log.ts";
 import { openEtcdStore } from "../store/etcd/store.ts";
@@ -14,7 +14,7 @@ import type { EtcdNews } from "./port.ts";
 import { findEtcd } from "./program.ts";
 import { EtcdServer } from "./server.ts";
 
-const program = await findEtcd();
+const program = await findEtcd([etcdPath]);
 const ends: (() => unknown)[] = [];
 after(async () => {
   for (const end of ends.reverse()) await end();
@@ -165,6 +165,50 @@ describe("etcd of three hosts", () => {
       assert.equal((await storeOf([b]).read("")).entries.length, 1);
     });
   });
+});
+
+test("etcd of one host goes on alone when the others are lost for good, and takes new ones in", async () => {
+  const [a, b, c, d] = await makeHosts(["a", "b", "c", "d"]);
+  assert.ok(a && b && c && d);
+  await a.server.found(soon());
+  await b.server.join([a.server.url], soon());
+  await c.server.join([a.server.url, b.server.url], soon());
+  const store = storeOf([a]);
+  await store.commit({ require: [], put: [{ key: "k", value: 1 }] });
+  await assert.rejects(a.server.standAlone(soon()), { code: "host-in-use", message: /has its majority/ });
+  for (const { server } of [b, c]) {
+    const pid = server.pid;
+    assert.ok(pid);
+    server.close();
+    process.kill(pid, "SIGKILL");
+    await rm(server.files.directory, { recursive: true });
+  }
+  await until("no majority", () =>
+    store.read("").then(
+      () => false,
+      () => true,
+    ),
+  );
+  await a.server.standAlone(AbortSignal.timeout(60_000));
+  assert.ok(a.news.some(({ kind }) => kind === "alone"));
+  await until("writes", async () => (await store.commit({ require: [], put: [{ key: "l", value: 2 }] })).committed);
+  assert.equal((await store.read("")).entries.length, 2);
+
+  await d.server.join([a.server.url], soon());
+  const pid = a.server.pid;
+  assert.ok(pid);
+  process.kill(pid, "SIGKILL");
+  await until("another process", () => a.server.pid !== undefined && a.server.pid !== pid);
+  const members = a.server.members([d.server.url]);
+  await until(
+    "both members",
+    async () =>
+      (await members.list())
+        .map(({ name }) => name)
+        .toSorted()
+        .join() === "a,d",
+  );
+  members.close();
 });
 
 describe("etcd of one host", () => {

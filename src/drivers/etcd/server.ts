@@ -4,7 +4,6 @@
  * have one. It throws data away in one case only: they cannot be read, and all others agree without them.
  */
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { OpError } from "../../errors/op-error.ts";
 import type { Log } from "../../log/log.ts";
 import {
@@ -20,9 +19,10 @@ import {
   readState,
   writeState,
 } from "./files.ts";
+import { enlist, isOwn, mayPass, pause, promote } from "./enlist.ts";
 import { EtcdMembers } from "./membership.ts";
-import type { EtcdMember, EtcdNews, EtcdSelf } from "./port.ts";
-import { endEtcd, findRunning, isRunning, signal as sendSignal, startEtcd } from "./process.ts";
+import type { EtcdNews, EtcdSelf } from "./port.ts";
+import { endEtcd, findRunning, killEtcd, isRunning, signal as sendSignal, startEtcd } from "./process.ts";
 import type { EtcdProgram } from "./program.ts";
 import { clientUrl, type EtcdTimings, flagsOf, peerUrl } from "./settings.ts";
 
@@ -43,7 +43,10 @@ const silentMs = 30_000;
 const quickMs = 10_000;
 const tries = 3;
 const waitMs = { first: 100, most: 10_000 };
-const answerPauseMs = 100;
+/** an election of one, and what was not yet applied */
+const aloneMs = 30_000;
+/** so long a change of leader may take */
+const majorityMs = 5000;
 
 export class EtcdServer {
   readonly files: EtcdFiles;
@@ -109,6 +112,7 @@ export class EtcdServer {
     const running = await findRunning(this.files);
     if (running === undefined) await this.#startOrRebuild(state);
     else this.#use(running);
+    if (running !== undefined && state.phase === "alone") await this.#endAlone();
     this.#options.tell({ kind: "started", pid: this.#pid ?? 0, adopted: running !== undefined });
     void this.#keep();
     return running === undefined ? "started" : "adopted";
@@ -123,6 +127,29 @@ export class EtcdServer {
   /** The host's certificate was renewed; etcd takes it with the next connection. */
   async takeCertificate(): Promise<void> {
     await prepareFiles(this.#options.self.home, this.files, await this.#user());
+  }
+
+  /**
+   * The other members are lost for good: this one goes on alone, with what it has. At a person's order only: if the
+   * others came back, there would be two stores.
+   * @throws OpError host-in-use while the store has its majority, etcd-failed without data
+   */
+  async standAlone(signal: AbortSignal): Promise<void> {
+    const state = await this.#state();
+    if (!(await hasData(this.files)))
+      throw new OpError("etcd-failed", {
+        message: "etcd of this host has no data to go on with",
+        hint: "Try it on another of the hosts that ran etcd: matriarch host list",
+      });
+    await this.#refuseMajority();
+    await writeState(this.files, { ...state, phase: "alone", others: [] });
+    const pid = this.pid ?? (await findRunning(this.files));
+    // Without a majority it would wait for one before it ends.
+    if (pid !== undefined) await killEtcd(pid);
+    if (!this.#keeping) await this.ensure();
+    while ((await this.#state()).phase === "alone" && !signal.aborted) await pause(signal);
+    if (signal.aborted) throw await this.#failed("etcd of this host did not come up alone");
+    this.#options.tell({ kind: "alone" });
   }
 
   /** For a stop that is meant: the lead goes elsewhere first. */
@@ -160,8 +187,7 @@ export class EtcdServer {
   async #joinAs(members: EtcdMembers, endpoints: readonly string[], signal: AbortSignal): Promise<void> {
     const running = await findRunning(this.files);
     if (running === undefined) {
-      const all = await this.#enlist(members, signal);
-      const initialCluster = all.map((member) => `${this.#nameIn(member)}=${member.peerUrls[0]}`).join(",");
+      const initialCluster = await enlist(this.#options.self, this.files, members, signal);
       const others = endpoints.filter((url) => url !== this.url);
       await writeState(this.files, { phase: "joining", token: "", initialCluster, others });
       await this.#start();
@@ -171,47 +197,9 @@ export class EtcdServer {
     await this.#becomeMember();
   }
 
-  /** @returns all members, this one among them and free to be started with what is on this host's disk */
-  async #enlist(members: EtcdMembers, signal: AbortSignal): Promise<readonly EtcdMember[]> {
-    for (;;) {
-      try {
-        const all = await members.list(signal);
-        const own = all.find((member) => this.#isOwn(member));
-        const data = await hasData(this.files);
-        if (own && (own.name === "" || data)) return all;
-        if (own) await members.remove(own.id, signal);
-        else if (data) await putAside(this.files);
-        else await members.addLearner(peerUrl(this.#options.self), signal);
-      } catch (error) {
-        // etcd takes no new member before all have seen each other for five seconds; what is unknown is looked at again.
-        if (signal.aborted || !mayPass(error)) throw error;
-        await pause(signal);
-      }
-    }
-  }
-
-  #isOwn(member: EtcdMember): boolean {
-    return member.peerUrls.includes(peerUrl(this.#options.self));
-  }
-
-  /** etcd wants a name for each; one that was not started yet has none. */
-  #nameIn(member: EtcdMember): string {
-    return this.#isOwn(member) ? this.#options.self.name : member.name || `not-started-${member.id}`;
-  }
-
   async #promote(members: EtcdMembers, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      try {
-        const own = (await members.list(signal)).find((member) => this.#isOwn(member));
-        if (own?.isLearner === false) return;
-        if (own) await members.promote(own.id, signal);
-      } catch (error) {
-        // It may not have caught up yet: asked again until the caller has waited long enough.
-        if (!mayPass(error)) throw error;
-      }
-      if (signal.aborted) throw await this.#failed("etcd has not caught up with the other members in time");
-      await pause(signal);
-    }
+    if (!(await promote(this.#options.self, members, signal)))
+      throw await this.#failed("etcd has not caught up with the other members in time");
   }
 
   async #becomeMember(): Promise<void> {
@@ -245,10 +233,38 @@ export class EtcdServer {
   async #start(): Promise<void> {
     const { self, program, timings, quotaBytes } = this.#options;
     const { phase, token, initialCluster } = await this.#state();
-    const origin = { state: phase === "founding" ? "new" : "existing", initialCluster, token } as const;
-    const more = { ...(timings && { timings }), ...(quotaBytes !== undefined && { quota: quotaBytes }) };
+    const alone = phase === "alone";
+    const origin = { state: phase === "founding" ? "new" : "existing", initialCluster, token, alone } as const;
+    const more = {
+      version: program.version,
+      ...(timings && { timings }),
+      ...(quotaBytes !== undefined && { quota: quotaBytes }),
+    };
     const flags = await flagsOf(self, this.files, origin, more);
     this.#use(await startEtcd(program.path, flags, this.files, await this.#user()));
+    if (alone) await this.#endAlone();
+  }
+
+  /** It has thrown the others out; started so again it would do that to members that have joined since. */
+  async #endAlone(): Promise<void> {
+    await this.#untilItLeadsOrFollows(AbortSignal.timeout(aloneMs));
+    await this.#becomeMember();
+  }
+
+  async #refuseMajority(): Promise<void> {
+    const members = this.members();
+    try {
+      const all = await members.list(AbortSignal.timeout(majorityMs));
+      throw new OpError("host-in-use", {
+        message: "the store has its majority",
+        detail: `Its members: ${all.map(({ name }) => name).join(", ")}.`,
+        hint: "Nothing has to be rebuilt. A host that is lost for good goes with: matriarch host remove NAME --lost",
+      });
+    } catch (error) {
+      if (!mayPass(error)) throw error;
+    } finally {
+      members.close();
+    }
   }
 
   #use(pid: number): void {
@@ -322,7 +338,7 @@ export class EtcdServer {
     const state = await this.#state();
     const members = this.members(state.others);
     try {
-      if ((await members.list()).some((member) => this.#isOwn(member))) return false;
+      if ((await members.list()).some((member) => isOwn(this.#options.self, member))) return false;
     } catch {
       return false;
     } finally {
@@ -361,11 +377,3 @@ export class EtcdServer {
 const isDamage =
   /failed to (open database|read WAL|recover)|crc mismatch|checksum|invalid database|corrupt|recover v3 backend|database file|freelist|max entry size|unexpected EOF/i;
 const isOut = /permanently removed|has been removed|been removed from the cluster/;
-
-function mayPass(error: unknown): boolean {
-  return error instanceof OpError && (error.code === "store-unavailable" || error.code === "store-outcome-unknown");
-}
-
-async function pause(signal: AbortSignal, ms = answerPauseMs): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
-}

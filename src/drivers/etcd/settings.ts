@@ -11,6 +11,8 @@ export interface EtcdOrigin {
   /** `name=peer URL` of every member, itself included */
   readonly initialCluster: string;
   readonly token: string;
+  /** of a member that goes on without the others; at this start alone, it takes effect whenever it is given */
+  readonly alone?: boolean;
 }
 
 /**
@@ -23,6 +25,13 @@ export interface EtcdTimings {
 }
 
 export const usualTimings: EtcdTimings = { heartbeatMs: 50, electionMs: 500 };
+
+interface EtcdMore {
+  readonly timings?: EtcdTimings;
+  readonly quota?: number;
+  /** of the program, 3.4.23 */
+  readonly version?: string;
+}
 
 /** Our data are a few hundred KB; history is kept for an hour, for watches that were away. */
 const quotaBytes = 512 * 1024 * 1024;
@@ -39,12 +48,15 @@ function urlOf(host: string, port: number): string {
   return `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** Flags that 3.4, 3.5 and 3.6 all know. Nothing in them is secret. */
+/**
+ * Flags that 3.4, 3.5 and 3.6 all know; nothing in them is secret. Source for 3.6: its flags and "Upgrade etcd from v3.5
+ * to v3.6"; nothing of v2 is used, and `snapshot-count`, which is to go after 3.6, is left out where it is not needed.
+ */
 export async function flagsOf(
   self: EtcdSelf,
   files: EtcdFiles,
   origin: EtcdOrigin,
-  { timings = usualTimings, quota = quotaBytes }: { readonly timings?: EtcdTimings; readonly quota?: number } = {},
+  { timings = usualTimings, quota = quotaBytes, version = "" }: EtcdMore = {},
 ): Promise<readonly string[]> {
   // etcd listens at addresses, not at names.
   const address = isIP(self.address) === 0 ? (await lookup(self.address)).address : self.address;
@@ -62,12 +74,13 @@ export async function flagsOf(
     "election-timeout": timings.electionMs,
     // A member that was cut off does not unseat a healthy leader when it is back.
     "pre-vote": true,
+    ...(origin.alone ? { "force-new-cluster": true } : {}),
     ...tlsFlags(files),
     "quota-backend-bytes": quota,
     "auto-compaction-mode": "periodic",
     "auto-compaction-retention": "1h",
-    // Fewer entries in memory than the 100,000 of 3.4.
-    "snapshot-count": 10_000,
+    // Fewer entries in memory than the 100,000 that are usual before 3.6.
+    ...(/^3\.[45]\./.test(version) ? { "snapshot-count": 10_000 } : {}),
     "max-txn-ops": 1024,
     "logger": "zap",
     "log-level": "warn",

@@ -26,6 +26,18 @@ test("a start without the store goes on from what was read last; what has been r
     await assert.rejects(after.read("token/"), { code: "store-unavailable" });
   }));
 
+test("a start with another etcd in the store's place goes on from what was read last, too", async () =>
+  inDirectory(async (directory) => {
+    const file = join(directory, "remembered.json");
+    const real = new MemoryStore();
+    const before = rememberStore(real, file);
+    await real.commit({ require: [], put: [{ key: "cluster/shop/spec", value: { a: 1 } }] });
+    const seen = await before.read("cluster/");
+    await before.close();
+    const replaced = () => Promise.reject(new OpError("store-replaced", { message: "another" }));
+    assert.deepEqual(await rememberStore({ ...away, read: replaced }, file).read("cluster/"), seen);
+  }));
+
 test("once the store was read, its absence is told", async () =>
   inDirectory(async (directory) => {
     const real = new MemoryStore();

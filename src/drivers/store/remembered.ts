@@ -27,7 +27,7 @@ export function rememberStore(store: Store, file: string): Store {
         memory.learn(prefix, snapshot);
         return snapshot;
       } catch (error) {
-        const old = error instanceof OpError && error.code === "store-unavailable" ? memory.recall(prefix) : undefined;
+        const old = isAway(error) ? memory.recall(prefix) : undefined;
         if (old) return old;
         throw error;
       }
@@ -93,6 +93,11 @@ class Memory {
   #below(prefix: string): readonly StoreEntry[] {
     return [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix)).toSorted(byKey);
   }
+}
+
+/** An etcd that is not the one it was says nothing of ours: ours is away. */
+function isAway(error: unknown): boolean {
+  return error instanceof OpError && (error.code === "store-unavailable" || error.code === "store-replaced");
 }
 
 function isKept(prefix: string): boolean {

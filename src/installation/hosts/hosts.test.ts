@@ -6,7 +6,8 @@ import { describe, test } from "node:test";
 
 import { checkHostCertificate, hostCertificateFiles } from "../../drivers/certificates/host.ts";
 import { listHosts } from "../../drivers/store/host-records.ts";
-import { agentUnit, unitName } from "./service-unit.ts";
+import { unitName } from "../../config/service.ts";
+import { agentUnit } from "./service-unit.ts";
 import { initHost } from "./init.ts";
 import { joinHost } from "./join.ts";
 import { renewHostCertificate } from "./renew.ts";
@@ -130,7 +131,7 @@ describe("hosts", () => {
 
   test("renewal: not before it is due; by itself with the CA's key, by another host without; same key", async () => {
     await using world = new HostWorld();
-    const { second } = await two(world);
+    const { first, second } = await two(world);
     const { home } = second.parts;
     const before = await checkHostCertificate(home, Date.now());
     assert.equal(await renewHostCertificate(second.parts), undefined);
@@ -144,6 +145,8 @@ describe("hosts", () => {
     assert.equal(after.keyFingerprint, before.keyFingerprint);
     const late = { ...second.parts, wallNow: () => Date.now() + 400 * dayMs };
     await assert.rejects(renewHostCertificate(late), { code: "bad-certificate", message: /expired/ });
+    // All hosts were off for a year: whoever has the key needs nobody.
+    assert.ok((await renewHostCertificate({ ...first.parts, wallNow: late.wallNow })) !== undefined);
   });
 });
 

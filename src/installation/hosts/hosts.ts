@@ -48,6 +48,7 @@ export function createHosts(parts: HostParts): HostsInstallation {
     drain: (name, asked) => drainHost(parts, name, asked),
     undrain: async (name, asked) => hostStatus(parts, await undrainHost(parts, name, asked)),
     remove: (name, options, asked) => removeHostFrom(parts, name, options, asked),
+    rebuildStore: () => parts.rebuildStore(),
 
     greet: async () => ({ ca: await ca(), version, now: parts.wallNow() }),
     checkJoin: (request) => checkJoin(parts, request),

@@ -26,7 +26,7 @@ import { madeBefore, refuseOther, stateOf } from "./home-state.ts";
 import type { StoreConfig, StoreSetup } from "./own-store.ts";
 import { listenForReach } from "./reach.ts";
 import { findEngines, onlyAddress, resolveSelf, type HostSelf } from "./self.ts";
-import { storeEndpoint } from "./store-files.ts";
+import { forgetStore, storeEndpoint } from "./store-files.ts";
 import { makeJoinToken } from "./tokens.ts";
 import { writeHostConfig } from "./write-config.ts";
 
@@ -62,6 +62,7 @@ export async function initHost(options: InitOptions, stores: StoreSetup, tell: (
     tell("writing the first records");
     const record = { ...(await recordOf(options.home, self)), engines, runsStore: options.store === undefined };
     const installation = await takeStore(store, caFingerprint, record);
+    await forgetStore(options.home);
     await writeHostConfig(options.home, { installation, ...configOf(self), store: storeConfig });
     const wish = { expiresMs: tokenExpiresMs, uses: tokenUses, by: "host init", now: Date.now() };
     const token = await makeJoinToken(store, [record], caFingerprint, wish);

@@ -31,7 +31,7 @@ import { madeBefore, refuseOther, stateOf } from "./home-state.ts";
 import type { StoreSetup } from "./own-store.ts";
 import { atPort, connectionRefused, listenForReach, probePort } from "./reach.ts";
 import { findEngines, onlyAddress, resolveSelf, type HostSelf } from "./self.ts";
-import { writeStoreFiles } from "./store-files.ts";
+import { forgetStore, writeStoreFiles } from "./store-files.ts";
 import { parseToken, type TokenText } from "./token.ts";
 import { writeHostConfig } from "./write-config.ts";
 
@@ -210,6 +210,7 @@ async function settle({ options, self, token, seed, joined, stores, tell }: Sett
   await refuseOtherStore(home, stores, store, token.caFingerprint);
   const { name, address, basePort, zone, region } = self;
   const { installation } = joined;
+  await forgetStore(home);
   await writeHostConfig(home, { installation, name, address, base_port: basePort, region, zone, store });
   const told = { kind: store.kind, endpoints: store.endpoints, isMember: joined.runs_store };
   const hosts = joined.hosts.map((host) => host.name);

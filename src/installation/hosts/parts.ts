@@ -25,6 +25,8 @@ export interface HostParts {
   readonly moves: HostMoves;
   /** takes the host's member out of the installation's own etcd; nothing when it has none */
   readonly removeStoreMember: (host: HostRecord) => Promise<void>;
+  /** makes the installation's own store of what this host's member has, without the others */
+  readonly rebuildStore: () => Promise<void>;
 }
 
 /** What a drain does with members; offered by whoever places them. */

@@ -9,6 +9,7 @@ import {
   installHostCertificate,
   makeHostRequest,
   readAuthority,
+  readHostCertificate,
   requestFingerprint,
   signHost,
 } from "../../drivers/certificates/host.ts";
@@ -21,10 +22,11 @@ const askWithinMs = 10_000;
 /** @returns wall clock of its end when it was renewed, undefined when it is not yet due. @throws OpError bad-certificate, host-unreachable */
 export async function renewHostCertificate(parts: HostParts): Promise<number | undefined> {
   const { home, config } = parts;
-  const facts = await checkHostCertificate(home, parts.wallNow());
+  const authority = await readAuthority(home);
+  // With the key it helps itself when all hosts were off for longer than certificates last.
+  const facts = authority ? await readHostCertificate(home) : await checkHostCertificate(home, parts.wallNow());
   if (parts.wallNow() < facts.renewAt) return undefined;
   const request = await makeHostRequest(home, config.name);
-  const authority = await readAuthority(home);
   const signed = authority
     ? await signHost(authority, { request, name: config.name, address: config.address }, parts.wallNow())
     : await askOthers(parts, request);

@@ -2,6 +2,7 @@
  * The systemd unit of the agent, as text. Pure. What it must hold: Postgres, router, guard, relay and etcd are the
  * agent's children and go on when it is stopped, restarted or killed, so systemd must end the agent's process alone.
  */
+import { stoppedByRequest } from "../../config/service.ts";
 
 export interface UnitOptions {
   readonly node: string;
@@ -27,6 +28,10 @@ KillMode=process
 TimeoutStopSec=20
 Restart=always
 RestartSec=1
+# Not after matriarch agent stop.
+Environment=${stoppedByRequest.variable}=${stoppedByRequest.code}
+RestartPreventExitStatus=${stoppedByRequest.code}
+SuccessExitStatus=${stoppedByRequest.code}
 # One that the kernel ends for want of memory must not take the others with it.
 OOMPolicy=continue
 OOMScoreAdjust=-500
@@ -37,13 +42,6 @@ TasksMax=infinity
 [Install]
 WantedBy=multi-user.target
 `;
-}
-
-/** One for the usual home; others have their path in the name. */
-export function unitName(home: string): string {
-  if (home === "/var/lib/matriarch") return "matriarch.service";
-  const escaped = home.replace(/^\/+|\/+$/g, "").replaceAll(/[^A-Za-z0-9_.]+/g, "-");
-  return `matriarch-${escaped}.service`;
 }
 
 /** Source: systemd.service(5), "Command lines"; systemd.unit(5), specifiers. */

@@ -3,20 +3,18 @@
  * Without it the agent runs detached, started by any command, or in the foreground (`matriarch agent run`).
  */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import { systemdRuns, unitDirectory, unitName } from "../../config/service.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { agentUnit, unitName, type UnitOptions } from "./service-unit.ts";
+import { agentUnit, type UnitOptions } from "./service-unit.ts";
 
-const unitDirectory = "/etc/systemd/system";
 const systemctlMs = 60_000;
 
-/** As sd_booted(3) finds out. */
 export function canInstallService(): boolean {
-  return process.platform === "linux" && process.getuid?.() === 0 && existsSync("/run/systemd/system");
+  return process.getuid?.() === 0 && systemdRuns();
 }
 
 /** Writes, enables and starts the unit; again: the same. @returns its name. @throws OpError agent-start-failed */

@@ -2,9 +2,10 @@
  * How a host reaches the store: told to a host that joins with everything it needs, written down by it. The secrets of a
  * given etcd go over TLS to whoever showed a good token, and into files of mode 0600.
  */
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { homePaths } from "../../config/home.ts";
 import type { HostConfig } from "../../config/host-config.ts";
 import type { JoinStore } from "../../contract/host.ts";
 import { hostPorts, type HostAddress, type HostRecord } from "../../domain/host.ts";
@@ -59,6 +60,12 @@ export async function writeStoreFiles(home: string, told: JoinStore): Promise<St
     ...(key_file === undefined ? {} : { key_file }),
     ...(password_file === undefined ? {} : { password_file }),
   };
+}
+
+/** What an earlier life of this home knew of its store says nothing of the one that it gets now. */
+export async function forgetStore(home: string): Promise<void> {
+  const { remembered, knownStore } = homePaths(home);
+  await Promise.all([remembered, knownStore].map((file) => rm(file, { force: true })));
 }
 
 export function storeEndpoint({ address, basePort }: HostAddress): string {

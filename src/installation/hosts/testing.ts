@@ -74,6 +74,7 @@ export class HostWorld implements AsyncDisposable {
       signal: ended.signal,
       moves: movesOf(members, this.calls),
       removeStoreMember: async ({ name }) => void this.calls.push(`remove ${name} from the store`),
+      rebuildStore: async () => void this.calls.push("rebuild the store"),
       ...options,
     };
     const hosts = createHosts(parts);

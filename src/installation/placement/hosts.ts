@@ -2,6 +2,7 @@
 import { placeMembers, type HostVerdict, type PlacementHost, type PlacementWish } from "../../core/placement.ts";
 import type { ClusterRecord } from "../../domain/cluster.ts";
 import type { HostRecord } from "../../domain/host.ts";
+import { installCommand } from "../../drivers/postgres/engine/system.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Hosts, Parts } from "../parts.ts";
 
@@ -130,7 +131,13 @@ function refuseAvoidable(verdicts: readonly HostVerdict[], wish: PlacementWish):
 function engineMissing(hosts: readonly string[], { engine, major }: PlacementWish): OpError {
   return new OpError("engine-missing", {
     message: `Postgres ${major} (${engine}) is not installed on ${hosts.map((host) => `"${host}"`).join(", ")}`,
-    hint: `Install it there: apt-get install postgresql-${major}`,
+    ...(engine === "system"
+      ? { detail: "A host tells within ten seconds what was installed on it." }
+      : { detail: "There are no such binaries for its platform." }),
+    hint:
+      engine === "system"
+        ? `Install it there: ${installCommand(major)}`
+        : "Use --engine system, or another major with --version.",
   });
 }
 

@@ -7,10 +7,12 @@ import { existsSync } from "node:fs";
 import { chmod, cp, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { builtBundle } from "../../faults/installation.ts";
+import { signalAll } from "../../faults/processes.ts";
 import { until } from "../../faults/until.ts";
+import { startGivenEtcd } from "./given-etcd.ts";
 import { Host } from "./host.ts";
 import { Network } from "./network.ts";
-import { endAtExit, enter, sweepSpaces } from "./spaces.ts";
+import { commandOf, endAtExit, enter, pidsIn, sweepSpaces } from "./spaces.ts";
 
 export interface LabOptions {
   readonly hosts?: number;
@@ -19,6 +21,8 @@ export interface LabOptions {
   /** size of each host's own file system for its members; none when not given */
   readonly volumeMegabytes?: number;
   readonly fakeClock?: boolean;
+  /** an etcd with TLS and users that exists already, instead of one of its own */
+  readonly givenEtcd?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -75,6 +79,12 @@ export class Lab implements AsyncDisposable {
     return enter(this.network.space(clientName));
   }
 
+  /** It is started again, as everything is that runs for long. */
+  killGivenEtcd(): void {
+    const pids = pidsIn(this.network.space(clientName)).filter((pid) => /^\S*etcd --/.test(commandOf(pid)));
+    signalAll(pids, "SIGKILL");
+  }
+
   host(name: string): Host {
     const found = [...this.hosts, ...this.spare].find((host) => host.name === name);
     if (!found) throw new Error(`there is no host "${name}"`);
@@ -104,10 +114,12 @@ export class Lab implements AsyncDisposable {
     }
   }
 
-  async #install({ volumeMegabytes }: LabOptions): Promise<void> {
+  async #install({ volumeMegabytes, givenEtcd }: LabOptions): Promise<void> {
     const [first, ...rest] = this.hosts;
     if (!first) throw new Error("a laboratory needs a host");
-    await first.ok("host", "init", ...flagsOf(first));
+    const directory = join(this.#scratch, clientName);
+    const store = givenEtcd ? await startGivenEtcd(this.network, clientName, directory) : [];
+    await first.ok("host", "init", ...flagsOf(first), ...store);
     await handOver(first);
     for (const host of rest) await this.join(host);
     if (volumeMegabytes !== undefined) for (const host of this.hosts) await host.giveVolume(volumeMegabytes);

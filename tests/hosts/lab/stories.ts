@@ -13,7 +13,7 @@ export interface Story {
   /** part of what every run of CI tries */
   readonly ci?: boolean;
   /** what kind of laboratory it needs, besides three hosts and a cluster of three */
-  readonly needs?: "volumes" | "clocks" | "spare" | "short-slots";
+  readonly needs?: "volumes" | "clocks" | "spare" | "short-slots" | "system-engine" | "given-etcd";
   run(scene: Scene): Promise<void>;
 }
 

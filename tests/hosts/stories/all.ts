@@ -1,6 +1,7 @@
 /** Every story, in the order of the table. */
 import type { Story } from "../lab/stories.ts";
 import { disksAndClocks } from "./disks-and-clocks.ts";
+import { engines } from "./engines.ts";
 import { hostsLost } from "./hosts-lost.ts";
 import { membership } from "./membership.ts";
 import { partitions } from "./partitions.ts";
@@ -21,4 +22,5 @@ export const chapters: readonly Chapter[] = [
   { title: "Switchovers", stories: switchovers },
   { title: "Disks and clocks", stories: disksAndClocks },
   { title: "Hosts and members that come and go", stories: membership },
+  { title: "Engines", stories: engines },
 ];

@@ -19,6 +19,21 @@ export const storeStories: readonly Story[] = [
     run: (scene) => storeOut(scene, 60_000),
   },
   {
+    name: "an etcd that the user has, with TLS and users: the primary's host lost, then that etcd killed",
+    outcome: "a standby takes over; the etcd's absence is not noticed",
+    gapMsMax: promised.hostLost,
+    needs: "given-etcd",
+    run: async (scene) => {
+      const lost = await scene.primary();
+      await lost.kill();
+      await scene.writesAgain();
+      lost.boot();
+      await scene.cluster.healthy();
+      scene.lab.killGivenEtcd();
+      await scene.writesAgain(60);
+    },
+  },
+  {
     name: "every etcd killed, one after the other and all at once",
     outcome: "the agents start them again; clients notice nothing",
     gapMsMax: promised.nothing,

@@ -5,6 +5,7 @@ import { hostInit } from "./init.ts";
 import { hostJoin } from "./join.ts";
 import { hostLabel } from "./label.ts";
 import { hostList } from "./list.ts";
+import { hostRebuildStore } from "./rebuild-store.ts";
 import { hostRemove } from "./remove.ts";
 import { hostToken } from "./token.ts";
 import { hostUndrain } from "./undrain.ts";
@@ -18,4 +19,5 @@ export const hostCommands = (run: Run) =>
     .addCommand(hostLabel(run))
     .addCommand(hostDrain(run))
     .addCommand(hostUndrain(run))
-    .addCommand(hostRemove(run));
+    .addCommand(hostRemove(run))
+    .addCommand(hostRebuildStore(run));

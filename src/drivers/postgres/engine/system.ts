@@ -4,7 +4,7 @@
  * Installs nothing.
  */
 import { execFile } from "node:child_process";
-import { access, constants, readdir } from "node:fs/promises";
+import { access, constants, readdir, stat } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { OpError } from "../../../errors/op-error.ts";
@@ -39,13 +39,32 @@ export async function findSystemEngine(major: number | undefined): Promise<Engin
   throw new OpError("engine-missing", {
     message: major === undefined ? "no Postgres is installed on this machine" : `Postgres ${major} is not installed`,
     ...(found !== "" && { detail: `Installed: ${found}.` }),
-    hint: `Install it (${installCommand(major)}), or leave --engine system out to use the binaries that come with Matriarch.`,
+    hint: `Install it, or leave --engine system out to use the binaries that come with Matriarch: ${installCommand(major)}`,
   });
 }
 
-function installCommand(major: number | undefined): string {
+/** To be pasted as it is. Debian's package would start a server of its own on a port that an endpoint may want. */
+export function installCommand(major: number | undefined): string {
   if (process.platform === "darwin") return `brew install postgresql@${major ?? supportedMajors[0]}`;
-  return major === undefined ? "apt-get install postgresql" : `apt-get install postgresql-${major}`;
+  const name = major === undefined ? "postgresql" : `postgresql-${major}`;
+  return `${noDebianCluster} && apt-get install -y ${name}`;
+}
+
+const noDebianCluster =
+  'echo "create_main_cluster = false" | install -D -m 644 /dev/stdin /etc/postgresql-common/createcluster.d/matriarch.conf';
+
+/** Changes when a package came or went; costs next to nothing, so that it can be looked at often. */
+export async function systemEnginesMark(): Promise<string> {
+  const programs = (await packagedDirectories()).map((directory) => join(directory, "postgres"));
+  const marks = await Promise.all(
+    programs.map((program) =>
+      stat(program).then(
+        ({ ino, mtimeMs }) => `${program} ${ino} ${mtimeMs}`,
+        () => "",
+      ),
+    ),
+  );
+  return marks.join("\n");
 }
 
 /** The newest psql on this machine; one that is newer than the server works with it, an older one only in part. */

@@ -62,6 +62,11 @@ export class EtcdStore implements Store {
     return this.#client.identity.known;
   }
 
+  /** A person has made the store anew: what it was before is no reason to refuse it. */
+  forgetIdentity(): void {
+    this.#client.identity.forget();
+  }
+
   /** Servers of the installation's own etcd joined or left. The nearest first. */
   setEndpoints(endpoints: readonly string[]): void {
     this.#client.setEndpoints(endpoints);
