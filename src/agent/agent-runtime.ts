@@ -168,6 +168,11 @@ export class AgentRuntime implements Runtime {
       store,
       witness,
       neighbourhood,
+      engines: {
+        has: ({ spec }) => servers.versionOf(spec.value) !== undefined,
+        prepare: (cluster) => servers.prepare(cluster),
+        missing: (cluster, error) => parts.notAdopted(cluster, error),
+      },
       makeServer: (cluster, member) => servers.make(cluster, member),
       makePromises: (cluster, wake) => parts.makePromises(cluster, wake),
       upstream: (member) => parts.upstream(member),

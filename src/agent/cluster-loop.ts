@@ -23,6 +23,7 @@ import { routesOf, type MemberSeen } from "./endpoints.ts";
 import { MemberLoop, type MemberSurroundings } from "./member-loop.ts";
 import type { Neighbourhood, RemoteMember } from "./neighbourhood.ts";
 import type { MemberLook } from "./peers/look.ts";
+import { Preparation, type Engines } from "./preparation.ts";
 import type { Promises } from "./promises.ts";
 
 /** What the runtime gives to a cluster. */
@@ -31,6 +32,7 @@ export interface ClusterHost {
   readonly timings: Timings;
   readonly store: Store;
   readonly neighbourhood: Neighbourhood;
+  readonly engines: Engines;
   makeServer(cluster: ClusterRecord, member: MemberRecord): MemberServer;
   /** `wake`: a promise began or ended, or the guard ended a server */
   makePromises(cluster: string, wake: () => void): Promises;
@@ -78,6 +80,7 @@ export class ClusterLoop implements MemberSurroundings {
   #routeTimer: NodeJS.Timeout | undefined;
   readonly #startedAt: number;
   #isKnown = false;
+  readonly #preparation: Preparation;
 
   constructor(host: ClusterHost, record: ClusterRecord) {
     this.#host = host;
@@ -86,6 +89,7 @@ export class ClusterLoop implements MemberSurroundings {
     this.record = record;
     this.name = record.spec.value.name;
     this.#startedAt = host.clock.now();
+    this.#preparation = new Preparation(host.engines, () => this.#beginMembers(), this.#ended.signal);
     this.#voters = host.makePromises(this.name, () => this.wakeAll());
   }
 
@@ -297,12 +301,7 @@ export class ClusterLoop implements MemberSurroundings {
   #learn(before: ClusterRecord | undefined): void {
     this.#voters.learn(this.record, this.clock.now());
     if (membersDiffer(before, this.record)) this.#host.membersChanged();
-    for (const { value: member } of Object.values(this.record.members)) {
-      if (this.members.has(member.id) || !this.#host.neighbourhood.isLocal(member)) continue;
-      const loop = new MemberLoop(member.id, member.dataDirectory, this.#host.makeServer(this.record, member), this);
-      this.members.set(member.id, loop);
-      loop.wake();
-    }
+    this.#beginMembers();
     for (const [id, loop] of this.members) {
       if (this.record.members[id]) continue;
       this.members.delete(id);
@@ -313,6 +312,19 @@ export class ClusterLoop implements MemberSurroundings {
     // Whoever wrote this, every member looks at it at once: an election goes as fast as its slowest look.
     if (before) this.wakeAll();
     if (before && this.#hasSeenAll()) void this.#feedRouter();
+  }
+
+  /** Loops for members of this host, once Postgres is there for them. */
+  #beginMembers(): void {
+    const local = Object.values(this.record.members).map(({ value }) => value);
+    const begun = local.filter((member) => !this.members.has(member.id) && this.#host.neighbourhood.isLocal(member));
+    if (begun.length === 0 || this.#ended.signal.aborted) return;
+    if (!this.#preparation.isDone(this.record)) return;
+    for (const member of begun) {
+      const loop = new MemberLoop(member.id, member.dataDirectory, this.#host.makeServer(this.record, member), this);
+      this.members.set(member.id, loop);
+      loop.wake();
+    }
   }
 
   #peersOf(self: MemberId): Readonly<Record<MemberId, Peer>> {
