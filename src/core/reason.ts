@@ -2,7 +2,7 @@
  * Why a member does what it does, or does nothing. Carried by every decision; `explain`, the log and the events speak
  * from here. One code, one sentence.
  */
-import type { MemberId } from "../domain/cluster.ts";
+import type { Intent, MemberId } from "../domain/cluster.ts";
 import { formatRejection, type Rejection } from "./rejection.ts";
 
 export type Reason =
@@ -52,6 +52,7 @@ export type Reason =
   | { readonly code: "switchover-hand-over"; readonly to: MemberId }
   | { readonly code: "switchover-given-up"; readonly to: MemberId | null; readonly message: string }
   | { readonly code: "intent-done" }
+  | { readonly code: "intent-overdue"; readonly kind: Intent["kind"]; readonly forMs: number }
   | { readonly code: "restart-turn"; readonly step: "stop" | "start" | "done" }
   // standbys
   | { readonly code: "starting-standby"; readonly upstream: MemberId | null }
@@ -185,6 +186,8 @@ export function formatReason(reason: Reason): string {
       return `the switchover was given up: ${reason.message}`;
     case "intent-done":
       return "what was asked for is done";
+    case "intent-overdue":
+      return `nobody carried the ${reason.kind} out in ${seconds(reason.forMs)}: it is given up`;
     case "restart-turn":
       return `its turn in the rolling restart (${reason.step})`;
     case "starting-standby":

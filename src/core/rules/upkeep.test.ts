@@ -97,6 +97,21 @@ test("intent: a rolling restart is over when everybody who is still there has ha
   assert.equal(outcomeOf({ kind: "restart", pending: ["d"], ...base })?.state, "done");
 });
 
+test("intent: one that nobody carries out is given up, so that the cluster is not busy for ever", () => {
+  const intent = { kind: "restart", pending: ["b"], ...base } as const;
+  const seenFor = (ms: number, id = "1") =>
+    outcomeOf(intent, {
+      memory: { intent: { id, startedAt: now - ms, checkpointed: false, held: false, stoppedAt: undefined } },
+    });
+  assert.equal(seenFor(239_000), undefined);
+  assert.equal(seenFor(300_000, "another"), undefined);
+  assert.deepEqual(seenFor(240_000), {
+    operation: "1",
+    state: "failed",
+    message: "nobody could carry it out in 4 minutes: b had no turn",
+  });
+});
+
 test("serve: it counts, or says for whom writes wait", () => {
   assert.deepEqual(serve(viewOf("a"))?.because, { code: "serving", standbys: 2, voters: 2 });
   const server = primary({ standbys: [streamOf("b", { state: "catchup" })], syncNames: both, flushed: end });

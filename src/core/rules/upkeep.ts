@@ -1,4 +1,5 @@
 /** The serving primary keeps its commit rule, its slots and its own account in order (P3, P10). */
+import type { Intent } from "../../domain/cluster.ts";
 import { formatSyncNames, hasVoter, sameRule, voterName } from "../../domain/rule.ts";
 import type { RunningServer } from "../../domain/server.ts";
 import type { Decision, Rule } from "../decision.ts";
@@ -66,13 +67,20 @@ export const keepSlots: Rule = (view) => {
   return same ? undefined : { actions: [{ kind: "slots", members: wanted }], because: { code: "slots" } };
 };
 
-/** The holder ends what was asked for once the epoch has moved on, or everybody has had a turn. */
+/**
+ * Longer than the agent that was asked waits for it (installation/changes.ts): where that host is lost, nobody else would
+ * end what nobody fulfils, and the cluster would be busy for ever.
+ */
+const overdueMs = 240_000;
+
+/** The holder ends what was asked for once the epoch has moved on, or everybody has had a turn, or nobody fulfils it. */
 export const endIntent: Rule = (view) => {
   const { cluster } = view;
   const intent = cluster.intent?.value;
   const { epoch, holder, phase } = cluster.reign.value;
   if (!intent || !ownPrimary(view) || phase !== "open") return undefined;
-  if (intent.kind === "restart" ? restartsPending(view).length > 0 : intent.epoch === epoch) return undefined;
+  if (intent.kind === "restart" ? restartsPending(view).length > 0 : intent.epoch === epoch)
+    return endOverdue(view, intent);
   const failed = intent.kind !== "restart" && intent.to !== null && intent.to !== holder;
   const message = failed
     ? `"${holder}" became the primary instead of "${intent.to}"`
@@ -91,6 +99,20 @@ export const endIntent: Rule = (view) => {
     because: { code: "intent-done" },
   };
 };
+
+/** Counted from when this holder saw it first: a clock that is stepped ends nothing. */
+function endOverdue(view: View, intent: Intent): Decision | undefined {
+  const { intent: progress } = view.memory;
+  const sinceMs = progress?.id === intent.id ? view.now - progress.startedAt : 0;
+  if (sinceMs < overdueMs) return undefined;
+  const left = intent.kind === "restart" ? `: ${restartsPending(view).join(", ")} had no turn` : "";
+  const message = `nobody could carry it out in ${overdueMs / 60_000} minutes${left}`;
+  const outcome = { operation: intent.id, state: "failed", message } as const;
+  return {
+    actions: [{ kind: "record", what: "intent", txn: endIntentTxn(view), outcome }],
+    because: { code: "intent-overdue", kind: intent.kind, forMs: sinceMs },
+  };
+}
 
 /** Nothing to do: it serves, or its writes wait for voters. */
 export const serve: Rule = (view) => {
