@@ -6,6 +6,7 @@ import {
   revisionOf,
   type ClusterRecord,
   type ClusterTxn,
+  type MemberRecord,
   type RecordKey,
   type RecordValue,
 } from "../domain/cluster.ts";
@@ -50,6 +51,11 @@ export interface Parts {
   readonly startedAt: number;
   /** when the agent ends, what follows operations ends too */
   readonly signal: AbortSignal;
+}
+
+/** Its server is of this host. Where there is one host all are, whatever the machine was called when they were made. */
+export function isHere({ hosts }: Pick<Parts, "hosts">, { host }: Pick<MemberRecord, "host">): boolean {
+  return hosts.self === undefined || hosts.self.name === host;
 }
 
 /** @throws OpError cluster-not-found */

@@ -17,6 +17,8 @@ import { candidatesOf, viewOf } from "./explain.ts";
 import { amend, awaitCluster, clusterOf, type Parts } from "./parts.ts";
 
 const moveMs = 180_000;
+/** Of operations; the region follows. */
+export const regionKind = "primary region ";
 
 export async function changeRegion(
   parts: Parts,
@@ -34,21 +36,47 @@ export async function changeRegion(
   refuseEmptyRegion(cluster, primaryRegion);
   refuseUnready(cluster, primaryRegion);
   const before = cluster.record.spec.value.primaryRegion;
-  const operation = begin(parts, "primary region", name, asked, `moving the primary to region ${primaryRegion}`);
+  const step = `moving the primary to region ${primaryRegion}`;
+  const operation = begin(parts, `${regionKind}${primaryRegion}`, name, asked, step);
   return follow(parts, operation, async () => {
     await setRegion(parts, name, primaryRegion);
-    try {
-      await awaitCluster(parts, name, hasMoved, { withinMs: moveMs, describe: () => "The primary has not moved yet." });
-    } catch (error) {
-      // Nothing has moved: the wish is taken back, so that it does not come true at a moment that nobody expects.
-      if (!parts.signal.aborted && !hasMoved(clusterOf(parts, name))) await setRegion(parts, name, before);
-      throw error;
-    }
+    await awaitMove(parts, name, { from: before, to: primaryRegion });
   });
 }
 
-function hasMoved({ record }: ClusterRuntime): boolean {
+async function awaitMove(parts: Parts, name: string, { from, to }: { from: string; to: string }): Promise<void> {
+  const wait = { withinMs: moveMs, describe: () => "The primary has not moved yet." };
+  try {
+    await awaitCluster(parts, name, (cluster) => hasMoved(cluster, to), wait);
+  } catch (error) {
+    // Nothing has moved: the wish is taken back, so that it does not come true at a moment that nobody expects.
+    if (!parts.signal.aborted && !hasMoved(clusterOf(parts, name), to)) await setRegion(parts, name, from);
+    throw error;
+  }
+}
+
+/** The way on after an agent that ended in the middle. What has been asked for since is not undone. */
+export function resumeRegion(parts: Parts, operation: OperationRecord): OperationRecord {
+  const { cluster: name, kind } = operation;
+  const wanted = kind.slice(regionKind.length);
+  return follow(parts, operation, async () => {
+    const { record } = clusterOf(parts, name);
+    const { primaryRegion } = record.spec.value;
+    if (primaryRegion !== wanted)
+      throw new OpError("operation-failed", {
+        message: `the primary region of "${name}" is "${primaryRegion}"`,
+        detail: "The agent ended before it had changed it, or it was changed again meanwhile.",
+        hint: `See: matriarch status ${name}`,
+      });
+    // Until it has moved the holder is where it was.
+    await awaitMove(parts, name, { from: regionOf(record, record.reign.value.holder) ?? wanted, to: wanted });
+  });
+}
+
+/** By the newest record alone: one from before the change says that the primary is at home, and it is in the old region. */
+export function hasMoved({ record }: Pick<ClusterRuntime, "record">, region: string): boolean {
   const { holder, phase } = record.reign.value;
+  if (record.spec.value.primaryRegion !== region) return false;
   const { voters } = record.rule.value.rule;
   const isHome = phase === "open" && inPrimaryRegion(record, holder);
   return (
@@ -131,19 +159,17 @@ export function successorsOf(
   const { record, members } = cluster;
   const wanted = region ?? (to !== undefined && !mayVote(record, to) ? regionOf(record, to) : undefined);
   if (wanted === undefined || wanted === record.spec.value.primaryRegion) return candidatesOf(cluster, to);
-  const newest = [...members.values()]
-    .flatMap(({ server }) => endOf(server) ?? [])
-    .reduce<Lsn | undefined>(later, undefined);
+  const newest = newestLog(cluster);
   const judged = [...members.values()]
     .map(({ id, server }) => ({ id, end: endOf(server), isThere: regionOf(record, id) === wanted }))
     .map(({ id, end, isThere }) => ({
       member: id,
+      end,
       eligible: isThere && end !== undefined && (to === undefined || to === id),
       lag_bytes: end === undefined || newest === undefined ? null : bytesBetween(end, newest),
     }))
-    .toSorted(
-      (a, b) => Number(b.eligible) - Number(a.eligible) || (a.lag_bytes ?? Infinity) - (b.lag_bytes ?? Infinity),
-    );
+    .toSorted((a, b) => Number(b.eligible) - Number(a.eligible) || compareEnds(b.end, a.end))
+    .map(({ end: _end, ...verdict }) => verdict);
   const chosen = judged.find(({ eligible }) => eligible)?.member;
   return judged.map((verdict) => ({
     ...verdict,
@@ -159,6 +185,17 @@ export function successorsOf(
 function endOf(server: Server): Lsn | undefined {
   if (server.kind === "running") return server.flushed;
   return server.kind === "stopped" ? server.end : undefined;
+}
+
+/** undefined when the primary is not heard: how far its log goes is known to nobody else. */
+function newestLog({ record, members }: ClusterRuntime): Lsn | undefined {
+  const primary = members.get(record.reign.value.holder);
+  if (!primary || endOf(primary.server) === undefined) return undefined;
+  return [...members.values()].flatMap(({ server }) => endOf(server) ?? []).reduce<Lsn | undefined>(later, undefined);
+}
+
+function compareEnds(a: Lsn | undefined, b: Lsn | undefined): number {
+  return Number((a ?? -1n) - (b ?? -1n));
 }
 
 function later(a: Lsn | undefined, b: Lsn): Lsn {

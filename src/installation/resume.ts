@@ -6,7 +6,8 @@ import { awaitIntentEnd, follow, isDown } from "./changes.ts";
 import { resumeCreate } from "./create.ts";
 import { finishDestroy } from "./destroy.ts";
 import { isSettled } from "./members.ts";
-import { awaitCluster, type Parts } from "./parts.ts";
+import { regionKind, resumeRegion } from "./region.ts";
+import { awaitCluster, isHere, type Parts } from "./parts.ts";
 import { servingPrimary } from "./status.ts";
 
 /** Copies of large databases take their time. */
@@ -21,6 +22,7 @@ export function resumeOperations(parts: Parts): void {
 }
 
 function resume(parts: Parts, operation: OperationRecord): void {
+  if (operation.kind.startsWith(regionKind)) return void resumeRegion(parts, operation);
   switch (operation.kind) {
     case "create":
       return void resumeCreate(parts, operation);
@@ -57,13 +59,17 @@ function resumeIntent(parts: Parts, operation: OperationRecord): void {
   parts.operations.finish(operation.id, { state: "done", step });
 }
 
-/** Every server of every cluster, in order and then hard; the records stay as they are, so that all come back. */
+/** Every server of this host, in order and then hard; the records stay as they are, so that all come back. */
 export async function stopServers(parts: Parts): Promise<void> {
   const clusters = [...parts.runtime.clusters.values()];
   for (const cluster of clusters) await parts.runtime.abandon(cluster.name);
   for (const { record } of clusters) {
     const { holder } = record.reign.value;
-    const members = Object.values(record.members).map((member) => member.value);
+    const members = Object.values(record.members)
+      .map((member) => member.value)
+      .filter((member) => isHere(parts, member));
+    if (members.length === 0) continue;
+    await parts.servers.prepare(record);
     // The primary first, so that its standbys end with the same log.
     await stopAll(
       parts,

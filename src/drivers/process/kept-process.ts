@@ -10,6 +10,7 @@ import { startProgram, type Program, type ProgramName } from "./program.ts";
 import { endWhenSilent, type Patience } from "./watch.ts";
 
 const stopMs = 3000;
+const lookMs = 10;
 const backoffMsMax = 2000;
 
 export interface Trade<Link extends KeptLink> extends ProgramName {
@@ -108,6 +109,8 @@ export class KeptProcess<Link extends KeptLink> {
     const ended = await Promise.race([closed, sleep(stopMs, false, { ref: false })]);
     if (!ended) killQuietly(link.pid);
     link.close();
+    // It says goodbye before it lets go of its ports.
+    await untilGone(link.pid);
   }
 
   /** From now on this is the one; when it dies there is another at once. */
@@ -165,6 +168,21 @@ export class KeptProcess<Link extends KeptLink> {
       await this.end(link);
       throw error;
     }
+  }
+}
+
+async function untilGone(pid: number): Promise<void> {
+  const until = performance.now() + stopMs;
+  while (isAlive(pid) && performance.now() < until) await sleep(lookMs);
+  if (isAlive(pid)) killQuietly(pid);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -6,7 +6,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ClusterRecord } from "../../domain/cluster.ts";
 import { readCluster } from "../../drivers/store/records.ts";
-import type { Parts } from "../parts.ts";
+import { isHere, type Parts } from "../parts.ts";
 import { severalHosts } from "./hosts.ts";
 
 const eraseMs = 120_000;
@@ -21,7 +21,7 @@ export async function eraseHere(parts: Parts, name: string): Promise<void> {
 }
 
 async function endServers(parts: Parts, record: ClusterRecord): Promise<void> {
-  const own = Object.values(record.members).filter(({ value }) => value.host === parts.hostName);
+  const own = Object.values(record.members).filter(({ value }) => isHere(parts, value));
   if (own.length === 0) return;
   await parts.servers.prepare(record);
   await Promise.all(
