@@ -101,9 +101,9 @@ function detached(operation: Operation, connection: Connection, name: string): O
 async function made(client: Client, name: string, connection: Connection): Promise<Outcome> {
   const status: ClusterStatus = await client.status(name);
   const explanation = await client.explain(name).catch(() => undefined);
-  const doesNotSurvive = explanation?.does_not_survive ?? [];
+  const [survives, doesNotSurvive] = [explanation?.survives ?? [], explanation?.does_not_survive ?? []];
   return {
-    json: { ...status, uri: connection.uri, connection, does_not_survive: doesNotSurvive },
-    text: (paint) => renderCreated({ status, connection, doesNotSurvive }, paint),
+    json: { ...status, uri: connection.uri, connection, survives, does_not_survive: doesNotSurvive },
+    text: (paint) => renderCreated({ status, connection, survives, doesNotSurvive }, paint),
   };
 }

@@ -21,12 +21,6 @@ export const agentOptionsSchema = z.strictObject({
     .max(60_000)
     .default(1500)
     .describe("how long a standby's promise binds it, milliseconds; shorter fails over sooner and tolerates less"),
-  replace_after_ms: z.coerce
-    .number()
-    .int()
-    .min(10_000)
-    .default(600_000)
-    .describe("how long a host must be silent before its members are replaced on a spare host, milliseconds"),
   engine_cache: z
     .string()
     .optional()
@@ -59,7 +53,6 @@ function readFlags(argv: readonly string[]): { home?: string; [name: string]: st
     "home": { type: "string" },
     "log-level": { type: "string" },
     "promise-ms": { type: "string" },
-    "replace-after-ms": { type: "string" },
     "engine-cache": { type: "string" },
   } as const;
   try {

@@ -59,7 +59,6 @@ test("agent options: flags win over the environment, and that over the file; eve
       home: directory,
       log_level: "debug",
       promise_ms: 3000,
-      replace_after_ms: 600_000,
     });
     assert.equal(loadAgentOptions(["--promise-ms", "4000"], env).promise_ms, 4000);
     await writeFile(join(directory, "agent.json"), JSON.stringify({ log_level: "loud", colour: 1 }));

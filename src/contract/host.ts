@@ -20,6 +20,10 @@ export const hostStatusSchema = z.object({
   version: z.string(),
   /** members placed there, `shop-1` */
   members: z.array(z.string()),
+  /** of one that is not heard: for how long, as far as the agent that was asked knows */
+  silent_ms: z.number().nullable(),
+  /** of one that is not heard: until its members are replaced on a spare host, if there is one */
+  replaced_in_ms: z.number().nullable(),
   /** runs a member of the installation's own etcd */
   runs_store: z.boolean(),
   /** holds the CA's key: hosts can join through it */
@@ -28,6 +32,20 @@ export const hostStatusSchema = z.object({
   joined_at: z.string(),
 });
 export type HostStatus = z.infer<typeof hostStatusSchema>;
+
+export const hostRemovedSchema = z.object({
+  removed: z.string(),
+  /** of a lost host, those that were on it; `successor` is being made on another host, null: no host has room */
+  members: z.array(z.object({ cluster: z.string(), member: z.string(), successor: z.string().nullable() })),
+});
+export type HostRemoved = z.infer<typeof hostRemovedSchema>;
+
+/** What holds for all hosts of the installation. */
+export const hostSettingsSchema = z.strictObject({
+  /** a host that is silent for so long has its members replaced on a spare host; null: never by itself */
+  replace_after_ms: z.int().min(10_000).nullable(),
+});
+export type HostSettings = z.infer<typeof hostSettingsSchema>;
 
 export const tokenUsesMax = 100;
 export const tokenExpiresMsMax = 30 * 24 * 3_600_000;
@@ -48,6 +66,9 @@ export type JoinToken = z.infer<typeof joinTokenSchema>;
 const label = z.string().regex(/^[A-Za-z0-9][\w./-]{0,62}$/, "a label's name: letters, digits and . _ / -");
 /** null takes a label away */
 export const labelRequestSchema = z.strictObject({ labels: z.record(label, z.string().max(255).nullable()) });
+
+/** How a removed host's certificate is refused; by these words it knows what it is. */
+export const notOfThisInstallation = "is not one of this installation";
 
 /** What an agent says to whoever asks, before any secret is sent: the asker compares `ca` with its token. */
 export const joinGreetingSchema = z.object({ ca: z.string(), version: z.string(), now: z.number() });
@@ -119,18 +140,28 @@ export const reachAnswerSchema = z.object({
   unreachable: z.array(z.object({ port: z.int(), reason: z.string() })),
 });
 export type ReachAnswer = z.infer<typeof reachAnswerSchema>;
+/** `/v1/peer/place`: a place among the first hosts that a host has, or takes by asking because it is free. */
+export const placeAnswerSchema = z.object({
+  ca_key: z.string().nullable(),
+  runs_store: z.boolean(),
+  /** of the other members of the installation's own etcd */
+  endpoints: z.array(z.string()),
+});
+export type PlaceAnswer = z.infer<typeof placeAnswerSchema>;
 export const certificateRequestSchema = z.strictObject({ request: z.string().max(8192) });
 export const certificateAnswerSchema = z.object({ certificate: z.string() });
 
 /** What the running agent offers about hosts; an embedded installation has one host and refuses changes. */
 export interface HostsInstallation {
   list(): Promise<readonly HostStatus[]>;
+  settings(): Promise<HostSettings>;
+  change(settings: HostSettings, asked: Asked): Promise<HostSettings>;
   makeToken(options: z.output<typeof joinTokenRequestSchema>, asked: Asked): Promise<JoinToken>;
   revokeToken(id: string, asked: Asked): Promise<void>;
   label(name: string, labels: Readonly<Record<string, string | null>>, asked: Asked): Promise<HostStatus>;
   drain(name: string, asked: Asked): Promise<Operation>;
   undrain(name: string, asked: Asked): Promise<HostStatus>;
-  remove(name: string, options: { readonly lost: boolean }, asked: Asked): Promise<void>;
+  remove(name: string, options: { readonly lost: boolean }, asked: Asked): Promise<HostRemoved>;
   /** of this host's etcd alone, the others being lost for good; needs no store */
   rebuildStore(asked: Asked): Promise<void>;
 
@@ -144,11 +175,14 @@ export interface HostsInstallation {
   reach(request: ReachRequest): Promise<ReachAnswer>;
   /** a new certificate for host `name`, which has shown that it is this host by the one that it still has */
   certify(name: string, request: string): Promise<string>;
+  /** what belongs to the place of host `name` among the first; a free one is its from then on */
+  place(name: string): Promise<PlaceAnswer>;
 }
 
 /** What `host init` and `host join` do on this machine; the command line is given it by its entry. */
 export interface HostSetup {
   init(options: InitOptions, tell: (step: string) => void): Promise<HostMade>;
+  /** @throws OpError host-removed, when the home is that of a host that was removed, unless it is to join `again` */
   join(token: string, options: HostOptions, tell: (step: string) => void): Promise<HostMade>;
 }
 
@@ -162,6 +196,8 @@ export interface HostOptions {
   /** a systemd service, where systemd runs and one may be installed */
   readonly service: boolean;
   readonly agentScript: string;
+  /** join, on the home of a host that was removed: what makes it that host is put aside first */
+  readonly again?: boolean;
 }
 
 export interface InitOptions extends HostOptions {

@@ -53,6 +53,14 @@ export interface HostRecord extends HostAddress {
   readonly joinedAt: number;
 }
 
+/** Record `settings` of the store: of all hosts together, changed by `matriarch host settings`. */
+export interface InstallationSettings {
+  /** a host that is silent for so long has its members replaced on a spare host; null: never by itself */
+  readonly replaceAfterMs: number | null;
+}
+
+export const usualSettings: InstallationSettings = { replaceAfterMs: 600_000 };
+
 /** Record `installation` of the store: whose data it holds. */
 export interface InstallationRecord {
   readonly id: string;
@@ -61,4 +69,6 @@ export interface InstallationRecord {
   readonly createdAt: number;
 }
 
+/** Where nobody said where. */
 export const localRegion = "local";
+export const localZone = "local";

@@ -102,9 +102,11 @@ async function runAgent(): Promise<void> {
     ended.abort();
     log.info("agent stopping", { with_servers: withServers });
     await api.close();
-    await (withServers ? stopEverything(parts, router) : runtime.close());
+    // What cannot be stopped keeps nothing else from being stopped.
+    const failed = (error: unknown): void => log.error("not everything was stopped", { error });
+    await (withServers ? stopEverything(parts, router).catch(failed) : runtime.close());
     await router.close();
-    if (withServers) await setup.stop();
+    if (withServers) await setup.stop().catch(failed);
     events.emit("agent.stopped", {}, { servers: withServers ? "stopped" : "go on" });
     await setup.close();
     eventFile.close();
@@ -135,7 +137,7 @@ async function runAgent(): Promise<void> {
   events.emit("agent.started", {}, { version, pid: process.pid });
   log.info("agent started", { version, pid: process.pid, home: paths.home });
   resumeOperations(parts);
-  if (offer) forHosts?.careForHosts(parts, offer, options.replace_after_ms);
+  if (offer) forHosts?.careForHosts(parts, offer);
 }
 
 /** Whoever keeps the agent running is told that it is to stay down. */
@@ -168,8 +170,7 @@ function tellTrouble(events: Parts["events"]) {
 
 async function stopEverything(parts: Parts, router: RouterDriver): Promise<void> {
   const { stopServers } = await import("../installation/resume.ts");
-  await stopServers(parts);
-  await router.stop();
+  await stopServers(parts).finally(() => router.stop());
 }
 
 function endpointsOf(record: ClusterRecord, place: Setup["endpoints"]): readonly EndpointConfig[] {

@@ -1,16 +1,18 @@
 /** What the agent of an installation over several hosts offers besides: to the other agents, and about hosts. */
 import type { ApiOptions } from "../api/server.ts";
 import type { PeerApi } from "../contract/peer.ts";
-import type { Store } from "../drivers/store/port.ts";
+import { queueForPlace } from "../core/places.ts";
 import type { EventFile } from "../events/event-file.ts";
 import { resumeDrains } from "../installation/hosts/drain.ts";
 import { createHosts } from "../installation/hosts/hosts.ts";
 import type { HostParts } from "../installation/hosts/parts.ts";
+import { takePlace } from "../installation/hosts/place.ts";
 import { renewHostCertificate } from "../installation/hosts/renew.ts";
 import { OwnRecord } from "../installation/hosts/tell-self.ts";
 import type { Parts } from "../installation/parts.ts";
 import { answerClaim } from "../installation/placement/claims.ts";
 import { eraseHere } from "../installation/placement/erase.ts";
+import { silentMs } from "../installation/placement/hosts.ts";
 import { hostMoves } from "../installation/placement/moves.ts";
 import { putOrphansAside } from "../installation/placement/orphans.ts";
 import { keepReplacing } from "../installation/placement/replace.ts";
@@ -19,11 +21,12 @@ import type { SeveralSetup } from "./setup.ts";
 const hourMs = 3_600_000;
 const replaceLookMs = 5000;
 const selfLookMs = 10_000;
+const placeLookMs = 5000;
 
 export interface Offer {
   readonly options: ApiOptions;
   readonly hostParts: HostParts;
-  readonly trueStore: Store;
+  readonly several: SeveralSetup;
 }
 
 export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: EventFile): Offer {
@@ -37,6 +40,7 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     operations: parts.operations,
     log: parts.log,
     wallNow: () => parts.clock.wallNow(),
+    silentMs: (host) => silentMs(parts, host),
     signal: parts.signal,
     moves: hostMoves(parts),
     removeStoreMember: (host) => several.removeStoreMember(host),
@@ -48,30 +52,65 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     erase: (cluster) => eraseHere(parts, cluster),
     journal: async ({ origin, after, limit }) => ({ ...journal.read(origin ?? journal.host, after, limit) }),
   };
-  return { options: { gate, peer, tokens, hosts: createHosts(hostParts) }, hostParts, trueStore: several.trueStore };
+  return { options: { gate, peer, tokens, hosts: createHosts(hostParts) }, hostParts, several };
 }
 
 /** What was begun goes on; and what is done now and then, whatever comes: certificates, members of lost hosts. */
-export function careForHosts(parts: Parts, { hostParts, trueStore }: Offer, replaceAfterMs: number): void {
+export function careForHosts(parts: Parts, offer: Offer): void {
+  const { hostParts, several } = offer;
   const { log, signal, runtime } = parts;
   resumeDrains(hostParts);
   const replacing = new Set<string>();
+  // What keeps a member from being replaced is tried again every few seconds, and told once.
+  const troubles = new Map<string, string>();
+  const notReplaced =
+    (cluster: string) =>
+    (error: unknown): void => {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (troubles.get(cluster) !== reason) log.error("a lost member is not replaced", { cluster, error });
+      troubles.set(cluster, reason);
+    };
   const told = (what: string) => (error: unknown) => log.error(`${what} failed`, { error });
   const own = new OwnRecord(hostParts);
   every(selfLookMs, signal, () => void own.keep().catch(told("telling what this host can run")));
   every(hourMs, signal, () => {
     void renewHostCertificate(hostParts).catch(told("renewal of the certificate"));
-    void putOrphansAside({ ...parts, store: trueStore }).catch(told("the look for members that are left over"));
+    void putOrphansAside({ ...parts, store: several.trueStore }).catch(told("the look for members that are left over"));
   });
+  every(placeLookMs, signal, keepPlace(parts, offer));
   every(replaceLookMs, signal, () => {
     for (const cluster of runtime.clusters.values()) {
       if (replacing.has(cluster.name)) continue;
       replacing.add(cluster.name);
-      void keepReplacing(parts, cluster, replaceAfterMs)
-        .catch(told("replacing"))
+      void keepReplacing(parts, cluster)
+        .then(() => troubles.delete(cluster.name), notReplaced(cluster.name))
         .finally(() => replacing.delete(cluster.name));
     }
   });
+}
+
+/** A place among the first hosts that another has left is taken, if this host is the one for it. */
+function keepPlace(parts: Parts, { hostParts, several }: Offer): () => void {
+  const { clock, hosts, events, hostName, log } = parts;
+  let [isTrying, told] = [false, ""];
+  let freeSince: number | undefined;
+  const failed = (error: unknown): void => {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn("place among the first hosts not taken", { error });
+    if (reason !== told) events.emit("host.place-free", {}, { host: hostName, reason });
+    told = reason;
+  };
+  return () => {
+    const all = hosts.all();
+    const isFree = queueForPlace(all, several.config.store.kind === "own").length > 0;
+    freeSince = isFree ? (freeSince ?? clock.now()) : undefined;
+    if (isTrying) return;
+    isTrying = true;
+    const wish = { hosts: all, freeForMs: clock.now() - (freeSince ?? clock.now()), member: several.storeMember };
+    void takePlace(hostParts, wish)
+      .then(() => (told = ""), failed)
+      .finally(() => (isTrying = false));
+  };
 }
 
 function every(ms: number, signal: AbortSignal, work: () => void): void {

@@ -2,24 +2,17 @@
  * The store of an installation over several hosts: the etcd that was given, or the installation's own, of which this
  * host may run a member. Made by several-hosts.ts; host.json says which it is.
  */
-import { tellEtcdNews } from "../agent/narrate/etcd.ts";
 import type { HostConfig } from "../config/host-config.ts";
-import { hostPorts, type HostRecord } from "../domain/host.ts";
+import type { HostRecord } from "../domain/host.ts";
 import { hostCertificateFiles } from "../drivers/certificates/host.ts";
-import { careForEtcd } from "../drivers/etcd/care.ts";
-import { etcdFiles, readState } from "../drivers/etcd/files.ts";
-import type { EtcdNews, EtcdSelf } from "../drivers/etcd/port.ts";
-import { findEtcd } from "../drivers/etcd/program.ts";
-import { EtcdServer } from "../drivers/etcd/server.ts";
 import { KnownEtcd, readKnownEtcd } from "../drivers/store/etcd/known.ts";
 import { openEtcdStore } from "../drivers/store/etcd/store.ts";
 import type { Store } from "../drivers/store/port.ts";
 import { OpError } from "../errors/op-error.ts";
+import type { OwnStoreMember } from "../installation/hosts/place.ts";
 import { storeEndpoint } from "../installation/hosts/store-files.ts";
+import { OwnEtcd } from "./own-etcd.ts";
 import type { SetupParts } from "./setup.ts";
-
-const careEveryMs = 60_000;
-const rebuildMs = 60_000;
 
 export interface OpenedStore {
   readonly store: Store;
@@ -27,6 +20,8 @@ export interface OpenedStore {
   hostsChanged(hosts: readonly HostRecord[]): void;
   /** takes the host's member out of the installation's own etcd; nothing when it has none */
   removeMember(host: HostRecord): Promise<void>;
+  /** this host's member of it; of a given etcd there is none */
+  readonly member: OwnStoreMember;
   /** makes the store of this host's member alone. @throws OpError not-supported where it has none */
   rebuild(): Promise<void>;
   /** ends this host's etcd */
@@ -53,28 +48,34 @@ export async function openStore(config: HostConfig, parts: SetupParts, signal: A
   });
   const kept = new KnownEtcd(knownStore, () => store.identity);
   const close = (): Promise<void> => kept.close();
+  const member = new OwnEtcd(config, parts, signal);
   if (told.kind === "given")
     return {
       rebuild: () => Promise.reject(notOurs(config.name)),
       store,
       hostsChanged: () => undefined,
       removeMember: async () => undefined,
+      member,
       stop: async () => undefined,
       close,
     };
-  const server = await runOwnEtcd(config, parts, signal);
+  await member.takeUp();
+  let { endpoints } = told;
   return {
     store,
     hostsChanged: (hosts) => {
-      const endpoints = nearestFirst(hosts, config.name);
-      if (endpoints.length > 0) store.setEndpoints(endpoints);
+      const nearest = nearestFirst(hosts, config.name);
+      if (nearest.length === 0) return;
+      endpoints = nearest;
+      store.setEndpoints(nearest);
     },
-    removeMember: (lost) => removeMember(lost, config, parts),
-    stop: async () => server?.stop(),
+    // The member that is to go may answer nothing, or no more than that it is none.
+    removeMember: (lost) => member.remove(lost, others(endpoints, lost)),
+    member,
+    stop: () => member.stop(),
     close,
     rebuild: async () => {
-      if (!server) throw notOurs(config.name);
-      await server.standAlone(AbortSignal.timeout(rebuildMs));
+      if (!(await member.standAlone())) throw notOurs(config.name);
       // It may lack the last moment of what the others knew.
       store.forgetIdentity();
     },
@@ -92,51 +93,14 @@ function pair(certFile: string | undefined, keyFile: string | undefined) {
   return certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile };
 }
 
-function nearestFirst(hosts: readonly HostRecord[], self: string): readonly string[] {
+function nearestFirst(hosts: readonly HostRecord[], self: string): string[] {
   return hosts
     .filter(({ runsStore }) => runsStore)
     .toSorted((a, b) => Number(b.name === self) - Number(a.name === self))
     .map(storeEndpoint);
 }
 
-/** @returns undefined on a host that has no member */
-async function runOwnEtcd(config: HostConfig, parts: SetupParts, signal: AbortSignal): Promise<EtcdServer | undefined> {
-  const { paths, log, eventFile } = parts;
-  const state = await readState(etcdFiles(paths.home));
-  if (state === undefined || state.phase === "removed") return undefined;
-  const tell = (news: EtcdNews): void => tellEtcdNews(eventFile.events, news);
-  const server = new EtcdServer({ self: etcdSelf(config, paths.home), program: await findEtcd(), tell, log });
-  // The others may do without it: an etcd that does not come up keeps no agent from its servers.
-  await server.ensure().catch((error: unknown) => log.error("etcd not started", { error }));
-  const care = (): void =>
-    void careForEtcd({ server, tell, wallNow: parts.clock.wallNow() }).catch((error: unknown) =>
-      log.warn("etcd not looked after", { error }),
-    );
-  const timer = setInterval(care, careEveryMs);
-  signal.addEventListener(
-    "abort",
-    () => {
-      clearInterval(timer);
-      server.close();
-    },
-    { once: true },
-  );
-  return server;
-}
-
-function etcdSelf({ name, address, base_port: basePort }: HostConfig, home: string): EtcdSelf {
-  const { etcdClient: clientPort, etcdPeer: peerPort } = hostPorts(basePort);
-  return { home, name, address, clientPort, peerPort };
-}
-
-async function removeMember(lost: HostRecord, config: HostConfig, { paths, log }: SetupParts): Promise<void> {
-  if (!lost.runsStore) return;
-  const { EtcdMembers } = await import("../drivers/etcd/membership.ts");
-  const members = new EtcdMembers(config.store.endpoints, hostCertificateFiles(paths.home), log);
-  try {
-    const found = (await members.list()).find(({ name }) => name === lost.name);
-    if (found) await members.remove(found.id);
-  } finally {
-    members.close();
-  }
+function others(endpoints: readonly string[], lost: HostRecord): readonly string[] {
+  const left = endpoints.filter((url) => url !== storeEndpoint(lost));
+  return left.length === 0 ? endpoints : left;
 }

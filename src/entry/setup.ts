@@ -5,6 +5,7 @@ import type { Gate } from "../api/access/caller.ts";
 import type { HostConfig } from "../config/host-config.ts";
 import type { HostRecord } from "../domain/host.ts";
 import type { Neighbours } from "../drivers/neighbours/port.ts";
+import type { OwnStoreMember } from "../installation/hosts/place.ts";
 import type { AccessTokens } from "../installation/tokens.ts";
 import type { TlsFiles } from "../links/tls-files.ts";
 import type { Clock } from "../agent/clock.ts";
@@ -43,6 +44,8 @@ export interface SeveralSetup {
   readonly trueStore: Store;
   removeStoreMember(host: HostRecord): Promise<void>;
   rebuildStore(): Promise<void>;
+  /** this host's member of the installation's own etcd */
+  readonly storeMember: OwnStoreMember;
 }
 
 export interface Setup extends Pick<RuntimeParts, "makePromises" | "upstream" | "connectMembers"> {

@@ -153,6 +153,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
       },
       removeStoreMember: (host) => own.removeMember(host),
       rebuildStore: () => own.rebuild(),
+      storeMember: own.member,
     },
     start: async (runtime) => {
       health.start();

@@ -210,6 +210,12 @@ export const errorCatalog = {
     retry: "after-change",
     meaning: "Another host has the name already, or this one belongs to an installation already.",
   },
+  "host-removed": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "after-change",
+    meaning: "This home is that of a host that was removed from its installation.",
+  },
   "host-unfit": {
     httpStatus: 409,
     exitCode: 3,

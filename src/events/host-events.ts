@@ -1,5 +1,5 @@
 /** Events about hosts: joined, drained, removed, and the tokens that let them in. See catalog.ts. */
-import { define, list } from "./kind.ts";
+import { define, list, seconds } from "./kind.ts";
 
 export const hostEvents = {
   "host.joined": define<{ host: string; address: string; zone: string; region: string }>(
@@ -25,6 +25,14 @@ export const hostEvents = {
         ? `host "${e.host}" is empty`
         : `host "${e.host}" has no primary any more; ${list(e.stayed)} stayed, because no other host has room`,
   ),
+  "host.settings-changed": define<{ replace_after_ms: number | null }>(
+    "info",
+    "How long a host must be silent before its members are replaced on a spare host was changed; null: never.",
+    (e) =>
+      e.replace_after_ms === null
+        ? "members of a silent host are not replaced any more"
+        : `members of a host that is silent for ${seconds(e.replace_after_ms)} are replaced on a spare host`,
+  ),
   "host.undrained": define<{ host: string }>(
     "info",
     "A host takes members again.",
@@ -34,6 +42,17 @@ export const hostEvents = {
     "warning",
     "A host was taken out of the installation; its certificate is refused from now on.",
     (e) => `host "${e.host}" was removed${e.lost ? ", as lost" : ""}`,
+  ),
+  "host.place-taken": define<{ host: string; runs_store: boolean; signs: boolean }>(
+    "info",
+    "A host took the place of one of the first that was removed: it holds the authority's key, and runs a member of etcd.",
+    (e) =>
+      `host "${e.host}" takes a free place among the first hosts: ${[e.signs ? "it holds the authority's key" : "", e.runs_store ? "it runs a member of etcd" : ""].filter((what) => what !== "").join(", ")}`,
+  ),
+  "host.place-free": define<{ host: string; reason: string }>(
+    "warning",
+    "A place among the first hosts is free, and this host cannot take it: until one does, fewer hosts keep the store.",
+    (e) => `host "${e.host}" cannot take the free place among the first hosts: ${e.reason}`,
   ),
   "host.certificate-renewed": define<{ host: string; until: string }>(
     "info",

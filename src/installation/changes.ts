@@ -220,9 +220,13 @@ export function begin(parts: Parts, kind: string, cluster: string, asked: Asked,
 }
 
 /** Answers at once; the work goes on and ends the operation. */
-export function follow(parts: Parts, operation: OperationRecord, work: () => Promise<void>): OperationRecord {
+export function follow(
+  parts: Parts,
+  operation: OperationRecord,
+  work: () => Promise<Readonly<Record<string, unknown>> | void>,
+): OperationRecord {
   void work().then(
-    () => parts.operations.finish(operation.id, { state: "done" }),
+    (result) => parts.operations.finish(operation.id, { state: "done", ...(result ? { result } : {}) }),
     (error: unknown) => {
       if (!parts.signal.aborted) parts.operations.finish(operation.id, { state: "failed", error });
     },

@@ -8,7 +8,7 @@ import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { begin, follow, refuseUnfit } from "./changes.ts";
 import { amend, awaitCluster, clusterOf, memberOf, type Parts } from "./parts.ts";
-import { chooseFor, wishForMembers, type AddWish } from "./placement/add.ts";
+import { chooseFor, wishForMembers, type Added, type AddWish } from "./placement/add.ts";
 import { forgetMember } from "./placement/replace.ts";
 import { memberNumber } from "./status.ts";
 
@@ -26,8 +26,10 @@ export async function scaleCluster(parts: Parts, name: string, count: number, as
   const leaving = lastToGo(cluster, members.length - count);
   const operation = begin(parts, "scale", name, asked, `from ${members.length} to ${count} members`);
   return follow(parts, operation, async () => {
-    if (count > members.length) await addMembers(parts, name, { count: count - members.length });
-    else if (leaving.length > 0) await dropMembers(parts, name, leaving);
+    if (count < members.length) return dropMembers(parts, name, leaving);
+    if (count === members.length) return undefined;
+    const { warnings } = await addMembers(parts, name, { count: count - members.length });
+    return warnings.length === 0 ? undefined : { warning: warnings.join("; ") };
   });
 }
 
@@ -44,7 +46,12 @@ export async function addMember(
   const wish = { ...where, count: 1 };
   refusePlace(parts, cluster, wish);
   const operation = begin(parts, "member add", name, asked, "copying from the primary");
-  return follow(parts, operation, () => addMembers(parts, name, wish));
+  return follow(parts, operation, async () => {
+    const { ids, warnings } = await addMembers(parts, name, wish);
+    const { members } = clusterOf(parts, name).record;
+    const where = ids.map((id) => `"${id}" on host "${members[id]?.value.host ?? parts.hostName}"`);
+    return { message: where.join(", "), ...(warnings.length === 0 ? {} : { warning: warnings.join("; ") }) };
+  });
 }
 
 /** At once, not only in the operation. @throws OpError no-host, host-not-found, engine-missing */
@@ -95,12 +102,13 @@ function recordOf(record: ClusterRecord, member: MemberId): MemberRecord {
   throw new OpError("member-not-found", { message: `member "${member}" does not exist any more` });
 }
 
-async function addMembers(parts: Parts, name: string, wish: AddWish): Promise<void> {
+async function addMembers(parts: Parts, name: string, wish: AddWish): Promise<Added> {
   const added = await wishForMembers(parts, name, wish);
-  await awaitCluster(parts, name, (cluster) => added.every((id) => isStreaming(cluster, id)), {
+  await awaitCluster(parts, name, (cluster) => added.ids.every((id) => isStreaming(cluster, id)), {
     withinMs: copyMs,
-    describe: () => `Not every one of ${added.join(", ")} streams yet.`,
+    describe: () => `Not every one of ${added.ids.join(", ")} streams yet.`,
   });
+  return added;
 }
 
 export async function dropMembers(parts: Parts, name: string, leaving: readonly MemberId[]): Promise<void> {

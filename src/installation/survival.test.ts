@@ -36,6 +36,12 @@ test("two zones: the one with the primary and a voter whose vote is needed", () 
   assert.deepEqual(doesNot, ['the loss of zone "local/z1"']);
 });
 
+test("one zone that has a name: its loss is told; where nobody named zones, hosts are what there is", () => {
+  const together = told({ records: { a: on("h1", "z1"), b: on("h2", "z1"), c: on("h3", "z1") } });
+  assert.deepEqual(together.doesNot, ['the loss of zone "z1": all members are in it']);
+  assert.deepEqual(told({ records: { a: on("h1"), b: on("h2"), c: on("h3") } }).doesNot, []);
+});
+
 test("two hosts: the one with two members is named", () => {
   const { doesNot } = told({ records: { a: on("h1"), b: on("h2"), c: on("h1") } });
   assert.deepEqual(doesNot, ['the loss of host "h1"']);

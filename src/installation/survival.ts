@@ -3,6 +3,7 @@ import { rulesInForce } from "../core/candidates.ts";
 import { inPrimaryRegion } from "../core/regions.ts";
 import type { ClusterRecord, MemberId, MemberRecord } from "../domain/cluster.ts";
 import { voterOf } from "../domain/cluster.ts";
+import { localZone } from "../domain/host.ts";
 import { canElect } from "../domain/rule.ts";
 
 export interface Survival {
@@ -25,6 +26,9 @@ export function survivalOf(cluster: ClusterRecord): Survival {
   if (hosts.length <= 1) doesNot.push("the loss of this machine or of its disk: all members are on it");
   else tellOf("host", hosts, { cluster, records, of: (record) => record.host, survives, doesNot });
   const zones = distinct(records, zoneOf);
+  const [zone] = new Set(records.map((record) => record.zone));
+  if (hosts.length > 1 && zones.length === 1 && zone !== undefined && zone !== localZone)
+    doesNot.push(`the loss of zone "${zone}": all members are in it`);
   if (zones.length > 1) tellOf("zone", zones, { cluster, records, of: zoneOf, survives, doesNot });
   const regions = distinct(records, (record) => record.region);
   if (regions.length > 1) doesNot.push(regionLost(cluster, name, regions));
@@ -74,7 +78,7 @@ function regionLost(cluster: ClusterRecord, name: string, regions: readonly stri
   const replicas = Object.values(cluster.members).filter(({ value }) => !inPrimaryRegion(cluster, value.id)).length;
   return (
     `the loss of region "${primaryRegion}" by itself: ${replicas === 1 ? "the read replica" : "read replicas"} elsewhere ` +
-    `may lack the newest writes and are promoted only when asked: matriarch failover ${name} --primary-region ${other}`
+    `may lack the newest writes and ${replicas === 1 ? "is" : "are"} promoted only when asked: matriarch failover ${name} --primary-region ${other}`
   );
 }
 

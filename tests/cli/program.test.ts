@@ -61,6 +61,7 @@ const wanted = [
   "host undrain",
   "host remove",
   "host rebuild-store",
+  "host settings",
   "agent run",
   "agent start",
   "agent stop",

@@ -21,6 +21,11 @@ const kinds: Readonly<Record<Kind, { readonly lab: LabOptions; readonly create: 
   "volumes": { lab: { volumeMegabytes: 900 }, create: [] },
   "clocks": { lab: { fakeClock: true }, create: [] },
   "spare": { lab: { spare: 1 }, create: [] },
+  // The store keeps its majority when the primary region is lost.
+  "regions": {
+    lab: { hosts: 4, regions: { a: "eu", b: "us", c: "ap", d: "eu" } },
+    create: ["--members", "2", "--primary-region", "eu", "--region", "us"],
+  },
   "short-slots": {
     lab: {},
     create: ["--set", "max_slot_wal_keep_size=48MB", "--set", "max_wal_size=64MB", "--set", "wal_keep_size=0"],
@@ -39,7 +44,16 @@ function isWanted(story: Story): boolean {
 
 const stories = chapters.flatMap((chapter) => chapter.stories).filter(isWanted);
 
-for (const kind of ["plain", "volumes", "clocks", "spare", "short-slots", "system-engine", "given-etcd"] as const) {
+for (const kind of [
+  "plain",
+  "volumes",
+  "clocks",
+  "spare",
+  "regions",
+  "short-slots",
+  "system-engine",
+  "given-etcd",
+] as const) {
   const chosen = stories.filter((story) => (story.needs ?? "plain") === kind);
   if (chosen.length > 0) describe(`three hosts (${kind})`, { skip: whyNot(kind) }, () => tellAll(kind, chosen));
 }

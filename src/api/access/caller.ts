@@ -10,6 +10,7 @@ import { TLSSocket } from "node:tls";
 
 import type { Asked } from "../../contract/installation.ts";
 import { isRole, roleHeader, userHeader, type Role } from "../../domain/caller.ts";
+import { notOfThisInstallation } from "../../contract/host.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { peerIdentity, type PeerIdentity } from "../../links/peer-identity.ts";
 
@@ -92,9 +93,7 @@ function byCertificate(socket: TLSSocket, { headers }: IncomingMessage, gate: Ga
   // It was good when the connection was made, which may be long ago.
   if (now > validTo) throw refused("It has expired.");
   if (!gate.isAllowed(identity)) {
-    throw refused(
-      unit === "host" ? `Host "${name}" is not one of this installation.` : `The one of "${name}" was revoked.`,
-    );
+    throw refused(unit === "host" ? `Host "${name}" ${notOfThisInstallation}.` : `The one of "${name}" was revoked.`);
   }
   if (isRole(unit)) return { by: name, role: unit, via: "certificate", address };
   if (unit !== "host") throw refused(`Certificates of "${unit}" may not call the agent.`);

@@ -68,6 +68,8 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "DELETE /v1/join-tokens/:id": "admin",
   "GET /v1/hosts": "viewer",
   "POST /v1/hosts/rebuild-store": "admin",
+  "GET /v1/hosts/settings": "viewer",
+  "POST /v1/hosts/settings": "admin",
   "POST /v1/hosts/:host/labels": "admin",
   "POST /v1/hosts/:host/drain": "admin",
   "POST /v1/hosts/:host/undrain": "admin",
@@ -75,6 +77,7 @@ export const leastRole: Readonly<Record<string, Access>> = {
 
   "POST /v1/peer/reach": "host",
   "POST /v1/peer/certificate": "host",
+  "POST /v1/peer/place": "host",
   "POST /v1/peer/:what": "host",
 };
 

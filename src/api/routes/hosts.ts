@@ -7,6 +7,7 @@ import { z } from "zod";
 
 import {
   certificateRequestSchema,
+  hostSettingsSchema,
   joinRequestSchema,
   joinTokenRequestSchema,
   labelRequestSchema,
@@ -30,6 +31,10 @@ export function hostRoutes(hosts: Hosts): Hono {
       await several(hosts).rebuildStore(asked(c));
       return c.json({});
     })
+    .get("/settings", async (c) => c.json(await several(hosts).settings()))
+    .post("/settings", async (c) =>
+      c.json(await several(hosts).change(await readBody(c, hostSettingsSchema), asked(c))),
+    )
     .post("/:host/labels", async (c) => {
       const { labels } = await readBody(c, labelRequestSchema);
       return c.json(await several(hosts).label(c.req.param("host"), labels, asked(c)));
@@ -44,8 +49,7 @@ export function hostRoutes(hosts: Hosts): Hono {
     })
     .delete("/:host", async (c) => {
       const { lost } = readQuery(c, removeQuerySchema);
-      await several(hosts).remove(c.req.param("host"), { lost: lost === "true" }, asked(c));
-      return c.json({});
+      return c.json(await several(hosts).remove(c.req.param("host"), { lost: lost === "true" }, asked(c)));
     });
 }
 
@@ -74,6 +78,10 @@ export function hostPeerRoutes(hosts: Hosts): Hono {
     .post("/certificate", async (c) => {
       const { request } = await readBody(c, certificateRequestSchema);
       return c.json({ certificate: await several(hosts).certify(callerOf(c).by, request) });
+    })
+    .post("/place", async (c) => {
+      await readBody(c, nothingSchema);
+      return c.json(await several(hosts).place(callerOf(c).by));
     });
 }
 

@@ -39,7 +39,16 @@ import {
 } from "../../contract/accounts.ts";
 import { attachmentSchema, type AttachmentStatus } from "../../contract/attachment.ts";
 import { withAuthority } from "../../contract/connection-uri.ts";
-import { hostStatusSchema, joinTokenSchema, type HostStatus, type JoinToken } from "../../contract/host.ts";
+import {
+  hostRemovedSchema,
+  hostSettingsSchema,
+  hostStatusSchema,
+  joinTokenSchema,
+  type HostRemoved,
+  type HostSettings,
+  type HostStatus,
+  type JoinToken,
+} from "../../contract/host.ts";
 import { logLinesSchema, type LogLines } from "../../contract/logs.ts";
 import {
   createdTokenSchema,
@@ -161,6 +170,9 @@ export function createClient(options: TransportOptions) {
       withHere(await post(`${at(cluster)}/users/${part(user)}/rotate`, { grace_ms: graceMs }, credentialsSchema)),
 
     hosts: (): Promise<readonly HostStatus[]> => read("/v1/hosts", z.array(hostStatusSchema)),
+    hostSettings: (): Promise<HostSettings> => read("/v1/hosts/settings", hostSettingsSchema),
+    changeHostSettings: (settings: HostSettings): Promise<HostSettings> =>
+      post("/v1/hosts/settings", settings, hostSettingsSchema),
     makeJoinToken: (wish: { expires_ms?: number; uses?: number }): Promise<JoinToken> =>
       post("/v1/join-tokens", wish, joinTokenSchema),
     revokeJoinToken: async (id: string): Promise<void> => {
@@ -173,9 +185,9 @@ export function createClient(options: TransportOptions) {
     rebuildStore: async (): Promise<void> => {
       await call(options, { method: "POST", path: "/v1/hosts/rebuild-store", body: {}, deadlineMs: rebuildDeadlineMs });
     },
-    removeHost: async (host: string, lost: boolean): Promise<void> => {
+    removeHost: async (host: string, lost: boolean): Promise<HostRemoved> => {
       const path = `/v1/hosts/${part(host)}${encode({ lost: String(lost) })}`;
-      await call(options, { method: "DELETE", path, deadlineMs: changeDeadlineMs });
+      return check(hostRemovedSchema, await call(options, { method: "DELETE", path, deadlineMs: changeDeadlineMs }));
     },
 
     operation: (id: string): Promise<Operation> => read(`/v1/operations/${part(id)}`, operationSchema),

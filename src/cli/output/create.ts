@@ -6,10 +6,11 @@ import { ruleWords } from "./words.ts";
 export interface Made {
   readonly status: ClusterStatus;
   readonly connection: Connection;
+  readonly survives: readonly string[];
   readonly doesNotSurvive: readonly string[];
 }
 
-export function renderCreated({ status, connection, doesNotSurvive }: Made, paint: Paint): string {
+export function renderCreated({ status, connection, survives, doesNotSurvive }: Made, paint: Paint): string {
   const { name, members } = status;
   const hosts = [...new Set(members.map((member) => member.host))];
   const count = members.length === 1 ? "one member" : `${members.length} members`;
@@ -17,6 +18,8 @@ export function renderCreated({ status, connection, doesNotSurvive }: Made, pain
     `${paint("good", "Made")} ${paint("strong", name)}: Postgres ${status.version}, ${count} on ${hosts.join(", ")}`,
     `  members     ${members.map((member) => `${member.id} (${member.is_read_replica ? "read replica" : member.role}${hosts.length > 1 ? ` on ${member.host}` : ""})`).join(", ")}`,
     `  durability  ${ruleWords(status)}`,
+    // On one host the list would only say what any of them does.
+    ...(hosts.length > 1 ? survives : []).map((item) => `  ${paint("good", "survives")}    ${item}`),
     ...doesNotSurvive.map((item) => `  ${paint("warn", "does not survive")} ${item}`),
     "",
     connectLines(connection, name),

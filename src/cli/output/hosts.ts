@@ -1,11 +1,12 @@
 /** Hosts as tables and sentences: what was made, what there is, what a drain has left. */
 import type { Operation } from "../../contract/cluster.ts";
-import type { HostMade, HostStatus, JoinToken } from "../../contract/host.ts";
+import type { HostMade, HostRemoved, HostStatus, JoinToken } from "../../contract/host.ts";
+import { formatDuration } from "../../contract/units.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable } from "./table.ts";
 
 export function renderHosts(hosts: readonly HostStatus[], paint: Paint): string {
-  return renderTable(
+  const table = renderTable(
     [
       { heading: "HOST", cell: ({ name }) => name },
       { heading: "ADDRESS", cell: ({ address, base_port }) => `${address}:${base_port}` },
@@ -19,10 +20,22 @@ export function renderHosts(hosts: readonly HostStatus[], paint: Paint): string 
     hosts,
     paint,
   );
+  const notes = hosts.flatMap(replacementNote);
+  return notes.length === 0 ? table : [table, "", ...notes.map((note) => paint("warn", note))].join("\n");
 }
 
-function stateCell({ state, heard }: HostStatus) {
-  if (!heard) return { text: state === "active" ? "unreachable" : `${state}, unreachable`, tone: "bad" } as const;
+/** What becomes of the members of a host that is away, if nobody does anything. */
+function replacementNote({ name, members, heard, replaced_in_ms: inMs }: HostStatus): readonly string[] {
+  if (heard || members.length === 0) return [];
+  const those = `members of "${name}"`;
+  if (inMs === null) return [`The ${those} are not replaced by themselves; see: matriarch host settings`];
+  if (inMs > 0) return [`In ${formatDuration(inMs)} the ${those} are replaced on a spare host, if there is one.`];
+  return [`The ${those} are replaced as soon as there is a spare host: one without a member of the same cluster.`];
+}
+
+function stateCell({ state, heard, silent_ms }: HostStatus) {
+  const silent = silent_ms === null ? "unreachable" : `unreachable for ${formatDuration(silent_ms)}`;
+  if (!heard) return { text: state === "active" ? silent : `${state}, ${silent}`, tone: "bad" } as const;
   return { text: state, tone: state === "active" ? "good" : "warn" } as const;
 }
 
@@ -63,6 +76,16 @@ export function renderDrained(host: string, { state, result }: Operation, paint:
   if (moved.length > 0) lines.push(`moved   ${moved.join(", ")}`);
   if (stayed.length > 0) lines.push(`stayed  ${stayed.join(", ")}: no other host has room for them`);
   return [...lines, `Undo it with: matriarch host undrain ${host}`].join("\n");
+}
+
+export function renderRemoved({ removed, members }: HostRemoved): string {
+  const lines = members.map(({ cluster, member, successor }) =>
+    successor === null
+      ? `"${member}" left "${cluster}": no other host has room for it. When one does: matriarch member add ${cluster}`
+      : `"${successor}" is being made in the place of "${member}"; see: matriarch status ${cluster}`,
+  );
+  const end = `On that machine, if it still runs: matriarch agent stop --servers`;
+  return [`Host "${removed}" was removed.`, ...lines, end].join("\n");
 }
 
 function words(value: unknown): readonly string[] {

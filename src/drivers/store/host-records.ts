@@ -4,13 +4,19 @@
  */
 import { z } from "zod";
 import type { Versioned } from "../../domain/cluster.ts";
-import type { HostRecord, InstallationRecord } from "../../domain/host.ts";
+import {
+  usualSettings,
+  type HostRecord,
+  type InstallationRecord,
+  type InstallationSettings,
+} from "../../domain/host.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { CommitOutcome, Store, StoreEntry } from "./port.ts";
 
 /** For `Store.watch`: all hosts. */
 export const hostsPrefix = "host/";
 const installationKey = "installation";
+const settingsKey = "settings";
 
 const text = z.string().min(1);
 const majors = z.array(z.int().positive());
@@ -35,6 +41,10 @@ const installationSchema: z.ZodType<InstallationRecord> = z.strictObject({
   id: text,
   caFingerprint: z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 in hex"),
   createdAt: z.number(),
+});
+
+const settingsSchema: z.ZodType<InstallationSettings> = z.strictObject({
+  replaceAfterMs: z.int().positive().nullable(),
 });
 
 /** @throws OpError store-damaged, store-unavailable */
@@ -74,6 +84,18 @@ export async function writeInstallation(
   });
 }
 
+/** The usual ones where none were written. @throws OpError store-damaged, store-unavailable */
+export async function readSettings(store: Store, signal?: AbortSignal): Promise<InstallationSettings> {
+  const { entries } = await store.read(settingsKey, signal);
+  const entry = entries.find(({ key }) => key === settingsKey);
+  return entry ? decode(entry, settingsSchema).value : usualSettings;
+}
+
+/** The newest wins. */
+export async function writeSettings(store: Store, settings: InstallationSettings, signal?: AbortSignal): Promise<void> {
+  await store.commit({ require: [], put: [{ key: settingsKey, value: z.encode(settingsSchema, settings) }] }, signal);
+}
+
 /**
  * All hosts by name, sorted; revisions are for `commitHost`.
  * @throws OpError store-damaged (with the record's key and the path in it), store-unavailable
@@ -106,6 +128,17 @@ export function commitHost(
   const key = hostKey(host.name);
   const put = [{ key, value: z.encode(hostSchema, host) }];
   return store.commit({ require: [{ key, revision }], put }, signal);
+}
+
+/** Writes the record of one of them if all are as they were read: what it says depends on the others. */
+export function commitHostAmong(
+  store: Store,
+  host: HostRecord,
+  all: readonly Versioned<HostRecord>[],
+  signal?: AbortSignal,
+): Promise<CommitOutcome> {
+  const require = all.map(({ value, revision }) => ({ key: hostKey(value.name), revision }));
+  return store.commit({ require, put: [{ key: hostKey(host.name), value: z.encode(hostSchema, host) }] }, signal);
 }
 
 /** @param revision of the record as it was read: a host that joined again meanwhile stays */

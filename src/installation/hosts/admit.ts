@@ -5,6 +5,7 @@
  */
 import { version } from "../../config/version.ts";
 import { reachAnswerSchema, type Joined, type JoinCheck, type JoinRequest } from "../../contract/host.ts";
+import { placesFor } from "../../core/places.ts";
 import { hostPorts, type HostRecord } from "../../domain/host.ts";
 import { readAuthority, requestFingerprint, signHost, type Authority } from "../../drivers/certificates/host.ts";
 import { commitHost, listHosts } from "../../drivers/store/host-records.ts";
@@ -17,8 +18,6 @@ import { refuseBadSelf } from "./self.ts";
 import { storeToTell } from "./store-files.ts";
 import { isSecret } from "./token.ts";
 
-/** So many hosts run the installation's own etcd and hold the CA's key. */
-const firstHosts = 3;
 export const clockDifferenceMsMax = 2000;
 const reachDeadlineMs = 6000;
 
@@ -32,7 +31,7 @@ export async function admitHost(parts: HostParts, request: JoinRequest): Promise
   const { token, authority, known, hosts, keyFingerprint } = await examine(parts, request);
   const now = parts.wallNow();
   const others = (await listHosts(parts.store)).map(({ value }) => value).filter(({ name }) => name !== request.name);
-  const isOwn = parts.config.store.kind === "own";
+  const had = { signs: known?.value.signs ?? false, runsStore: known?.value.runsStore ?? false };
   const record: HostRecord = {
     name: request.name,
     address: request.address,
@@ -42,10 +41,9 @@ export async function admitHost(parts: HostParts, request: JoinRequest): Promise
     labels: known?.value.labels ?? {},
     version: request.version,
     state: known?.value.state ?? "active",
-    runsStore: isOwn && (known?.value.runsStore ?? others.filter(({ runsStore }) => runsStore).length < firstHosts),
     engines: request.engines,
     keyFingerprint,
-    signs: known?.value.signs ?? others.filter(({ signs }) => signs).length < firstHosts,
+    ...placesFor(had, others, parts.config.store.kind === "own"),
     joinedAt: known?.value.joinedAt ?? now,
   };
   const certificate = await signHost(authority, request, now);

@@ -14,6 +14,8 @@ export interface AgentCall {
   readonly path: string;
   readonly body?: unknown;
   readonly deadlineMs: number;
+  /** this host's certificate and key, PEM: it says who it is */
+  readonly as?: { readonly cert: string; readonly key: string };
 }
 
 export interface AgentAnswer {
@@ -47,6 +49,7 @@ export function callAgent(agent: string, ca: string | undefined, call: AgentCall
       minVersion: "TLSv1.3",
       rejectUnauthorized: ca !== undefined,
       ...(ca === undefined ? {} : { ca }),
+      ...call.as,
       // Any host of the installation will do, by whatever address it was reached.
       checkServerIdentity: (_name, certificate) => (ca === undefined ? undefined : notHost(certificate)),
     });

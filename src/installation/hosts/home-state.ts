@@ -1,8 +1,11 @@
 /**
  * What a home holds before `host init` or `host join`: nothing, the host that is asked for, or something else, which is
- * never overwritten. Reads only; damaged files are refused where they are found.
+ * never overwritten; of a host that was removed it is put aside when a person says so. Damaged files are refused where
+ * they are found.
  */
 import { existsSync, readdirSync } from "node:fs";
+import { mkdir, rename } from "node:fs/promises";
+import { join } from "node:path";
 
 import { homePaths } from "../../config/home.ts";
 import { hostConfigFile, readHostConfig, type HostConfig } from "../../config/host-config.ts";
@@ -45,6 +48,31 @@ export function refuseOther(config: HostConfig, options: HostOptions, hint: stri
     detail: [`See "${hostConfigFile(options.home)}".`, ...words].join("\n"),
     hint,
   });
+}
+
+/**
+ * What makes a home this host of this installation. Events, logs and engines stay; directories of members too, which the
+ * agent puts aside by itself when it sees that no record names them.
+ */
+const identity = [
+  "host.json",
+  "host",
+  "ca",
+  "store",
+  "etcd",
+  "etcd.json",
+  "etcd.pid",
+  "etcd.snapshot",
+  "remembered.json",
+  "store-known.json",
+] as const;
+
+/** host.json first: cut short, the rest is overwritten by the join that follows. @returns where it is now */
+export async function putHostAside(home: string, wallNow: number): Promise<string> {
+  const aside = join(home, "aside", `host-${wallNow}`);
+  await mkdir(aside, { recursive: true, mode: 0o700 });
+  for (const name of identity) if (existsSync(join(home, name))) await rename(join(home, name), join(aside, name));
+  return aside;
 }
 
 /** What is said of a host that is there already. */

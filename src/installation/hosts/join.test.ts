@@ -80,6 +80,32 @@ describe("host init and join", () => {
     await assert.rejects(joinHost(token, { ...second, zone: "other" }, world.stores, quiet), { code: "host-exists" });
   });
 
+  test("the home of a host that was removed: told what to type; put aside when asked, and joined as a new one", async () => {
+    await using world = new HostWorld();
+    const { agent, first, token } = await found(world);
+    const second = await world.machine();
+    await joinHost(token, second, world.stores, quiet);
+    await agent.hosts.remove("db-2", { lost: true }, { by: "ada" });
+    await agent.stop();
+    const again = await world.start(first);
+    const files = hostCertificateFiles(second.home);
+    const before = [readFileSync(files.certFile, "utf8"), await readdir(second.home)];
+    await assert.rejects(joinHost(token, second, world.stores, quiet), {
+      code: "host-removed",
+      hint: /matriarch host join TOKEN --yes/,
+    });
+    assert.deepEqual([readFileSync(files.certFile, "utf8"), await readdir(second.home)], before);
+    const { home, agentScript } = second;
+    const made = await joinHost(token, { home, agentScript, service: false, again: true }, world.stores, quiet);
+    // As what it was: nobody has to remember its flags.
+    assert.deepEqual([made.changed, made.name, made.zone, made.basePort], [true, "db-2", "z2", second.basePort]);
+    assert.notEqual(readFileSync(files.certFile, "utf8"), before[0]);
+    const [aside = ""] = await readdir(join(second.home, "aside"));
+    assert.equal(readFileSync(join(second.home, "aside", aside, "host", "host.crt"), "utf8"), before[0]);
+    assert.deepEqual(await names(world), ["db-1", "db-2"]);
+    await again.stop();
+  });
+
   test("a join that was cut short before host.json goes on as the same host", async () => {
     await using world = new HostWorld();
     const { token } = await found(world);

@@ -14,6 +14,7 @@ import {
   joinCheckSchema,
   joinedSchema,
   joinGreetingSchema,
+  notOfThisInstallation,
   type HostMade,
   type HostOptions,
   type JoinCheck,
@@ -27,7 +28,7 @@ import { readInstallation } from "../../drivers/store/host-records.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { refuseOtherClock, refuseOtherVersion } from "./admit.ts";
 import { callAgent } from "./call-agent.ts";
-import { madeBefore, refuseOther, stateOf } from "./home-state.ts";
+import { madeBefore, putHostAside, refuseOther, stateOf } from "./home-state.ts";
 import type { StoreSetup } from "./own-store.ts";
 import { atPort, connectionRefused, listenForReach, probePort } from "./reach.ts";
 import { findEngines, onlyAddress, resolveSelf, type HostSelf } from "./self.ts";
@@ -48,17 +49,20 @@ export async function joinHost(
 ): Promise<Made> {
   const token = parseToken(tokenText);
   const config = await stateOf(options.home);
-  if (config) return unchanged(config, options, token);
+  if (config) {
+    await refuseOtherInstallation(config, options, token);
+    if (!(await wasRemoved(options.home, token))) return unchanged(config, options);
+    if (!options.again) throw removedBefore(config, options.home);
+  }
   const seed = await findAgent(token, tell);
-  const self = resolveSelf(options, () => addressTowards(seed.localAddress));
+  const self = resolveSelf({ ...(config && placeOf(config)), ...options }, () => addressTowards(seed.localAddress));
   refuseOtherVersion(seed.version);
   refuseOtherClock(seed.clockAheadMs, self.name);
   const engines = await findEngines();
 
   prepareHome(options.home);
-  const request = await makeHostRequest(options.home, self.name);
   const nonce = `matriarch ${randomBytes(12).toString("hex")}\n`;
-  const ask = (): JoinRequest => ({
+  const ask = async (): Promise<JoinRequest> => ({
     token: { id: token.id, secret: token.secret },
     name: self.name,
     address: self.address,
@@ -66,12 +70,16 @@ export async function joinHost(
     region: self.region,
     zone: self.zone,
     version,
+    request: await makeHostRequest(options.home, self.name),
     sent_at: Date.now(),
-    request,
     engines: { embedded: [...engines.embedded], system: [...engines.system] },
     nonce,
   });
-  const joined = await admission(seed, self, nonce, ask, tell);
+  // Of a removed host: it gets a key of its own, and nothing is put aside before it is known that it may join.
+  const begin = async (): Promise<void> => {
+    if (config) tell(`putting what this home was aside, as ${await putHostAside(options.home, Date.now())}`);
+  };
+  const joined = await admission(seed, self, { nonce, ask, begin, tell });
   return settle({ options, self, token, seed, joined, stores, tell });
 }
 
@@ -139,24 +147,28 @@ function addressTowards(localAddress: string): string {
   return address === "" || address.startsWith("127.") || address === "::1" ? onlyAddress() : address;
 }
 
-async function admission(
-  { agent, ca }: Seed,
-  self: HostSelf,
-  nonce: string,
-  ask: () => JoinRequest,
-  tell: (step: string) => void,
-): Promise<Joined> {
+interface Admission {
+  readonly nonce: string;
+  readonly ask: () => Promise<JoinRequest>;
+  /** when nothing speaks against it */
+  readonly begin: () => Promise<void>;
+  readonly tell: (step: string) => void;
+}
+
+async function admission({ agent, ca }: Seed, self: HostSelf, { nonce, ask, begin, tell }: Admission): Promise<Joined> {
   await using _listening = await listenForReach(self.address, self.basePort, nonce);
   tell("looking whether the hosts reach each other");
   const checked = await callAgent(agent, ca, {
     method: "POST",
     path: "/v1/join/check",
-    body: ask(),
+    body: await ask(),
     deadlineMs: joinMs,
   });
   await refuseUnreached(joinCheckSchema.parse(checked.document), self);
+  await begin();
   tell("joining");
-  const admitted = await callAgent(agent, ca, { method: "POST", path: "/v1/join", body: ask(), deadlineMs: joinMs });
+  const body = await ask();
+  const admitted = await callAgent(agent, ca, { method: "POST", path: "/v1/join", body, deadlineMs: joinMs });
   return joinedSchema.parse(admitted.document);
 }
 
@@ -236,17 +248,55 @@ async function refuseOtherStore(
   }
 }
 
+const removeFirst = "Remove it there first with matriarch host remove, or use another MATRIARCH_HOME.";
+
 /** Joined already, to the same installation: then there is nothing to do. */
-async function unchanged(config: HostConfig, options: HostOptions, token: TokenText): Promise<Made> {
-  const hint = "Remove it there first with matriarch host remove, or use another MATRIARCH_HOME.";
-  refuseOther(config, options, hint);
-  const ca = await readText(hostCertificateFiles(options.home).caFile);
-  if (ca === undefined || !isCa(ca, token.caFingerprint)) {
-    throw new OpError("host-exists", {
-      message: `this home is host "${config.name}" of another installation already`,
-      detail: `See "${options.home}".`,
-      hint,
-    });
-  }
+async function unchanged(config: HostConfig, options: HostOptions): Promise<Made> {
+  refuseOther(config, options, removeFirst);
   return madeBefore(config, false);
+}
+
+async function refuseOtherInstallation({ name }: HostConfig, { home }: HostOptions, token: TokenText): Promise<void> {
+  const ca = await readText(hostCertificateFiles(home).caFile);
+  if (ca !== undefined && isCa(ca, token.caFingerprint)) return;
+  throw new OpError("host-exists", {
+    message: `this home is host "${name}" of another installation already`,
+    detail: `See "${home}".`,
+    hint: removeFirst,
+  });
+}
+
+/** By its own certificate, as any host asks another. Nobody there, or no certificate: then it is not known to be. */
+async function wasRemoved(home: string, { agents }: TokenText): Promise<boolean> {
+  const { caFile, certFile, keyFile } = hostCertificateFiles(home);
+  const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map(readText));
+  if (ca === undefined || cert === undefined || key === undefined) return false;
+  const body = { address: "-", ports: [], nonce: "-" };
+  const call = { method: "POST", path: "/v1/peer/reach", body, deadlineMs: greetMs, as: { cert, key } } as const;
+  for (const agent of agents) {
+    try {
+      await callAgent(agent, ca, call);
+      return false;
+    } catch (error) {
+      // Its certificate may also have expired while it was off: then it still is a host, and has to be removed first.
+      if (error instanceof OpError && error.code === "not-authenticated")
+        return error.detail?.includes(notOfThisInstallation) ?? false;
+    }
+  }
+  return false;
+}
+
+/** What it was, where nothing else is asked for. */
+function placeOf({ name, address, zone, region, base_port: basePort }: HostConfig) {
+  return { name, address, zone, region, basePort };
+}
+
+function removedBefore({ name }: HostConfig, home: string): OpError {
+  return new OpError("host-removed", {
+    message: `host "${name}" was removed from the installation, and this home still is that host`,
+    detail:
+      `To join again, its agent and servers are stopped, and its certificate, its etcd and its members' directories are ` +
+      `put aside below "${home}/aside".`,
+    hint: "Do that with: matriarch host join TOKEN --yes",
+  });
 }

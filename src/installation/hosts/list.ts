@@ -1,20 +1,38 @@
 /** The hosts as users see them: their records, whether their agents answer now, and what is placed on them. */
 import { version } from "../../config/version.ts";
 import { reachAnswerSchema, type HostStatus } from "../../contract/host.ts";
-import type { HostRecord } from "../../domain/host.ts";
-import { listHosts } from "../../drivers/store/host-records.ts";
+import type { HostRecord, InstallationSettings } from "../../domain/host.ts";
+import { listHosts, readSettings } from "../../drivers/store/host-records.ts";
+import { OpError } from "../../errors/op-error.ts";
 import type { HostParts } from "./parts.ts";
 
 /** A healthy agent answers in milliseconds; a lost one must not keep a person waiting. */
 const heardWithinMs = 1500;
 
 export async function listHostStatus(parts: HostParts): Promise<readonly HostStatus[]> {
-  const hosts = await listHosts(parts.store);
-  return Promise.all(hosts.map(({ value }) => hostStatus(parts, value)));
+  const [hosts, settings] = await Promise.all([listHosts(parts.store), readSettings(parts.store)]);
+  if (hosts.length > 0 && !hosts.some(({ value }) => value.name === parts.config.name)) throw removed(parts.config);
+  return Promise.all(hosts.map(({ value }) => hostStatus(parts, value, settings)));
 }
 
-export async function hostStatus(parts: HostParts, host: HostRecord): Promise<HostStatus> {
+/** From here all others would look as if they were away: they refuse this host's certificate. */
+function removed({ name }: HostParts["config"]): OpError {
+  return new OpError("host-removed", {
+    message: `host "${name}" was removed from the installation`,
+    detail: "The other hosts answer it no more.",
+    hint: "To let it join again: matriarch host join TOKEN --yes. To end what runs on it: matriarch agent stop --servers",
+  });
+}
+
+export async function hostStatus(
+  parts: HostParts,
+  host: HostRecord,
+  { replaceAfterMs }: InstallationSettings,
+): Promise<HostStatus> {
   const running = await runningVersion(parts, host);
+  const members = parts.moves.membersOn(host.name).map(({ member }) => member);
+  const silentMs = running === undefined ? Math.round(parts.silentMs(host.name)) : null;
+  const isReplaced = silentMs !== null && replaceAfterMs !== null && members.length > 0;
   return {
     name: host.name,
     address: host.address,
@@ -25,7 +43,9 @@ export async function hostStatus(parts: HostParts, host: HostRecord): Promise<Ho
     state: host.state,
     heard: running !== undefined,
     version: running ?? host.version,
-    members: parts.moves.membersOn(host.name).map(({ member }) => member),
+    members,
+    silent_ms: silentMs,
+    replaced_in_ms: isReplaced ? Math.max(0, replaceAfterMs - silentMs) : null,
     runs_store: host.runsStore,
     signs: host.signs,
     engines: { embedded: [...host.engines.embedded], system: [...host.engines.system] },

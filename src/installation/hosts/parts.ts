@@ -20,6 +20,8 @@ export interface HostParts {
   readonly operations: OperationLog;
   readonly log: Log;
   readonly wallNow: () => number;
+  /** for how long a host has not been heard, as far as this agent knows; 0 while it is */
+  readonly silentMs: (host: string) => number;
   /** when the agent ends, drains wait for the next one */
   readonly signal: AbortSignal;
   readonly moves: HostMoves;
@@ -37,8 +39,15 @@ export interface HostMoves {
   switchAway(member: PlacedMember, asked: Asked): Promise<void>;
   /** another copy elsewhere, then this one goes. @returns undefined when there is no room elsewhere */
   moveAway(member: PlacedMember, asked: Asked): Promise<string | undefined>;
-  /** its host is lost for good: a new copy elsewhere if there is room, and this one is forgotten */
-  giveUp(member: PlacedMember, asked: Asked): Promise<void>;
+  /** its host is lost for good: a new copy elsewhere if there is room, and this one is forgotten; waits for neither */
+  giveUp(member: PlacedMember): Promise<GivenUp>;
+}
+
+export interface GivenUp {
+  readonly cluster: string;
+  readonly member: string;
+  /** undefined: no host has room for one */
+  readonly successor: string | undefined;
 }
 
 export interface PlacedMember {

@@ -2,26 +2,29 @@
  * A host leaves the installation: its etcd member first, because a host without a record cannot be asked for again, then
  * its record, and with it its certificate is refused. Never while members are on it, unless it is lost for good.
  */
+import type { HostRemoved } from "../../contract/host.ts";
 import type { Asked } from "../../contract/installation.ts";
 import type { HostRecord } from "../../domain/host.ts";
 import { listHosts, removeHost } from "../../drivers/store/host-records.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { runningVersion } from "./list.ts";
-import { hostOf, type HostParts } from "./parts.ts";
+import { hostOf, type HostParts, type PlacedMember } from "./parts.ts";
 
 export async function removeHostFrom(
   parts: HostParts,
   name: string,
   { lost }: { readonly lost: boolean },
   asked: Asked,
-): Promise<void> {
+): Promise<HostRemoved> {
   const { value: host, revision } = await hostOf(parts.store, name);
   refuseSelf(parts, name);
   const others = (await listHosts(parts.store)).map(({ value }) => value).filter((other) => other.name !== name);
   refuseLastSigner(host, others);
   if (lost) await refuseLiving(parts, host);
   else refuseMembers(parts, name);
-  for (const member of parts.moves.membersOn(name)) await parts.moves.giveUp(member, asked);
+  refusePrimary(parts, name);
+  const members: HostRemoved["members"] = [];
+  for (const member of parts.moves.membersOn(name)) members.push(await given(parts, member));
   if (host.runsStore) await parts.removeStoreMember(host);
   const outcome = await removeHost(parts.store, name, revision);
   if (!outcome.committed)
@@ -29,6 +32,24 @@ export async function removeHostFrom(
   // Nobody goes on with what it had begun.
   parts.operations.interrupt(name);
   parts.events.emit("host.removed", { actor: asked.by }, { host: name, lost });
+  return { removed: name, members };
+}
+
+async function given({ moves }: HostParts, lost: PlacedMember): Promise<HostRemoved["members"][number]> {
+  const { cluster, member, successor } = await moves.giveUp(lost);
+  return { cluster, member, successor: successor ?? null };
+}
+
+/** Nobody has taken over from it, so nobody else has what was acknowledged: a person has to say what becomes of that. */
+function refusePrimary(parts: HostParts, name: string): void {
+  const [primary] = parts.moves.membersOn(name).filter(({ isPrimary }) => isPrimary);
+  if (!primary) return;
+  const { cluster, member } = primary;
+  throw new OpError("host-in-use", {
+    message: `"${member}" on host "${name}" is still the primary of "${cluster}"`,
+    detail: "No other member of it has taken over, so what was acknowledged may be on that host alone.",
+    hint: `See: matriarch explain ${cluster}. Then matriarch failover ${cluster} --force --accept-data-loss, or matriarch destroy ${cluster}.`,
+  });
 }
 
 function refuseSelf(parts: HostParts, name: string): void {

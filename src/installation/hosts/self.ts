@@ -6,7 +6,7 @@ import { hostname, networkInterfaces } from "node:os";
 import { isIP } from "node:net";
 
 import type { HostOptions } from "../../contract/host.ts";
-import { localRegion, usualBasePort } from "../../domain/host.ts";
+import { localRegion, localZone, usualBasePort } from "../../domain/host.ts";
 import { hostNameProblem, placeNameProblem } from "../../domain/names.ts";
 import { embeddedReleases } from "../../drivers/postgres/engine/catalog.ts";
 import { findSystemEngines } from "../../drivers/postgres/engine/system.ts";
@@ -19,8 +19,6 @@ export interface HostSelf {
   readonly zone: string;
   readonly region: string;
 }
-
-export const localZone = "local";
 
 /** @param usualAddress where none was asked for. @throws OpError bad-name, bad-value */
 export function resolveSelf(options: HostOptions, usualAddress: () => string): HostSelf {

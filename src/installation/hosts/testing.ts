@@ -16,7 +16,7 @@ import { hostPorts } from "../../domain/host.ts";
 import { hostCertificateFiles } from "../../drivers/certificates/host.ts";
 import { createNeighbours } from "../../drivers/neighbours/https.ts";
 import { MemoryStore } from "../../drivers/store/memory.ts";
-import { listHosts } from "../../drivers/store/host-records.ts";
+import { hostsPrefix, listHosts } from "../../drivers/store/host-records.ts";
 import type { Store } from "../../drivers/store/port.ts";
 import { openEventFile } from "../../events/event-file.ts";
 import { noLog } from "../../log/log.ts";
@@ -71,6 +71,7 @@ export class HostWorld implements AsyncDisposable {
       operations: file.operations,
       log: noLog,
       wallNow: Date.now,
+      silentMs: () => 30_000,
       signal: ended.signal,
       moves: movesOf(members, this.calls),
       removeStoreMember: async ({ name }) => void this.calls.push(`remove ${name} from the store`),
@@ -79,6 +80,10 @@ export class HostWorld implements AsyncDisposable {
     };
     const hosts = createHosts(parts);
     const known = (await listHosts(this.store)).map(({ value }) => value);
+    const readAgain = async (): Promise<void> => {
+      known.splice(0, known.length, ...(await listHosts(this.store)).map(({ value }) => value));
+    };
+    this.store.watch(hostsPrefix, () => void readAgain(), ended.signal);
     const gate = {
       isAllowed: (identity: { name: string; keyFingerprint: string }) => isKnownHost(known, identity),
       ownerOf: () => undefined,
@@ -125,9 +130,10 @@ function movesOf(members: PlacedMember[], calls: string[]): HostParts["moves"] {
       take(member);
       return "db-9";
     },
-    giveUp: async (member) => {
-      calls.push(`give up ${member.member}`);
-      take(member);
+    giveUp: async (lost) => {
+      calls.push(`give up ${lost.member}`);
+      take(lost);
+      return { cluster: lost.cluster, member: lost.member, successor: undefined };
     },
   };
 }

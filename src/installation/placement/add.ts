@@ -1,9 +1,9 @@
 /** New members of a running cluster, on hosts that are chosen for them: written as a wish, which their agents fulfil. */
-import type { ClusterRecord, ClusterSpec, MemberId, MemberRecord } from "../../domain/cluster.ts";
+import type { ClusterRecord, MemberId, MemberRecord } from "../../domain/cluster.ts";
 import type { HostRecord } from "../../domain/host.ts";
 import { amend, clusterOf, type Parts } from "../parts.ts";
 import { claimHere, claimPlaces, memberAt, type Place } from "./claims.ts";
-import { chooseHosts, severalHosts } from "./hosts.ts";
+import { chooseHosts, severalHosts, type Chosen } from "./hosts.ts";
 
 export interface AddWish {
   readonly count: number;
@@ -16,7 +16,7 @@ export interface AddWish {
 }
 
 /** @throws OpError no-host, engine-missing … before anything is written */
-export function chooseFor(parts: Parts, record: ClusterRecord, wish: AddWish): readonly HostRecord[] | undefined {
+export function chooseFor(parts: Parts, record: ClusterRecord, wish: AddWish): Chosen | undefined {
   const hosts = severalHosts(parts);
   if (!hosts) return undefined;
   const { engine, major, primaryRegion } = record.spec.value;
@@ -26,16 +26,24 @@ export function chooseFor(parts: Parts, record: ClusterRecord, wish: AddWish): r
   return chooseHosts(parts, hosts, {
     cluster: record,
     wish: { count, engine, major, region, zone, host, exceptHosts },
-  }).hosts;
+  });
+}
+
+export interface Added {
+  readonly ids: readonly MemberId[];
+  /** for the user, plainly */
+  readonly warnings: readonly string[];
 }
 
 /** @returns the new members' ids, once the wish is written */
-export async function wishForMembers(parts: Parts, name: string, wish: AddWish): Promise<readonly MemberId[]> {
+export async function wishForMembers(parts: Parts, name: string, wish: AddWish): Promise<Added> {
   const { record } = clusterOf(parts, name);
-  const where = chooseFor(parts, record, wish);
-  const places = await claimFor(parts, record.spec.value, where, wish.count);
+  const chosen = chooseFor(parts, record, wish);
+  const where = chosen?.hosts;
+  const places = await claimFor(parts, record, where, wish.count);
   try {
-    return await writeMembers(parts, name, places, wish.replaces?.id);
+    const ids = await writeMembers(parts, name, places, wish.replaces?.id);
+    return { ids, warnings: chosen?.warnings ?? [] };
   } finally {
     // Their own servers listen soon; on other hosts claims end by themselves.
     if (!where) parts.ports.forget(places.map((place) => place.port));
@@ -45,10 +53,11 @@ export async function wishForMembers(parts: Parts, name: string, wish: AddWish):
 /** Ids are only known when the wish is written: places are claimed for numbers, and named then. */
 async function claimFor(
   parts: Parts,
-  spec: ClusterSpec,
+  record: ClusterRecord,
   where: readonly HostRecord[] | undefined,
   count: number,
 ): Promise<readonly Place[]> {
+  const spec = record.spec.value;
   const members = Array.from({ length: count }, (_, index) => `${spec.name}-${spec.lastMember + index + 1}`);
   const hosts = severalHosts(parts);
   if (!hosts || !where) {
@@ -56,7 +65,8 @@ async function claimFor(
     parts.ports.letGo(places.map((place) => place.port));
     return places;
   }
-  return claimPlaces(parts, hosts, { cluster: spec.name, members, where, engine: spec });
+  const beside = Object.values(record.members).map(({ value }) => value.host);
+  return claimPlaces(parts, hosts, { cluster: spec.name, members, where, engine: spec, beside });
 }
 
 async function writeMembers(

@@ -51,7 +51,7 @@ export async function claimHere(
 export async function claimPlaces(
   parts: Parts,
   hosts: SeveralHosts,
-  { cluster, members, where, engine }: ClaimWish,
+  { cluster, members, where, engine, beside = [] }: ClaimWish,
 ): Promise<readonly Place[]> {
   const names = [...new Set(where.map((host) => host.name))];
   const answers = new Map<string, ClaimPortsAnswer>();
@@ -62,7 +62,7 @@ export async function claimPlaces(
     const request = { count, exact: [], engine: { kind: engine.engine, major: engine.major } };
     answers.set(name, await ask(parts, hosts, host, request));
   }
-  refuseMixed(answers, engine);
+  refuseMixed([...answers, ...(await versionsOn(parts, hosts, { beside, engine }))], engine);
   const left = new Map([...answers].map(([name, answer]) => [name, [...answer.ports]]));
   return members.map((member, index) => {
     const host = where[index];
@@ -80,6 +80,20 @@ export interface ClaimWish {
   /** one for each member */
   readonly where: readonly HostRecord[];
   readonly engine: Engine;
+  /** hosts of members that the cluster has already */
+  readonly beside?: readonly string[];
+}
+
+/** What the members that are there run on, as far as their hosts answer. The packaged binaries are the same everywhere. */
+async function versionsOn(
+  parts: Parts,
+  hosts: SeveralHosts,
+  { beside, engine }: { readonly beside: readonly string[]; readonly engine: Engine },
+): Promise<readonly (readonly [string, ClaimPortsAnswer])[]> {
+  if (engine.engine === "embedded") return [];
+  const there = hosts.all().filter(({ name }) => beside.includes(name) && hosts.isHeard(name));
+  const request = { count: 0, exact: [], engine: { kind: engine.engine, major: engine.major } };
+  return Promise.all(there.map(async (host) => [host.name, await ask(parts, hosts, host, request)] as const));
 }
 
 /** The same endpoint ports on every host that answers. @returns the first that is taken somewhere */
@@ -133,8 +147,10 @@ export async function answerClaim(parts: Parts, request: ClaimPortsRequest): Pro
 }
 
 /** Within a cluster all servers are of one version: a standby of another cannot follow, or comes to other results. */
-function refuseMixed(answers: ReadonlyMap<string, ClaimPortsAnswer>, { major }: Engine): void {
-  const versions = [...answers].flatMap(([host, { engine_version: version }]) => (version ? [{ host, version }] : []));
+function refuseMixed(answers: readonly (readonly [string, ClaimPortsAnswer])[], { major }: Engine): void {
+  const versions = [...new Map(answers)].flatMap(([host, { engine_version: version }]) =>
+    version ? [{ host, version }] : [],
+  );
   if (new Set(versions.map(({ version }) => version)).size <= 1) return;
   const newest = versions.map(({ version }) => version).toSorted((a, b) => minor(b) - minor(a))[0] ?? "";
   const behind = versions.filter(({ version }) => version !== newest).map(({ host }) => `"${host}"`);

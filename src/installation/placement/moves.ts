@@ -4,12 +4,12 @@
  * replacement that the holder's agent finishes (replace.ts).
  */
 import type { Asked } from "../../contract/installation.ts";
-import { OpError } from "../../errors/op-error.ts";
+import type { ClusterRecord, MemberRecord } from "../../domain/cluster.ts";
 import { switchOver } from "../changes.ts";
-import type { HostMoves, PlacedMember } from "../hosts/parts.ts";
-import { dropMembers } from "../members.ts";
+import type { GivenUp, HostMoves, PlacedMember } from "../hosts/parts.ts";
 import { awaitCluster, clusterOf, type Parts } from "../parts.ts";
 import { wishForMembers } from "./add.ts";
+import { dropFromSpec, spareHost } from "./replace.ts";
 
 const switchMs = 180_000;
 /** A copy of a large database takes its time. */
@@ -49,8 +49,7 @@ async function moveAway(parts: Parts, { cluster, member }: PlacedMember): Promis
   const { record } = clusterOf(parts, cluster);
   const lost = record.members[member]?.value;
   if (!lost) return member;
-  const begun = Object.values(record.members).find(({ value }) => value.replaces === member)?.value.id;
-  const successor = begun ?? (await placeElsewhere(parts, cluster, lost));
+  const successor = successorOf(record, member) ?? (await placeElsewhere(parts, cluster, lost));
   if (successor === undefined) return undefined;
   await awaitCluster(parts, cluster, (now) => !now.record.members[member], {
     withinMs: copyMs,
@@ -59,23 +58,24 @@ async function moveAway(parts: Parts, { cluster, member }: PlacedMember): Promis
   return successor;
 }
 
-/** As a host that is silent for long: the successor is made if there is room, then the lost one leaves and is forgotten. */
-async function giveUp(parts: Parts, { cluster, member }: PlacedMember): Promise<void> {
-  const lost = clusterOf(parts, cluster).record.members[member]?.value;
-  if (!lost) return;
-  if ((await moveAway(parts, { cluster, member, isPrimary: false })) !== undefined) return;
-  await dropMembers(parts, cluster, [member]);
+/**
+ * Only the wish is written: its host is silent for good, so the holder's agent lets the lost one go when its successor
+ * serves, and forgets it (replace.ts).
+ */
+async function giveUp(parts: Parts, { cluster, member }: PlacedMember): Promise<GivenUp> {
+  const { record } = clusterOf(parts, cluster);
+  const lost = record.members[member]?.value;
+  const successor = lost && (successorOf(record, member) ?? (await placeElsewhere(parts, cluster, lost)));
+  if (lost && successor === undefined) await dropFromSpec(parts, cluster, member);
+  return { cluster, member, successor };
 }
 
-async function placeElsewhere(
-  parts: Parts,
-  cluster: string,
-  lost: Parameters<typeof wishForMembers>[2]["replaces"],
-): Promise<string | undefined> {
-  try {
-    return (await wishForMembers(parts, cluster, { count: 1, replaces: lost }))[0];
-  } catch (error) {
-    if (error instanceof OpError && (error.code === "no-host" || error.code === "engine-missing")) return undefined;
-    throw error;
-  }
+function successorOf(record: ClusterRecord, member: string): string | undefined {
+  return Object.values(record.members).find(({ value }) => value.replaces === member)?.value.id;
+}
+
+async function placeElsewhere(parts: Parts, cluster: string, lost: MemberRecord): Promise<string | undefined> {
+  const host = spareHost(parts, clusterOf(parts, cluster).record, lost);
+  if (host === undefined) return undefined;
+  return (await wishForMembers(parts, cluster, { count: 1, replaces: lost, host })).ids[0];
 }

@@ -16,6 +16,8 @@ test("orphans: a member that is gone, one that lives on another host now, one th
   const clustersDirectory = join(home, "clusters");
   for (const member of ["shop-1", "shop-2", "shop-3"])
     await mkdir(join(clustersDirectory, "shop", member, "data"), { recursive: true });
+  // Removed in order: nothing of it is kept, and nothing told.
+  await mkdir(join(clustersDirectory, "shop", "shop-4"));
   const { spec, reign, rule, timelines, members } = clusterOf({
     spec: { members: ["shop-1", "shop-2"] },
     records: { "shop-1": { host: "here" }, "shop-2": { host: "there" } },

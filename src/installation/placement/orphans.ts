@@ -3,7 +3,7 @@
  * ended at once, for a primary among them knows nothing of its successor; their directories are put aside, never removed.
  * Called when an agent over several hosts has read the store, and once an hour.
  */
-import { mkdir, readdir, rename } from "node:fs/promises";
+import { mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { ClusterRecord } from "../../domain/cluster.ts";
@@ -53,12 +53,21 @@ async function putAside(
   { cluster, member }: { readonly cluster: string; readonly member: string },
 ): Promise<void> {
   const from = join(parts.clustersDirectory, cluster, member);
+  // What a member that was removed in order leaves.
+  if (await removeIfEmpty(from)) return;
   await endServerIn(join(from, "data"));
   const aside = join(parts.home, "aside");
   await mkdir(aside, { recursive: true, mode: 0o700 });
   const to = join(aside, `${member}-${parts.clock.wallNow()}`);
   await rename(from, to);
   parts.events.emit("member.orphaned", { cluster, member }, { kept_as: to });
+}
+
+async function removeIfEmpty(directory: string): Promise<boolean> {
+  return rmdir(directory).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Hard: whatever it does now, nobody is to rely on it. @throws OpError when something is left: the directory stays */

@@ -11,7 +11,6 @@ export interface ClusterPlaces {
   readonly members: readonly MemberId[];
   /** one for each member, the first one's first; empty in an embedded installation */
   readonly hosts: readonly HostRecord[];
-  readonly warnings: readonly string[];
 }
 
 export interface PlacesWish {
@@ -30,7 +29,7 @@ export function planPlaces(parts: Parts, request: CreateRequest, wish: PlacesWis
   const members = Array.from({ length: count }, (_, index) => `${wish.name}-${index + 1}`);
   if (!hosts) {
     refuseRegions(request);
-    return { primaryRegion: localRegion, members, hosts: [], warnings: [] };
+    return { primaryRegion: localRegion, members, hosts: [] };
   }
   const primaryRegion = request.primary_region ?? hosts.self.region;
   refuseOwnRegion(replicas, primaryRegion);
@@ -40,12 +39,8 @@ export function planPlaces(parts: Parts, request: CreateRequest, wish: PlacesWis
       choose(parts, hosts, wish, { region, count: replicas.filter((other) => other === region).length }),
     ),
   ];
-  return {
-    primaryRegion,
-    members,
-    hosts: chosen.flatMap((part) => part.hosts),
-    warnings: chosen.flatMap((part) => part.warnings),
-  };
+  // What sharing a host or a zone costs is told when the cluster is made (survival.ts).
+  return { primaryRegion, members, hosts: chosen.flatMap((part) => part.hosts) };
 }
 
 function choose(

@@ -5,24 +5,35 @@
 import { replacementDue, type ReplacementStep } from "../../core/replacement.ts";
 import type { ClusterRuntime } from "../../agent/runtime.ts";
 import { voterName } from "../../domain/rule.ts";
+import { usualSettings } from "../../domain/host.ts";
+import { readSettings } from "../../drivers/store/host-records.ts";
 import { voterOf, type ClusterRecord, type MemberId, type MemberRecord } from "../../domain/cluster.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { amend, type Parts } from "../parts.ts";
 import { chooseFor, wishForMembers } from "./add.ts";
 import { severalHosts, silentMs } from "./hosts.ts";
 
-export async function keepReplacing(parts: Parts, cluster: ClusterRuntime, replaceAfterMs: number): Promise<void> {
+export async function keepReplacing(parts: Parts, cluster: ClusterRuntime): Promise<void> {
   const hosts = severalHosts(parts);
   if (!hosts || parts.operations.list({ cluster: cluster.name, state: "running" }).some(isPlacing)) return;
+  const silent = hosts.all().map(({ name }) => ({ name, silentMs: silentMs(parts, name) }));
+  // Asked of the store only when it may matter.
+  const isSomeLost = Object.values(cluster.record.members).some(({ value }) => isSilent(silent, value.host));
+  const { replaceAfterMs } = isSomeLost ? await readSettings(parts.store) : usualSettings;
   const step = replacementDue({
     cluster: cluster.record,
     storeReachable: cluster.storeReachable,
     self: hosts.self.name,
-    hosts: hosts.all().map(({ name }) => ({ name, silentMs: silentMs(parts, name) })),
+    hosts: silent,
     streaming: streamingFrom(cluster),
-    replaceAfterMs,
+    replaceAfterMs: replaceAfterMs ?? Infinity,
   });
   if (step) await carryOut(parts, cluster, step);
+}
+
+/** Also of one that is no host any more. */
+function isSilent(hosts: readonly { readonly name: string; readonly silentMs: number }[], name: string): boolean {
+  return (hosts.find((host) => host.name === name)?.silentMs ?? Infinity) > 0;
 }
 
 /** Operations that add and remove members themselves. */
@@ -55,15 +66,15 @@ async function addInstead(
   const cluster = record.spec.value.name;
   const spare = spareHost(parts, record, lost);
   if (spare === undefined) return;
-  const [member = ""] = await wishForMembers(parts, cluster, { count: 1, replaces: lost, host: spare });
+  const { ids } = await wishForMembers(parts, cluster, { count: 1, replaces: lost, host: spare });
   const told = { lost: lost.id, host: lost.host, to_host: spare, silent_ms: silent };
-  parts.events.emit("member.replacing", { cluster, member }, told);
+  parts.events.emit("member.replacing", { cluster, member: ids[0] ?? "" }, told);
 }
 
 /** One that has no member of the cluster yet: two on a host would be lost together. */
-function spareHost(parts: Parts, record: ClusterRecord, lost: MemberRecord): string | undefined {
+export function spareHost(parts: Parts, record: ClusterRecord, lost: MemberRecord): string | undefined {
   try {
-    const host = chooseFor(parts, record, { count: 1, replaces: lost })?.[0]?.name;
+    const host = chooseFor(parts, record, { count: 1, replaces: lost })?.hosts[0]?.name;
     const used = Object.values(record.members).map(({ value }) => value.host);
     return host === undefined || used.includes(host) ? undefined : host;
   } catch (error) {
@@ -81,7 +92,7 @@ function streamingFrom({ record, members }: ClusterRuntime): ReadonlySet<MemberI
   return new Set(streaming.map(({ value }) => value.id));
 }
 
-async function dropFromSpec(parts: Parts, name: string, leaving: MemberId): Promise<void> {
+export async function dropFromSpec(parts: Parts, name: string, leaving: MemberId): Promise<void> {
   await amend(parts, name, ({ spec, reign }) => {
     if (reign.value.holder === leaving) return { require: [], write: [] };
     const members = spec.value.members.filter((member) => member !== leaving);

@@ -139,18 +139,19 @@ export class Host extends Machine {
   }
 
   /** What this host's etcd says of itself, asked with the host's own certificate; undefined: no answer. */
-  async storeStatus(): Promise<unknown> {
+  storeStatus(): Promise<unknown> {
+    return this.#etcdctl("endpoint", "status");
+  }
+
+  /** The members of the store, as this host's etcd knows them. */
+  storeMembers(): Promise<unknown> {
+    return this.#etcdctl("member", "list");
+  }
+
+  async #etcdctl(...asked: readonly string[]): Promise<unknown> {
     const own = ["--cacert", "ca/ca.crt", "--cert", "host/host.crt", "--key", "host/host.key"];
     const flags = own.map((word) => (word.startsWith("--") ? word : join(this.home, word)));
-    const command = [
-      "etcdctl",
-      ...flags,
-      `--endpoints=https://${this.address}:7403`,
-      "endpoint",
-      "status",
-      "-w",
-      "json",
-    ];
+    const command = ["etcdctl", ...flags, `--endpoints=https://${this.address}:7403`, ...asked, "-w", "json"];
     const ran = await this.run(command, { env: { PATH: "/usr/bin:/bin", ETCDCTL_API: "3" }, withinMs: 8000 });
     return ran.code === 0 ? JSON.parse(ran.stdout) : undefined;
   }

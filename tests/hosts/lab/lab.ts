@@ -23,6 +23,8 @@ export interface LabOptions {
   readonly fakeClock?: boolean;
   /** an etcd with TLS and users that exists already, instead of one of its own */
   readonly givenEtcd?: boolean;
+  /** by host; the usual one where none is given */
+  readonly regions?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -40,12 +42,19 @@ export class Lab implements AsyncDisposable {
   readonly hosts: readonly Host[];
   readonly spare: readonly Host[];
   readonly #scratch: string;
+  readonly #regions: Readonly<Record<string, string>>;
 
-  private constructor(scratch: string, network: Network, all: readonly Host[], joined: number) {
+  private constructor(
+    scratch: string,
+    network: Network,
+    all: readonly Host[],
+    { hosts = 3, regions = {} }: LabOptions,
+  ) {
     this.#scratch = scratch;
+    this.#regions = regions;
     this.network = network;
-    this.hosts = all.slice(0, joined);
-    this.spare = all.slice(joined);
+    this.hosts = all.slice(0, hosts);
+    this.spare = all.slice(hosts);
   }
 
   static async make(options: LabOptions = {}): Promise<Lab> {
@@ -64,7 +73,7 @@ export class Lab implements AsyncDisposable {
       env: options.env ?? {},
     };
     const all = names.map((name) => new Host(network, name, join(scratch, name), plan));
-    const lab = new Lab(scratch, network, all, hosts);
+    const lab = new Lab(scratch, network, all, options);
     try {
       await lab.#install(options);
     } catch (error) {
@@ -96,10 +105,20 @@ export class Lab implements AsyncDisposable {
   }
 
   /** A host joins the installation. @param by the host that gives the token */
-  async join(host: Host, by: Host | undefined = this.hosts[0]): Promise<void> {
-    const told = findToken(await by?.json("host", "token"));
-    await host.ok("host", "join", told, ...flagsOf(host));
+  async join(host: Host, by: Host | undefined = this.hosts[0], ...flags: readonly string[]): Promise<void> {
+    const told = await this.token(by);
+    await host.ok("host", "join", told, ...this.#flagsOf(host), ...flags);
     await handOver(host);
+  }
+
+  async token(by: Host | undefined = this.hosts[0]): Promise<string> {
+    return findToken(await by?.json("host", "token"));
+  }
+
+  #flagsOf({ name, address }: Host): readonly string[] {
+    const region = this.#regions[name];
+    const place = ["--zone", name, ...(region === undefined ? [] : ["--region", region])];
+    return ["--name", name, "--address", address, ...place, "--no-service"];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -119,15 +138,11 @@ export class Lab implements AsyncDisposable {
     if (!first) throw new Error("a laboratory needs a host");
     const directory = join(this.#scratch, clientName);
     const store = givenEtcd ? await startGivenEtcd(this.network, clientName, directory) : [];
-    await first.ok("host", "init", ...flagsOf(first), ...store);
+    await first.ok("host", "init", ...this.#flagsOf(first), ...store);
     await handOver(first);
     for (const host of rest) await this.join(host);
     if (volumeMegabytes !== undefined) for (const host of this.hosts) await host.giveVolume(volumeMegabytes);
   }
-}
-
-function flagsOf(host: Host): readonly string[] {
-  return ["--name", host.name, "--address", host.address, "--zone", host.name, "--no-service"];
 }
 
 /** From the agent that the command started to one that is started again when it ends. */

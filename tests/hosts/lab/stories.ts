@@ -13,7 +13,9 @@ export interface Story {
   /** part of what every run of CI tries */
   readonly ci?: boolean;
   /** what kind of laboratory it needs, besides three hosts and a cluster of three */
-  readonly needs?: "volumes" | "clocks" | "spare" | "short-slots" | "system-engine" | "given-etcd";
+  readonly needs?: "volumes" | "clocks" | "spare" | "short-slots" | "system-engine" | "given-etcd" | "regions";
+  /** a person accepts that acknowledged writes are lost; everything else holds as always */
+  readonly mayLose?: boolean;
   run(scene: Scene): Promise<void>;
 }
 

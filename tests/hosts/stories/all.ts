@@ -6,6 +6,8 @@ import { hostsLost } from "./hosts-lost.ts";
 import { membership } from "./membership.ts";
 import { partitions } from "./partitions.ts";
 import { processStories } from "./processes.ts";
+import { regions } from "./regions.ts";
+import { replaced } from "./replaced.ts";
 import { storeStories } from "./store.ts";
 import { switchovers } from "./switchovers.ts";
 
@@ -23,4 +25,6 @@ export const chapters: readonly Chapter[] = [
   { title: "Disks and clocks", stories: disksAndClocks },
   { title: "Hosts and members that come and go", stories: membership },
   { title: "Engines", stories: engines },
+  { title: "Hosts drained, removed and replaced", stories: replaced },
+  { title: "Regions", stories: regions },
 ];

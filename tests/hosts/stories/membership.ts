@@ -1,5 +1,6 @@
 /** Hosts and members that come, go, or return after long. */
 import { promised, type Story } from "../lab/stories.ts";
+import { joined, rejoin } from "./spare.ts";
 
 const manyRows = "INSERT INTO filler SELECT repeat(md5(i::text), 20) FROM generate_series(1, 40000) i";
 
@@ -51,10 +52,9 @@ export const membership: readonly Story[] = [
     run: async (scene) => {
       const primary = await scene.primary();
       const [other] = scene.others(primary);
-      const [spare] = scene.lab.spare;
-      if (!other || !spare) throw new Error("there is no other host");
-      if (!spare.isBooted()) await scene.lab.join(spare, other);
-      const adding = other.matriarch(["member", "add", scene.cluster.name, "--host", spare.name, "--yes"], {
+      if (!other) throw new Error("there is no other host");
+      const spare = await joined(scene);
+      const adding = other.matriarch(["member", "add", scene.cluster.name, "--on", spare.name, "--yes"], {
         withinMs: 180_000,
       });
       await primary.killRole("postmaster");
@@ -74,19 +74,19 @@ export const membership: readonly Story[] = [
   },
   {
     name: "a host is removed while it is lost",
-    outcome: "it is gone; when it comes back it is told so and stays out",
+    outcome: "it is gone; when it comes back it is told so and stays out, and joins again when somebody says so",
     needs: "spare",
     run: async (scene) => {
-      const [spare] = scene.lab.spare;
-      const [host] = scene.lab.hosts;
-      if (!spare || !host) throw new Error("there is no spare host");
-      if (!spare.isBooted()) await scene.lab.join(spare, host);
+      const host = await scene.primary();
+      const spare = await joined(scene);
       await spare.kill();
-      const ran = await host.matriarch(["host", "remove", spare.name, "--yes", "--force"], { withinMs: 120_000 });
-      if (ran.code !== 0) throw new Error(`host remove ended with ${ran.code}: ${ran.stderr}`);
+      await host.ok("host", "remove", spare.name, "--yes", "--lost");
       spare.boot();
       await scene.writesAgain(200);
-      await spare.kill();
+      const refused = await spare.matriarch(["host", "join", await scene.lab.token(host)]);
+      if (refused.code !== 3 || !refused.stderr.includes("was removed from the installation"))
+        throw new Error(`host join of a removed host ended with ${refused.code}: ${refused.stderr}`);
+      await rejoin(scene, spare, host);
     },
   },
 ];

@@ -7,6 +7,7 @@ import { hostLabel } from "./label.ts";
 import { hostList } from "./list.ts";
 import { hostRebuildStore } from "./rebuild-store.ts";
 import { hostRemove } from "./remove.ts";
+import { hostSettings } from "./settings.ts";
 import { hostToken } from "./token.ts";
 import { hostUndrain } from "./undrain.ts";
 
@@ -20,4 +21,5 @@ export const hostCommands = (run: Run) =>
     .addCommand(hostDrain(run))
     .addCommand(hostUndrain(run))
     .addCommand(hostRemove(run))
-    .addCommand(hostRebuildStore(run));
+    .addCommand(hostRebuildStore(run))
+    .addCommand(hostSettings(run));

@@ -1,6 +1,7 @@
 /** `matriarch host remove`: its declaration, and what it does when it runs. */
 import { hostArgument } from "../../arguments.ts";
 import { command, type Run } from "../../command.ts";
+import { renderRemoved } from "../../output/hosts.ts";
 
 export const hostRemove = (run: Run) =>
   command("remove", "Take a host out of the installation; its certificate is refused from then on.", [
@@ -16,8 +17,7 @@ export const hostRemove = (run: Run) =>
         const plan = [`This removes host "${host}" from the installation.`];
         if (lost && members.length > 0) plan.push(`What is on it is given up: ${members.join(", ")}.`);
         await context.confirm(plan.join("\n"), host);
-        await client.removeHost(host, lost === true);
-        const text = `Host "${host}" was removed. On that machine, if it still runs: matriarch agent stop --servers`;
-        return { json: { removed: host }, text: () => text };
+        const removed = await client.removeHost(host, lost === true);
+        return { json: removed, text: () => renderRemoved(removed) };
       }),
     );
