@@ -551,6 +551,60 @@ describe("databases, users and attached applications", () => {
       }
     });
 
+    test("the agent is killed between two steps, then a lock is in the way: the next attach goes on from there", async () => {
+      const holder = await held(cluster, "stuck");
+      const asked = run("attach", "shop", "--app", "stuck", "--yes");
+      await agentWaits(cluster);
+      await installation.killAgent();
+      assert.notEqual((await asked).code, 0);
+      assert.ok(
+        (await holder.query("SELECT FROM pg_roles WHERE rolname = 'stuck'")).rowCount,
+        "the user is made already",
+      );
+      await installation.startAgent();
+      await cluster.healthy();
+      assert.match(await installation.ok("status", "shop"), /stuck .*half attached: attach again/);
+      await refused(3, /lock timeout(.*\n)*HINT.*holds a lock/, "attach", "shop", "--app", "stuck");
+      await refused(3, /attached with another role/, "attach", "shop", "--app", "stuck", "--role", "reader");
+      await holder.end();
+      const { connection } = await attached("--app", "stuck");
+      await sql(connection.uri, "ALTER TABLE t ADD COLUMN w int");
+    });
+
+    test("the primary is killed between two steps: the outcome is unknown, and the next attach completes it on the new one", async () => {
+      const pair = await createCluster(installation, "pair", "--members", "2");
+      const holder = await held(pair, "moved");
+      const asked = run("attach", "pair", "--app", "moved", "--yes");
+      await agentWaits(pair);
+      const { pid, id } = await pair.primary();
+      process.kill(pid, "SIGQUIT");
+      const ran = await asked;
+      assert.equal(ran.code, 4, ran.stderr);
+      assert.match(ran.stderr, /did not confirm(.*\n)*HINT.*same command again/);
+      await holder.end();
+      await pair.until("another primary", ({ primary }) => primary !== null && primary !== id);
+      const { connection } = attachedSchema.parse(await json("attach", "pair", "--app", "moved"));
+      await sql(connection.uri, "ALTER TABLE t ADD COLUMN w int");
+      await installation.ok("destroy", "pair", "--yes");
+    });
+
+    /** A database with a table that somebody keeps locked, so that taking it over stops in the middle. */
+    async function held(where: Cluster, database: string): Promise<Client> {
+      await where.query(`CREATE DATABASE ${database}`);
+      const holder = await where.connect({ ...where.target(), database });
+      await holder.query("CREATE TABLE t (v int)");
+      await holder.query("BEGIN");
+      await holder.query("LOCK TABLE t");
+      return holder;
+    }
+
+    async function agentWaits(where: Cluster): Promise<void> {
+      const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'matriarch agent'`;
+      await until("the agent to wait for the lock", async () =>
+        (await where.query(waiting)).length > 0 ? true : undefined,
+      );
+    }
+
     test("two at once: one of them is told, and the URI that was given works", async () => {
       const both = await Promise.all([1, 2].map(() => run("attach", "shop", "--app", "twice", "--json")));
       const good = both.filter(({ code }) => code === 0);
