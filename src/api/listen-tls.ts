@@ -78,7 +78,7 @@ export async function listenTls(
     strangers,
     close: () => {
       clearInterval(renewing);
-      return closeServer(server);
+      return closeServer(server, strangers);
     },
   };
 }
@@ -102,9 +102,12 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   }
 }
 
-function closeServer(server: Server): Promise<void> {
+/** Also those that are still shaking hands: Node does not count them yet, and would wait for what they become. */
+function closeServer(server: Server, strangers: Strangers): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
+    server.on("secureConnection", (socket) => socket.destroy());
+    strangers.end();
     server.closeAllConnections();
   });
 }

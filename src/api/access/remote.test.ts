@@ -306,3 +306,22 @@ async function openTcp(): Promise<Socket> {
   await once(socket, "connect");
   return socket;
 }
+
+const anyName = { checkServerIdentity: () => undefined };
+
+test("closing waits for nobody: idle ones, and one that shakes hands at that moment, are cut off", async () => {
+  const closed = createApi(installation, silent, { gate, peer, ...nothing });
+  const address = await closed.listenTls({ host: "127.0.0.1", port: 0, tls: server });
+  const idle = connect({ port: address.port, host: "127.0.0.1", ca: readFileSync(authority.caFile), ...anyName });
+  await once(idle, "secureConnect");
+  const late = connectTcp(address.port, "127.0.0.1");
+  await once(late, "connect");
+  for (const socket of [idle, late]) socket.on("error", () => undefined);
+  const shaking = connect({ socket: late, ca: readFileSync(authority.caFile), ...anyName });
+  shaking.on("error", () => undefined);
+  const since = performance.now();
+  await closed.close();
+  assert.ok(performance.now() - since < 4000, "it waited until the others gave up");
+  shaking.destroy();
+  idle.destroy();
+});

@@ -32,6 +32,11 @@ export class Strangers {
     oldest[1].destroy();
   }
 
+  /** The listener closes. */
+  end(): void {
+    for (const socket of this.#sockets.values()) socket.destroy();
+  }
+
   /** It has shown a certificate or a token that is good. */
   know(socket: Ends): void {
     this.#sockets.delete(keyOf(socket));
