@@ -10,7 +10,7 @@ import { runbooks } from "../tests/hosts/bare/runbooks.ts";
 import { pasted, say, source, Three } from "../tests/hosts/bare/three.ts";
 import { tool } from "../tests/hosts/lab/shell.ts";
 
-const parts = { life: lives, engine, runbooks };
+const parts = { life: lives, reboot: reboots, engine, runbooks };
 
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
@@ -62,13 +62,19 @@ async function lives(three: Three): Promise<void> {
       await three.healthy(machine);
     }),
   });
+}
+
+async function reboots(three: Three): Promise<void> {
+  const { machines } = three;
   await three.underLoad({
     what: "reboot of each host",
     gapMsMax: 4000,
-    act: each(async (machine) => {
-      await machine.reboot();
-      await three.healthy(machine, 120_000);
-    }),
+    act: async () => {
+      for (const machine of machines) {
+        await machine.reboot();
+        await three.healthy(machine, 120_000);
+      }
+    },
   });
   const [first] = machines;
   await first?.ok(

@@ -102,11 +102,12 @@ export class BareMachine implements AsyncDisposable {
     throw new Error(`${this.name}: exit code ${ran.code} of\n${script}\n${words}`);
   }
 
+  /** systemd-nspawn ends then, and whoever started it is to start it again. */
   async reboot(): Promise<void> {
-    const before = this.#init();
+    const nspawn = this.#nspawn;
     await this.#inside(["systemctl", "reboot"], 10_000);
-    await until(`${this.name} to go down`, () => (this.#init() === before ? undefined : true), { withinMs: 120_000 });
-    await this.isUp();
+    await until(`${this.name} to go down`, () => (nspawn?.exitCode === null ? undefined : true), { withinMs: 120_000 });
+    await this.boot();
   }
 
   /** As if the plug was pulled: its processes go with its namespace. `boot` switches it on again. */

@@ -29,7 +29,7 @@ export class KnownEtcd {
   constructor(file: string, identity: () => EtcdIdentity | undefined) {
     this.#file = file;
     this.#identity = identity;
-    this.#timer = setInterval(() => void this.write(), writeEveryMs);
+    this.#timer = setInterval(() => void this.write(), writeEveryMs).unref();
   }
 
   /** Not flushed: a file that is a few seconds old refuses a little less, and nothing wrongly. */
