@@ -184,11 +184,13 @@ export class AgentRuntime implements Runtime {
 
 function toRuntime(loop: ClusterLoop, servers: MemberServers): ClusterRuntime {
   const members = new Map<MemberId, MemberRuntime>();
-  for (const [id, { look, server }] of loop.remoteMembers()) {
+  for (const [id, { host, look, server, isSilent }] of loop.remoteMembers()) {
     members.set(id, {
       id,
       view: undefined,
-      decision: look?.reason && { actions: [], because: look.reason },
+      decision: isSilent
+        ? { actions: [], because: { code: "host-silent", host } }
+        : look?.reason && { actions: [], because: look.reason },
       server,
       pid: look?.pid,
       busy: look?.busy ?? [],

@@ -13,6 +13,8 @@ export interface RemoteMember {
   readonly look: MemberLook | undefined;
   /** monotonic; when its host was heard last, -Infinity for never */
   readonly heardAt: number;
+  /** what its host said last counts no more */
+  readonly isSilent: boolean;
   /** what it said last, or `unresponsive` when its host has fallen silent */
   readonly server: Server;
 }

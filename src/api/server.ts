@@ -10,6 +10,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { Socket } from "node:net";
 
 import { versionHeader } from "../contract/error.ts";
+import type { CertificatesInstallation } from "../contract/certificates.ts";
 import type { HostsInstallation } from "../contract/host.ts";
 import type { Installation } from "../contract/installation.ts";
 import type { PeerApi } from "../contract/peer.ts";
@@ -24,6 +25,7 @@ import { listenTls, type TlsAddress, type TlsListener } from "./listen-tls.ts";
 import { accountRoutes } from "./routes/accounts.ts";
 import { agentRoutes } from "./routes/agent.ts";
 import { auditRoutes } from "./routes/audit.ts";
+import { certificateRoutes } from "./routes/certificates.ts";
 import { changeRoutes } from "./routes/changes.ts";
 import { clusterRoutes } from "./routes/clusters.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -50,6 +52,7 @@ export interface ApiOptions {
   /** where changing requests are written down; without it they stand in the log alone */
   readonly audit?: AuditLog;
   readonly tokens?: TokensInstallation;
+  readonly certificates?: CertificatesInstallation;
 }
 
 export interface Api {
@@ -97,7 +100,7 @@ interface AppOptions extends ApiOptions {
 export function createApp(
   installation: Installation,
   log: ApiLog,
-  { gate = openGate, known = () => {}, peer, hosts, audit: auditLog, tokens }: AppOptions,
+  { gate = openGate, known = () => {}, peer, hosts, audit: auditLog, tokens, certificates }: AppOptions,
 ): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {
@@ -127,6 +130,7 @@ export function createApp(
   app.route("/v1/peer", peerRoutes(peer));
   if (auditLog) app.route("/v1/audit", auditRoutes(auditLog));
   app.route("/v1/tokens", tokenRoutes(tokens));
+  app.route("/v1/certificates", certificateRoutes(certificates));
   app.notFound((c) => {
     const { body } = describeFailure(new OpError("usage", { message: `there is no ${c.req.method} ${c.req.path}` }));
     return c.json(body, 404);

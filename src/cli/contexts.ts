@@ -13,7 +13,7 @@ import {
 import { OpError } from "../errors/op-error.ts";
 import type { Paint } from "./output/paint.ts";
 import { renderTable } from "./output/table.ts";
-import { findContext, parseHosts, read, readToken } from "./remote.ts";
+import { findContext, parseHosts, read, readKey, readToken } from "./remote.ts";
 
 export interface ContextWanted {
   readonly hosts: readonly string[];
@@ -41,7 +41,7 @@ export async function addContext(name: string, wanted: ContextWanted): Promise<L
     throw usage("a context needs to say who you are", "Give --token-file, or --cert and --key.");
   if (tokenFile !== undefined) readToken(tokenFile);
   if (cert !== undefined) read(cert, "certificate");
-  if (key !== undefined) read(key, "certificate's key");
+  if (key !== undefined) readKey(key);
   const context = contextSchema.parse({
     hosts: hosts.map((url) => url.origin),
     ca_file: await authorityFile(name, hosts[0], wanted),

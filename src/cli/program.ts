@@ -5,6 +5,7 @@ import { settings, severalArgument, type Run } from "./command.ts";
 import { agentCommands } from "./commands/agent/group.ts";
 import { attach } from "./commands/attach.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { certificateCommands } from "./commands/certificate/group.ts";
 import { completion } from "./commands/completion.ts";
 import { connect } from "./commands/connect.ts";
 import { contextCommands } from "./commands/context/group.ts";
@@ -60,6 +61,7 @@ export function createProgram(run: Run) {
     agentCommands,
     contextCommands,
     tokenCommands,
+    certificateCommands,
     auditCommand,
     completion,
     versionCommand,

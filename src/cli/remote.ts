@@ -68,7 +68,20 @@ function byHosts(given: readonly string[], home: string, env: Env): Remote {
       hint: "Name that file in MATRIARCH_CA_FILE, or add a context: matriarch help context add",
     });
   }
-  return load(hosts, { ...known, ca_file: caFile }, env);
+  const remote = load(hosts, { ...known, ca_file: caFile }, env);
+  if (remote.token !== undefined || remote.certificate !== undefined || caFile !== own) return remote;
+  return { ...remote, ...ownHost(home) };
+}
+
+/** Root on a host of the installation needs nothing else: also when this host's own agent does not run. */
+function ownHost(home: string): Partial<Remote> {
+  const [certFile, keyFile] = [join(home, "host", "host.crt"), join(home, "host", "host.key")];
+  try {
+    return { certificate: { cert: readFileSync(certFile), key: readFileSync(keyFile) }, isOwnHost: true };
+  } catch {
+    // not a host, or somebody else's: the agent says what it needs
+    return {};
+  }
 }
 
 function contextOf(hosts: readonly URL[], { contexts }: Contexts): Context | undefined {
@@ -107,7 +120,7 @@ function load(hosts: readonly URL[], known: Partial<Context> & Pick<Context, "ca
     certificate:
       certFile === undefined || keyFile === undefined
         ? undefined
-        : { cert: read(certFile, "certificate"), key: read(keyFile, "certificate's key") },
+        : { cert: read(certFile, "certificate"), key: readKey(keyFile) },
     token: token?.trim(),
   };
 }
@@ -118,10 +131,22 @@ export function readToken(path: string): string {
   if (token === "" || /\s/.test(token)) {
     throw new OpError("bad-value", { message: `"${path}" holds no token`, detail: "It must be one line, the token." });
   }
+  refuseOpen(path, "token");
+  return token;
+}
+
+/** @throws OpError bad-value when it cannot be read, or can be read by others */
+export function readKey(path: string): Buffer {
+  const key = read(path, "certificate's key");
+  refuseOpen(path, "key");
+  return key;
+}
+
+function refuseOpen(path: string, what: string): void {
   const mode = statSync(path).mode & 0o777;
-  if ((mode & 0o077) === 0) return token;
+  if ((mode & 0o077) === 0) return;
   throw new OpError("bad-value", {
-    message: `the token in "${path}" can be read by others`,
+    message: `the ${what} in "${path}" can be read by others`,
     detail: `The file's mode is ${mode.toString(8)}.`,
     hint: `chmod 600 ${path}`,
   });

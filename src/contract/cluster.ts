@@ -212,5 +212,8 @@ export const agentStatusSchema = z.object({
   started_at: z.string(),
   router_pid: z.int().nullable(),
   clusters: z.int(),
+  /** null: an installation on one machine */
+  host: z.string().nullable(),
+  store: storeStatusSchema,
 });
 export type AgentStatus = z.infer<typeof agentStatusSchema>;

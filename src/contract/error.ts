@@ -13,6 +13,6 @@ export const errorBodySchema = z.object({
 export type ErrorBody = z.infer<typeof errorBodySchema>;
 
 // The command line may import only the contract.
-export { userHeader } from "../domain/caller.ts";
+export { roleHeader, userHeader } from "../domain/caller.ts";
 /** Version of the agent, on every answer. */
 export const versionHeader = "x-matriarch-version";

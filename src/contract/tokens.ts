@@ -5,8 +5,11 @@ import { roles } from "../domain/caller.ts";
 import type { Asked } from "./installation.ts";
 
 export const tokenExpiresMsMax = 10 * 365 * 24 * 3_600_000;
+/** Also a good name of a file, and in a certificate. */
+export const callerName = z.string().regex(/^[A-Za-z0-9][\w.@-]{0,62}$/, "letters, digits and . _ @ -, at most 63");
+
 export const tokenRequestSchema = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9][\w.@-]{0,62}$/, "letters, digits and . _ @ -, at most 63"),
+  name: callerName,
   role: z.enum(roles),
   /** without it the token is good until it is revoked */
   expires_ms: z.int().min(1000).max(tokenExpiresMsMax).optional(),

@@ -16,6 +16,8 @@ export type Reason =
   // the operator's wishes
   | { readonly code: "paused"; readonly leftMs: number; readonly by: string }
   | { readonly code: "pause-over" }
+  // told of a member by another host's agent, never decided
+  | { readonly code: "host-silent"; readonly host: string }
   | { readonly code: "stopping-by-wish" }
   | { readonly code: "stopped-by-wish" }
   | { readonly code: "waits-for-primary-to-stop"; readonly primary: MemberId }
@@ -148,6 +150,8 @@ export function formatReason(reason: Reason): string {
       return `a first commit waits for ${reason.acks} of ${names(reason.waitingFor)} before clients are let in`;
     case "waiting-for-promises":
       return `promises of ${names(reason.from)} are wanted before clients are let in`;
+    case "host-silent":
+      return `host "${reason.host}" does not answer; what it does is not known`;
     case "opening":
       return "the barrier has passed; clients are let in";
     case "timeline-fork-known":

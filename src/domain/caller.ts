@@ -26,3 +26,5 @@ export interface OnBehalf {
 export const userHeader = "x-matriarch-user";
 /** Role of the one for whom another agent asks; believed of hosts only. */
 export const roleHeader = "x-matriarch-role";
+/** Set by an agent that hands on what is in its own audit already; believed of hosts only. */
+export const handedOnHeader = "x-matriarch-handed-on";

@@ -2,13 +2,15 @@
  * The agent's program: puts store, router, loops and API of this host together, and ends them in order. Postgres
  * servers and the router go on without it; the next agent takes them over.
  */
+import { existsSync } from "node:fs";
+
 import { AgentRuntime } from "../agent/agent-runtime.ts";
 import { hostClock } from "../agent/clock.ts";
 import { MemberServers } from "../agent/member-servers.ts";
 import { Narrator } from "../agent/narrate/narrator.ts";
+import { createApi } from "../api/server.ts";
 import { renderError } from "../cli/output/error.ts";
 import { noPaint } from "../cli/output/paint.ts";
-import { createApi } from "../api/server.ts";
 import { loadAgentOptions } from "../config/agent-options.ts";
 import { prepareHome } from "../config/home.ts";
 import { stoppedByRequest } from "../config/service.ts";
@@ -17,6 +19,7 @@ import { version } from "../config/version.ts";
 import { defaultTimings, type ClusterRecord } from "../domain/cluster.ts";
 import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
+import { hostCertificateFiles } from "../drivers/certificates/host.ts";
 import { createRouterDriver } from "../drivers/router/process.ts";
 import { OpError } from "../errors/op-error.ts";
 import { openEventFile } from "../events/event-file.ts";
@@ -42,6 +45,7 @@ async function runAgent(): Promise<void> {
   const paths = prepareHome(options.home);
   const { log, close: closeLog } = openLogFile({ path: paths.log, level: options.log_level });
   const config = readHostConfig(paths.home);
+  if (!config) refuseHalfJoined(paths.home);
   // Asked only later, of operations that a lost host has begun.
   const isHeard = (host: string): boolean => setup.hosts.isHeard(host);
   const eventFile = openEventFile(paths.events, config ? { host: config.name, isLost: (host) => !isHeard(host) } : {});
@@ -83,6 +87,7 @@ async function runAgent(): Promise<void> {
   const parts: Parts = {
     runtime,
     store,
+    storeHealth: setup.neighbourhood,
     events,
     operations,
     servers,
@@ -143,6 +148,16 @@ async function runAgent(): Promise<void> {
 /** Whoever keeps the agent running is told that it is to stay down. */
 function exitCodeOfRequest(): number {
   return Number(process.env[stoppedByRequest.variable] ?? 0);
+}
+
+/** An agent of one machine must not begin where a host's key waits for the end of its join. */
+function refuseHalfJoined(home: string): void {
+  if (!existsSync(hostCertificateFiles(home).keyFile)) return;
+  throw new OpError("host-unfit", {
+    message: "this machine has begun to join an installation, and has not come to the end of it",
+    detail: `There is a host's key in "${home}", and no host.json.`,
+    hint: "Run the same matriarch host join or host init again: it goes on where it was. To give it up, remove this home.",
+  });
 }
 
 /** A home without `host.json` is an installation on one host. */

@@ -30,11 +30,12 @@ export interface Offer {
 }
 
 export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: EventFile): Offer {
-  const { peers, gate, tokens, config, neighbours } = several;
+  const { peers, gate, tokens, certificates, config, neighbours } = several;
   const hostParts: HostParts = {
     home: parts.home,
     config,
     store: parts.store,
+    book: { all: () => parts.hosts.all(), isFresh: () => parts.storeHealth.storeReachable },
     neighbours,
     events: parts.events,
     operations: parts.operations,
@@ -52,7 +53,7 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     erase: (cluster) => eraseHere(parts, cluster),
     journal: async ({ origin, after, limit }) => ({ ...journal.read(origin ?? journal.host, after, limit) }),
   };
-  return { options: { gate, peer, tokens, hosts: createHosts(hostParts) }, hostParts, several };
+  return { options: { gate, peer, tokens, certificates, hosts: createHosts(hostParts) }, hostParts, several };
 }
 
 /** What was begun goes on; and what is done now and then, whatever comes: certificates, members of lost hosts. */

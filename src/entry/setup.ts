@@ -5,6 +5,7 @@ import type { Gate } from "../api/access/caller.ts";
 import type { HostConfig } from "../config/host-config.ts";
 import type { HostRecord } from "../domain/host.ts";
 import type { Neighbours } from "../drivers/neighbours/port.ts";
+import type { AccessCertificates } from "../installation/certificates.ts";
 import type { OwnStoreMember } from "../installation/hosts/place.ts";
 import type { AccessTokens } from "../installation/tokens.ts";
 import type { TlsFiles } from "../links/tls-files.ts";
@@ -37,6 +38,7 @@ export interface SeveralSetup {
   /** of the agent's API for other machines */
   readonly port: number;
   readonly tokens: AccessTokens;
+  readonly certificates: AccessCertificates;
   readonly peers: Peers;
   readonly sync: JournalSync;
   readonly gate: Gate;

@@ -21,6 +21,7 @@ import { rememberStore } from "../drivers/store/remembered.ts";
 import { OpError } from "../errors/op-error.ts";
 import { isKnownHost } from "../installation/hosts/hosts.ts";
 import type { Hosts } from "../installation/parts.ts";
+import { AccessCertificates } from "../installation/certificates.ts";
 import { AccessTokens } from "../installation/tokens.ts";
 import { connectMembers } from "./connect-members.ts";
 import { watchHosts } from "./lost-hosts.ts";
@@ -42,7 +43,8 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
   await book.follow(ended.signal).catch((error: unknown) => {
     log.warn("the store does not answer; going on with what was read last", { error });
   });
-  const health = new StoreHealth(store, ({ reachable, awayMs, error }) => {
+  // As it is: what is remembered of it would answer for a store that this agent has never reached.
+  const health = new StoreHealth(own.store, ({ reachable, awayMs, error }) => {
     if (reachable) events.emit("store.back", {}, { away_ms: Math.round(awayMs ?? 0) });
     else events.emit("store.unavailable", {}, { reason: error instanceof Error ? error.message : String(error) });
   });
@@ -87,11 +89,14 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
   };
   book.onChange(tellHosts);
   tellHosts(book.all());
-  const tokens = new AccessTokens({
+  const access = {
     store,
     wallNow: () => clock.wallNow(),
-    trouble: (error) => log.warn("tokens cannot be read; those that were read last count", { error }),
-  });
+    trouble: (error: unknown) => log.warn("who may come in cannot be read; what was read last counts", { error }),
+  };
+  const tokens = new AccessTokens(access);
+  const signers = { home: paths.home, self: config.name, hosts: () => book.all(), neighbours };
+  const certificates = new AccessCertificates({ ...access, ...signers });
   const hosts: Hosts = {
     get self() {
       return book.get(config.name) ?? selfFrom(config);
@@ -143,12 +148,15 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
       tls,
       port: ports.api,
       tokens,
+      certificates,
       peers,
       sync,
       trueStore: own.store,
       gate: {
-        isAllowed: ({ unit, name, keyFingerprint }) =>
-          unit !== "host" || book.all().length === 0 || isKnownHost(book.all(), { name, keyFingerprint }),
+        isAllowed: (identity) => {
+          if (identity.unit !== "host") return certificates.isGood(identity);
+          return book.all().length === 0 || isKnownHost(book.all(), identity);
+        },
         ownerOf: (token) => tokens.ownerOf(token),
       },
       removeStoreMember: (host) => own.removeMember(host),
@@ -157,7 +165,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
     },
     start: async (runtime) => {
       health.start();
-      await tokens.start(ended.signal);
+      await Promise.all([tokens.start(ended.signal), certificates.start(ended.signal)]);
       await runtime.followStore(ended.signal);
     },
     close: async () => {

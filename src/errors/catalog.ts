@@ -254,6 +254,12 @@ export const errorCatalog = {
     meaning: "Your role (viewer, operator or admin) does not allow this.",
   },
   "token-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no token of this id." },
+  "certificate-not-found": {
+    httpStatus: 404,
+    exitCode: 5,
+    retry: "no",
+    meaning: "There is no user's certificate of this id.",
+  },
   "context-not-found": {
     httpStatus: 404,
     exitCode: 5,

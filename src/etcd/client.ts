@@ -164,7 +164,7 @@ export class EtcdClient {
       throw new OpError("store-outcome-unknown", {
         message: "etcd did not say whether it has made the change",
         detail: `${endpoint.url}: ${reasonOf(error)}.`,
-        hint: "It is read again before anything else is done.",
+        hint: "The change may have been made: look before you repeat it, for example with matriarch status or matriarch host list.",
         cause: error,
       });
     } finally {

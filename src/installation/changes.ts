@@ -10,11 +10,12 @@ import type { Intent } from "../domain/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { viewOf } from "./explain.ts";
-import { amend, awaitCluster, clusterOf, memberOf, type Parts } from "./parts.ts";
+import { amend, awaitCluster, clusterOf, memberOf, refuseWithoutStore, type Parts } from "./parts.ts";
 import { servingPrimary } from "./status.ts";
 
 /** A wish is given up, and its operation failed, when it is not fulfilled in this time. */
 const wishMs = 180_000;
+const seenMs = 2000;
 
 export async function stopCluster(parts: Parts, name: string, asked: Asked): Promise<OperationRecord> {
   refusePaused(parts, clusterOf(parts, name));
@@ -60,12 +61,23 @@ export async function restartCluster(
   const cluster = clusterOf(parts, name);
   refuseUnfit(parts, cluster);
   if (member !== undefined) memberOf(cluster, member);
+  refuseWithoutPrimary(cluster);
   const { holder } = cluster.record.reign.value;
   const everyone = cluster.record.spec.value.members;
   const pending = member === undefined ? [...everyone.filter((id) => id !== holder), holder] : [member];
   const operation = begin(parts, "restart", name, asked, `restarting ${pending.join(", ")}`);
   parts.events.emit("restart.started", { cluster: name, actor: asked.by }, { members: pending });
   return intend(parts, operation, { kind: "restart", pending, ...intentBase(parts, operation) });
+}
+
+/** It would wait for one, and keep everything else from being done. */
+function refuseWithoutPrimary(cluster: ClusterRuntime): void {
+  if (servingPrimary(cluster)) return;
+  throw new OpError("no-primary", {
+    message: `cluster "${cluster.name}" has no primary now`,
+    detail: "A restart goes on from member to member while one serves.",
+    hint: `See why there is none: matriarch explain ${cluster.name}`,
+  });
 }
 
 export async function switchOver(
@@ -135,6 +147,7 @@ export async function failOver(
       message: `cluster "${name}" has one member only`,
       hint: `Add one with: matriarch member add ${name}`,
     });
+  refuseWithoutStore(parts);
   // It is what one types when all else fails: another change that waits for something must not keep it from happening.
   const step = "giving the primary up";
   const operation = parts.operations.begin({ kind: "failover", cluster: name, by: asked.by, step, exclusive: false });
@@ -145,16 +158,25 @@ export async function failOver(
 
 export async function pauseCluster(parts: Parts, name: string, forMs: number, asked: Asked): Promise<void> {
   clusterOf(parts, name);
+  refuseWithoutStore(parts);
   const until = parts.clock.wallNow() + forMs;
   await amend(parts, name, () => ({ require: ["pause"], write: [{ key: "pause", value: { until, by: asked.by } }] }));
+  await seen(parts, name, ({ record }) => record.pause?.value.until === until);
 }
 
 export async function resumeCluster(parts: Parts, name: string): Promise<void> {
   clusterOf(parts, name);
+  refuseWithoutStore(parts);
   await amend(parts, name, ({ pause }) => ({
     require: ["pause"],
     write: pause ? [{ key: "pause", value: null }] : [],
   }));
+  await seen(parts, name, ({ record }) => !record.pause);
+}
+
+/** The answer shows the cluster as the loops see it; it is written, so one that is slow to see it fails nothing. */
+async function seen(parts: Parts, name: string, isSeen: (cluster: ClusterRuntime) => boolean): Promise<void> {
+  await awaitCluster(parts, name, isSeen, { withinMs: seenMs, describe: () => "" }).catch(() => undefined);
 }
 
 function intentBase(parts: Parts, operation: OperationRecord): Pick<Intent, "id" | "by" | "requestedAt"> {
@@ -216,6 +238,7 @@ export async function awaitIntentEnd(parts: Parts, operation: OperationRecord): 
 }
 
 export function begin(parts: Parts, kind: string, cluster: string, asked: Asked, step: string): OperationRecord {
+  refuseWithoutStore(parts);
   return parts.operations.begin({ kind, cluster, by: asked.by, step, exclusive: true });
 }
 

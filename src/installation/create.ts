@@ -23,7 +23,7 @@ import { createCluster } from "../drivers/store/records.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { connectionTo } from "./connection.ts";
 import { eraseCluster } from "./destroy.ts";
-import { awaitCluster, clusterOf, type Parts } from "./parts.ts";
+import { awaitCluster, clusterOf, refuseWithoutStore, type Parts } from "./parts.ts";
 import { claimHere, claimPlaces, memberAt, type Place } from "./placement/claims.ts";
 import { firstHostElsewhere, forwardCreate } from "./placement/forward.ts";
 import { severalHosts } from "./placement/hosts.ts";
@@ -39,8 +39,9 @@ const passwordPauseMs = 200;
 /** Refuses at once, or begins; what follows is told by the operation. */
 export async function beginCreate(parts: Parts, request: CreateRequest, asked: Asked): Promise<Created> {
   const shape = await planShape(parts, request);
+  refuseWithoutStore(parts);
   const elsewhere = firstHostElsewhere(parts, request, shape.places);
-  if (elsewhere !== undefined) return forwardCreate(parts, request, elsewhere);
+  if (elsewhere !== undefined) return forwardCreate(parts, request, elsewhere, asked);
   const spec = await planCluster(parts, request, shape);
   const password = request.password ?? generatePassword();
   const verifier = scramVerifier(password);

@@ -2,11 +2,12 @@
 import type { Asked } from "../contract/installation.ts";
 import { removeCluster } from "../drivers/store/records.ts";
 import type { OperationRecord } from "../events/event.ts";
-import { clusterOf, type Parts } from "./parts.ts";
+import { clusterOf, refuseWithoutStore, type Parts } from "./parts.ts";
 import { eraseElsewhere, eraseHere } from "./placement/erase.ts";
 
 export function beginDestroy(parts: Parts, name: string, asked: Asked): OperationRecord {
   clusterOf(parts, name);
+  refuseWithoutStore(parts);
   const operation = parts.operations.begin({
     kind: "destroy",
     cluster: name,

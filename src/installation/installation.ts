@@ -25,7 +25,7 @@ import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
 import { readLogs } from "./logs.ts";
 import { addMember, recloneMember, removeMember, scaleCluster } from "./members.ts";
 import { clusterOf, memberOf, type Parts } from "./parts.ts";
-import { clusterStatus, type StatusContext } from "./status.ts";
+import { clusterStatus, storeStatusOf, type StatusContext } from "./status.ts";
 
 /** @param stopAgent ends this process in order; `servers`: the clusters' servers and the router too */
 export function createInstallation(parts: Parts, stopAgent: (servers: boolean) => void): Installation {
@@ -40,6 +40,8 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
       started_at: new Date(parts.startedAt).toISOString(),
       router_pid: runtime.routerPid ?? null,
       clusters: runtime.clusters.size,
+      host: parts.hosts.self?.name ?? null,
+      store: storeStatusOf(parts.storeHealth),
     }),
     stopAgent: async ({ servers }) => stopAgent(servers),
     list: async () => [...runtime.clusters.values()].map(statusOf),

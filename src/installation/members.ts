@@ -115,8 +115,9 @@ export async function dropMembers(parts: Parts, name: string, leaving: readonly 
   await amend(parts, name, ({ spec, reign }) => {
     if (leaving.includes(reign.value.holder))
       throw new OpError("busy", {
-        message: `"${reign.value.holder}" has become the primary meanwhile`,
-        hint: "Try again.",
+        message: `"${reign.value.holder}" is the primary now, and so cannot be taken out`,
+        detail: "Should it be lost, nobody has taken over from it yet.",
+        hint: `See why, and who could: matriarch explain ${name}`,
       });
     const members = spec.value.members.filter((member) => !leaving.includes(member));
     return {

@@ -38,6 +38,8 @@ export interface Parts {
   readonly hosts: Hosts;
   readonly runtime: Runtime;
   readonly store: Store;
+  /** as the agent sees it now, for people */
+  readonly storeHealth: Pick<ClusterRuntime, "storeReachable" | "storeAwaySince">;
   readonly events: EventLog;
   readonly operations: OperationLog;
   readonly servers: MemberServers;
@@ -74,6 +76,19 @@ export function memberOf(cluster: ClusterRuntime, member: string): void {
   throw new OpError("member-not-found", {
     message: `cluster "${cluster.name}" has no member "${member}"`,
     detail: `Its members are ${Object.keys(cluster.record.members).join(", ")}.`,
+  });
+}
+
+/**
+ * Asked before a change is begun: what cannot be written down must not be done by halves.
+ * @throws OpError store-unavailable
+ */
+export function refuseWithoutStore({ storeHealth: { storeReachable, storeAwaySince: since } }: Parts): void {
+  if (storeReachable) return;
+  throw new OpError("store-unavailable", {
+    message: "the store cannot be reached; nothing was changed",
+    detail: `${since === undefined ? "It does not answer now" : `It has not answered since ${new Date(since).toISOString()}`}. A healthy primary goes on without it; nobody fails over until it is back.`,
+    hint: "See which hosts answer with: matriarch host list. The servers of one host end without it: matriarch agent stop --servers, there.",
   });
 }
 

@@ -55,13 +55,7 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
         ? new Date(record.pause.value.until).toISOString()
         : null,
     operation: context.operation?.id ?? null,
-    store: {
-      reachable: cluster.storeReachable,
-      since:
-        cluster.storeReachable || cluster.storeAwaySince === undefined
-          ? null
-          : new Date(cluster.storeAwaySince).toISOString(),
-    },
+    store: storeStatusOf(cluster),
     attachments: Object.values(record.attachments)
       .map(({ value }) => attachmentStatus(value))
       .toSorted((a, b) => (a.app < b.app ? -1 : 1)),
@@ -71,6 +65,13 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
 
 export function attachmentStatus({ envFile, createdAt, phase, ...same }: Attachment): AttachmentStatus {
   return { ...same, state: phase, env_file: envFile, created_at: new Date(createdAt).toISOString() };
+}
+
+export function storeStatusOf({
+  storeReachable: reachable,
+  storeAwaySince: since,
+}: Pick<ClusterRuntime, "storeReachable" | "storeAwaySince">): ClusterStatus["store"] {
+  return { reachable, since: reachable || since === undefined ? null : new Date(since).toISOString() };
 }
 
 export function memberNumber(id: string): number {

@@ -8,19 +8,12 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Asked } from "../contract/installation.ts";
 import type { CreatedToken, Token, TokenRequest, TokensInstallation } from "../contract/tokens.ts";
 import type { Role } from "../domain/caller.ts";
-import {
-  accessTokensPrefix,
-  addAccessToken,
-  readAccessTokens,
-  removeAccessToken,
-  type AccessTokenRecord,
-} from "../drivers/store/access-tokens.ts";
+import { accessTokens, type AccessTokenRecord } from "../drivers/store/access-records.ts";
 import type { Store } from "../drivers/store/port.ts";
 import { OpError } from "../errors/op-error.ts";
+import { KnownRecords } from "./known-records.ts";
 
 const form = /^mtr_([0-9a-f]{12})_([\w-]{43})$/;
-/** Where a watch says nothing, a token that another host has revoked is still found out. */
-const readEveryMs = 30_000;
 
 export interface TokensParts {
   readonly store: Store;
@@ -31,21 +24,18 @@ export interface TokensParts {
 
 export class AccessTokens implements TokensInstallation {
   readonly #parts: TokensParts;
-  #known: ReadonlyMap<string, AccessTokenRecord> = new Map();
-  #reading: Promise<void> | undefined;
-  #readAgain = false;
+  readonly #known: KnownRecords<AccessTokenRecord>;
 
   constructor(parts: TokensParts) {
+    const { store, trouble } = parts;
     this.#parts = parts;
+    const read = (signal: AbortSignal) => accessTokens.read(store, signal);
+    this.#known = new KnownRecords({ store, prefix: accessTokens.prefix, read, trouble });
   }
 
   /** Begins to read and to watch; returns when they were read, or could not be. */
-  async start(signal: AbortSignal): Promise<void> {
-    const read = () => void this.#refresh();
-    this.#parts.store.watch(accessTokensPrefix, read, signal);
-    const timer = setInterval(read, readEveryMs).unref();
-    signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-    await this.#refresh();
+  start(signal: AbortSignal): Promise<void> {
+    return this.#known.start(signal);
   }
 
   /** @returns undefined for one that is unknown, expired or revoked */
@@ -58,12 +48,14 @@ export class AccessTokens implements TokensInstallation {
   }
 
   async list(): Promise<readonly Token[]> {
-    const records = await readAccessTokens(this.#parts.store);
+    const records = await accessTokens.read(this.#parts.store);
     return records.toSorted((a, b) => a.createdAt - b.createdAt).map((record) => this.#told(record));
   }
 
   async create({ name, role, expires_ms }: TokenRequest, asked: Asked): Promise<CreatedToken> {
     const now = this.#parts.wallNow();
+    // A store that is away is found out before it may have been written to.
+    await accessTokens.read(this.#parts.store);
     const secret = randomBytes(32).toString("base64url");
     const record: AccessTokenRecord = {
       id: randomBytes(6).toString("hex"),
@@ -74,21 +66,21 @@ export class AccessTokens implements TokensInstallation {
       createdBy: asked.by,
       expiresAt: expires_ms === undefined ? null : now + expires_ms,
     };
-    await addAccessToken(this.#parts.store, record);
-    this.#known = new Map(this.#known).set(record.id, record);
+    await accessTokens.add(this.#parts.store, record);
+    this.#known.add(record);
     return { ...this.#told(record), token: `mtr_${record.id}_${secret}` };
   }
 
   async revoke(id: string): Promise<void> {
-    const records = await readAccessTokens(this.#parts.store);
+    const records = await accessTokens.read(this.#parts.store);
     if (!records.some((record) => record.id === id)) {
       throw new OpError("token-not-found", {
         message: `there is no token "${id}"`,
         hint: "See what there is with: matriarch token list",
       });
     }
-    await removeAccessToken(this.#parts.store, id);
-    this.#known = new Map([...this.#known].filter(([known]) => known !== id));
+    await accessTokens.remove(this.#parts.store, id);
+    this.#known.remove(id);
   }
 
   #told({ id, name, role, createdAt, createdBy, expiresAt }: AccessTokenRecord): Token {
@@ -101,25 +93,6 @@ export class AccessTokens implements TokensInstallation {
       expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
       expired: expiresAt !== null && expiresAt <= this.#parts.wallNow(),
     };
-  }
-
-  /** One reading at a time; a change during one makes another. */
-  #refresh(): Promise<void> {
-    this.#readAgain = true;
-    this.#reading ??= this.#readUntilQuiet().finally(() => (this.#reading = undefined));
-    return this.#reading;
-  }
-
-  async #readUntilQuiet(): Promise<void> {
-    while (this.#readAgain) {
-      this.#readAgain = false;
-      try {
-        const records = await readAccessTokens(this.#parts.store, AbortSignal.timeout(5000));
-        this.#known = new Map(records.map((record) => [record.id, record]));
-      } catch (error) {
-        this.#parts.trouble(error);
-      }
-    }
   }
 }
 

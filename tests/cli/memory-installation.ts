@@ -127,6 +127,8 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       started_at: new Date(0).toISOString(),
       router_pid: null,
       clusters: clusters.size,
+      host: null,
+      store: { reachable: true, since: null },
     }),
     async stopAgent(options) {
       record("stopAgent", { by: "" }, options);

@@ -51,9 +51,9 @@ function membersOf(
     if (isLocal(value)) continue;
     const heardAt = peers.heardAt(value.host) ?? -Infinity;
     const look = lookFor(value, looks.get(value.id));
-    const server: Server =
-      clock.now() - heardAt > silentMs ? silent(look, heardAt) : (look?.server ?? { kind: "absent" });
-    members.set(value.id, { host: value.host, look, heardAt, server });
+    const isSilent = clock.now() - heardAt > silentMs;
+    const server: Server = isSilent ? silent(look, heardAt) : (look?.server ?? { kind: "absent" });
+    members.set(value.id, { host: value.host, look, heardAt, isSilent, server });
   }
   return members;
 }

@@ -9,8 +9,8 @@ import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
 
 import type { Asked } from "../../contract/installation.ts";
-import { isRole, roleHeader, userHeader, type Role } from "../../domain/caller.ts";
 import { notOfThisInstallation } from "../../contract/host.ts";
+import { handedOnHeader, isRole, roleHeader, userHeader, type Role } from "../../domain/caller.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { peerIdentity, type PeerIdentity } from "../../links/peer-identity.ts";
 
@@ -18,10 +18,12 @@ export interface Caller {
   readonly by: string;
   /** host: an agent that asks for itself */
   readonly role: Role | "host";
-  /** "socket", "certificate", "token", or "host <name>" when that agent hands the request on */
+  /** "socket", "certificate", "token", or "host <name>" when that host's agent hands it on, or its root asks by hand */
   readonly via: string;
   /** address of the other end; undefined on the Unix socket */
   readonly address: string | undefined;
+  /** another agent has it in its audit */
+  readonly isHandedOn?: boolean;
 }
 
 /** What the agent knows about those who show a certificate or a token. */
@@ -93,14 +95,19 @@ function byCertificate(socket: TLSSocket, { headers }: IncomingMessage, gate: Ga
   // It was good when the connection was made, which may be long ago.
   if (now > validTo) throw refused("It has expired.");
   if (!gate.isAllowed(identity)) {
-    throw refused(unit === "host" ? `Host "${name}" ${notOfThisInstallation}.` : `The one of "${name}" was revoked.`);
+    throw refused(
+      unit === "host"
+        ? `Host "${name}" ${notOfThisInstallation}.`
+        : `The one of "${name}" was revoked, or was not made with matriarch certificate create.`,
+    );
   }
   if (isRole(unit)) return { by: name, role: unit, via: "certificate", address };
   if (unit !== "host") throw refused(`Certificates of "${unit}" may not call the agent.`);
   const role = headers[roleHeader];
   if (role === undefined) return { by: name, role: "host", via: "certificate", address };
   if (typeof role !== "string" || !isRole(role)) throw refused(`Host "${name}" asks for somebody of an unknown role.`);
-  return { by: cleanName(headers[userHeader]), role, via: `host ${name}`, address };
+  const isHandedOn = headers[handedOnHeader] !== undefined;
+  return { by: cleanName(headers[userHeader]), role, via: `host ${name}`, address, isHandedOn };
 }
 
 /** Names stand in logs and events, where they must not look like something else. */

@@ -61,6 +61,10 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "POST /v1/tokens": "admin",
   "DELETE /v1/tokens/:id": "admin",
 
+  "GET /v1/certificates": "admin",
+  "POST /v1/certificates": "admin",
+  "DELETE /v1/certificates/:id": "admin",
+
   "GET /v1/join": "anyone",
   "POST /v1/join": "anyone",
   "POST /v1/join/check": "anyone",

@@ -19,9 +19,14 @@ export function tokenRoutes(tokens: TokensInstallation | undefined): Hono {
 
 function several(tokens: TokensInstallation | undefined): TokensInstallation {
   if (tokens) return tokens;
-  throw new OpError("not-supported", {
+  throw noNetwork("Tokens");
+}
+
+/** @param what "Tokens" or "Certificates" */
+export function noNetwork(what: string): OpError {
+  return new OpError("not-supported", {
     message: "this installation is on one machine and listens on no network",
-    detail: "Tokens are for callers from other machines.",
+    detail: `${what} are for callers from other machines.`,
     hint: "An installation over several hosts begins with: matriarch host init",
   });
 }

@@ -38,6 +38,13 @@ import {
   type UserStatus,
 } from "../../contract/accounts.ts";
 import { attachmentSchema, type AttachmentStatus } from "../../contract/attachment.ts";
+import {
+  createdCertificateSchema,
+  userCertificateSchema,
+  type CreatedCertificate,
+  type UserCertificate,
+  type UserCertificateWish,
+} from "../../contract/certificates.ts";
 import { withAuthority } from "../../contract/connection-uri.ts";
 import {
   hostRemovedSchema,
@@ -99,6 +106,12 @@ export function createClient(options: TransportOptions) {
     createToken: (request: TokenRequest): Promise<CreatedToken> => post("/v1/tokens", request, createdTokenSchema),
     revokeToken: (id: string): Promise<unknown> =>
       call(options, { method: "DELETE", path: `/v1/tokens/${part(id)}`, deadlineMs: changeDeadlineMs }),
+
+    certificates: (): Promise<readonly UserCertificate[]> => read("/v1/certificates", z.array(userCertificateSchema)),
+    createCertificate: (request: UserCertificateWish): Promise<CreatedCertificate> =>
+      post("/v1/certificates", request, createdCertificateSchema),
+    revokeCertificate: (id: string): Promise<unknown> =>
+      call(options, { method: "DELETE", path: `/v1/certificates/${part(id)}`, deadlineMs: changeDeadlineMs }),
 
     agent: (): Promise<AgentStatus> => read("/v1/agent", agentStatusSchema),
     stopAgent: (servers: boolean): Promise<unknown> => post("/v1/agent/stop", { servers }, z.unknown()),

@@ -14,6 +14,8 @@ export interface Remote {
   readonly ca: Buffer;
   readonly certificate: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly token: string | undefined;
+  /** the certificate is of the host that the command runs on: who may read its key is an admin */
+  readonly isOwnHost?: boolean;
 }
 
 /** A host that is lost answers nothing at all; the last one gets more time, because there is no other. */

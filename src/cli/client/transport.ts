@@ -5,7 +5,7 @@
  */
 import { request, type IncomingMessage, type RequestOptions } from "node:http";
 
-import { userHeader, versionHeader } from "../../contract/error.ts";
+import { roleHeader, userHeader, versionHeader } from "../../contract/error.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { readError } from "../../errors/read-error.ts";
 import { usualPort, type RemoteAgent } from "./remote-agent.ts";
@@ -120,13 +120,13 @@ interface Way extends RequestOptions {
 
 async function wayTo(to: Destination, user: string, signal: AbortSignal): Promise<Way> {
   if (to.kind === "socket") return { socketPath: to.path, agent: false, headers: { [userHeader]: user } };
-  const { token } = to.agent.remote;
+  const { token, isOwnHost } = to.agent.remote;
   const socket = await to.agent.dial(signal);
-  const authorization: Readonly<Record<string, string>> =
-    token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const admin = isOwnHost === true ? { [userHeader]: user, [roleHeader]: "admin" } : {};
+  const headers: Readonly<Record<string, string>> = token === undefined ? admin : { authorization: `Bearer ${token}` };
   // It only names the connection that there is already.
   const { hostname: host, port } = to.agent.host;
-  return { createConnection: () => socket, host, port: port || String(usualPort), headers: authorization };
+  return { createConnection: () => socket, host, port: port || String(usualPort), headers };
 }
 
 async function readAll(answer: IncomingMessage): Promise<string> {

@@ -20,7 +20,7 @@ export const failover = (run: Run) =>
     .action((cluster, { to, primaryRegion, force, acceptDataLoss, dryRun }) =>
       run(async (context) => {
         const client = await context.client();
-        if (dryRun) return candidatesOutcome(await client.candidates(cluster, "failover", to, primaryRegion));
+        if (dryRun) return candidatesOutcome(client, { cluster, kind: "failover", to, primaryRegion });
         const loss = acceptDataLoss ? await lossWords(client, cluster, to, primaryRegion) : "";
         const where = primaryRegion === undefined ? "" : ` in region ${primaryRegion}`;
         await context.confirm(

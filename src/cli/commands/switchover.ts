@@ -17,7 +17,7 @@ export const switchover = (run: Run) =>
     .action((cluster, { to, primaryRegion, dryRun }) =>
       run(async (context) => {
         const client = await context.client();
-        if (dryRun) return candidatesOutcome(await client.candidates(cluster, "switchover", to, primaryRegion));
+        if (dryRun) return candidatesOutcome(client, { cluster, kind: "switchover", to, primaryRegion });
         const body = {
           ...(to === undefined ? {} : { to }),
           ...(primaryRegion === undefined ? {} : { primary_region: primaryRegion }),

@@ -34,6 +34,8 @@ interface Wanted {
 
 /** How long a failover may take before `connect` gives up waiting for a primary. */
 const primaryWithinMs = 15_000;
+/** For so long an election may lack votes, and still come about. */
+const hopelessWithinMs = 4000;
 
 /** @throws OpError cluster-not-found, cluster-stopped, no-primary */
 export async function chooseTarget(client: Client, wanted: Wanted): Promise<Target> {
@@ -63,26 +65,45 @@ async function findMember(client: Client, cluster: string, role: "primary" | "re
 }
 
 async function waitForMember(client: Client, cluster: string, role: "primary" | "read"): Promise<MemberStatus> {
-  const signal = AbortSignal.timeout(primaryWithinMs);
+  const hopeless = new AbortController();
+  const signal = AbortSignal.any([AbortSignal.timeout(primaryWithinMs), hopeless.signal]);
+  const beganAt = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  let detail = "";
   try {
     for await (const status of client.watchStatus(cluster, signal)) {
       const found = pick(status, role);
       if (found) return found;
+      detail = status.detail;
+      if (isHopeless(status)) timer ??= setTimeout(() => hopeless.abort(), hopelessWithinMs);
+      else {
+        clearTimeout(timer);
+        timer = undefined;
+      }
     }
   } catch (error) {
     if (!signal.aborted) throw error;
+  } finally {
+    clearTimeout(timer);
   }
   throw new OpError("no-primary", {
     message: `cluster "${cluster}" has no primary`,
-    detail: `Waited ${primaryWithinMs / 1000} s for one.`,
+    detail: `Waited ${((performance.now() - beganAt) / 1000).toFixed(0)} s for one: ${detail}.`,
     hint: `See why with: matriarch explain ${cluster}`,
   });
 }
 
-/** For reads the standby that is least behind, else the primary. */
+/** An election lacks votes, which may be so for a moment in any; or nothing can be written down. */
+function isHopeless({ state, store }: ClusterStatus): boolean {
+  return state === "unavailable" || !store.reachable;
+}
+
+/** For reads the standby that is least behind, else the primary; without any primary, a standby that has lost it. */
 function pick({ primary, members }: ClusterStatus, role: "primary" | "read"): MemberStatus | undefined {
   const leader = members.find((member) => member.id === primary && member.state === "running");
   if (role === "primary") return leader;
   const standbys = members.filter((member) => member.role === "standby" && member.state === "streaming");
-  return standbys.toSorted((a, b) => (a.lag_bytes ?? Infinity) - (b.lag_bytes ?? Infinity))[0] ?? leader;
+  const best = standbys.toSorted((a, b) => (a.lag_bytes ?? Infinity) - (b.lag_bytes ?? Infinity))[0] ?? leader;
+  if (best || primary !== null) return best;
+  return members.find((member) => member.role === "standby" && member.state === "catching-up");
 }

@@ -19,10 +19,15 @@ export function renderExplanation(explanation: Explanation, paint: Paint): strin
     ].join("\n"),
   ];
   if (explanation.candidates.length > 0)
-    parts.push(`If the primary were lost now:\n${renderCandidates(explanation.candidates, paint)}`);
+    parts.push(`${candidatesHeading(explanation)}\n${renderCandidates(explanation.candidates, paint)}`);
   if (explanation.survives.length > 0) parts.push(list("Survives", explanation.survives));
   if (explanation.does_not_survive.length > 0) parts.push(list("Does not survive", explanation.does_not_survive));
   return parts.join("\n\n");
+}
+
+function candidatesHeading({ cluster, state }: Explanation): string {
+  if (state !== "unavailable") return "If the primary were lost now:";
+  return `By their logs alone, without the votes that are missing (matriarch failover ${cluster} --force --accept-data-loss goes on without them, for good):`;
 }
 
 function renderReasons({ members }: Explanation, paint: Paint): string {

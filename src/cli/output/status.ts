@@ -85,7 +85,9 @@ const clusterColumns: readonly Column<ClusterStatus>[] = [
 
 export function renderList(clusters: readonly ClusterStatus[], paint: Paint): string {
   if (clusters.length === 0) return "No clusters yet. Make one: matriarch create shop";
-  return renderTable(clusterColumns, clusters, paint);
+  const away = clusters.map(({ store }) => storeWords(store)).find((words) => words !== undefined);
+  const table = renderTable(clusterColumns, clusters, paint);
+  return away === undefined ? table : `${paint("warn", away)}\n\n${table}`;
 }
 
 /** One line for a watcher without a terminal. */

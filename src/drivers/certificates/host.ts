@@ -24,6 +24,7 @@ import {
 } from "./files.ts";
 
 const hostDays = 90;
+const dayMs = 24 * 3600 * 1000;
 
 export interface HostCertificateFiles {
   readonly caFile: string;
@@ -104,7 +105,7 @@ export async function signHost(
  */
 export async function issueUserCertificate(
   authority: Authority,
-  user: { readonly name: string; readonly role: Exclude<CertificateRole, "host">; readonly days: number },
+  user: { readonly name: string; readonly role: Exclude<CertificateRole, "host">; readonly lifeMs: number },
   now: number,
 ): Promise<{ readonly cert: string; readonly key: string }> {
   if (!/^[\w.@-]{1,64}$/.test(user.name) || !certificateRoles.includes(user.role)) {
@@ -114,7 +115,7 @@ export async function issueUserCertificate(
     });
   }
   const { issueUser } = await import("./issue.ts");
-  return issueUser(authority, user.name, user.role, life(now, user.days));
+  return issueUser(authority, user.name, user.role, life(now, user.lifeMs / dayMs));
 }
 
 /** Puts what another host has signed in its place. @throws OpError bad-certificate unless it is the CA's and fits the key */

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 
-import { roleHeader, userHeader } from "../../domain/caller.ts";
+import { handedOnHeader, roleHeader, userHeader } from "../../domain/caller.ts";
 import { hostPorts, type HostAddress } from "../../domain/host.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { readError } from "../../errors/read-error.ts";
@@ -112,7 +112,7 @@ function callOnce({ agent, host }: Line, call: NeighbourCall): Promise<unknown> 
 
 function headersOf({ as }: NeighbourCall, text: string | undefined): Readonly<Record<string, string | number>> {
   return {
-    ...(as === undefined ? {} : { [userHeader]: as.by, [roleHeader]: as.role }),
+    ...(as === undefined ? {} : { [userHeader]: as.by, [roleHeader]: as.role, [handedOnHeader]: "yes" }),
     ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
   };
 }

@@ -23,7 +23,28 @@ test("a start without the store goes on from what was read last; what has been r
     const after = rememberStore(away, file);
     assert.deepEqual(await after.read("cluster/shop/"), { ...seen, revision: seen.revision });
     assert.deepEqual((await after.read("host/")).entries, []);
-    await assert.rejects(after.read("token/"), { code: "store-unavailable" });
+    await assert.rejects(after.read("join-token/"), { code: "store-unavailable" });
+  }));
+
+test("a store that is away is asked once, and again after a while, not for every record", async (t) =>
+  inDirectory(async (directory) => {
+    const real = new MemoryStore();
+    const file = join(directory, "remembered.json");
+    await real.commit({ require: [], put: [{ key: "cluster/shop/spec", value: 1 }] });
+    const before = rememberStore(real, file);
+    await before.read("cluster/");
+    await before.close();
+    let asked = 0;
+    let now = 1000;
+    t.mock.method(performance, "now", () => now);
+    const counted: Store = { ...away, read: (prefix) => ((asked += 1), away.read(prefix)) };
+    const after = rememberStore(counted, file);
+    for (const prefix of ["host/", "cluster/", "cluster/shop/", "token/"]) await after.read(prefix);
+    assert.equal(asked, 1);
+    await assert.rejects(after.read("join-token/"), { code: "store-unavailable" });
+    now += 10_000;
+    await after.read("cluster/");
+    assert.equal(asked, 3);
   }));
 
 test("a start with another etcd in the store's place goes on from what was read last, too", async () =>

@@ -9,9 +9,10 @@ import { z } from "zod";
 import { OpError } from "../../errors/op-error.ts";
 import type { Store, StoreEntry, StoreSnapshot } from "./port.ts";
 
-/** What an agent needs to go on: its clusters, and where the other hosts are. */
-const kept = ["cluster/", "host/", "installation"] as const;
+/** What an agent needs to go on: its clusters, where the other hosts are, and whom to let in. No secret is among it. */
+const kept = ["cluster/", "host/", "installation", "token/", "certificate/"] as const;
 const writeAfterMs = 500;
+const askAgainAfterMs = 5000;
 
 const fileSchema = z.object({
   revision: z.int().nonnegative(),
@@ -20,14 +21,22 @@ const fileSchema = z.object({
 
 export function rememberStore(store: Store, file: string): Store {
   const memory = new Memory(file);
+  let awayAt = -Infinity;
   return {
     read: async (prefix, signal, atLeast) => {
+      // Each question to a store that is away takes seconds: one after the other they would keep a starting agent from
+      // its servers for longer than their guard waits for it. Who was told of a change knows that it is there.
+      const wasAway = atLeast === undefined && performance.now() - awayAt < askAgainAfterMs;
+      const known = wasAway ? memory.recall(prefix) : undefined;
+      if (known) return known;
       try {
         const snapshot = await store.read(prefix, signal, atLeast);
         memory.learn(prefix, snapshot);
         return snapshot;
       } catch (error) {
-        const old = isAway(error) ? memory.recall(prefix) : undefined;
+        if (!isAway(error)) throw error;
+        awayAt = performance.now();
+        const old = memory.recall(prefix);
         if (old) return old;
         throw error;
       }

@@ -10,9 +10,28 @@ import type { HostParts } from "./parts.ts";
 const heardWithinMs = 1500;
 
 export async function listHostStatus(parts: HostParts): Promise<readonly HostStatus[]> {
-  const [hosts, settings] = await Promise.all([listHosts(parts.store), readSettings(parts.store)]);
-  if (hosts.length > 0 && !hosts.some(({ value }) => value.name === parts.config.name)) throw removed(parts.config);
-  return Promise.all(hosts.map(({ value }) => hostStatus(parts, value, settings)));
+  const { hosts, settings } = await knownHosts(parts);
+  if (hosts.length > 0 && !hosts.some(({ name }) => name === parts.config.name)) throw removed(parts.config);
+  return Promise.all(hosts.map((host) => hostStatus(parts, host, settings)));
+}
+
+interface Known {
+  readonly hosts: readonly HostRecord[];
+  readonly settings: InstallationSettings;
+}
+
+/** Without the store, as they were read last: whoever is in the dark needs to know where the hosts are. */
+async function knownHosts({ store, book }: HostParts): Promise<Known> {
+  // Nobody's members are replaced while it is away.
+  const remembered = (): Known => ({ hosts: book.all(), settings: { replaceAfterMs: null } });
+  if (!book.isFresh()) return remembered();
+  try {
+    const [hosts, settings] = await Promise.all([listHosts(store), readSettings(store)]);
+    return { hosts: hosts.map(({ value }) => value), settings };
+  } catch (error) {
+    if (error instanceof OpError && error.code === "store-unavailable") return remembered();
+    throw error;
+  }
 }
 
 /** From here all others would look as if they were away: they refuse this host's certificate. */

@@ -15,6 +15,7 @@ export interface HostParts {
   /** this host, as host.json says */
   readonly config: HostConfig;
   readonly store: Store;
+  readonly book: HostsKnown;
   readonly neighbours: Neighbours;
   readonly events: EventLog;
   readonly operations: OperationLog;
@@ -29,6 +30,13 @@ export interface HostParts {
   readonly removeStoreMember: (host: HostRecord) => Promise<void>;
   /** makes the installation's own store of what this host's member has, without the others */
   readonly rebuildStore: () => Promise<void>;
+}
+
+/** The hosts as they were read last: for when the store is away. */
+export interface HostsKnown {
+  all(): readonly HostRecord[];
+  /** false: the store is known to be away */
+  isFresh(): boolean;
 }
 
 /** What a drain does with members; offered by whoever places them. */

@@ -15,9 +15,8 @@ import {
 } from "../../drivers/certificates/host.ts";
 import { listHosts } from "../../drivers/store/host-records.ts";
 import { OpError } from "../../errors/op-error.ts";
+import { askSigner } from "./ask-signer.ts";
 import { hostOf, type HostParts } from "./parts.ts";
-
-const askWithinMs = 10_000;
 
 /** @returns wall clock of its end when it was renewed, undefined when it is not yet due. @throws OpError bad-certificate, host-unreachable */
 export async function renewHostCertificate(parts: HostParts): Promise<number | undefined> {
@@ -50,24 +49,9 @@ export async function certifyHost(parts: HostParts, name: string, request: strin
   return signHost(authority, { request, name, address: value.address }, parts.wallNow());
 }
 
-async function askOthers(parts: HostParts, request: string): Promise<string> {
-  const hosts = (await listHosts(parts.store)).map(({ value }) => value);
-  const reasons: string[] = [];
-  for (const host of hosts.filter(({ signs, name }) => signs && name !== parts.config.name)) {
-    try {
-      const call = {
-        method: "POST",
-        path: "/v1/peer/certificate",
-        body: { request },
-        deadlineMs: askWithinMs,
-      } as const;
-      return certificateAnswerSchema.parse(await parts.neighbours.call(host, call)).certificate;
-    } catch (error) {
-      reasons.push(`${host.name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  throw new OpError("host-unreachable", {
-    message: "no host that holds the CA's key has signed this host's certificate",
-    detail: reasons.length === 0 ? "There is none." : `${reasons.join("; ")}.`,
-  });
+async function askOthers({ config, store, neighbours }: HostParts, request: string): Promise<string> {
+  const hosts = (await listHosts(store)).map(({ value }) => value);
+  const call = { method: "POST", path: "/v1/peer/certificate", body: { request } } as const;
+  const answer = await askSigner({ self: config.name, hosts: () => hosts, neighbours }, call);
+  return certificateAnswerSchema.parse(answer).certificate;
 }

@@ -66,6 +66,7 @@ export class HostWorld implements AsyncDisposable {
       home,
       config,
       store: this.store,
+      book: { all: () => [], isFresh: () => true },
       neighbours,
       events: file.events,
       operations: file.operations,

@@ -12,8 +12,9 @@ import { severalHosts } from "./hosts.ts";
 const eraseMs = 120_000;
 
 export async function eraseHere(parts: Parts, name: string): Promise<void> {
-  await parts.runtime.abandon(name);
+  // First: a cluster whose records cannot be read is left alone. Without its loop the guard would end its primary.
   const record = await readCluster(parts.store, name);
+  await parts.runtime.abandon(name);
   if (record) await endServers(parts, record);
   // A copy that the last agent began may still be running, and puts files where others have just been removed.
   const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 };

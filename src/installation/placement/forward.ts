@@ -1,6 +1,6 @@
 /** A cluster is made where its first member goes: when that is another host, its agent is asked to make it. */
 import { createdSchema, type CreateRequest } from "../../contract/cluster.ts";
-import type { Created } from "../../contract/installation.ts";
+import type { Asked, Created } from "../../contract/installation.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
 import type { ClusterPlaces } from "./plan.ts";
@@ -24,8 +24,19 @@ export function firstHostElsewhere(
 }
 
 /** The whole request; the password in it goes over mutual TLS, as it came. */
-export async function forwardCreate({ hosts }: Parts, request: CreateRequest, host: string): Promise<Created> {
+export async function forwardCreate(
+  { hosts }: Parts,
+  request: CreateRequest,
+  host: string,
+  { by }: Asked,
+): Promise<Created> {
   const body: CreateRequest = { ...request, first_host: host };
-  const answer = await hosts.call(host, { method: "POST", path: "/v1/clusters", body, deadlineMs: makeMs });
+  const answer = await hosts.call(host, {
+    method: "POST",
+    path: "/v1/clusters",
+    body,
+    as: { by, role: "operator" },
+    deadlineMs: makeMs,
+  });
   return createdSchema.parse(answer);
 }

@@ -9,6 +9,6 @@ export const agentStart = (run: Run) =>
   ]).action(() =>
     run(async (context) => {
       const agent = await (await context.client()).agent();
-      return { json: agent, text: () => renderAgent(agent) };
+      return { json: agent, text: (paint) => renderAgent(agent, paint) };
     }),
   );

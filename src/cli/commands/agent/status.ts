@@ -18,6 +18,6 @@ export const agentStatus = (run: Run) =>
         });
       }
       const agent = await client.agent();
-      return { json: agent, text: () => renderAgent(agent) };
+      return { json: agent, text: (paint) => renderAgent(agent, paint) };
     }),
   );

@@ -1,6 +1,5 @@
 /** `matriarch token create`: its declaration, and what it does when it runs. */
-import { Option } from "@commander-js/extra-typings";
-
+import { roleOption } from "../../arguments.ts";
 import { command, durationArgument, type Run } from "../../command.ts";
 import { renderCreatedToken } from "../../output/tokens.ts";
 
@@ -9,11 +8,7 @@ export const tokenCreate = (run: Run) =>
     ["matriarch token create --role operator --name ci --expires 90d", "for a pipeline"],
     ["matriarch token create --role viewer --name ada", "until it is revoked"],
   ])
-    .addOption(
-      new Option("--role <role>", "viewer looks, operator changes clusters, admin does everything")
-        .choices(["viewer", "operator", "admin"] as const)
-        .makeOptionMandatory(),
-    )
+    .addOption(roleOption())
     .requiredOption("--name <name>", "who it stands for: this name is in the audit")
     .option("--expires <duration>", "for so long, like 90d (default: until it is revoked)", durationArgument)
     .action(({ role, name, expires }) =>
