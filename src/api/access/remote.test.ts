@@ -14,6 +14,8 @@ import { connect, type TLSSocket } from "node:tls";
 
 import { createMemoryInstallation, statusOf, type MemoryInstallation } from "../../../tests/cli/memory-installation.ts";
 import { MemoryStore } from "../../drivers/store/memory.ts";
+import type { EventContext } from "../../events/event-log.ts";
+import type { EventType } from "../../events/catalog.ts";
 import { AccessTokens } from "../../installation/tokens.ts";
 import type { PeerIdentity } from "../../links/peer-identity.ts";
 import { createTestAuthority, type TestAuthority } from "../../links/testing.ts";
@@ -106,8 +108,9 @@ async function ask(method: string, path: string, { files, headers = {}, body, so
 
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
 
+const audited: (string | undefined)[] = [];
 const nothing = {
-  audit: { emit: () => undefined, list: () => [] },
+  audit: { emit: (_type: EventType, { actor }: EventContext) => void audited.push(actor), list: () => [] },
   tokens: new AccessTokens({ store: new MemoryStore(), wallNow: Date.now, trouble: () => {} }),
 };
 const routes = createApp(createMemoryInstallation("/nowhere"), silent, nothing)
@@ -192,6 +195,22 @@ test("a host: peers' routes for itself, others only for a user with a role", asy
   assert.equal((await ask("POST", "/v1/peer/looks", { files, headers, body: "{}" })).status, 403);
   const forged = { ...headers, "x-matriarch-role": "host" };
   assert.equal((await ask("GET", "/v1/clusters", { files, headers: forged })).status, 401);
+});
+
+test("root of a host that asks by hand is in the audit; what an agent hands on is in the audit of that one", async () => {
+  const files = await authority.issue("c", "CN=c,OU=host");
+  const headers = { "x-matriarch-user": "ada", "x-matriarch-role": "admin" };
+  const path = "/v1/clusters/shop/stop";
+  audited.length = 0;
+  assert.equal((await ask("POST", path, { files, headers, body: "{}" })).status, 202);
+  assert.deepEqual(audited, ["ada"]);
+  const handedOn = { ...headers, "x-matriarch-handed-on": "yes" };
+  assert.equal((await ask("POST", path, { files, headers: handedOn, body: "{}" })).status, 202);
+  assert.deepEqual(audited, ["ada"]);
+  // Of anybody but a host it is not believed.
+  const user = await authority.issue("ada", "CN=ada,OU=operator");
+  assert.equal((await ask("POST", path, { files: user, headers: handedOn, body: "{}" })).status, 202);
+  assert.deepEqual(audited, ["ada", "ada"]);
 });
 
 test("certificates that are not good are refused in words, and a token beside them does not help", async () => {

@@ -65,10 +65,14 @@ export class Host extends Machine {
     return this.#volume;
   }
 
+  /** The command line as a program, for another machine or user. */
+  get cli(): readonly string[] {
+    return [process.execPath, join(this.#plan.dist, "cli.mjs")];
+  }
+
   /** The command line, on this host. Never throws for its exit code. */
   matriarch(args: readonly string[], options: { input?: string; withinMs?: number } = {}): Promise<Ran> {
-    const command = [process.execPath, join(this.#plan.dist, "cli.mjs"), ...args];
-    return this.run(command, { env: this.#environment(), withinMs: 120_000, ...options });
+    return this.run([...this.cli, ...args], { env: this.#environment(), withinMs: 120_000, ...options });
   }
 
   async ok(...args: readonly string[]): Promise<string> {

@@ -83,6 +83,11 @@ export class Lab implements AsyncDisposable {
     return lab;
   }
 
+  /** copy of what was built */
+  get dist(): string {
+    return join(this.#scratch, "dist");
+  }
+
   /** Command prefix of the client's host. */
   get client(): readonly string[] {
     return enter(this.network.space(clientName));

@@ -1,0 +1,169 @@
+/**
+ * People and programs on another machine, with certificates and tokens of each role, over real hosts: who is let in, who
+ * is refused and with which words, what the audit says of it; and clients of Postgres with the URI that is printed.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { userCertificateSchema } from "../../src/contract/certificates.ts";
+import { ensureAuthority } from "../../src/drivers/certificates/ca.ts";
+import { issueUserCertificate } from "../../src/drivers/certificates/host.ts";
+import { until } from "../faults/until.ts";
+import { whyNoLab } from "./lab/able.ts";
+import { LabCluster } from "./lab/cluster.ts";
+import type { Host } from "./lab/host.ts";
+import { Lab } from "./lab/lab.ts";
+import { tryTool, type Ran } from "./lab/shell.ts";
+import { hostPort } from "./lab/stories.ts";
+
+const hourMs = 3_600_000;
+
+describe("from another machine", { skip: whyNoLab() }, () => {
+  let lab: Lab;
+  let cluster: LabCluster;
+  let host: Host;
+  let files: string;
+
+  before(
+    async () => {
+      lab = await Lab.make();
+      cluster = await LabCluster.create(lab, "shop");
+      host = await cluster.primary();
+      files = join(host.directory, "people");
+      mkdirSync(files);
+      for (const role of ["viewer", "operator", "admin"])
+        await host.ok("certificate", "create", "--role", role, "--name", role, "--directory", files);
+    },
+    { timeout: 120_000 },
+  );
+  after(() => lab?.[Symbol.asyncDispose](), { timeout: 60_000 });
+
+  /** The command line on the client's machine, which has nothing but these files. */
+  function as(name: string, args: readonly string[], ca = `${name}.ca.crt`): Promise<Ran> {
+    return fromClient(args, {
+      MATRIARCH_HOST: lab.hosts.map(({ address }) => `https://${address}:${hostPort.api}`).join(","),
+      MATRIARCH_CA_FILE: join(files, ca),
+      MATRIARCH_CERT_FILE: join(files, `${name}.crt`),
+      MATRIARCH_KEY_FILE: join(files, `${name}.key`),
+    });
+  }
+
+  function fromClient(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran> {
+    const bare = { PATH: "/usr/bin:/bin", HOME: files, MATRIARCH_HOME: join(files, "home"), NO_COLOR: "1" };
+    return tryTool([...lab.client, ...host.cli, ...args], { env: { ...bare, ...env }, withinMs: 20_000 });
+  }
+
+  function refused(ran: Ran, says: RegExp): void {
+    assert.ok(ran.code === 3 || ran.code === 1, `${ran.code}: ${ran.stdout}${ran.stderr}`);
+    assert.match(ran.stderr, says);
+  }
+
+  test("each role may do what it is for, through every host, and no more", { timeout: 120_000 }, async () => {
+    assert.equal(statSync(join(files, "viewer.key")).mode & 0o777, 0o600);
+    for (const name of ["viewer", "operator", "admin"]) {
+      const status = await as(name, ["status", "shop"]);
+      assert.match(status.stdout, /shop is/, status.stderr);
+    }
+    const pause = ["pause", "shop", "--for", "1m"];
+    refused(await as("viewer", pause), /"viewer" may not do this.*needs the role operator/s);
+    assert.match((await as("operator", pause)).stdout, /paused/);
+    assert.equal((await as("operator", ["resume", "shop"])).code, 0);
+    refused(await as("operator", ["destroy", "shop", "--yes"]), /needs the role admin/);
+    refused(await as("operator", ["token", "list"]), /needs the role admin/);
+    assert.equal((await as("admin", ["host", "label", "a", "seen=yes"])).code, 0);
+    const audit = await host.ok("audit", "--limit", "20");
+    assert.match(audit, /viewer \(viewer\) .*certificate +not-allowed +POST \/v1\/clusters\/shop\/pause/);
+    assert.match(audit, /operator \(operator\) .*certificate +done +POST \/v1\/clusters\/shop\/pause/);
+    assert.match(audit, /admin \(admin\) .*certificate +done +POST \/v1\/hosts\/a\/labels/);
+  });
+
+  test("revoked on one host: refused by all of them, at once", { timeout: 60_000 }, async () => {
+    await host.ok("certificate", "create", "--role", "admin", "--name", "gone", "--directory", files);
+    assert.equal((await as("gone", ["list"])).code, 0);
+    const listed = userCertificateSchema.array().parse(await host.json("certificate", "list"));
+    const id = listed.find(({ name }) => name === "gone")?.id ?? "";
+    await host.ok("certificate", "revoke", id);
+    for (const one of lab.hosts) {
+      const url = `https://${one.address}:${hostPort.api}`;
+      await until(`${one.name} to refuse`, async () =>
+        (await as("gone", ["--host", url, "list"])).stderr.includes("was revoked") ? true : undefined,
+      );
+    }
+    assert.equal((await host.matriarch(["certificate", "revoke", id])).code, 5);
+  });
+
+  test("expired, of another authority, never written down, with the wrong key, none: refused in words", async () => {
+    await host.ok(
+      "certificate",
+      "create",
+      "--role",
+      "admin",
+      "--name",
+      "short",
+      "--expires",
+      "1s",
+      "--directory",
+      files,
+    );
+    await until("the certificate to expire", async () =>
+      /EXPIRED|expired/.test((await as("short", ["list"])).stderr) ? true : undefined,
+    );
+    const authority = { cert: read(host, "ca/ca.crt"), key: read(host, "ca/ca.key") };
+    const forged = await issueUserCertificate(authority, { name: "forged", role: "admin", lifeMs: hourMs }, Date.now());
+    write("forged", forged);
+    refused(await as("forged", ["list"], "admin.ca.crt"), /certificate is not accepted.*not made with/s);
+    await ensureAuthority(join(files, "other"), Date.now());
+    const other = {
+      cert: readFileSync(join(files, "other", "ca.crt"), "utf8"),
+      key: readFileSync(join(files, "other", "ca.key"), "utf8"),
+    };
+    write("stranger", await issueUserCertificate(other, { name: "admin", role: "admin", lifeMs: hourMs }, Date.now()));
+    refused(await as("stranger", ["list"], "admin.ca.crt"), /not accepted|alert|unable to verify/);
+    refused(await as("admin", ["list"], "other/ca.crt"), /none of the hosts answers.*(unable|self-signed|signature)/s);
+    const nobody = await fromClient(["list"], {
+      MATRIARCH_HOST: host.address,
+      MATRIARCH_CA_FILE: join(files, "admin.ca.crt"),
+    });
+    refused(nobody, /does not know who you are.*HINT/s);
+    assert.match(await host.ok("status", "shop"), /shop is/);
+  });
+
+  function write(name: string, { cert, key }: { readonly cert: string; readonly key: string }): void {
+    writeFileSync(join(files, `${name}.crt`), cert);
+    writeFileSync(join(files, `${name}.key`), key, { mode: 0o600 });
+  }
+
+  test(
+    "psql with the printed URIs, while hosts go: verify-full, on to the next host",
+    { timeout: 120_000 },
+    async () => {
+      const password = "a password of the tests";
+      const env = { PATH: "/usr/bin:/bin", PGPASSWORD: password, PGCONNECT_TIMEOUT: "3" };
+      const ask = (uri: string): Promise<Ran> =>
+        tryTool([...lab.client, "psql", "-XAtc", "SELECT pg_is_in_recovery()", uri], { env });
+      for (const one of lab.hosts) {
+        const [single, several] = [await one.ok("uri", "shop"), await one.ok("uri", "shop", "--multi-host")];
+        assert.equal((await ask(single.trim())).stdout.trim(), "f");
+        assert.equal((await ask(several.trim())).stdout.trim(), "f");
+        assert.equal(
+          (await ask((await one.ok("uri", "shop", "--role", "read", "--multi-host")).trim())).stdout.trim(),
+          "t",
+        );
+      }
+      const several = (await host.ok("uri", "shop", "--multi-host")).trim();
+      await host.kill();
+      await cluster.until("another primary", ({ primary, members }) =>
+        members.some((member) => member.id === primary && member.host !== host.name),
+      );
+      // The first of its hosts is the one that is lost.
+      await until("a session by the next host", async () =>
+        (await ask(several)).stdout.trim() === "f" ? true : undefined,
+      );
+    },
+  );
+});
+
+function read(host: Host, file: string): string {
+  return readFileSync(join(host.home, file), "utf8");
+}
