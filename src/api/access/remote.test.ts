@@ -110,7 +110,10 @@ const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}`
 
 const audited: (string | undefined)[] = [];
 const nothing = {
-  audit: { emit: (_type: EventType, { actor }: EventContext) => void audited.push(actor), list: () => [] },
+  audit: {
+    emit: (_type: EventType, { actor }: EventContext, ..._fields: unknown[]) => void audited.push(actor),
+    list: () => [],
+  },
   tokens: new AccessTokens({ store: new MemoryStore(), wallNow: Date.now, trouble: () => {} }),
 };
 const routes = createApp(createMemoryInstallation("/nowhere"), silent, nothing)
