@@ -20,6 +20,7 @@ import { createRelayDriver } from "../drivers/relay/process.ts";
 import { rememberStore } from "../drivers/store/remembered.ts";
 import { OpError } from "../errors/op-error.ts";
 import { isKnownHost } from "../installation/hosts/hosts.ts";
+import { readyCertificate } from "../installation/hosts/renew.ts";
 import type { Hosts } from "../installation/parts.ts";
 import { AccessCertificates } from "../installation/certificates.ts";
 import { AccessTokens } from "../installation/tokens.ts";
@@ -37,6 +38,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
   const { events, journal } = eventFile;
   const ended = new AbortController();
   const tls = hostCertificateFiles(paths.home);
+  await readyCertificate(paths.home, config, clock.wallNow());
   const own = await openStore(config, parts, ended.signal);
   const store = rememberStore(own.store, paths.remembered);
   const book = new HostBook(store);

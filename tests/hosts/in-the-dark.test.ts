@@ -179,12 +179,17 @@ describe("in the dark, over three hosts", { skip: whyNoLab() }, () => {
   });
 
   test("no primary: the others' hosts have only their etcd", { timeout: 240_000 }, async () => {
-    here = await cluster.primary();
-    for (const host of lab.hosts.filter((other) => other !== here)) {
-      await endAgent(host);
-      for (const role of ["guard", "relay", "router"] as const) await host.killRole(role);
-      signalAll(host.find(/postgres/), "SIGKILL");
-    }
+    // At once: one after the other, the primary would go on without its voters.
+    const [standby] = await cluster.standbys();
+    assert.ok(standby);
+    here = standby;
+    const others = lab.hosts.filter((other) => other !== here);
+    const etcds = others.map((host) => host.process("etcd"));
+    for (const host of others) signalAll(host.find(/matriarch-service/), "SIGKILL");
+    signalAll(
+      others.flatMap((host) => host.pids()).filter((pid) => !etcds.includes(pid)),
+      "SIGKILL",
+    );
     await cluster.until("without primary", isDark, 60_000, here);
     await runAll(here, "no primary");
   });

@@ -134,27 +134,39 @@ export async function installHostCertificate(home: string, cert: string): Promis
   return facts;
 }
 
-/** @throws OpError bad-certificate when it is missing, damaged, of another CA, or past its end */
+/** @throws OpError bad-certificate when it is missing, damaged, of another CA or key, or past its end */
 export async function checkHostCertificate(home: string, now: number): Promise<CertificateFacts> {
   const facts = await readHostCertificate(home);
   if (now < facts.notAfter) return facts;
   throw new OpError("bad-certificate", {
     message: `the certificate of host "${facts.name}" has expired`,
-    detail: `It was good until ${new Date(facts.notAfter).toISOString()}; it is renewed by itself while the host reaches another one.`,
-    hint: "Remove the host from another one and let it join again with a new token.",
+    detail: `It was good until ${new Date(facts.notAfter).toISOString()}; it is renewed by itself while the host reaches one that holds the authority's key.`,
+    hint: "Look at this host's clock. If it is right: remove the host from another one and let it join again with a new token.",
   });
 }
 
-/** Also past its end. @throws OpError bad-certificate when it is missing, damaged, or of another CA */
+/** Also one past its end. @throws OpError bad-certificate when it is missing, damaged, of another CA or key */
 export async function readHostCertificate(home: string): Promise<CertificateFacts> {
-  const { caFile, certFile } = hostCertificateFiles(home);
+  const { caFile, certFile, keyFile } = hostCertificateFiles(home);
   const [authority, certificate] = [await readCertificate(caFile), await readCertificate(certFile)];
   if (!authority) throw unreadable(caFile);
   if (!certificate) throw unreadable(certFile);
+  if (!isKeyOf(certificate, await readText(keyFile))) throw unreadable(keyFile);
   const facts = factsOf(certificate);
-  if (facts?.role !== "host" || !certificate.verify(authority.publicKey))
-    throw new OpError("bad-certificate", { message: `"${certFile}" is not a host's certificate of "${caFile}"` });
-  return facts;
+  if (facts?.role === "host" && certificate.verify(authority.publicKey)) return facts;
+  throw new OpError("bad-certificate", {
+    message: `"${certFile}" is not a host's certificate of "${caFile}"`,
+    hint: "Restore both from a backup, or remove the host from another one and join again.",
+  });
+}
+
+function isKeyOf(certificate: X509Certificate, key: string | undefined): boolean {
+  try {
+    return key !== undefined && certificate.checkPrivateKey(createPrivateKey(key));
+  } catch {
+    // it is no key
+    return false;
+  }
 }
 
 function parse(cert: string): X509Certificate {
@@ -167,7 +179,7 @@ function parse(cert: string): X509Certificate {
 
 function unreadable(file: string): OpError {
   return new OpError("bad-certificate", {
-    message: `"${file}" is missing or damaged`,
+    message: `"${file}" is missing or damaged, or does not fit the files beside it`,
     hint: "Restore it from a backup, or remove the host from another one and join again.",
   });
 }

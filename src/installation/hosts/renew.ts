@@ -3,6 +3,7 @@
  * knows it by the certificate that it still has. Called by the agent once an hour. Whoever uses the files reads them
  * again by themselves.
  */
+import type { HostConfig } from "../../config/host-config.ts";
 import { certificateAnswerSchema } from "../../contract/host.ts";
 import {
   checkHostCertificate,
@@ -21,17 +22,31 @@ import { hostOf, type HostParts } from "./parts.ts";
 /** @returns wall clock of its end when it was renewed, undefined when it is not yet due. @throws OpError bad-certificate, host-unreachable */
 export async function renewHostCertificate(parts: HostParts): Promise<number | undefined> {
   const { home, config } = parts;
-  const authority = await readAuthority(home);
-  // With the key it helps itself when all hosts were off for longer than certificates last.
-  const facts = authority ? await readHostCertificate(home) : await checkHostCertificate(home, parts.wallNow());
-  if (parts.wallNow() < facts.renewAt) return undefined;
-  const request = await makeHostRequest(home, config.name);
-  const signed = authority
-    ? await signHost(authority, { request, name: config.name, address: config.address }, parts.wallNow())
-    : await askOthers(parts, request);
+  const { renewAt } = await readHostCertificate(home);
+  if (parts.wallNow() < renewAt) return undefined;
+  const signed = (await signOwn(home, config, parts.wallNow())) ?? (await askOthers(parts));
   const { notAfter } = await installHostCertificate(home, signed);
   parts.events.emit("host.certificate-renewed", {}, { host: config.name, until: new Date(notAfter).toISOString() });
   return notAfter;
+}
+
+/**
+ * Before the agent uses it. A host that holds the authority's key signs one that has expired anew: so an installation that
+ * was off for longer than its certificates live comes back by itself.
+ * @throws OpError bad-certificate
+ */
+export async function readyCertificate(home: string, config: HostConfig, now: number): Promise<void> {
+  const { notAfter } = await readHostCertificate(home);
+  if (now < notAfter) return;
+  const signed = await signOwn(home, config, now);
+  if (signed === undefined) await checkHostCertificate(home, now);
+  else await installHostCertificate(home, signed);
+}
+
+/** @returns undefined on a host that does not hold the authority's key */
+async function signOwn(home: string, { name, address }: HostConfig, now: number): Promise<string | undefined> {
+  const authority = await readAuthority(home);
+  return authority && signHost(authority, { request: await makeHostRequest(home, name), name, address }, now);
 }
 
 /** For another host, which has shown by its certificate that it is `name`. @throws OpError host-exists for another key */
@@ -49,7 +64,10 @@ export async function certifyHost(parts: HostParts, name: string, request: strin
   return signHost(authority, { request, name, address: value.address }, parts.wallNow());
 }
 
-async function askOthers({ config, store, neighbours }: HostParts, request: string): Promise<string> {
+async function askOthers({ home, config, store, neighbours, wallNow }: HostParts): Promise<string> {
+  // The others would refuse it, without saying why.
+  await checkHostCertificate(home, wallNow());
+  const request = await makeHostRequest(home, config.name);
   const hosts = (await listHosts(store)).map(({ value }) => value);
   const call = { method: "POST", path: "/v1/peer/certificate", body: { request } } as const;
   const answer = await askSigner({ self: config.name, hosts: () => hosts, neighbours }, call);
