@@ -88,7 +88,7 @@ function byCertificate(socket: TLSSocket, { headers }: IncomingMessage, gate: Ga
     throw refused(
       socket.authorized
         ? "It names nobody, or does not say what it is for."
-        : `The TLS library says: ${String(socket.authorizationError)}.`,
+        : tlsWords(String(socket.authorizationError)),
     );
   }
   const { name, unit, validTo } = identity;
@@ -117,13 +117,21 @@ function cleanName(header: string | readonly string[] | undefined): string {
 }
 
 function refused(detail: string): OpError {
-  return new OpError("not-authenticated", { message: "the certificate is not accepted", detail });
+  return new OpError("not-authenticated", {
+    message: "the certificate is not accepted",
+    detail,
+    hint: "An admin makes one for a person or a program with: matriarch certificate create",
+  });
+}
+
+function tlsWords(code: string): string {
+  return code === "CERT_HAS_EXPIRED" ? "It has expired." : `The TLS library says: ${code}.`;
 }
 
 export function nobody(): OpError {
   return new OpError("not-authenticated", {
     message: "the agent does not know who you are",
     detail: "From another machine it asks for a client certificate of the installation's authority, or for a token.",
-    hint: "An admin makes a token with: matriarch token create",
+    hint: "An admin makes them with: matriarch certificate create, or matriarch token create",
   });
 }

@@ -123,6 +123,11 @@ function check(caller: Caller | undefined, least: Role | "host"): void {
   if (least === "host" ? role === "host" : role !== "host" && includesRole(role, least)) return;
   throw new OpError("not-allowed", {
     message: least === "host" ? "only hosts of the installation may ask this" : `"${by}" may not do this`,
-    ...(least === "host" ? {} : { detail: `It needs the role ${least}; the caller's is ${role}.` }),
+    ...(least === "host"
+      ? {}
+      : {
+          detail: `It needs the role ${least}; the caller's is ${role}.`,
+          hint: "Ask an admin; or do it as root on a host itself.",
+        }),
   });
 }
