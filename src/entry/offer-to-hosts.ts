@@ -34,7 +34,7 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
   const hostParts: HostParts = {
     home: parts.home,
     config,
-    store: parts.store,
+    store: several.quickStore,
     book: { all: () => parts.hosts.all(), isFresh: () => parts.storeHealth.storeReachable },
     neighbours,
     events: parts.events,

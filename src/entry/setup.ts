@@ -44,6 +44,8 @@ export interface SeveralSetup {
   readonly gate: Gate;
   /** as it is, never as it was remembered */
   readonly trueStore: Store;
+  /** refuses at once while the store is known to be away */
+  readonly quickStore: Store;
   removeStoreMember(host: HostRecord): Promise<void>;
   rebuildStore(): Promise<void>;
   /** this host's member of the installation's own etcd */

@@ -17,6 +17,7 @@ import { hostCertificateFiles } from "../drivers/certificates/host.ts";
 import { createGuardDriver, guardProgram } from "../drivers/guard/process.ts";
 import { createNeighbours } from "../drivers/neighbours/https.ts";
 import { createRelayDriver } from "../drivers/relay/process.ts";
+import { refuseWhileAway } from "../drivers/store/known-away.ts";
 import { rememberStore } from "../drivers/store/remembered.ts";
 import { OpError } from "../errors/op-error.ts";
 import { isKnownHost } from "../installation/hosts/hosts.ts";
@@ -91,8 +92,9 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
   };
   book.onChange(tellHosts);
   tellHosts(book.all());
+  const quickStore = refuseWhileAway(store, health);
   const access = {
-    store,
+    store: quickStore,
     wallNow: () => clock.wallNow(),
     trouble: (error: unknown) => log.warn("who may come in cannot be read; what was read last counts", { error }),
   };
@@ -153,6 +155,7 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
       certificates,
       peers,
       sync,
+      quickStore,
       trueStore: own.store,
       gate: {
         isAllowed: (identity) => {

@@ -12,6 +12,7 @@ import {
 } from "../domain/cluster.ts";
 import type { HostRecord } from "../domain/host.ts";
 import type { NeighbourCall } from "../drivers/neighbours/port.ts";
+import { storeAway } from "../drivers/store/known-away.ts";
 import type { Store } from "../drivers/store/port.ts";
 import { commitCluster, readCluster } from "../drivers/store/records.ts";
 import { OpError } from "../errors/op-error.ts";
@@ -84,12 +85,7 @@ export function memberOf(cluster: ClusterRuntime, member: string): void {
  * @throws OpError store-unavailable
  */
 export function refuseWithoutStore({ storeHealth: { storeReachable, storeAwaySince: since } }: Parts): void {
-  if (storeReachable) return;
-  throw new OpError("store-unavailable", {
-    message: "the store cannot be reached; nothing was changed",
-    detail: `${since === undefined ? "It does not answer now" : `It has not answered since ${new Date(since).toISOString()}`}. A healthy primary goes on without it; nobody fails over until it is back.`,
-    hint: "See which hosts answer with: matriarch host list. The servers of one host end without it: matriarch agent stop --servers, there.",
-  });
+  if (!storeReachable) throw storeAway(since);
 }
 
 export type Writes = readonly { readonly key: RecordKey; readonly value: RecordValue | null }[];
