@@ -103,6 +103,10 @@ export class OperationLog {
     if (isNew) this.tell(id);
   }
 
+  has(id: string): boolean {
+    return this.#find(id) !== undefined;
+  }
+
   /** @throws OpError operation-not-found */
   get(id: string): OperationRecord {
     const operation = this.#find(id);

@@ -147,7 +147,6 @@ export async function failOver(
       message: `cluster "${name}" has one member only`,
       hint: `Add one with: matriarch member add ${name}`,
     });
-  refuseWithoutStore(parts);
   // It is what one types when all else fails: another change that waits for something must not keep it from happening.
   const step = "giving the primary up";
   const operation = parts.operations.begin({ kind: "failover", cluster: name, by: asked.by, step, exclusive: false });
@@ -259,6 +258,7 @@ export function follow(
 
 /** Changes that the loops must carry out need loops that may act. */
 export function refuseUnfit(parts: Parts, cluster: ClusterRuntime): void {
+  refuseWithoutStore(parts);
   refusePaused(parts, cluster);
   if (cluster.record.spec.value.wish !== "stopped") return;
   throw new OpError("cluster-stopped", {

@@ -72,7 +72,8 @@ describe("from another machine", { skip: whyNoLab() }, () => {
     refused(await as("operator", ["destroy", "shop", "--yes"]), /needs the role admin/);
     refused(await as("operator", ["token", "list"]), /needs the role admin/);
     assert.equal((await as("admin", ["host", "label", "a", "seen=yes"])).code, 0);
-    const audit = await host.ok("audit", "--limit", "20");
+    // Changes stand in the audit of the host that was asked.
+    const audit = await lab.host("a").ok("audit", "--limit", "20");
     assert.match(audit, /viewer \(viewer\) .*certificate +not-allowed +POST \/v1\/clusters\/shop\/pause/);
     assert.match(audit, /operator \(operator\) .*certificate +done +POST \/v1\/clusters\/shop\/pause/);
     assert.match(audit, /admin \(admin\) .*certificate +done +POST \/v1\/hosts\/a\/labels/);
@@ -171,15 +172,15 @@ describe("from another machine", { skip: whyNoLab() }, () => {
       );
       // Its packets vanish: nothing tells the client's end of the loss, but the router that it has connected to.
       await host.vanish();
-      const lostAt = performance.now();
-      assert.notEqual((await waiting).code, 0);
-      assert.ok(performance.now() - lostAt < 8000, `cut after ${performance.now() - lostAt} ms`);
       await cluster.until(
         "another primary",
         ({ primary, members }) => members.some((member) => member.id === primary && member.host !== host.name),
         60_000,
         second,
       );
+      const movedAt = performance.now();
+      assert.notEqual((await waiting).code, 0);
+      assert.ok(performance.now() - movedAt < 5000, `cut ${performance.now() - movedAt} ms after the failover`);
       // The first of its hosts is the one that is lost.
       await until("a session by the next host", async () =>
         (await ask(several)).stdout.trim() === "f" ? true : undefined,

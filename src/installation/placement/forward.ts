@@ -1,4 +1,6 @@
 /** A cluster is made where its first member goes: when that is another host, its agent is asked to make it. */
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { createdSchema, type CreateRequest } from "../../contract/cluster.ts";
 import type { Asked, Created } from "../../contract/installation.ts";
 import { OpError } from "../../errors/op-error.ts";
@@ -6,6 +8,8 @@ import type { Parts } from "../parts.ts";
 import type { ClusterPlaces } from "./plan.ts";
 
 const makeMs = 30_000;
+const heardWithinMs = 5000;
+const heardLookMs = 50;
 
 /** @returns the host whose agent must make it; undefined when this one does. @throws OpError no-host */
 export function firstHostElsewhere(
@@ -25,18 +29,26 @@ export function firstHostElsewhere(
 
 /** The whole request; the password in it goes over mutual TLS, as it came. */
 export async function forwardCreate(
-  { hosts }: Parts,
+  parts: Parts,
   request: CreateRequest,
   host: string,
   { by }: Asked,
 ): Promise<Created> {
   const body: CreateRequest = { ...request, first_host: host };
-  const answer = await hosts.call(host, {
+  const answer = await parts.hosts.call(host, {
     method: "POST",
     path: "/v1/clusters",
     body,
     as: { by, role: "operator" },
     deadlineMs: makeMs,
   });
-  return createdSchema.parse(answer);
+  const created = createdSchema.parse(answer);
+  await heardOf(parts, created.operation.id);
+  return created;
+}
+
+/** Whoever asked follows the operation here: it must be known by then, though another host has begun it. */
+async function heardOf({ operations, signal }: Parts, id: string): Promise<void> {
+  const deadline = performance.now() + heardWithinMs;
+  while (!operations.has(id) && performance.now() < deadline) await sleep(heardLookMs, undefined, { signal });
 }
