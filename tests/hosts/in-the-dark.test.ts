@@ -95,6 +95,7 @@ const lines: readonly Line[] = [
   changes(["pause", "shop", "--for", "1m"], done(/Automation is paused/)),
   changes(["resume", "shop"], done(/^(?!.*paused)/s)),
   { args: ["user", "rotate", "shop"], in: { "no store": done(/postgresql:/), "no primary": noPrimary } },
+  { args: ["host", "settings"], in: { "no store": noStore, "no primary": done(/\w/) } },
   changes(["host", "token"], done(/host join/)),
   changes(["host", "label", other, "disk=x"], done(/disk=x/)),
   changes(["host", "drain", other]),
