@@ -2,16 +2,18 @@
  * A host's agent: the loop around the real core. It observes the models, looks, and has the actions carried out
  * (execute.ts), as src/agent does with the real things.
  */
-import { holdsEpoch, leaseRules, mayBeOpen } from "../../src/core/standing.ts";
+import { GuardedVoters } from "../../src/agent/guarded/guarded-voters.ts";
+import { actsAsPrimary } from "../../src/core/standing.ts";
 import type { Action, ActionKind, ActionResult } from "../../src/core/action.ts";
 import { look } from "../../src/core/decide.ts";
 import { afterAction } from "../../src/core/memory.ts";
 import { formatReason } from "../../src/core/reason.ts";
-import { isSettling } from "../../src/core/rules/settling.ts";
 import { emptyMemory, type Memory, type Peer, type View } from "../../src/core/view.ts";
 import type { ClusterRecord } from "../../src/domain/cluster.ts";
 import type { Server } from "../../src/domain/server.ts";
+import type { GuardReport, Postmaster } from "../../src/guard/wire.ts";
 import { Executor } from "./execute.ts";
+import { GuardLink } from "./guard-link.ts";
 import { Part } from "./time.ts";
 import type { Host, World } from "./world.ts";
 
@@ -30,10 +32,10 @@ export class Agent {
   reason = "";
   readonly busy = new Map<ActionKind, number>();
   #peers: Record<string, Peer> = {};
-  #epochSeenAt = 0;
+  #link: GuardLink | undefined;
+  #promises: GuardedVoters | undefined;
   #storeReachable = true;
   #mustRead = false;
-  #votedFor: number | undefined;
   #awake = false;
   #looks: number[] = [];
   readonly #world: World;
@@ -56,7 +58,18 @@ export class Agent {
     this.executor.reset();
     this.#mustRead = false;
     this.#awake = false;
+    this.#link = new GuardLink(this.#world, this.#host);
+    this.#promises = new GuardedVoters("shop", this.#link, this.#world.timings.marginMs, () => this.wake());
     this.#boot();
+  }
+
+  /** A guard has started. */
+  guardIsThere(): void {
+    if (this.part.alive) this.part.run(() => this.#link?.connect());
+  }
+
+  hearGuard(report: GuardReport): void {
+    this.#link?.hear(report);
   }
 
   /** Nothing is decided before the store has been read. */
@@ -64,8 +77,6 @@ export class Agent {
     this.readStore((record) => {
       if (!record) return this.part.after(100, () => this.#boot());
       this.#adopt(record);
-      this.setVotedFor(standingVote(record, this.#host.member));
-      // A holder's guard that has just started gathers promises before its server is judged by them.
       this.part.after(this.#world.random.between(20, 60), () => {
         this.#tick();
         this.#report();
@@ -100,9 +111,8 @@ export class Agent {
 
   #adopt(record: ClusterRecord): void {
     if (this.record && record.revision <= this.record.revision) return;
-    const before = this.record;
     this.record = record;
-    if (before?.reign.value.epoch !== record.reign.value.epoch) this.#epochSeenAt = this.#host.clock.now();
+    this.#promises?.learn(record, this.#host.clock.now());
   }
 
   /** After an unknown outcome: decisions go on, but the record is read as soon as the store answers. */
@@ -119,10 +129,28 @@ export class Agent {
     attempt();
   }
 
-  /** The guard is told before the vote leaves: from then on it promises nothing below that epoch (P4). */
-  setVotedFor(epoch: number | undefined): void {
-    this.#votedFor = epoch;
-    this.feedGuard();
+  /** From before a vote is written: nothing is promised below its epoch any more (P4). */
+  setVote(epoch: number | undefined): void {
+    this.#promises?.setVote(this.#host.member, epoch);
+  }
+
+  /** Calls `then` once the guard knows all that it must know before a record leaves; false: it does not answer. */
+  whenPromisesInForce(then: (isInForce: boolean) => void): void {
+    this.#link?.whenInForce(then);
+  }
+
+  giveTimeBack(epoch: number, then: (isDone: boolean) => void): void {
+    this.#link?.giveBack(epoch, then);
+  }
+
+  /** What this member has promised to the holder binds it still. */
+  get isBound(): boolean {
+    if (!this.record) return true;
+    const { epoch, phase } = this.record.reign.value;
+    if (phase === "released") return false;
+    const now = this.#host.clock.now();
+    const lease = this.#promises?.view(this.#host.member, now);
+    return lease === undefined || (lease.given?.epoch === epoch && lease.given.until > now);
   }
 
   #tick(): void {
@@ -174,8 +202,14 @@ export class Agent {
   view(): View | undefined {
     const { record } = this;
     if (!record) return undefined;
-    const { guard, clock, member, server } = this.#host;
+    const { clock, member, server } = this.#host;
+    const known = this.#promises?.view(member, clock.now());
+    if (!known) {
+      this.#promises?.introduce(record, member, this.#postmasterOf(server.observe()), clock.now());
+      return undefined;
+    }
     const lets = this.#world.wiring.switches.has("guard-lets-vote-at-start");
+    const lease = lets ? { ...known, startedAt: -Infinity, epochSeenAt: -Infinity } : known;
     return this.#world.wiring.view({
       self: member,
       now: clock.now(),
@@ -185,13 +219,7 @@ export class Agent {
       storeReachable: this.#storeReachable,
       server: server.observe(),
       peers: this.#peers,
-      lease: {
-        startedAt: lets ? -Infinity : guard.startedAt,
-        epochSeenAt: lets ? -Infinity : this.#epochSeenAt,
-        held: guard.held,
-        given: guard.voter.given,
-        heardHolderAt: guard.voter.heardHolderAt,
-      },
+      lease,
       busy: [...this.busy].map(([kind, since]) => ({ kind, since })),
       memory: this.memory,
     });
@@ -205,7 +233,7 @@ export class Agent {
     this.memory = this.#world.wiring.memory(looked.memory, view);
     const decision = this.#world.wiring.decision(view, looked.decision);
     this.#say(formatReason(decision.because), decision.actions);
-    this.feedGuard();
+    this.#promises?.stand({ ...view, memory: this.memory }, this.#postmasterOf(view.server));
     if (decision.recheckAt !== undefined) {
       const inMs = Math.max(5, this.#host.clock.until(decision.recheckAt));
       this.part.after(inMs, () => this.wake());
@@ -237,33 +265,12 @@ export class Agent {
     this.busy.delete(action.kind);
     this.memory = afterAction(this.memory, action, result, this.#host.clock.now());
     if (result.outcome === "unknown") this.mustReadStore();
-    // Nothing that was unsure can arrive any more: the vote that the store has is the one that binds.
-    const settled = action.kind === "record" && isSettling(action) && result.outcome === "done";
-    const rebuilt = action.kind === "clone" || action.kind === "rewind";
-    // A vote binds the directory that it was given with; a rebuilt one has not voted.
-    if ((settled || rebuilt) && this.record) this.setVotedFor(standingVote(this.record, this.#host.member));
-    this.feedGuard();
   }
 
-  feedGuard(): void {
-    const { record } = this;
-    const { guard, member, clock } = this.#host;
-    const own = record?.members[member]?.value;
-    if (!record || !own || !guard.part.alive) return;
-    const { epoch, phase } = record.reign.value;
-    const view = this.view();
-    guard.part.run(() =>
-      guard.hear({
-        at: clock.now(),
-        epoch,
-        holds: view !== undefined && holdsEpoch(view),
-        open: view !== undefined && mayBeOpen(view),
-        released: phase === "released",
-        rules: view ? leaseRules(view) : [],
-        voter: { member, incarnation: own.incarnation },
-        votedFor: this.#world.wiring.switches.has("promises-despite-vote") ? undefined : this.#votedFor,
-      }),
-    );
+  #postmasterOf(seen: Server): Postmaster | null {
+    const { server, member } = this.#host;
+    if (server.state === "stopped") return null;
+    return { pid: server.part.life, isPrimary: actsAsPrimary(seen), dataDirectory: `/data/${member}` };
   }
 
   #say(reason: string, actions: readonly Action[]): void {
@@ -281,11 +288,4 @@ export class Agent {
     const oldest = this.#looks.shift() ?? 0;
     if (now - oldest < 1500) this.#world.checker.broken("L1", `${view.self} looks without end: ${this.reason}`);
   }
-}
-
-/** The vote that binds: for an epoch that nobody has taken yet, and given with the directory that there is now. */
-function standingVote(record: ClusterRecord, member: string): number | undefined {
-  const vote = record.votes[member]?.value;
-  const current = vote?.voter.incarnation === record.members[member]?.value.incarnation;
-  return vote && current && vote.epoch > record.reign.value.epoch ? vote.epoch : undefined;
 }

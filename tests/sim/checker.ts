@@ -167,11 +167,7 @@ export class Checker {
   #excused(server: PgServer): boolean {
     const host = this.#world.host(server.host);
     return (
-      !this.#opened.has(server.epoch) ||
-      !host.guard.feed ||
-      !host.guard.part.alive ||
-      host.guard.part.frozen ||
-      this.#world.scheduler.now < host.thawedAt + thawMs
+      !this.#opened.has(server.epoch) || !host.guard.isInCharge || this.#world.scheduler.now < host.thawedAt + thawMs
     );
   }
 

@@ -1,5 +1,7 @@
 /** Carries out the core's actions on the models, with their delays and failures, as src/agent/act.ts does on the real things. */
+import { standingVote } from "../../src/agent/promises.ts";
 import type { Action, ActionResult } from "../../src/core/action.ts";
+import { isSettling } from "../../src/core/rules/settling.ts";
 import type { View } from "../../src/core/view.ts";
 import { forkOf } from "./log.ts";
 import type { Agent } from "./agent.ts";
@@ -97,12 +99,7 @@ export class Executor {
         this.#world.holdClients(this.#host, view.cluster.reign.value.epoch);
         return soon(() => end("done"), 2, 20);
       case "release":
-        for (const other of this.#world.hosts.values())
-          if (other !== this.#host)
-            this.#world.network.send(this.#host.id, other.id, () =>
-              other.guard.part.run(() => other.guard.hearRelease(action.epoch)),
-            );
-        return soon(() => end("done"), 0, 1);
+        return this.#agent.giveTimeBack(action.epoch, (isDone) => end(isDone ? "done" : "failed"));
       case "record":
         return this.#record(action, end);
     }
@@ -260,23 +257,36 @@ export class Executor {
     action: Extract<Action, { kind: "record" }>,
     end: (outcome: ActionResult["outcome"], more?: Partial<ActionResult>) => void,
   ): void {
-    const { guard, clock } = this.#host;
-    if (action.what === "vote") {
-      const { given } = guard.voter;
-      const phase = this.#agent.record?.reign.value.phase;
-      const epoch = this.#agent.record?.reign.value.epoch;
-      const bound = given && given.epoch === epoch && given.until > clock.now() && phase !== "released";
+    const isVote = action.what === "vote";
+    // Before the vote can be seen by anybody, this voter has stopped promising (P4).
+    if (isVote) this.#agent.setVote((this.#agent.record?.reign.value.epoch ?? 0) + 1);
+    this.#agent.whenPromisesInForce((isInForce) => {
       const unchecked = this.#world.wiring.switches.has("guard-lets-vote-at-start");
-      if (bound && !unchecked) return end("refused", { message: "promised meanwhile" });
-      this.#agent.setVotedFor((epoch ?? 0) + 1);
-    }
-    this.#commit(action.txn, (outcome) => {
-      const voteGone =
-        (action.what === "vote" && (outcome === "failed" || outcome === "refused")) ||
-        (action.what === "withdraw-vote" && outcome === "done");
-      if (voteGone) this.#agent.setVotedFor(undefined);
-      end(outcome, { message: action.what });
+      const refusal = !isInForce
+        ? { outcome: "failed" as const, message: "the guard does not answer" }
+        : isVote && this.#agent.isBound && !unchecked
+          ? { outcome: "refused" as const, message: "promised meanwhile" }
+          : undefined;
+      if (refusal && isVote) this.#agent.setVote(undefined);
+      if (refusal) return end(refusal.outcome, { message: refusal.message });
+      this.#commit(action.txn, (outcome) => this.#recorded(action, outcome, end));
     });
+  }
+
+  #recorded(
+    action: Extract<Action, { kind: "record" }>,
+    outcome: ActionResult["outcome"],
+    end: (outcome: ActionResult["outcome"], more?: Partial<ActionResult>) => void,
+  ): void {
+    const { record } = this.#agent;
+    const voteGone =
+      (action.what === "vote" && (outcome === "failed" || outcome === "refused")) ||
+      (action.what === "withdraw-vote" && outcome === "done");
+    if (voteGone) this.#agent.setVote(undefined);
+    // Nothing that was unsure can arrive any more: the vote that the store has is the one that binds.
+    if (isSettling(action) && outcome === "done" && record)
+      this.#agent.setVote(standingVote(record, this.#host.member));
+    end(outcome, { message: action.what });
   }
 
   #commit(

@@ -1,45 +1,24 @@
 /**
- * A host's guard: it sends heartbeats while its agent feeds it, answers those of other hosts with promises, and ends
- * its own primary when the promises run out, agent or no agent. The rules of time are domain/lease.ts's.
+ * A host's guard as a process: the product's own GuardCore, with the network, the timers and the signals that
+ * src/guard/guard.ts gives it. What a mutation breaks is broken around the core, as everywhere in the simulator.
  */
-import type { CommitRule, Voter } from "../../src/domain/rule.ts";
-import {
-  hearHeartbeat,
-  leaseEnd,
-  recordPromise,
-  type Heartbeat,
-  type HeldPromise,
-  type PromiseAnswer,
-  type VoterState,
-} from "../../src/domain/lease.ts";
+import { GuardCore, type GuardPorts, type KnownServer } from "../../src/guard/core.ts";
+import type { GuardMessage, MemberFeed, MemberReport, Postmaster } from "../../src/guard/wire.ts";
 import { Part } from "./time.ts";
 import type { Host, World } from "./world.ts";
 
-/** What the agent tells its guard at every look. */
-export interface Feed {
-  readonly at: number;
-  readonly epoch: number;
-  readonly holds: boolean;
-  /** serving, or about to be: its end of time matters */
-  readonly open: boolean;
-  readonly released: boolean;
-  /** under each of these its time must hold */
-  readonly rules: readonly CommitRule[];
-  readonly voter: Voter;
-  /** its vote may stand: nothing is promised for epochs below this */
-  readonly votedFor: number | undefined;
-}
-
-const feedKeptMs = 10_000;
-/** a guard that starts and hears of no agent for so long knows of no right to serve */
-const unfedMs = 1000;
+/** A guard that has just started, and its agent with it, may need so long to know what its server is worth (I4). */
+const findsOutMs = 3000;
 
 export class Guard {
   readonly part: Part;
-  startedAt = 0;
-  held: readonly HeldPromise[] = [];
-  voter: VoterState;
-  feed: Feed | undefined;
+  #core: GuardCore | undefined;
+  /** kept in a file, for the guard after this one */
+  #known: readonly KnownServer[] = [];
+  #startedAt = -Infinity;
+  #fed: MemberFeed | undefined;
+  #watchAt = Infinity;
+  #willTell = false;
   readonly #world: World;
   readonly #host: Host;
 
@@ -47,116 +26,127 @@ export class Guard {
     this.#world = world;
     this.#host = host;
     this.part = new Part(world.scheduler);
-    this.voter = this.#fresh();
     this.part.alive = false;
-  }
-
-  #fresh(): VoterState {
-    const voter = { member: this.#host.member, incarnation: 1 };
-    return { voter, epoch: 0, given: undefined, votedFor: undefined, heardHolderAt: undefined };
   }
 
   start(): void {
     this.part.start();
-    this.startedAt = this.#host.clock.now();
-    this.held = [];
-    this.voter = this.#fresh();
-    this.feed = undefined;
+    this.#startedAt = this.#world.scheduler.now;
+    this.#fed = undefined;
+    this.#willTell = false;
+    this.#watchAt = Infinity;
+    const { heartbeatMs, promiseMs } = this.#world.timings;
+    const { switches } = this.#world.wiring;
+    const marginMs = switches.has("margin-ignored") ? -600 : this.#world.timings.marginMs;
+    const timings = { heartbeatMs, promiseMs, marginMs };
+    this.#core = new GuardCore({ host: this.#host.id, timings, left: this.#known }, this.#ports());
     this.#beat();
-    this.part.after(unfedMs, () => {
-      if (this.feed === undefined && this.#host.server.role === "primary") this.#host.server.crash();
-    });
+    this.#watch();
+    this.#host.agent.guardIsThere();
   }
 
-  /** The agent's word on who holds what. */
-  hear(feed: Feed): void {
-    const before = this.feed;
-    this.feed = feed;
-    if (before?.epoch !== feed.epoch) this.held = [];
-    const newer = feed.epoch > this.voter.epoch;
-    const heardHolderAt = newer ? undefined : this.voter.heardHolderAt;
-    const { votedFor } = feed;
-    const epoch = Math.max(this.voter.epoch, feed.epoch);
-    this.voter = { ...this.voter, voter: feed.voter, epoch, heardHolderAt, votedFor };
-    if (before?.epoch !== feed.epoch && feed.holds) this.#sendHeartbeats();
-    this.watchEnd();
+  /** It knows by now whether its server may serve, and ends it when it may not. */
+  get isInCharge(): boolean {
+    const { alive, frozen } = this.part;
+    const { now } = this.#world.scheduler;
+    const settled = this.#fed ? this.#world.timings.marginMs : findsOutMs;
+    return alive && !frozen && now > this.#startedAt + settled;
+  }
+
+  /** A request of the agent. */
+  take(step: (core: GuardCore) => void): void {
+    if (!this.#core) return;
+    step(this.#core);
+    this.#watch();
+    this.#known = this.#core.servers;
+    this.#tell();
+  }
+
+  fed(feed: MemberFeed): void {
+    if (!this.#fed) this.#startedAt = this.#world.scheduler.now;
+    this.#fed = feed;
+  }
+
+  hear(from: string, message: GuardMessage): void {
+    const reply = this.#core?.hear(from, this.#twisted(message));
+    this.#watch();
+    if (reply) this.#send(from, reply);
+  }
+
+  #ports(): GuardPorts {
+    return {
+      now: () => this.#host.clock.now(),
+      send: (host, message) => this.#send(host, message),
+      fence: (server, because) => this.#fence(server, because),
+      changed: () => this.#tellSoon(),
+    };
   }
 
   #beat(): void {
-    this.#sendHeartbeats();
-    this.watchEnd();
+    const stuck = this.#world.wiring.switches.has("heartbeat-without-agent");
+    if (this.#fed && stuck) this.#core?.feed([this.#fed], this.#host.clock.now());
+    this.#core?.beat();
+    this.#watch();
+    this.#tell();
     this.part.after(this.#world.timings.heartbeatMs, () => this.#beat());
   }
 
-  #sendHeartbeats(): void {
-    const { feed } = this;
-    if (!feed?.holds || feed.released) return;
-    const sentAt = this.#host.clock.now();
-    const starved = sentAt - feed.at > feedKeptMs && !this.#world.wiring.switches.has("heartbeat-without-agent");
-    if (starved) return;
-    const heartbeat: Heartbeat = { cluster: "shop", epoch: feed.epoch, holder: this.#host.member, sentAt };
-    for (const other of this.#world.hosts.values()) {
-      if (other === this.#host) continue;
-      this.#world.network.send(this.#host.id, other.id, () =>
-        other.guard.part.run(() => other.guard.answer(heartbeat, this.#host)),
-      );
-    }
-  }
-
-  answer(heartbeat: Heartbeat, from: Host): void {
-    const heard = hearHeartbeat(this.voter, heartbeat, this.#host.clock.now(), this.#world.timings.promiseMs);
-    this.voter = heard.state;
-    const { answer } = heard;
-    if (!answer) return;
-    this.#world.network.send(this.#host.id, from.id, () => from.guard.part.run(() => from.guard.hearAnswer(answer)));
-  }
-
-  hearAnswer(answer: PromiseAnswer): void {
-    if (!this.feed?.holds || answer.epoch !== this.feed.epoch) return;
-    const { switches } = this.#world.wiring;
-    const late = switches.has("promise-counted-from-answer");
-    const counted = late ? { ...answer, sentAt: this.#host.clock.now() } : answer;
-    const marginMs = switches.has("margin-ignored") ? -600 : this.#world.timings.marginMs;
-    const before = this.held;
-    this.held = recordPromise(this.held, counted, marginMs);
-    if (before.length === 0) this.#host.agent.wake();
-    this.watchEnd();
-  }
-
-  /** The holder gave its time back: what was promised to it binds no more. */
-  hearRelease(epoch: number): void {
-    const { given } = this.voter;
-    if (given && given.epoch <= epoch) this.voter = { ...this.voter, given: undefined };
-    this.#host.agent.wake();
-  }
-
-  end(): number {
-    return Math.min(...(this.feed?.rules ?? []).map((rule) => leaseEnd(rule, this.held)));
-  }
-
-  /** Fences when the time is up, whatever the agent does. */
-  watchEnd(): void {
-    const { feed } = this;
-    const server = this.#host.server;
-    if (feed && !feed.holds && server.role === "primary") server.crash();
-    if (!feed?.holds || !feed.open || server.state === "stopped" || server.role !== "primary") return;
-    if (this.#world.wiring.switches.has("guard-never-fences")) return;
-    const endsAt = this.end();
-    if (endsAt === Infinity) return;
-    const leftMs = this.#host.clock.until(endsAt);
-    if (leftMs > 0) return this.#lookAgain(leftMs);
-    this.#world.trace(this.#host.member, "guard fences: promises ended");
-    server.crash();
-  }
-
-  #watchedUntil = 0;
-  #lookAgain(leftMs: number): void {
-    const at = this.#world.scheduler.now + leftMs;
-    if (this.#watchedUntil > this.#world.scheduler.now && this.#watchedUntil <= at) return;
-    this.#watchedUntil = at;
-    this.part.after(leftMs, () => {
-      this.#watchedUntil = 0;
-      this.watchEnd();
+  #watch(): void {
+    const next = this.#core?.watch() ?? Infinity;
+    if (next >= this.#watchAt) return;
+    this.#watchAt = next;
+    this.part.after(Math.ceil(this.#host.clock.until(next)), () => {
+      if (this.#watchAt !== next) return;
+      this.#watchAt = Infinity;
+      this.#watch();
     });
+  }
+
+  #send(to: string, message: GuardMessage): void {
+    const { guard } = this.#world.host(to);
+    this.#world.network.send(this.#host.id, to, () => guard.part.run(() => guard.hear(this.#host.id, message)));
+  }
+
+  #fence({ pid }: Postmaster, because: string): boolean {
+    const { server } = this.#host;
+    if (this.#world.wiring.switches.has("guard-never-fences")) return true;
+    if (server.state === "stopped" || server.part.life !== pid) return false;
+    this.#world.trace(this.#host.member, `guard fences: ${because}`);
+    server.crash();
+    return true;
+  }
+
+  #tellSoon(): void {
+    if (this.#willTell) return;
+    this.#willTell = true;
+    this.part.after(0, () => {
+      this.#willTell = false;
+      this.#tell();
+    });
+  }
+
+  #tell(): void {
+    const { agent } = this.#host;
+    const members = (this.#core?.members() ?? []).map((member) => this.#twistedReport(member));
+    const startedAt = this.#core?.startedAt ?? 0;
+    const report = { kind: "report", startedAt, pid: 1, version: "1", members, heard: {} } as const;
+    this.#world.scheduler.after(this.#world.random.between(0.05, 0.3), () =>
+      agent.part.run(() => agent.hearGuard(report)),
+    );
+  }
+
+  #twisted(message: GuardMessage): GuardMessage {
+    const { switches } = this.#world.wiring;
+    if (message.kind === "release" && switches.has("release-frees-any-epoch")) {
+      const { sentAt: _sentAt, ...release } = message;
+      return { ...release, epoch: Number.MAX_SAFE_INTEGER };
+    }
+    if (message.kind !== "promises" || !switches.has("promise-counted-from-answer")) return message;
+    const now = this.#host.clock.now();
+    return { ...message, promises: message.promises.map((promise) => ({ ...promise, sentAt: now })) };
+  }
+
+  #twistedReport(report: MemberReport): MemberReport {
+    return this.#world.wiring.switches.has("given-not-reported") ? { ...report, given: null } : report;
   }
 }

@@ -108,7 +108,22 @@ export const mutations: readonly Mutation[] = [
     members: 3,
     durability: "quorum",
     faults: ["crash-guard", "isolate"],
-    likely: 25,
+    likely: 213,
+  },
+  {
+    name: "given-not-reported",
+    breaks: "P1",
+    what: "the guard keeps to itself what it has promised, and its member votes while that binds",
+    wiring: flipped("given-not-reported"),
+    budget: 50,
+  },
+  {
+    name: "release-frees-any-epoch",
+    breaks: "P1",
+    what: "a holder that gives its time back frees what was promised to the holder after it",
+    wiring: flipped("release-frees-any-epoch"),
+    budget: 300,
+    likely: 107,
   },
   {
     name: "barrier-skipped",
@@ -204,7 +219,7 @@ export const mutations: readonly Mutation[] = [
     members: 3,
     durability: "quorum",
     faults: ["crash-host", "flush-stuck", "cut-pair"],
-    likely: 243,
+    likely: 28,
   },
   {
     name: "unknown-taken-as-failed",
@@ -225,7 +240,7 @@ export const mutations: readonly Mutation[] = [
     members: 3,
     durability: "quorum",
     faults: ["store-election", "cut-pair", "cut-from-store"],
-    likely: 53,
+    likely: 12,
   },
   {
     name: "rebuilt-directory-keeps-its-name",

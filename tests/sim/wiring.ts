@@ -11,6 +11,8 @@ export type Switch =
   | "margin-ignored"
   | "guard-never-fences"
   | "guard-lets-vote-at-start"
+  | "given-not-reported"
+  | "release-frees-any-epoch"
   | "promises-despite-vote"
   | "reload-not-awaited"
   | "receiver-not-stopped"

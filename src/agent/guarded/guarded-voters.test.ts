@@ -4,10 +4,11 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { emptyMemory, type View } from "../../core/view.ts";
 import { defaultTimings } from "../../domain/cluster.ts";
+import { zeroLsn } from "../../domain/lsn.ts";
 import type { GuardDriver } from "../../drivers/guard/port.ts";
 import type { GuardReport, MemberFeed, MemberReport } from "../../guard/wire.ts";
 import type { Log } from "../../log/log.ts";
-import { cluster } from "../testing.ts";
+import { cluster, versioned } from "../testing.ts";
 import { GuardedVoters } from "./guarded-voters.ts";
 import { HostGuard } from "./host-guard.ts";
 
@@ -89,6 +90,22 @@ test("promises that are renewed feed nothing; a rule that is on its way does", a
   voters.close();
 });
 
+test("a member that may not vote any more is sent heartbeats while its vote stands: else it would never follow again", () => {
+  const { voters, driver, clock } = made();
+  const { members, ...record } = cluster({});
+  const away = { ...members["b"]!, value: { ...members["b"]!.value, host: "away", region: "far" } };
+  const apart = { ...record, members: { ...members, b: away } };
+  const position = { timeline: 1, lsn: zeroLsn };
+  const vote = versioned({ voter: { member: "b", incarnation: 1 }, epoch: 2, position });
+  voters.introduce(apart, "a", null, clock.at);
+  assert.deepEqual(driver.fed.at(-1)?.[0]?.voterHosts, ["h"]);
+  voters.close();
+  const { voters: others, driver: later } = made();
+  others.introduce({ ...apart, votes: { b: vote } }, "a", null, clock.at);
+  assert.deepEqual(later.fed.at(-1)?.[0]?.voterHosts, ["away", "h"]);
+  others.close();
+});
+
 function viewOf(parts: Partial<View>): View {
   return {
     self: "a",
@@ -154,6 +171,7 @@ class FakeDriver implements GuardDriver {
   async hosts(): Promise<void> {}
   async release(): Promise<void> {}
   onRestart(): void {}
+  onFailure(): void {}
   async close(): Promise<void> {}
   async stop(): Promise<void> {}
 }

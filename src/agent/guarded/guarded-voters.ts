@@ -8,7 +8,7 @@ import { mayVote } from "../../core/regions.ts";
 import { voterOf, type ClusterRecord, type MemberId } from "../../domain/cluster.ts";
 import type { MemberFeed, Postmaster } from "../../guard/wire.ts";
 import { votedFor, type Promises } from "../promises.ts";
-import type { HostGuard } from "./host-guard.ts";
+import type { GuardOfHost } from "./host-guard.ts";
 
 interface Bound {
   readonly incarnation: number;
@@ -23,7 +23,7 @@ const unheardMs = 3000;
 
 export class GuardedVoters implements Promises {
   readonly #cluster: string;
-  readonly #guard: HostGuard;
+  readonly #guard: GuardOfHost;
   readonly #graceMs: number;
   readonly #wake: () => void;
   readonly #bound = new Map<MemberId, Bound>();
@@ -34,7 +34,7 @@ export class GuardedVoters implements Promises {
   #epochSeenAt = 0;
 
   /** @param graceMs in which a guard that is new to a holder gathers its first promises */
-  constructor(cluster: string, guard: HostGuard, graceMs: number, wake: () => void) {
+  constructor(cluster: string, guard: GuardOfHost, graceMs: number, wake: () => void) {
     this.#cluster = cluster;
     this.#guard = guard;
     this.#graceMs = graceMs;
@@ -148,10 +148,13 @@ export class GuardedVoters implements Promises {
   }
 }
 
-/** The hosts of all that may vote: who is no voter yet promises too, and its word counts from the moment when it is one. */
+/**
+ * The hosts of all that may vote: who is no voter yet promises too, and its word counts from the moment when it is one.
+ * And of those whose vote stands although they may not any more: who does not hear the holder never withdraws it.
+ */
 function voterHosts(cluster: ClusterRecord, self: MemberId): readonly string[] {
   const hosts = Object.values(cluster.members).flatMap(({ value }) =>
-    value.id !== self && mayVote(cluster, value.id) ? [value.host] : [],
+    value.id !== self && (mayVote(cluster, value.id) || cluster.votes[value.id]) ? [value.host] : [],
   );
   return [...new Set(hosts)].toSorted();
 }
