@@ -178,6 +178,7 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
   async destroy(): Promise<void> {
     const { dataDirectory, logDirectory, socketDirectory } = this.#config;
     await this.#postmaster.fence();
+    await this.#postmaster.cleared();
     this.#observer.close();
     const paths = [...Object.values(swapPaths(dataDirectory)), logDirectory, socketDirectory];
     for (const path of paths) await rm(path, { recursive: true, force: true });
@@ -203,7 +204,7 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
   /** Its files are about to be replaced under it. */
   async #refuseRunning(): Promise<void> {
     await this.#finishInterrupted();
-    if ((await this.#postmaster.find()) === undefined) return;
+    if ((await this.#postmaster.find()) === undefined) return this.#postmaster.cleared();
     throw new OpError("busy", { message: "the server runs; its directory can only be replaced when it is stopped" });
   }
 
@@ -228,6 +229,7 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
   async #prepareStart(upstream: Upstream | null, rule: CommitRule): Promise<void> {
     const { dataDirectory, socketDirectory, owner } = this.#config;
     await this.#finishInterrupted();
+    await this.#postmaster.cleared();
     await makeOwnedDirectory(socketDirectory, owner);
     await removeLoosePlants(dataDirectory);
     await rm(join(dataDirectory, "promote"), { force: true });

@@ -12,7 +12,16 @@ import { identityOf, serverEnvironment } from "../engine/environment.ts";
 import type { MemberServerConfig, StopOutcome } from "../port.ts";
 import { until, unresponsive, type MonotonicClock } from "../session/deadline.ts";
 import { makeOwnedDirectory, writeOwnedFile } from "./owned-files.ts";
-import { commandsOf, isAlive, isFrozen, isPostmasterOf, processesOf, readPidFile, signal } from "./processes.ts";
+import {
+  commandsOf,
+  isAlive,
+  isDoomed,
+  isFrozen,
+  isPostmasterOf,
+  processesOf,
+  readPidFile,
+  signal,
+} from "./processes.ts";
 
 /** How a process ended, as far as it is known. */
 export interface PostmasterEnd {
@@ -25,6 +34,8 @@ export interface PostmasterEnd {
 /** An immediate stop takes about 0.1 s; past this the processes are killed. */
 const quitMs = 200;
 const killMs = 15_000;
+/** A process that was killed and waits in the kernel for so long waits for its disk. */
+const doomedMs = 500;
 
 export function startupLog(config: MemberServerConfig): string {
   return join(config.logDirectory, "startup.log");
@@ -40,6 +51,8 @@ export class Postmaster {
   #end: PostmasterEnd | undefined;
   /** rises with every fence, so that a start under way notices */
   #fences = 0;
+  /** it was killed, and hangs in the kernel */
+  #doomed: number | undefined;
 
   constructor(config: MemberServerConfig, clock: MonotonicClock) {
     this.#config = config;
@@ -73,7 +86,7 @@ export class Postmaster {
       this.#ended(this.#pid);
     }
     const pid = await readPidFile(this.#config.dataDirectory);
-    if (pid === undefined || this.#pid !== undefined) return this.#pid;
+    if (pid === undefined || pid === this.#doomed || this.#pid !== undefined) return this.#pid;
     if (!(await isPostmasterOf(pid, this.#config.dataDirectory))) return undefined;
     this.#pid = pid;
     this.#startedAt = this.#clock.now();
@@ -113,7 +126,11 @@ export class Postmaster {
     return "fenced";
   }
 
-  /** @throws OpError server-unresponsive when a process survives even SIGKILL for long (a hung disk) */
+  /**
+   * Returns when the server can do nothing any more for anybody: its processes are gone, or have been killed and hang in
+   * the kernel (a hung disk). Those are waited for before the directory is touched again.
+   * @throws OpError server-unresponsive when a process survives even SIGKILL for long
+   */
   async fence(): Promise<void> {
     this.#fences += 1;
     this.#isWanted = true;
@@ -125,7 +142,12 @@ export class Postmaster {
       }
       signal(pid, "SIGKILL");
     }
-    await this.#killAll();
+    await this.#killAll("doomed");
+  }
+
+  /** What a server that has ended left behind is gone to its last process; one that runs is left alone. @throws OpError server-unresponsive (a hung disk) */
+  async cleared(): Promise<void> {
+    if ((await this.find()) === undefined) await this.#killAll("gone");
   }
 
   /** Settings are read again by the postmaster, which then tells every process of the server. */
@@ -140,16 +162,24 @@ export class Postmaster {
     return true;
   }
 
-  async #killAll(): Promise<void> {
-    const end = this.#clock.now() + killMs;
+  async #killAll(until: "gone" | "doomed"): Promise<void> {
+    const begun = this.#clock.now();
     for (;;) {
       const left = await processesOf(this.#config.dataDirectory);
       if (this.#pid !== undefined && !isAlive(this.#pid)) this.#ended(this.#pid);
       if (left.length === 0 && this.#pid === undefined) return;
       for (const pid of left) signal(pid, "SIGKILL");
-      if (this.#clock.now() > end) throw unresponsive(`processes ${left.join(", ")} of the server do not end`);
+      const forMs = this.#clock.now() - begun;
+      if (until === "doomed" && forMs > doomedMs && left.every(isDoomed)) return this.#giveUp();
+      if (forMs > killMs) throw unresponsive(`processes ${left.join(", ")} of the server do not end`);
       await sleep(3);
     }
+  }
+
+  /** Killed, and without an end that could be seen: for everybody else it is over. */
+  #giveUp(): void {
+    this.#doomed = this.#pid;
+    if (this.#pid !== undefined) this.#ended(this.#pid);
   }
 
   /**
@@ -157,7 +187,7 @@ export class Postmaster {
    * shared memory block), and a pid file whose number now belongs to another process, after a reboot.
    */
   async #clearLeftovers(): Promise<void> {
-    await this.#killAll();
+    await this.#killAll("gone");
     const named = await readPidFile(this.#config.dataDirectory);
     if (named !== undefined && isAlive(named)) await rm(join(this.#config.dataDirectory, "postmaster.pid"));
   }
@@ -185,6 +215,7 @@ export class Postmaster {
     child.unref();
     child.once("exit", () => this.#ended(pid));
     this.#pid = pid;
+    this.#doomed = undefined;
     this.#startedAt = this.#clock.now();
     this.#isWanted = false;
     return pid;

@@ -108,6 +108,25 @@ export function isFrozen(pid: number): boolean {
   return /^[Tt]/.test(stateOf(pid));
 }
 
+/**
+ * SIGKILL has been sent and the process is still there: it waits in the kernel, for a disk that hangs. It will never run
+ * another instruction of its own, so it answers nobody and acknowledges nothing; but what it was writing may yet be
+ * written. False where nobody tells.
+ */
+export function isDoomed(pid: number): boolean {
+  if (!hasProc) return false;
+  try {
+    return tellsDoom(readFileSync(`/proc/${pid}/status`, "latin1"));
+  } catch {
+    return false;
+  }
+}
+
+/** @param status of procfs: SIGKILL is the ninth signal, so bit 8 of those that are pending */
+export function tellsDoom(status: string): boolean {
+  return ["SigPnd", "ShdPnd"].some((field) => (BigInt(`0x${fieldOf(status, field) || "0"}`) & 0x100n) !== 0n);
+}
+
 function fieldOf(status: string, name: string): string {
   return new RegExp(`^${name}:\\s+(\\S+)`, "m").exec(status)?.[1] ?? "";
 }
