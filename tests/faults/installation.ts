@@ -3,12 +3,13 @@
  * tests of faults. Ending it ends every process that works in its home and removes the home, also when a test failed.
  */
 import { spawn } from "node:child_process";
-import { chmod, chown, cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chown, cp, readFile, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { isAlive, processesIn, signalAll } from "./processes.ts";
+import { makeScratch, removeScratch, sweepScratch } from "./scratch.ts";
 import { until } from "./until.ts";
 
 export interface Ran {
@@ -30,6 +31,8 @@ export interface InstallationOptions {
 }
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
+/** The bundle is copied below it, so that a build during the test changes nothing; short, as Unix sockets lie there. */
+const scratchPrefix = "/tmp/mf-";
 const runWithinMs = 120_000;
 
 export class Installation implements AsyncDisposable {
@@ -129,9 +132,9 @@ export class Installation implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.killEverything();
-    if (process.env["MATRIARCH_KEEP_HOMES"]) return;
-    if (this.#kept) await rm(join(this.home, "clusters"), { recursive: true, force: true });
-    await rm(this.#scratch, { recursive: true, force: true });
+    if (this.#kept && !process.env["MATRIARCH_KEEP_HOMES"])
+      await rm(join(this.home, "clusters"), { recursive: true, force: true });
+    await removeScratch(this.#scratch);
   }
 
   #pidOf(command: string): number | undefined {
@@ -151,14 +154,10 @@ export class Installation implements AsyncDisposable {
   }
 }
 
-/**
- * A fresh installation. The bundle is copied, so that a build during the test changes nothing under it; the path is
- * short, because Unix sockets lie below it.
- */
+/** A fresh installation. */
 export async function makeInstallation(options: InstallationOptions = {}): Promise<Installation> {
-  const scratch = await mkdtemp("/tmp/mf-");
-  // The servers' own user walks through it.
-  await chmod(scratch, 0o755);
+  await sweepScratch(scratchPrefix);
+  const scratch = await makeScratch(scratchPrefix);
   await cp(join(await builtBundle(), "dist"), join(scratch, "dist"), { recursive: true });
   if (options.as) await chown(scratch, options.as.uid, options.as.gid);
   return new Installation(scratch, options);

@@ -4,15 +4,17 @@
  * next one. Used by the stories of faults and by the benches.
  */
 import { existsSync } from "node:fs";
-import { chmod, cp, mkdtemp, rm } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { builtBundle } from "../../faults/installation.ts";
 import { signalAll } from "../../faults/processes.ts";
+import { makeScratch, removeScratch, sweepScratch } from "../../faults/scratch.ts";
 import { until } from "../../faults/until.ts";
 import { startGivenEtcd } from "./given-etcd.ts";
 import { Host } from "./host.ts";
 import { Network } from "./network.ts";
 import { commandOf, endAtExit, enter, pidsIn, sweepSpaces } from "./spaces.ts";
+import { unmount } from "./volume.ts";
 
 export interface LabOptions {
   readonly hosts?: number;
@@ -30,6 +32,7 @@ export interface LabOptions {
 
 const hostNames = ["a", "b", "c", "d", "e", "f"];
 export const clientName = "client";
+const scratchPrefix = "/tmp/mh-";
 const faketime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 export function hasFakeClock(): boolean {
@@ -60,9 +63,9 @@ export class Lab implements AsyncDisposable {
   static async make(options: LabOptions = {}): Promise<Lab> {
     const { hosts = 3, spare = 0 } = options;
     await sweepSpaces();
-    // Short, because Unix sockets lie below it.
-    const scratch = await mkdtemp("/tmp/mh-");
-    await chmod(scratch, 0o755);
+    // Two tests may sweep at once; what is mounted still cannot be removed, and says so.
+    await sweepScratch(scratchPrefix, (point) => unmount(point).catch(() => undefined));
+    const scratch = await makeScratch(scratchPrefix);
     await cp(join(await builtBundle(), "dist"), join(scratch, "dist"), { recursive: true });
     const names = hostNames.slice(0, hosts + spare);
     const network = await Network.make([...names, clientName]);
@@ -134,7 +137,7 @@ export class Lab implements AsyncDisposable {
       }
       await this.network.remove();
       for (const host of [...this.hosts, ...this.spare]) await host.removeVolume();
-      if (!process.env["MATRIARCH_KEEP_HOMES"]) await rm(this.#scratch, { recursive: true, force: true });
+      await removeScratch(this.#scratch);
     }
   }
 

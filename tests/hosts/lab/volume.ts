@@ -61,13 +61,20 @@ export class Volume {
   /** Nobody may use it any more. */
   async remove(): Promise<void> {
     await this.release();
-    await toolWith(["umount", "--lazy", this.directory], { withinMs: 60_000 });
+    await unmount(this.directory);
     await rm(this.#image, { force: true });
   }
 
   get #ballast(): string {
     return join(this.directory, "ballast-of-the-test");
   }
+}
+
+/** Of a volume that nobody needs any more, whoever made it. */
+export async function unmount(directory: string): Promise<void> {
+  // One whose stall was never released would hold up the end of whoever writes there.
+  await tryTool(["fsfreeze", "-u", directory]);
+  await toolWith(["umount", "--lazy", directory], { withinMs: 60_000 });
 }
 
 /** Something to write, for tests of the volume itself. */

@@ -1,7 +1,18 @@
 /** Disks that are full or hang, and clocks that are wrong. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Host } from "../lab/host.ts";
 import { promised, type Story } from "../lab/stories.ts";
+import type { Volume } from "../lab/volume.ts";
 import { staysPrimary } from "./partitions.ts";
+
+/** How a volume goes wrong, and is right again. */
+interface Trouble {
+  readonly begin: (volume: Volume) => Promise<void>;
+  readonly end: (volume: Volume) => Promise<void>;
+}
+
+const hangs: Trouble = { begin: (volume) => volume.stall(), end: (volume) => volume.release() };
+const full: Trouble = { begin: (volume) => volume.fill(), end: (volume) => volume.empty() };
 
 export const disksAndClocks: readonly Story[] = [
   {
@@ -10,65 +21,22 @@ export const disksAndClocks: readonly Story[] = [
     gapMsMax: 10_000,
     needs: "volumes",
     healsWithinMs: 120_000,
-    run: async (scene) => {
-      const host = await scene.primary();
-      await host.volume.stall();
-      try {
-        await scene.writesAgain(60, 40_000);
-      } finally {
-        await host.volume.release();
-      }
-    },
+    run: async (scene) => during(hangs, await scene.primary(), () => scene.writesAgain(60, 40_000)),
   },
-  {
-    name: "WAL device of a standby hangs",
-    outcome: "nothing happens: the other standby acknowledges",
-    gapMsMax: promised.processKilled,
-    needs: "volumes",
-    healsWithinMs: 120_000,
-    run: (scene) =>
-      staysPrimary(scene, async () => {
-        const [host] = await scene.standbys();
-        await host?.volume.stall();
-        try {
-          await sleep(8000);
-          await scene.writesAgain(100);
-        } finally {
-          await host?.volume.release();
-        }
-      }),
-  },
-  {
-    name: "disk full on a standby",
-    outcome: "nothing happens to the primary; the standby comes back when there is room",
-    gapMsMax: promised.processKilled,
-    needs: "volumes",
-    healsWithinMs: 120_000,
-    run: (scene) =>
-      staysPrimary(scene, async () => {
-        const [host] = await scene.standbys();
-        await host?.volume.fill();
-        try {
-          await sleep(15_000);
-          await scene.writesAgain(100);
-        } finally {
-          await host?.volume.empty();
-        }
-      }),
-  },
+  onStandby("WAL device of a standby hangs", "nothing happens: the other standby acknowledges", hangs, 8000),
+  onStandby(
+    "disk full on a standby",
+    "nothing happens to the primary; the standby comes back when there is room",
+    full,
+    15_000,
+  ),
   {
     name: "disk full on the primary",
     outcome: "a standby takes over, or room is found; nothing is lost",
     needs: "volumes",
     healsWithinMs: 120_000,
     run: async (scene) => {
-      const host = await scene.primary();
-      await host.volume.fill();
-      try {
-        await sleep(10_000);
-      } finally {
-        await host.volume.empty();
-      }
+      await during(full, await scene.primary(), () => sleep(10_000));
       await scene.writesAgain(60, 40_000);
     },
   },
@@ -103,3 +71,31 @@ export const disksAndClocks: readonly Story[] = [
     },
   },
 ];
+
+function onStandby(name: string, outcome: string, trouble: Trouble, forMs: number): Story {
+  return {
+    name,
+    outcome,
+    gapMsMax: promised.processKilled,
+    needs: "volumes",
+    healsWithinMs: 120_000,
+    run: (scene) =>
+      staysPrimary(scene, async () => {
+        const [host] = await scene.standbys();
+        if (!host) throw new Error("there is no standby");
+        await during(trouble, host, async () => {
+          await sleep(forMs);
+          await scene.writesAgain(100);
+        });
+      }),
+  };
+}
+
+async function during({ begin, end }: Trouble, { volume }: Host, act: () => Promise<void>): Promise<void> {
+  await begin(volume);
+  try {
+    await act();
+  } finally {
+    await end(volume);
+  }
+}
