@@ -31,6 +31,7 @@ import { openLogFile, type Log } from "../log/log.ts";
 import type { EndpointConfig } from "../router/wire.ts";
 import { setUpOneHost } from "./one-host.ts";
 import { programOf } from "./programs.ts";
+import { tellRestarts } from "./kept-processes.ts";
 import type { Setup, SetupParts } from "./setup.ts";
 
 await runAgent().catch((error: unknown) => {
@@ -126,14 +127,7 @@ async function runAgent(): Promise<void> {
   const api = createApi(installation, apiLog(log), { audit: events, ...offer?.options });
   process.on("SIGTERM", () => void stop(false));
   process.on("SIGINT", () => void stop(false));
-  router.onRestart((restart) =>
-    events.emit(
-      "router.restarted",
-      { durationMs: Math.round(restart.tookMs) },
-      { pid: restart.newPid, reason: "its process had ended" },
-    ),
-  );
-
+  tellRestarts(events, "router", router);
   await router.ensure();
   // Before the loops: the other hosts' agents answer each other while this one is still looking around.
   if (several) await api.listenTls({ host: several.config.address, port: several.port, tls: several.tls });

@@ -5,9 +5,9 @@ import { queueForPlace } from "../core/places.ts";
 import type { EventFile } from "../events/event-file.ts";
 import { resumeDrains } from "../installation/hosts/drain.ts";
 import { createHosts } from "../installation/hosts/hosts.ts";
+import { certificateKeeper } from "../installation/hosts/keep-certificate.ts";
 import type { HostParts } from "../installation/hosts/parts.ts";
 import { takePlace } from "../installation/hosts/place.ts";
-import { renewHostCertificate } from "../installation/hosts/renew.ts";
 import { OwnRecord } from "../installation/hosts/tell-self.ts";
 import type { Parts } from "../installation/parts.ts";
 import { answerClaim } from "../installation/placement/claims.ts";
@@ -74,8 +74,9 @@ export function careForHosts(parts: Parts, offer: Offer): void {
   const told = (what: string) => (error: unknown) => log.error(`${what} failed`, { error });
   const own = new OwnRecord(hostParts);
   every(selfLookMs, signal, () => void own.keep().catch(told("telling what this host can run")));
+  const keepCertificate = certificateKeeper(hostParts);
   every(hourMs, signal, () => {
-    void renewHostCertificate(hostParts).catch(told("renewal of the certificate"));
+    void keepCertificate();
     void putOrphansAside({ ...parts, store: several.trueStore }).catch(told("the look for members that are left over"));
   });
   every(placeLookMs, signal, keepPlace(parts, offer));

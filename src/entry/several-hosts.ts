@@ -26,6 +26,7 @@ import type { Hosts } from "../installation/parts.ts";
 import { AccessCertificates } from "../installation/certificates.ts";
 import { AccessTokens } from "../installation/tokens.ts";
 import { connectMembers } from "./connect-members.ts";
+import { tellRestarts } from "./kept-processes.ts";
 import { watchHosts } from "./lost-hosts.ts";
 import { openStore } from "./open-store.ts";
 import { programOf, scriptOf } from "./programs.ts";
@@ -71,12 +72,8 @@ export async function setUpSeveralHosts(config: HostConfig, parts: SetupParts): 
     ...(servers.owner ? { owner: { uid: servers.owner.uid, gid: servers.owner.gid } } : {}),
     ...(book.all().length === 0 ? {} : { hosts: book.all() }),
   }));
-  guardDriver.onRestart(({ newPid, tookMs }) =>
-    events.emit("guard.restarted", { durationMs: Math.round(tookMs) }, { pid: newPid }),
-  );
-  relay.onRestart(({ newPid, tookMs }) =>
-    events.emit("relay.restarted", { durationMs: Math.round(tookMs) }, { pid: newPid }),
-  );
+  tellRestarts(events, "guard", guardDriver);
+  tellRestarts(events, "relay", relay);
   const guard = new HostGuard({
     driver: guardDriver,
     clock,

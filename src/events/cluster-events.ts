@@ -12,24 +12,14 @@ export const clusterEvents = {
     "The agent ended in order. Unless told otherwise the Postgres servers go on without it.",
     (e) => `agent stopped; Postgres servers ${e.servers}`,
   ),
-  "agent.adopted": define<{ members: readonly string[] }>(
-    "info",
-    "A new agent found servers running and took them over. Clients notice nothing.",
-    (e) => `agent took over running servers: ${list(e.members)}`,
-  ),
   "events.reset": define<{ kept_as: string }>(
     "warning",
     "The event file could not be read. It was put aside and a new one begun; clusters are not touched by this.",
     (e) => `event file was damaged, kept as "${e.kept_as}"`,
   ),
-  "router.started": define<{ pid: number }>(
-    "info",
-    "The process that owns the endpoints runs.",
-    () => "router started",
-  ),
   "router.restarted": define<{ pid: number; reason: string }>(
     "warning",
-    "The router had ended and was started again. Sessions through it were cut and can reconnect at once.",
+    "The router had ended or answered nothing, and was started again. Sessions through it were cut and can reconnect at once.",
     (e) => `router started again: ${e.reason}`,
   ),
   "router.failed": define<{ reason: string }>(
@@ -41,11 +31,6 @@ export const clusterEvents = {
     "error",
     "An endpoint cannot listen, mostly because something else has its port. It is tried again until it can.",
     (e) => `an endpoint does not listen: ${e.reason}`,
-  ),
-  "engine.installed": define<{ version: string }>(
-    "info",
-    "The Postgres binaries were installed.",
-    (e) => `Postgres ${e.version} installed`,
   ),
 
   "cluster.created": define<{ members: number; version: string; durability: string }>(
@@ -185,35 +170,9 @@ export const clusterEvents = {
     "A user has a new password. Open sessions go on; new ones need it.",
     (e) => `password of user "${e.user}" changed`,
   ),
-  "config.changed": define<{ settings: readonly string[]; needs_restart: boolean }>(
-    "info",
-    "Settings of Postgres were changed.",
-    (e) => `settings changed: ${e.settings.join(", ")}${e.needs_restart ? "; some wait for a restart" : ""}`,
-  ),
   "certificate.renewed": define<{ until: string }>(
     "info",
     "The endpoints use a new certificate of the installation's own authority.",
     (e) => `certificate renewed, valid until ${e.until}`,
-  ),
-
-  "operation.started": define<{ operation: string; kind: string }>(
-    "info",
-    "Somebody asked for a longer change.",
-    (e) => `${e.kind} began`,
-  ),
-  "operation.done": define<{ operation: string; kind: string }>(
-    "info",
-    "The change is complete.",
-    (e) => `${e.kind} done`,
-  ),
-  "operation.failed": define<{ operation: string; kind: string; reason: string }>(
-    "error",
-    "The change did not happen, or not wholly; the reason says what to do.",
-    (e) => `${e.kind} failed: ${e.reason}`,
-  ),
-  "operation.cancelled": define<{ operation: string; kind: string }>(
-    "warning",
-    "The change was given up before it was complete.",
-    (e) => `${e.kind} cancelled`,
   ),
 } as const;

@@ -69,7 +69,7 @@ describe("event log", () => {
     assert.deepEqual(ids(events.list({ type: "switchover", limit: 10 })), [1, 4]);
     assert.deepEqual(ids(events.list({ type: "switchover.failed", limit: 10 })), [4]);
     assert.deepEqual(ids(events.list({ type: "switch", limit: 10 })), []);
-    events.emit("router.started", {}, { pid: 1 });
+    events.emit("agent.started", {}, { version: "1", pid: 1 });
     assert.deepEqual(ids(events.list({ cluster: "b", limit: 10 })), [3, 5]);
   });
 

@@ -75,11 +75,6 @@ export const memberEvents = {
     "A Postgres server ends at or soon after its start. It is tried again with rising delays; its log tells why.",
     (e) => `server "${e.member}" does not start (${e.tries} tries): ${e.reason}`,
   ),
-  "standby.lost": define<{ reason: string }>(
-    "warning",
-    "A standby's server ended or its stream broke.",
-    (e) => `standby "${e.member}" is lost: ${e.reason}`,
-  ),
   "standby.frozen": define<{ silent_ms: number }>(
     "warning",
     "A standby's process exists and answers nothing.",
@@ -91,17 +86,7 @@ export const memberEvents = {
     "A member that was away streams again. `how`: follow, rewind or clone.",
     (e) => `standby "${e.member}" is back (${e.how})`,
   ),
-  "standby.stood-back": define<{ reason: string; until: string }>(
-    "warning",
-    "A member that fails again and again is left alone for a while.",
-    (e) => `"${e.member}" stands back until ${e.until}: ${e.reason}`,
-  ),
 
-  "rejoin.follow": define<{ upstream: string }>(
-    "info",
-    "A former primary had nothing that the new one lacks, and follows it.",
-    (e) => `"${e.member}" follows "${e.upstream}"`,
-  ),
   "rejoin.rewind": define<{ source: string; reason: string }>(
     "info",
     "A former primary is rewound to where the new one left its log. What is undone was never acknowledged.",
@@ -116,16 +101,6 @@ export const memberEvents = {
     "info",
     "The member gets a new copy; the old directory is kept until the new one streams.",
     (e) => `"${e.member}" is copied anew from "${e.source}": ${e.reason}`,
-  ),
-  "clone.started": define<{ source: string }>(
-    "info",
-    "A member's directory is being copied.",
-    (e) => `copy of "${e.source}" for "${e.member}" began`,
-  ),
-  "clone.done": define<{ source: string; how: string; bytes: number }>(
-    "info",
-    "The copy is complete. `how`: reflink, copy or base-backup.",
-    (e) => `"${e.member}" was copied from "${e.source}" (${e.how}, ${bytes(e.bytes)})`,
   ),
   "clone.failed": define<{ source: string; reason: string }>(
     "error",
@@ -146,11 +121,6 @@ export const memberEvents = {
     "warning",
     "The upstream no longer has the log that a standby needs. It is cloned anew.",
     (e) => `"${e.upstream}" no longer has the log that "${e.member}" needs`,
-  ),
-  "slot.restored": define<{ slot: string }>(
-    "warning",
-    "A replication slot was missing and was made again.",
-    (e) => `slot "${e.slot}" on "${e.member}" was missing and was made again`,
   ),
 
   "rule.degraded": define<{ voters: readonly string[]; acks: number; reason: string }>(

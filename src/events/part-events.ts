@@ -22,10 +22,10 @@ export const partEvents = {
     (e) => `host "${e.host}" is back after ${seconds(e.away_ms)}`,
   ),
 
-  "guard.restarted": define<{ pid: number }>(
+  "guard.restarted": define<{ pid: number; reason: string }>(
     "warning",
-    "The process that exchanges heartbeats and fences had ended and was started again. It lets nobody vote for one promise's time.",
-    () => "guard started again",
+    "The process that exchanges heartbeats and fences had ended or answered nothing, and was started again. It lets nobody vote for one promise's time.",
+    (e) => `guard started again: ${e.reason}`,
   ),
   "guard.failed": define<{ reason: string }>(
     "error",
@@ -37,10 +37,10 @@ export const partEvents = {
     "The guard ended a primary by itself, because its time was up and its agent had not done it.",
     (e) => `guard ended "${e.member}": ${guardReasons.get(e.because) ?? e.because}`,
   ),
-  "relay.restarted": define<{ pid: number }>(
+  "relay.restarted": define<{ pid: number; reason: string }>(
     "warning",
-    "The process that carries connections between hosts had ended and was started again. Streams through it were cut and come back by themselves.",
-    () => "relay started again",
+    "The process that carries connections between hosts had ended or answered nothing, and was started again. Streams through it were cut and come back by themselves.",
+    (e) => `relay started again: ${e.reason}`,
   ),
   "relay.failed": define<{ reason: string }>(
     "error",

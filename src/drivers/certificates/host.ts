@@ -169,6 +169,12 @@ function isKeyOf(certificate: X509Certificate, key: string | undefined): boolean
   }
 }
 
+/** Wall clock, whether or not it has passed; undefined when there is no certificate that can be read. */
+export async function certificateEnd(home: string): Promise<number | undefined> {
+  const certificate = await readCertificate(hostCertificateFiles(home).certFile);
+  return certificate && Date.parse(certificate.validTo);
+}
+
 function parse(cert: string): X509Certificate {
   try {
     return new X509Certificate(cert);

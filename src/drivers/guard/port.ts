@@ -4,8 +4,9 @@
  */
 import type { HostAddress } from "../../domain/host.ts";
 import type { GuardReport, GuardTimings, MemberFeed } from "../../guard/wire.ts";
+import type { Restarts } from "../process/port.ts";
 
-export interface GuardDriver {
+export interface GuardDriver extends Restarts {
   readonly pid: number | undefined;
   /** Adopts the guard that runs, or starts one; one of another version is replaced. Replaced at once when it dies. */
   ensure(): Promise<"adopted" | "started" | "replaced">;
@@ -15,7 +16,6 @@ export interface GuardDriver {
   /** Tells the voters; resolves when it has left. */
   release(cluster: string, epoch: number): Promise<void>;
   onReport(listener: (report: GuardReport) => void): void;
-  onRestart(listener: (restart: { readonly newPid: number; readonly tookMs: number }) => void): void;
   /** Lets go of it; it keeps running. */
   close(): Promise<void>;
   /** Ends it. */

@@ -10,6 +10,7 @@ import type { GuardReport, GuardRequest, GuardTimings, MemberFeed } from "../../
 import { ControlLink, type WithoutId } from "../process/control-link.ts";
 import { KeptProcess } from "../process/kept-process.ts";
 import { findOlder } from "../process/older.ts";
+import type { Restart } from "../process/port.ts";
 import type { Program } from "../process/program.ts";
 import type { GuardDriver } from "./port.ts";
 
@@ -113,8 +114,12 @@ class ProcessGuard implements GuardDriver {
     this.#listeners.push(listener);
   }
 
-  onRestart(listener: (restart: { readonly newPid: number; readonly tookMs: number }) => void): void {
+  onRestart(listener: (restart: Restart) => void): void {
     this.#process.onRestart(listener);
+  }
+
+  onFailure(listener: (error: unknown) => void): void {
+    this.#process.onFailure(listener);
   }
 
   close(): Promise<void> {

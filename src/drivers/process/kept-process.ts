@@ -6,11 +6,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { OpError } from "../../errors/op-error.ts";
 import type { KeptLink } from "./control-link.ts";
+import type { Restart, Restarts } from "./port.ts";
 import { startProgram, type Program, type ProgramName } from "./program.ts";
 import { endWhenSilent, type Patience } from "./watch.ts";
 
 const stopMs = 3000;
 const lookMs = 10;
+const backoffMsFirst = 50;
+const failureToldAtMs = 2 * backoffMsFirst;
 const backoffMsMax = 2000;
 
 export interface Trade<Link extends KeptLink> extends ProgramName {
@@ -26,18 +29,14 @@ export interface Trade<Link extends KeptLink> extends ProgramName {
   askToEnd(link: Link): Promise<unknown>;
 }
 
-export interface Restart {
-  readonly oldPid: number | undefined;
-  readonly newPid: number;
-  /** from the end of the old one to the new one knowing what it has to */
-  readonly tookMs: number;
-}
-
-export class KeptProcess<Link extends KeptLink> {
+export class KeptProcess<Link extends KeptLink> implements Restarts {
   readonly #trade: Trade<Link>;
   #link: Promise<Link> | undefined;
   #pid: number | undefined;
   readonly #listeners: ((restart: Restart) => void)[] = [];
+  readonly #failureListeners: ((error: unknown) => void)[] = [];
+  /** the one that was ended because it had fallen silent */
+  #silentPid: number | undefined;
   #closed = false;
 
   constructor(trade: Trade<Link>) {
@@ -80,9 +79,12 @@ export class KeptProcess<Link extends KeptLink> {
     }
   }
 
-  /** Called after one that died has been replaced. */
   onRestart(listener: (restart: Restart) => void): void {
     this.#listeners.push(listener);
+  }
+
+  onFailure(listener: (error: unknown) => void): void {
+    this.#failureListeners.push(listener);
   }
 
   /** Lets go of it; it keeps running. */
@@ -120,7 +122,7 @@ export class KeptProcess<Link extends KeptLink> {
       (open) => {
         this.#pid = open.pid;
         open.onClose(() => this.#died(open));
-        void endWhenSilent(open, this.#trade.patience, killQuietly);
+        void endWhenSilent(open, this.#trade.patience, (pid) => this.#endSilent(pid));
       },
       () => {
         if (this.#link === link) this.#link = undefined;
@@ -141,18 +143,26 @@ export class KeptProcess<Link extends KeptLink> {
     if (this.#closed) return;
     const since = performance.now();
     const tell = (link: Link) => {
-      const restart = { oldPid: old.pid, newPid: link.pid, tookMs: performance.now() - since };
+      const reason = old.pid === this.#silentPid ? "it had stopped answering" : "its process had ended";
+      const restart = { oldPid: old.pid, newPid: link.pid, reason, tookMs: performance.now() - since };
       for (const listener of this.#listeners) listener(restart);
     };
     void this.#use(this.#startUntilItWorks()).then(tell, () => undefined);
   }
 
+  #endSilent(pid: number): void {
+    this.#silentPid = pid;
+    killQuietly(pid);
+  }
+
   async #startUntilItWorks(): Promise<Link> {
-    for (let waitMs = 50; ; waitMs = Math.min(2 * waitMs, backoffMsMax)) {
+    for (let waitMs = backoffMsFirst; ; waitMs = Math.min(2 * waitMs, backoffMsMax)) {
       try {
         return await this.#startAsBefore();
       } catch (error) {
         if (this.#closed) throw error;
+        // What fails the second time in a row fails for a reason; one start may lose a race with the end of the last.
+        if (waitMs === failureToldAtMs) for (const listener of this.#failureListeners) listener(error);
         await sleep(waitMs);
       }
     }

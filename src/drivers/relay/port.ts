@@ -3,14 +3,9 @@
  * without the agent. Called by the agent's start and by its loops.
  */
 import type { RelayMember, RelayStatus, RelayUpstream } from "../../relay/wire.ts";
+import type { Restarts } from "../process/port.ts";
 
-export interface RelayRestart {
-  readonly newPid: number;
-  /** from the end of the old one to the new one taking connections as before */
-  readonly tookMs: number;
-}
-
-export interface RelayDriver {
+export interface RelayDriver extends Restarts {
   readonly pid: number | undefined;
   /** Adopts the relay that runs, or starts one; one of another version is replaced and drains. Replaced at once when it dies. */
   ensure(): Promise<"adopted" | "started" | "replaced">;
@@ -19,7 +14,6 @@ export interface RelayDriver {
   /** This host is lost: connections from and to it end at once, without waiting for TCP to give them up. */
   cut(host: string): Promise<void>;
   status(): Promise<RelayStatus>;
-  onRestart(listener: (restart: RelayRestart) => void): void;
   /** Lets go of it; it keeps running. */
   close(): Promise<void>;
   /** Ends it, and with it every connection. */

@@ -5,48 +5,33 @@
 import { OpError } from "../../errors/op-error.ts";
 import type { RelayMember, RelayRequest, RelaySelf, RelayStatus, RelayUpstream } from "../../relay/wire.ts";
 import { ControlLink, type WithoutId } from "../process/control-link.ts";
-import { KeptProcess } from "../process/kept-process.ts";
-import { findOlder } from "../process/older.ts";
+import { DrainedProcess } from "../process/drained-process.ts";
+import type { Restart } from "../process/port.ts";
 import type { Program } from "../process/program.ts";
-import type { RelayDriver, RelayRestart } from "./port.ts";
+import type { RelayDriver } from "./port.ts";
 
 type RelayLink = ControlLink<WithoutId<RelayRequest>, RelayStatus>;
 
 const relayName = { name: "relay", unreachable: "relay-unreachable" } as const;
-/** Elsewhere the old relay has to leave its port before the new one can have it. */
-const canSharePorts = process.platform === "linux" || process.platform === "freebsd";
-/** Replication and sessions in a relay that has been replaced may go on for so long. */
-const drainMs = 24 * 3600 * 1000;
-
 /** @param self read again at each `configure`, so that it may change */
 export function createRelayDriver(program: Program, self: () => RelaySelf): RelayDriver {
   return new ProcessRelay(program, self);
 }
 
 class ProcessRelay implements RelayDriver {
-  readonly #program: Program;
   readonly #self: () => RelaySelf;
-  readonly #process: KeptProcess<RelayLink>;
-  /** relays that drain, and one that will when the new one is ready */
-  readonly #older = new Set<RelayLink>();
-  #predecessor: RelayLink | undefined;
+  readonly #process: DrainedProcess<RelayLink>;
   #last: { readonly members: readonly RelayMember[]; readonly upstreams: readonly RelayUpstream[] } | undefined;
 
   constructor(program: Program, self: () => RelaySelf) {
-    this.#program = program;
     this.#self = self;
-    this.#process = new KeptProcess<RelayLink>({
+    this.#process = new DrainedProcess<RelayLink>({
       ...relayName,
       program,
       // Replication is lost with it: on a machine that is overloaded it is slow, not dead.
       patience: { everyMs: 1000, answerMs: 2000, missedMax: 5, endsStopped: true },
-      open: () => openLink(program.controlPath),
-      takeOver: async (running) => {
-        this.#predecessor = running;
-        this.#older.add(running);
-      },
+      openAt: openLink,
       brief: (link) => this.#configureAt(link),
-      askToEnd: (link) => link.request({ kind: "drain", withinMs: 0 }),
     });
   }
 
@@ -54,24 +39,18 @@ class ProcessRelay implements RelayDriver {
     return this.#process.pid;
   }
 
-  async ensure(): Promise<"adopted" | "started" | "replaced"> {
-    const isFirst = this.pid === undefined;
-    const how = await this.#process.ensure();
-    if (isFirst) await this.#findOlder();
-    return how;
+  ensure(): Promise<"adopted" | "started" | "replaced"> {
+    return this.#process.ensure();
   }
 
   async configure(members: readonly RelayMember[], upstreams: readonly RelayUpstream[]): Promise<void> {
     this.#last = { members, upstreams };
-    if (!canSharePorts) await this.#drainPredecessor();
-    await this.#process.tell((link) => this.#configureAt(link));
-    await this.#drainPredecessor();
+    await this.#process.tellPorts((link) => this.#configureAt(link));
+    await this.#process.drainPredecessor();
   }
 
   async cut(host: string): Promise<void> {
-    const older = [...this.#older].map((link) => link.request({ kind: "cut", host }).catch(() => undefined));
-    await this.#process.tell((link) => link.request({ kind: "cut", host }));
-    await Promise.all(older);
+    await this.#process.tellAll((link) => link.request({ kind: "cut", host }));
   }
 
   async status(): Promise<RelayStatus> {
@@ -80,39 +59,26 @@ class ProcessRelay implements RelayDriver {
     return status;
   }
 
-  onRestart(listener: (restart: RelayRestart) => void): void {
+  onRestart(listener: (restart: Restart) => void): void {
     this.#process.onRestart(listener);
   }
 
-  async close(): Promise<void> {
-    await this.#process.close();
-    for (const older of this.#older) older.close();
+  onFailure(listener: (error: unknown) => void): void {
+    this.#process.onFailure(listener);
   }
 
-  async stop(): Promise<void> {
-    await Promise.all([this.#process.stop(), ...[...this.#older].map((link) => this.#process.end(link))]);
+  close(): Promise<void> {
+    return this.#process.close();
+  }
+
+  stop(): Promise<void> {
+    return this.#process.stop();
   }
 
   async #configureAt(link: RelayLink): Promise<void> {
     if (!this.#last) return;
-    const sharePort = this.#predecessor !== undefined;
+    const sharePort = this.#process.hasPredecessor;
     await link.request({ kind: "configure", self: this.#self(), ...this.#last, sharePort });
-  }
-
-  async #drainPredecessor(): Promise<void> {
-    const predecessor = this.#predecessor;
-    if (!predecessor) return;
-    this.#predecessor = undefined;
-    predecessor.onClose(() => this.#older.delete(predecessor));
-    await predecessor.request({ kind: "drain", withinMs: drainMs }).catch(() => undefined);
-  }
-
-  async #findOlder(): Promise<void> {
-    const known = [this.pid, this.#predecessor?.pid];
-    for (const link of await findOlder(this.#program.controlPath, known, openLink)) {
-      this.#older.add(link);
-      link.onClose(() => this.#older.delete(link));
-    }
   }
 }
 

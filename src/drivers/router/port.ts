@@ -3,15 +3,9 @@
  * routes, and it goes on without the agent. Called by the agent's start and by its loop.
  */
 import type { EndpointConfig, Route, RouterStatus } from "../../router/wire.ts";
+import type { Restarts } from "../process/port.ts";
 
-export interface RouterRestart {
-  readonly oldPid: number | undefined;
-  readonly newPid: number;
-  /** from the end of the old one to the new one accepting connections with the last routes */
-  readonly tookMs: number;
-}
-
-export interface RouterDriver {
+export interface RouterDriver extends Restarts {
   readonly pid: number | undefined;
   /**
    * Adopts the router that runs, or starts one. One of another version is replaced: the new one listens beside it
@@ -23,8 +17,6 @@ export interface RouterDriver {
   /** Where endpoints lead from now on; returns when it is in force. @throws OpError `old-epoch`, and nothing changed */
   route(routes: readonly Route[]): Promise<void>;
   status(): Promise<RouterStatus>;
-  /** Called after a router that died has been replaced. */
-  onRestart(listener: (restart: RouterRestart) => void): void;
   /** Lets go of the router; it keeps running. */
   close(): Promise<void>;
   /** Ends the router, and older ones that drain, and with them every session. */

@@ -12,7 +12,7 @@ import { freePort, startPostgres, testPassword, type TestPostgres } from "../../
 import type { Target } from "../../router/wire.ts";
 import { ensureServerCertificate } from "../certificates/ca.ts";
 import { ask, clientOf, startRouter, type Certificates } from "./fixture.ts";
-import type { RouterRestart } from "./port.ts";
+import type { Restart } from "../process/port.ts";
 
 let postgres: TestPostgres;
 let directory: string;
@@ -41,7 +41,7 @@ test("killed: back at once with its endpoints and routes", async (t) => {
   const router = await startRouter(port, tls);
   try {
     await router.route("open", [target]);
-    const restarted = new Promise<RouterRestart>((resolve) => router.driver.onRestart(resolve));
+    const restarted = new Promise<Restart>((resolve) => router.driver.onRestart(resolve));
     const oldPid = router.driver.pid ?? 0;
     process.kill(oldPid, "SIGKILL");
     const restart = await restarted;
@@ -124,7 +124,7 @@ test("frozen: another takes its place", { timeout: 30_000 }, async (t) => {
   const router = await startRouter(port, tls);
   try {
     await router.route("open", [target]);
-    const restarted = new Promise<RouterRestart>((resolve) => router.driver.onRestart(resolve));
+    const restarted = new Promise<Restart>((resolve) => router.driver.onRestart(resolve));
     const since = performance.now();
     process.kill(router.driver.pid ?? 0, "SIGSTOP");
     await restarted;

@@ -8,6 +8,7 @@ import { checkHostCertificate, hostCertificateFiles } from "../../drivers/certif
 import { listHosts } from "../../drivers/store/host-records.ts";
 import { unitName } from "../../config/service.ts";
 import { agentUnit } from "./service-unit.ts";
+import { certificateKeeper } from "./keep-certificate.ts";
 import { initHost } from "./init.ts";
 import { joinHost } from "./join.ts";
 import { renewHostCertificate } from "./renew.ts";
@@ -147,6 +148,29 @@ describe("hosts", () => {
     await assert.rejects(renewHostCertificate(late), { code: "bad-certificate", message: /expired/ });
     // All hosts were off for a year: whoever has the key needs nobody.
     assert.ok((await renewHostCertificate({ ...first.parts, wallNow: late.wallNow })) !== undefined);
+  });
+
+  test("a certificate that could not be renewed is told of, once a day, with its end and why; a renewed one is not", async () => {
+    await using world = new HostWorld();
+    const { first, second } = await two(world);
+    await rm(hostCertificateFiles(second.parts.home).caKeyFile);
+    let now = Date.now();
+    const keep = certificateKeeper({ ...second.parts, wallNow: () => now });
+    const told = () => second.parts.events.list({ type: "host.certificate-ending", limit: 10 }).map((e) => e.message);
+    await keep();
+    assert.deepEqual(told(), [], "it is not due yet");
+    const { notAfter } = await checkHostCertificate(second.parts.home, now);
+    await first.stop();
+    now += 61 * dayMs;
+    await keep();
+    now += 23 * 3_600_000;
+    await keep();
+    assert.equal(told().length, 1);
+    assert.match(told()[0] ?? "", /^the certificate of host "db-2" ends .* and was not renewed: .*db-1/);
+    assert.ok(told()[0]?.includes(new Date(notAfter).toISOString()));
+    now += 100 * dayMs;
+    await keep();
+    assert.match(told()[1] ?? "", /was not renewed: .*expired/);
   });
 });
 
