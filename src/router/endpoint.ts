@@ -33,6 +33,10 @@ export class Endpoint implements SessionOwner {
   readonly #pending = new Map<Session, NodeJS.Timeout>();
   /** those of them that have no target */
   readonly #waiting = new Set<Session>();
+  /** those of them that a server is being asked to take: so many at a time, or it would be asked by all at once */
+  readonly #dialing = new Set<Session>();
+  /** those whose turn has not come yet */
+  readonly #queued = new Set<Session>();
   /** targets that did not take a session, and until when they are not asked again */
   readonly #suspects = new Map<Target, number>();
   #retry: NodeJS.Timeout | undefined;
@@ -167,16 +171,22 @@ export class Endpoint implements SessionOwner {
     this.#counts.accepted += 1;
     const session = new Session(client, bytes, this);
     this.#sessions.add(session);
+    this.#giveTime(session);
+    this.wants(session);
+  }
+
+  #giveTime(session: Session): void {
+    clearTimeout(this.#pending.get(session));
     this.#pending.set(
       session,
       setTimeout(() => this.#timeOut(session), this.#shared.limits.holdMs),
     );
-    this.wants(session);
   }
 
   wants(session: Session): void {
     if (!this.#sessions.has(session)) return;
     this.#waiting.add(session);
+    this.#dialing.delete(session);
     switch (this.#route.state) {
       case "hold":
         return;
@@ -189,11 +199,19 @@ export class Endpoint implements SessionOwner {
   }
 
   #place(session: Session): void {
+    if (this.#isBusy) return void this.#queued.add(session);
     const target = this.#choose();
     if (!target) return this.#retryLater();
     this.#waiting.delete(session);
+    this.#dialing.add(session);
+    // It has waited for others until now, not for the server.
+    if (this.#queued.delete(session)) this.#giveTime(session);
     this.#shared.tally.addSessions(this.#name, target.member, 1);
     session.connectTo(target);
+  }
+
+  get #isBusy(): boolean {
+    return this.#dialing.size >= this.#shared.limits.dials;
   }
 
   /** Of the nearest targets the one with the fewest sessions; undefined when none took one lately. */
@@ -229,8 +247,7 @@ export class Endpoint implements SessionOwner {
   }
 
   answered(session: Session, target: Target): void {
-    clearTimeout(this.#pending.get(session));
-    this.#pending.delete(session);
+    this.#settled(session);
     this.#suspects.delete(target);
     this.#release();
   }
@@ -246,11 +263,18 @@ export class Endpoint implements SessionOwner {
 
   left(session: Session): void {
     if (session.key !== undefined) this.#shared.keys.delete(session.key);
-    clearTimeout(this.#pending.get(session));
-    this.#pending.delete(session);
+    this.#settled(session);
     this.#waiting.delete(session);
     this.#sessions.delete(session);
     if (this.#waiting.size > 0) this.#retryLater();
+  }
+
+  /** It waits for no server any more. */
+  #settled(session: Session): void {
+    clearTimeout(this.#pending.get(session));
+    this.#pending.delete(session);
+    this.#dialing.delete(session);
+    this.#queued.delete(session);
   }
 
   /** Lets one waiting session try again soon: when a server answers it, all others follow. */
@@ -266,12 +290,21 @@ export class Endpoint implements SessionOwner {
   #release(): void {
     if (this.#waiting.size === 0) return;
     const released = [...this.#waiting];
-    for (const session of released) this.wants(session);
+    for (const session of released) {
+      if (this.#route.state === "open" && this.#isBusy && this.#queued.has(session)) return;
+      this.wants(session);
+    }
   }
 
   #timeOut(session: Session): void {
     this.#counts.timedOut += 1;
-    session.refuse(refusals.timedOut(this.config, this.#route, this.#shared.limits.holdMs));
+    const { holdMs } = this.#shared.limits;
+    const isCrowded = this.#route.state === "open" && this.#queued.has(session);
+    session.refuse(
+      isCrowded
+        ? refusals.crowded(this.config, holdMs, this.#waiting.size - 1)
+        : refusals.timedOut(this.config, this.#route, holdMs),
+    );
   }
 
   #cutOthers(route: Route): void {

@@ -22,6 +22,16 @@ export function timedOut(config: EndpointConfig, route: Route, waitedMs: number)
   };
 }
 
+/** Its turn did not come: there is a server, which takes new sessions more slowly than they arrive. */
+export function crowded(config: EndpointConfig, waitedMs: number, before: number): ErrorFields {
+  return {
+    code: "57P03",
+    message: `cluster "${config.cluster}" takes new connections more slowly than they arrive`,
+    detail: `The connection waited ${waitedMs / 1000} s for its turn; ${before} others wait.`,
+    hint: "Try again; a connection pool keeps sessions open instead of opening many at once.",
+  };
+}
+
 export function closed(config: EndpointConfig, route: Route): ErrorFields {
   return {
     code: "57P03",

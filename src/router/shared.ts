@@ -16,8 +16,10 @@ const heardBeyondLimit = 500;
 
 export interface Limits {
   readonly connections: number;
-  /** how long a connection may wait for a server */
+  /** how long a connection may wait for a server, and once more for its turn */
   readonly holdMs: number;
+  /** connections of one endpoint in one thread that a server is being asked to take at the same time; others queue */
+  readonly dials: number;
   /** how long a client may take until its start-up packet is there */
   readonly greetingMs: number;
   /** at most, with the main one */
@@ -27,6 +29,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   connections: 10_000,
   holdMs: 30_000,
+  dials: 64,
   greetingMs: 10_000,
   threads: Math.min(availableParallelism(), 4),
 };
