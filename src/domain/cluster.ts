@@ -184,7 +184,7 @@ export interface Timings {
   readonly heartbeatMs: number;
   /** D: how long a promise binds a voter (P1) */
   readonly promiseMs: number;
-  /** kept back by the holder for stopping Postgres and for the rates of two clocks */
+  /** kept back by the holder: 100 ms for stopping Postgres, the rest for two clocks that run up to 15 % apart */
   readonly marginMs: number;
   /** a server that answers nothing for so long is treated as failed (P7) */
   readonly unresponsiveMs: number;
@@ -220,6 +220,11 @@ export const defaultTimings: Timings = {
   stuckMs: 5000,
   tickMs: 1000,
 };
+
+/** With another time for promises; a fifth of it is kept back, so that clocks may be as far apart however long it is. */
+export function timingsFor(promiseMs: number): Timings {
+  return { ...defaultTimings, promiseMs, marginMs: Math.max(defaultTimings.marginMs, promiseMs / 5) };
+}
 
 /** Revision of a record as the picture shows it; 0 when it is not there. */
 export function revisionOf(cluster: ClusterRecord, key: RecordKey): number {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { timingsFor } from "./cluster.ts";
 import { hearHeartbeat, leaseEnd, recordPromise, type HeldPromise, type VoterState } from "./lease.ts";
 import { noVoters, votesNeeded, type Voter } from "./rule.ts";
 
@@ -61,6 +62,23 @@ test("hearHeartbeat: nothing is promised against a vote, nor for an epoch that h
       assert.equal(heard.answer !== undefined, allowed);
       assert.deepEqual(heard.state.given, allowed ? { epoch: heartbeat, holder: "a", until: now + 1500 } : undefined);
       assert.ok(heard.state.epoch >= epoch);
+    }),
+  );
+});
+
+test("a holder's server is ended before its voters are free, with clocks that run up to 15 % apart, however long a promise is", () => {
+  const endingMs = 100;
+  const cases = fc.record({
+    promiseMs: fc.integer({ min: 1000, max: 60_000 }),
+    slow: fc.double({ min: 0.93, max: 1, noNaN: true }),
+    apart: fc.double({ min: 1, max: 1.15, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(cases, ({ promiseMs, slow, apart }) => {
+      const { marginMs } = timingsFor(promiseMs);
+      const endedAt = (promiseMs - marginMs) / slow + endingMs;
+      const freeAt = promiseMs / (slow * apart);
+      assert.ok(endedAt <= freeAt, `ended ${endedAt}, free ${freeAt}`);
     }),
   );
 });

@@ -16,7 +16,7 @@ import { prepareHome } from "../config/home.ts";
 import { stoppedByRequest } from "../config/service.ts";
 import { readHostConfig, type HostConfig } from "../config/host-config.ts";
 import { version } from "../config/version.ts";
-import { defaultTimings, type ClusterRecord } from "../domain/cluster.ts";
+import { timingsFor, type ClusterRecord } from "../domain/cluster.ts";
 import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
 import { hostCertificateFiles } from "../drivers/certificates/host.ts";
@@ -55,7 +55,7 @@ async function runAgent(): Promise<void> {
   const owner = await chooseServerOwner(paths.clusters);
   const servers = new MemberServers(paths, owner, hostClock);
   const ended = new AbortController();
-  const timings = { ...defaultTimings, promiseMs: options.promise_ms };
+  const timings = timingsFor(options.promise_ms);
   const setup = await setUp(config, { paths, timings, servers, eventFile, clock: hostClock, log });
   const { store, several } = setup;
   const narrator = new Narrator({

@@ -47,9 +47,3 @@ export function seconds(ms: number): string {
 export function paused(ms: number | null): string {
   return ms === null ? "" : `; writes paused for ${Math.round(ms)} ms`;
 }
-
-export function bytes(count: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, count)) / 10));
-  return `${Number((count / 1024 ** power).toPrecision(3))} ${units[power]}`;
-}

@@ -1,5 +1,5 @@
 /** Events about one member: its server, its directory, its copy of the log, its vote. See catalog.ts. */
-import { bytes, define, seconds, waitsFor } from "./kind.ts";
+import { define, seconds, waitsFor } from "./kind.ts";
 
 export const memberEvents = {
   "member.replacing": define<{ lost: string; host: string; to_host: string; silent_ms: number }>(

@@ -20,6 +20,8 @@ const kinds: Readonly<Record<Kind, { readonly lab: LabOptions; readonly create: 
   "plain": { lab: {}, create: [] },
   "volumes": { lab: { volumeMegabytes: 900 }, create: [] },
   "clocks": { lab: { fakeClock: true }, create: [] },
+  // As far apart as the protocol allows (docs/protocol.md), and each of them may be the holder.
+  "drifting": { lab: { clockRates: [1.07, 0.93, 1] }, create: [] },
   "spare": { lab: { spare: 1 }, create: [] },
   // The store keeps its majority when the primary region is lost.
   "regions": {
@@ -48,6 +50,7 @@ for (const kind of [
   "plain",
   "volumes",
   "clocks",
+  "drifting",
   "spare",
   "regions",
   "short-slots",

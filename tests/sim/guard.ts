@@ -2,13 +2,10 @@
  * A host's guard as a process: the product's own GuardCore, with the network, the timers and the signals that
  * src/guard/guard.ts gives it. What a mutation breaks is broken around the core, as everywhere in the simulator.
  */
-import { GuardCore, type GuardPorts, type KnownServer } from "../../src/guard/core.ts";
+import { feedKeptMs, GuardCore, type GuardPorts, type KnownServer } from "../../src/guard/core.ts";
 import type { GuardMessage, MemberFeed, MemberReport, Postmaster } from "../../src/guard/wire.ts";
 import { Part } from "./time.ts";
 import type { Host, World } from "./world.ts";
-
-/** A guard that has just started, and its agent with it, may need so long to know what its server is worth (I4). */
-const findsOutMs = 3000;
 
 export class Guard {
   readonly part: Part;
@@ -31,7 +28,7 @@ export class Guard {
 
   start(): void {
     this.part.start();
-    this.#startedAt = this.#world.scheduler.now;
+    this.#startedAt = this.#host.clock.now();
     this.#fed = undefined;
     this.#willTell = false;
     this.#watchAt = Infinity;
@@ -45,12 +42,14 @@ export class Guard {
     this.#host.agent.guardIsThere();
   }
 
-  /** It knows by now whether its server may serve, and ends it when it may not. */
+  /**
+   * It knows by now whether its server may serve, and ends it when it may not (I4). Agent and guard may both have been
+   * started while the store is away, which the agent here does not remember: then that takes as long as a feed is kept.
+   */
   get isInCharge(): boolean {
     const { alive, frozen } = this.part;
-    const { now } = this.#world.scheduler;
-    const settled = this.#fed ? this.#world.timings.marginMs : findsOutMs;
-    return alive && !frozen && now > this.#startedAt + settled;
+    const settled = this.#fed ? this.#world.timings.marginMs : feedKeptMs;
+    return alive && !frozen && this.#host.clock.now() > this.#startedAt + settled;
   }
 
   /** A request of the agent. */
@@ -63,7 +62,7 @@ export class Guard {
   }
 
   fed(feed: MemberFeed): void {
-    if (!this.#fed) this.#startedAt = this.#world.scheduler.now;
+    if (!this.#fed) this.#startedAt = this.#host.clock.now();
     this.#fed = feed;
   }
 

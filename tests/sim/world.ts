@@ -76,6 +76,7 @@ export class World {
   calmStart = false;
   readonly options: WorldOptions;
   readonly lines: string[] = [];
+  readonly #clocksOff: number;
   readonly #byMember = new Map<string, Host>();
   readonly #firstLog = append(logStart, 1, 4096);
 
@@ -84,6 +85,7 @@ export class World {
     this.random = seeded(options.seed);
     this.wiring = options.wiring ?? faithful;
     this.network = new Network(this.scheduler, this.random);
+    this.#clocksOff = seeded(options.seed ^ 0x0c10c).chance(1 / 3) ? 0.07 : 0.01;
     this.mayLose = options.durability === "async";
     this.checker = new Checker(this);
     this.clients = new Clients(this);
@@ -99,7 +101,9 @@ export class World {
   }
 
   addHost(member: string, prepared: boolean): Host {
-    const clock = new HostClock(this.scheduler, this.random.between(1000, 1e6), this.random.between(0.99, 1.01));
+    // A third of the worlds have clocks that run as far apart as the protocol allows (docs/protocol.md).
+    const rate = this.random.between(1 - this.#clocksOff, 1 + this.#clocksOff);
+    const clock = new HostClock(this.scheduler, this.random.between(1000, 1e6), rate);
     const host = new Host(this, member, clock, !prepared);
     host.server.added = !prepared;
     this.hosts.set(host.id, host);

@@ -27,6 +27,8 @@ export interface LabOptions {
   readonly givenEtcd?: boolean;
   /** by host; the usual one where none is given */
   readonly regions?: Readonly<Record<string, string>>;
+  /** how fast the clocks of the first hosts run; 1 for those that are not named */
+  readonly clockRates?: readonly number[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -37,6 +39,12 @@ const faketime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 export function hasFakeClock(): boolean {
   return existsSync(faketime);
+}
+
+function drift(rate: number | undefined): Readonly<Record<string, string>> {
+  if (rate === undefined) return {};
+  const preload = join(import.meta.dirname, "drift.mjs");
+  return { NODE_OPTIONS: `--import=${preload}`, MATRIARCH_TEST_CLOCK_RATE: String(rate) };
 }
 
 export class Lab implements AsyncDisposable {
@@ -70,12 +78,11 @@ export class Lab implements AsyncDisposable {
     const names = hostNames.slice(0, hosts + spare);
     const network = await Network.make([...names, clientName]);
     endAtExit();
-    const plan = {
-      dist: join(scratch, "dist"),
-      fakeClock: options.fakeClock ? faketime : undefined,
-      env: options.env ?? {},
-    };
-    const all = names.map((name) => new Host(network, name, join(scratch, name), plan));
+    const plan = { dist: join(scratch, "dist"), fakeClock: options.fakeClock ? faketime : undefined };
+    const all = names.map((name, index) => {
+      const env = { ...options.env, ...drift(options.clockRates?.[index]) };
+      return new Host(network, name, join(scratch, name), { ...plan, env });
+    });
     const lab = new Lab(scratch, network, all, options);
     try {
       await lab.#install(options);

@@ -10,10 +10,12 @@ export interface Story {
   readonly gapMsMax?: number;
   /** from the end of the fault until everything is healthy; 90 s when not given */
   readonly healsWithinMs?: number;
+  /** reads through the endpoint of the host where something is frozen that would end them may be older than elsewhere */
+  readonly mayReadOldThere?: boolean;
   /** part of what every run of CI tries */
   readonly ci?: boolean;
   /** what kind of laboratory it needs, besides three hosts and a cluster of three */
-  readonly needs?: "volumes" | "clocks" | "spare" | "short-slots" | "system-engine" | "given-etcd" | "regions";
+  readonly needs?: "volumes" | "clocks" | "drifting" | "spare" | "short-slots" | "system-engine" | "given-etcd" | "regions";
   /** a person accepts that acknowledged writes are lost; everything else holds as always */
   readonly mayLose?: boolean;
   run(scene: Scene): Promise<void>;

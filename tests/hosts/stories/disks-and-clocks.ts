@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Host } from "../lab/host.ts";
 import { promised, type Story } from "../lab/stories.ts";
+import type { Scene } from "../lab/story.ts";
 import type { Volume } from "../lab/volume.ts";
 import { staysPrimary } from "./partitions.ts";
 
@@ -70,7 +71,45 @@ export const disksAndClocks: readonly Story[] = [
       standby?.setClock("+0");
     },
   },
+  {
+    name: "clocks of the hosts run up to 15 % apart, and nothing else is wrong",
+    outcome: "nothing happens, whichever of them is the primary's",
+    gapMsMax: 3 * promised.switchover,
+    needs: "drifting",
+    healsWithinMs: 120_000,
+    run: async (scene) => {
+      for (const host of scene.lab.hosts) {
+        await leadFrom(scene, host);
+        await sleep(5000);
+        await scene.writesAgain(100);
+        if ((await scene.primary()) !== host) throw new Error(`the primary left ${host.name} by itself`);
+      }
+    },
+  },
+  ...[0, 1].map((index): Story => ({
+    name: `the primary is cut off from all hosts, and its clock is the ${index === 0 ? "fastest" : "slowest"}, 7 % off`,
+    outcome: "it fences itself before a standby takes over: no old reads",
+    gapMsMax: promised.hostLost,
+    needs: "drifting",
+    healsWithinMs: 120_000,
+    run: async (scene) => {
+      const host = scene.lab.hosts[index];
+      if (!host) throw new Error("there is no such host");
+      await leadFrom(scene, host);
+      await scene.cut([host], scene.others(host));
+      await scene.writesAgain();
+      await sleep(2000);
+    },
+  })),
 ];
+
+/** Moves the primary there. */
+async function leadFrom(scene: Scene, host: Host): Promise<void> {
+  if ((await scene.primary()) === host) return;
+  const ended = await scene.switchover("--to", scene.cluster.memberOn(host).id);
+  if (ended !== 0) throw new Error(`the switchover to ${host.name} ended with ${ended}`);
+  await scene.cluster.healthy();
+}
 
 function onStandby(name: string, outcome: string, trouble: Trouble, forMs: number): Story {
   return {

@@ -78,6 +78,34 @@ export const processStories: readonly Story[] = [
     },
   },
   {
+    name: "guard of the primary's host frozen together with its agent, for 8 s",
+    outcome:
+      "a standby takes over, and the former primary acknowledges nothing any more; nobody is left to end it, so reads through its own host may be old meanwhile",
+    gapMsMax: promised.hostLost,
+    mayReadOldThere: true,
+    run: async (scene) => {
+      const host = (scene.frozen = await scene.primary());
+      for (const role of ["agent", "guard"] as const) host.signal(role, "SIGSTOP");
+      await sleep(8000);
+      for (const other of scene.others(host)) await scene.writesVia(other);
+      for (const role of ["guard", "agent"] as const) host.signal(role, "SIGCONT");
+      await scene.writesAgain();
+    },
+  },
+  {
+    name: "guard of a standby's host frozen together with its agent, for 8 s",
+    outcome: "nothing happens: the other voter's promises are enough",
+    gapMsMax: promised.nothing,
+    run: (scene) =>
+      staysPrimary(scene, async () => {
+        const [host] = await scene.standbys();
+        for (const role of ["agent", "guard"] as const) host?.signal(role, "SIGSTOP");
+        await sleep(8000);
+        for (const role of ["guard", "agent"] as const) host?.signal(role, "SIGCONT");
+        await scene.writesAgain(100);
+      }),
+  },
+  {
     name: "guard of the primary's host frozen",
     outcome: "the agent fences what the guard cannot, or replaces the guard; no second primary",
     gapMsMax: promised.hostLost,
