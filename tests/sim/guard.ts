@@ -136,10 +136,6 @@ export class Guard {
 
   #twisted(message: GuardMessage): GuardMessage {
     const { switches } = this.#world.wiring;
-    if (message.kind === "release" && switches.has("release-frees-any-epoch")) {
-      const { sentAt: _sentAt, ...release } = message;
-      return { ...release, epoch: Number.MAX_SAFE_INTEGER };
-    }
     if (message.kind !== "promises" || !switches.has("promise-counted-from-answer")) return message;
     const now = this.#host.clock.now();
     return { ...message, promises: message.promises.map((promise) => ({ ...promise, sentAt: now })) };

@@ -108,7 +108,7 @@ export const mutations: readonly Mutation[] = [
     members: 3,
     durability: "quorum",
     faults: ["crash-guard", "isolate"],
-    likely: 213,
+    likely: 167,
   },
   {
     name: "given-not-reported",
@@ -116,14 +116,6 @@ export const mutations: readonly Mutation[] = [
     what: "the guard keeps to itself what it has promised, and its member votes while that binds",
     wiring: flipped("given-not-reported"),
     budget: 50,
-  },
-  {
-    name: "release-frees-any-epoch",
-    breaks: "P1",
-    what: "a holder that gives its time back frees what was promised to the holder after it",
-    wiring: flipped("release-frees-any-epoch"),
-    budget: 300,
-    likely: 107,
   },
   {
     name: "barrier-skipped",

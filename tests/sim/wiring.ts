@@ -12,7 +12,6 @@ export type Switch =
   | "guard-never-fences"
   | "guard-lets-vote-at-start"
   | "given-not-reported"
-  | "release-frees-any-epoch"
   | "promises-despite-vote"
   | "reload-not-awaited"
   | "receiver-not-stopped"
