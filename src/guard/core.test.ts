@@ -113,6 +113,25 @@ describe("lease", () => {
     );
   });
 
+  test("what was promised for an epoch does not count for the one after it", () => {
+    const rig = running();
+    live(rig, 1000);
+    assert.equal(report(rig, "a").held.length, 2);
+    cutOff(rig, "a");
+    feed(rig, "a", { epoch: 2, open: false });
+    assert.deepEqual(report(rig, "a").held, []);
+  });
+
+  test("what a voter has given stands, however often its agent speaks of it", () => {
+    const rig = running();
+    live(rig, 1000);
+    cutOff(rig, "a");
+    const given = report(rig, "b").given;
+    feed(rig, "b");
+    assert.ok(given);
+    assert.deepEqual(report(rig, "b").given, given);
+  });
+
   test("an answer counts from before its heartbeat left, whenever it arrives; one from the future not at all", () => {
     const rig = running();
     const guard = rig.guards.get("a");
