@@ -15,7 +15,15 @@ export interface Story {
   /** part of what every run of CI tries */
   readonly ci?: boolean;
   /** what kind of laboratory it needs, besides three hosts and a cluster of three */
-  readonly needs?: "volumes" | "clocks" | "drifting" | "spare" | "short-slots" | "system-engine" | "given-etcd" | "regions";
+  readonly needs?:
+    | "volumes"
+    | "clocks"
+    | "drifting"
+    | "spare"
+    | "short-slots"
+    | "system-engine"
+    | "given-etcd"
+    | "regions";
   /** a person accepts that acknowledged writes are lost; everything else holds as always */
   readonly mayLose?: boolean;
   run(scene: Scene): Promise<void>;
