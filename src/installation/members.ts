@@ -1,4 +1,5 @@
 /** More members, fewer, or a new copy of one. Written as a wish; the loops copy, catch up, admit, drop and remove. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ClusterRuntime } from "../agent/runtime.ts";
 import { inPrimaryRegion } from "../core/regions.ts";
 import type { Asked } from "../contract/installation.ts";
@@ -7,8 +8,9 @@ import type { Server } from "../domain/server.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { begin, follow, refuseUnfit } from "./changes.ts";
-import { amend, awaitCluster, clusterOf, memberOf, type Parts } from "./parts.ts";
+import { amend, awaitCluster, clusterOf, isHere, memberOf, type Parts } from "./parts.ts";
 import { chooseFor, wishForMembers, type Added, type AddWish } from "./placement/add.ts";
+import { silentMs } from "./placement/hosts.ts";
 import { forgetMember } from "./placement/replace.ts";
 import { memberNumber } from "./status.ts";
 
@@ -16,6 +18,9 @@ const membersMax = 16;
 /** A copy of a large database takes its time; the operation goes on as long as it does. */
 const copyMs = 24 * 3_600_000;
 const goneMs = 180_000;
+/** A host that has been silent for so long is not waited for. */
+const lostMs = 5000;
+const lookMs = 1000;
 
 export async function scaleCluster(parts: Parts, name: string, count: number, asked: Asked): Promise<OperationRecord> {
   const cluster = clusterOf(parts, name);
@@ -125,26 +130,48 @@ export async function dropMembers(parts: Parts, name: string, leaving: readonly 
       write: [{ key: "spec", value: { ...spec.value, members, generation: spec.value.generation + 1 } }],
     };
   });
-  await forgetUnreachable(parts, name, leaving);
-  await awaitCluster(parts, name, (cluster) => leaving.every((id) => !cluster.record.members[id]), {
-    withinMs: goneMs,
-    describe: () => `Not all of ${leaving.join(", ")} are gone yet.`,
-  });
+  const over = new AbortController();
+  const forgetting = forgetUnreachable(parts, name, leaving, over.signal);
+  try {
+    await awaitCluster(parts, name, (cluster) => leaving.every((id) => !cluster.record.members[id]), {
+      withinMs: goneMs,
+      describe: () => stillThere(clusterOf(parts, name), leaving),
+    });
+  } finally {
+    over.abort();
+    await forgetting;
+  }
 }
 
-/** A member on a host that does not answer cannot remove itself: once it is no voter, its record goes. */
-async function forgetUnreachable(parts: Parts, name: string, leaving: readonly MemberId[]): Promise<void> {
-  const { record } = clusterOf(parts, name);
-  const lost = leaving
-    .flatMap((id) => record.members[id]?.value ?? [])
-    .filter(({ host }) => host !== parts.hostName && !parts.hosts.isHeard(host));
-  for (const member of lost) {
-    await awaitCluster(parts, name, (cluster) => !isNamed(cluster.record, member.id), {
-      withinMs: goneMs,
-      describe: () => `"${member.id}" is still a voter, and its vote may be needed.`,
-    });
-    await forgetMember(parts, name, member);
+/**
+ * A member on a host that does not answer cannot remove itself: once it is no voter, its record goes. Its host may fall
+ * silent only now, so it is looked at again and again; one that is away for a moment does it itself.
+ */
+async function forgetUnreachable(
+  parts: Parts,
+  name: string,
+  leaving: readonly MemberId[],
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const record = parts.runtime.clusters.get(name)?.record;
+    if (!record) return;
+    const lost = leaving
+      .flatMap((id) => record.members[id]?.value ?? [])
+      .filter(({ id, host }) => !isHere(parts, { host }) && silentMs(parts, host) >= lostMs && !isNamed(record, id));
+    for (const member of lost)
+      await forgetMember(parts, name, member).catch((error: unknown) =>
+        parts.log.warn("a member that is to go is not forgotten yet", { cluster: name, member: member.id, error }),
+      );
+    await sleep(lookMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+function stillThere({ record }: ClusterRuntime, leaving: readonly MemberId[]): string {
+  const left = leaving.filter((id) => record.members[id]);
+  const named = left.filter((id) => isNamed(record, id));
+  if (named.length > 0) return `${named.join(", ")}: still a voter, and its vote may be needed.`;
+  return `Not all of ${left.join(", ")} are gone yet.`;
 }
 
 function isNamed({ rule }: ClusterRecord, member: MemberId): boolean {
