@@ -22,6 +22,7 @@ const hourMs = 3_600_000;
 const replaceLookMs = 5000;
 const selfLookMs = 10_000;
 const placeLookMs = 5000;
+const orphanLookMs = 60_000;
 
 export interface Offer {
   readonly options: ApiOptions;
@@ -77,6 +78,9 @@ export function careForHosts(parts: Parts, offer: Offer): void {
   const keepCertificate = certificateKeeper(hostParts);
   every(hourMs, signal, () => {
     void keepCertificate();
+  });
+  // Also one that was forgotten while this host was away for a moment: its server must not go on for long.
+  every(orphanLookMs, signal, () => {
     void putOrphansAside({ ...parts, store: several.trueStore }).catch(told("the look for members that are left over"));
   });
   every(placeLookMs, signal, keepPlace(parts, offer));

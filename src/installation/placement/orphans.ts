@@ -1,7 +1,7 @@
 /**
  * What a host still has of members that do not exist any more: it was away while they were removed. Their servers are
  * ended at once, for a primary among them knows nothing of its successor; their directories are put aside, never removed.
- * Called when an agent over several hosts has read the store, and once an hour.
+ * Called when an agent over several hosts has read the store, and once a minute.
  */
 import { mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { join } from "node:path";
