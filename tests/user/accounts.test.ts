@@ -300,6 +300,10 @@ describe("databases, users and attached applications", () => {
         "the password is in the file alone",
       );
       await sql(uri, "SELECT 1");
+      const rotated = attachedSchema.parse(await json("attach", "shop", "--app", "filed", "--rotate"));
+      assert.deepEqual([rotated.connection.password, rotated.attachment.env_file?.path], [null, file]);
+      await assert.rejects(sql(uri, "SELECT 1"), /password authentication failed/);
+      await sql(await shell(`. ${file}; printf %s "$DATABASE_URL"`), "SELECT 1");
       await json("detach", "shop", "--app", "filed", "--yes");
       assert.equal(readFileSync(file, "utf8"), text);
     });

@@ -5,12 +5,13 @@
 import { hostname } from "node:os";
 
 import type { Attached, AttachRequest } from "../../contract/accounts.ts";
-import { variablePattern } from "../../contract/attachment.ts";
+import { variablePattern, type AttachmentStatus } from "../../contract/attachment.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Client } from "../client/client.ts";
 import type { CommandContext, Outcome } from "../context.ts";
 import { renderAttached } from "../output/attachments.ts";
 import { openEnvFile, setInFile, takenBy, type EnvFile } from "./env-file.ts";
+import type { Owner } from "./env-text.ts";
 import { handOver } from "./hand-over.ts";
 
 export interface AttachOptions {
@@ -34,14 +35,17 @@ export async function attachApp(context: CommandContext, cluster: string, option
       detail: "It has up to 63 letters, digits and underscores, and does not begin with a digit.",
     });
   const client = await context.client();
-  const file = options.envFile === undefined ? undefined : await openEnvFile(options.envFile);
-  if (file) await confirmTaken(context, client, { cluster, file, options });
+  const known = (await client.status(cluster)).attachments.find(({ app }) => app === options.app);
+  const path = fileFor(context, options, known);
+  const file = path === undefined ? undefined : await openEnvFile(path);
+  const variable = options.variable ?? known?.variable ?? "DATABASE_URL";
+  if (file) await confirmTaken(context, file, { cluster, app: options.app }, variable);
   const made = await ask(context, client, cluster, toRequest(options));
   const { attachment, connection } = made;
-  const { app, variable } = attachment;
+  const { app } = attachment;
   const uri = forLines(connection.uri);
-  if (file) await setInFile(file, { cluster, app }, variable, uri);
-  if (options.exec !== undefined) await handOver(options.exec, { variable, uri });
+  if (file) await setInFile(file, { cluster, app }, attachment.variable, uri);
+  if (options.exec !== undefined) await handOver(options.exec, { variable: attachment.variable, uri });
   const where = file ? { machine: hostname(), path: file.path } : options.rotate ? attachment.env_file : null;
   const told = await client.handedOver(cluster, app, { env_file: where });
   const isShown = file === undefined && options.exec === undefined;
@@ -78,17 +82,22 @@ async function ask(
   }
 }
 
-interface Taken {
-  readonly cluster: string;
-  readonly file: EnvFile;
-  readonly options: AttachOptions;
+/** What an application reads must not keep an old password because nobody thought of its file. */
+function fileFor(
+  context: CommandContext,
+  { envFile, exec }: AttachOptions,
+  known: AttachmentStatus | undefined,
+): string | undefined {
+  const written = known?.env_file;
+  if (envFile !== undefined || exec !== undefined || !written) return envFile;
+  if (written.machine === hostname()) return written.path;
+  context.note(`The URI before was written to "${written.path}" on ${written.machine}; replace it there.`);
+  return undefined;
 }
 
 /** Before anything is made: somebody else's line is put aside only when that is wanted. */
-async function confirmTaken(context: CommandContext, client: Client, { cluster, file, options }: Taken): Promise<void> {
-  const known = (await client.status(cluster)).attachments.find(({ app }) => app === options.app);
-  const variable = options.variable ?? known?.variable ?? "DATABASE_URL";
-  if (takenBy(file, { cluster, app: options.app }, variable) === undefined) return;
+async function confirmTaken(context: CommandContext, file: EnvFile, owner: Owner, variable: string): Promise<void> {
+  if (takenBy(file, owner, variable) === undefined) return;
   const plan = `${variable} is set in "${file.path}" already. It is kept there as a comment, and detach puts it back.`;
   if (context.flags.yes || context.canAsk) return context.confirm(plan, variable);
   throw new OpError("variable-taken", {

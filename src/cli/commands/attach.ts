@@ -14,7 +14,7 @@ export const attach = (run: Run) =>
   command("attach", "Give an application its own database and user, and hand it the URI.", [
     ["matriarch attach shop --app web --env-file .env", "database web, user web, DATABASE_URL in .env"],
     ["matriarch attach shop --app reports --database web --role reader --yes --json", "another one that only looks"],
-    ["matriarch attach shop --app web --rotate --grace 1h --env-file .env", "a new password; the old one for an hour"],
+    ["matriarch attach shop --app web --rotate --grace 1h", "a new password; the old one for an hour"],
     ["matriarch attach shop --app web --exec 'fly secrets import'", "to a command, on its stdin"],
   ])
     .addArgument(clusterArgument())
@@ -30,7 +30,10 @@ export const attach = (run: Run) =>
       ] as const),
     )
     .option("--variable <name>", "name under which it reads its URI (default: DATABASE_URL)")
-    .option("--env-file <file>", "write it to this file; all other lines stay as they are")
+    .option(
+      "--env-file <file>",
+      "write it to this file, all other lines stay (default with --rotate: the file that has it)",
+    )
     .option("--exec <command>", "run this with it, in a shell")
     .option("--rotate", "it is attached: give it a new password")
     .option(
