@@ -43,19 +43,28 @@ export class BareMachine implements AsyncDisposable {
     this.#network = network;
   }
 
+  /** What was written on it since it was bare. */
+  get disk(): string {
+    return join(this.#directory, "disk");
+  }
+
   get root(): string {
     return join(this.#directory, "root");
   }
 
-  /** Its disk: what it writes lies beside the base, which stays as it is. */
+  /**
+   * Its disk: what it writes lies beside the base, which stays as it is.
+   * @param base directories, the uppermost first, with colons between
+   */
   async install(base: string, source: string): Promise<void> {
     for (const name of ["root", "disk", "work"]) await mkdir(join(this.#directory, name), { recursive: true });
-    const layers = `lowerdir=${base},upperdir=${join(this.#directory, "disk")},workdir=${join(this.#directory, "work")}`;
+    const layers = `lowerdir=${base},upperdir=${this.disk},workdir=${join(this.#directory, "work")}`;
     await tool("mount", "-t", "overlay", "overlay", "-o", layers, this.root);
     await writeFile(join(this.root, "etc/hostname"), `${this.name}\n`);
     await appendFile(join(this.root, "etc/hosts"), `127.0.1.1 ${this.name}\n`);
     await rm(join(this.root, "etc/machine-id"), { force: true });
     await copyFile("/etc/resolv.conf", join(this.root, "etc/resolv.conf"));
+    await rm(join(this.root, "srv/matriarch.git"), { recursive: true, force: true });
     await tool("cp", "-a", source, join(this.root, "srv/matriarch.git"));
     const own = existsSync(trust) ? (await readdir(trust)).filter((name) => name.endsWith(".crt")) : [];
     for (const name of own) await copyFile(join(trust, name), join(this.root, trust, name));

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { assertKept, checkHistory } from "../../checker/history.ts";
 import { until } from "../../faults/until.ts";
 import { Recorder } from "../lab/recorder.ts";
+import { toolWith } from "../lab/shell.ts";
 import { enter, spaceName } from "../lab/spaces.ts";
 import { blocksOf } from "./blocks.ts";
 import { BareMachine, debianBase } from "./machine.ts";
@@ -43,7 +44,7 @@ export class Three implements AsyncDisposable {
   readonly machines: BareMachine[] = [];
   /** of the first user of the cluster */
   password = "";
-  readonly #base: string;
+  #base: string;
   readonly #scratch: string;
   readonly #network: BareNetwork;
   #told = 0;
@@ -77,12 +78,10 @@ export class Three implements AsyncDisposable {
     return found;
   }
 
-  /** Another machine, as bare as the first was, with the same name and address; step 1 is done on it. */
+  /** Another machine with the same name and address, as the first was after step 1. */
   async replace(number: number): Promise<BareMachine> {
     await this.machine(number)[Symbol.asyncDispose]();
-    const machine = await this.#add(number);
-    await machine.ok(pasted("hosts.md", "1. On every machine"));
-    return machine;
+    return this.#add(number);
   }
 
   /** The page's steps 1 to 4. */
@@ -91,6 +90,9 @@ export class Three implements AsyncDisposable {
     const since = performance.now();
     await Promise.all(this.machines.map((machine) => machine.ok(pasted("hosts.md", "1. On every machine"))));
     say("step 1 done on all three: packages, checkout, build");
+    const after = join(this.#scratch, "after-step-1");
+    await toolWith(["cp", "-a", third.disk, after], { withinMs: 120_000 });
+    this.#base = `${after}:${this.#base}`;
     const token = tokenIn(await first.ok(pasted("hosts.md", "2. On the first machine")));
     say("step 2 done: the first host");
     const joins = blocksOf("hosts.md", "3. On the second and third machine");
