@@ -34,7 +34,8 @@ async function main(): Promise<void> {
 /** What a server goes through: each under load. */
 async function lives(three: Three): Promise<void> {
   const { machines } = three;
-  for (const machine of machines) await machine.ok("systemctl is-enabled matriarch && ! systemctl is-active etcd");
+  for (const machine of machines)
+    await machine.ok("systemctl is-enabled matriarch; if systemctl is-active --quiet etcd; then exit 1; fi");
   const each = (act: (machine: BareMachine) => Promise<void>) => async (): Promise<void> => {
     for (const machine of machines) await act(machine);
   };
@@ -77,9 +78,8 @@ async function reboots(three: Three): Promise<void> {
     },
   });
   const [first] = machines;
-  await first?.ok(
-    "matriarch agent stop; sleep 3; ! systemctl is-active matriarch; matriarch status shop; systemctl is-active matriarch",
-  );
+  await first?.ok("matriarch agent stop; sleep 3; if systemctl is-active --quiet matriarch; then exit 1; fi");
+  await first?.ok("matriarch status shop; systemctl is-active matriarch");
   for (const machine of machines) await sane(machine);
 }
 
@@ -153,7 +153,7 @@ async function refused(machine: BareMachine, command: string, words: RegExp, wha
 
 /** Journal and units as an operator wants to find them. */
 async function sane(machine: BareMachine): Promise<void> {
-  const failed = await machine.ok("systemctl list-units --failed --plain --no-legend");
+  const failed = await machine.ok("systemctl list-units --failed --plain --no-legend 'matriarch*' 'etcd*' 'postgres*'");
   if (failed.trim() !== "") throw new Error(`${machine.name}: failed units: ${failed}`);
   const lines = (await machine.ok("journalctl -u matriarch --no-pager -o cat")).trim().split("\n");
   const stack = lines.find((line) => /^\s+at .*\(.*:\d+:\d+\)/.test(line));
