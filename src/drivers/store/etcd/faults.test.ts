@@ -74,7 +74,7 @@ function numberIn(value: unknown): number {
 }
 
 describe("etcd store: three servers", () => {
-  test("the server that it asks is frozen: reads go on elsewhere, a change ends as unknown, the next one works", async () => {
+  test("the server that it asks is frozen: reads go on elsewhere, a change ends as unknown or was made elsewhere, the next one works", async () => {
     const server = await someFollower();
     const store = open(first(server));
     await put(store, "a", 1);
@@ -84,7 +84,10 @@ describe("etcd store: three servers", () => {
       const read = await timed(() => store.read(""));
       assert.ok(read.ms < 5000, `read took ${read.ms} ms`);
       const { ms, value } = await change;
-      assert.ok(value instanceof OpError && value.code === "store-outcome-unknown", String(value));
+      // On a machine so slow that the silence was noticed before the change left, it went to another server at once.
+      const isDone = typeof value === "number" && numberIn((await store.read("a")).entries[0]?.value) === 2;
+      const isUnknown = value instanceof OpError && value.code === "store-outcome-unknown";
+      assert.ok(isUnknown || isDone, String(value));
       assert.ok(ms < 5000, `change took ${ms} ms`);
       const next = await timed(() => put(store, "a", 3));
       assert.ok(next.ms < 5000, `next change took ${next.ms} ms`);
