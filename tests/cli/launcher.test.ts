@@ -17,7 +17,7 @@ const node = (version: string) => `#!/bin/sh
 case $1 in
   --version) echo v${version} ;;
   */build.ts) echo build >>"$ROOT/calls"; sleep "\${BUILD_SECONDS:-0}"; mkdir -p "$ROOT/dist"; touch "$ROOT/dist/cli.mjs" "$ROOT/dist/.stamp" ;;
-  *) shift; echo "ran ${version}: $*" ;;
+  --) shift 2; echo "ran ${version}: $*" ;;
 esac
 `;
 /** An npm that puts in place what the launcher looks for. */
