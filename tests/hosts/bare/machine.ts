@@ -62,7 +62,8 @@ export class BareMachine implements AsyncDisposable {
     await tool("mount", "-t", "overlay", "overlay", "-o", layers, this.root);
     await writeFile(join(this.root, "etc/hostname"), `${this.name}\n`);
     await appendFile(join(this.root, "etc/hosts"), `127.0.1.1 ${this.name}\n`);
-    await rm(join(this.root, "etc/machine-id"), { force: true });
+    // Empty, not missing: systemd would enable at its "first boot" what step 1 had disabled (machine-id(5)).
+    await writeFile(join(this.root, "etc/machine-id"), "");
     await copyFile("/etc/resolv.conf", join(this.root, "etc/resolv.conf"));
     await rm(join(this.root, "srv/matriarch.git"), { recursive: true, force: true });
     await tool("cp", "-a", source, join(this.root, "srv/matriarch.git"));

@@ -72,6 +72,7 @@ async function allOff(three: Three): Promise<void> {
 async function certificateEnded(three: Three): Promise<void> {
   const [remove = "", anew = ""] = blocksOf(page, "A host was off for more than 90 days");
   const third = three.machine(3);
+  await moveTo(three, 1);
   await third.powerOff();
   await endCertificate(third);
   // One that joined fourth would not have it.
@@ -80,7 +81,6 @@ async function certificateEnded(three: Three): Promise<void> {
   await until("the host not to be believed", async () =>
     /db-3 .*unreachable/.test((await three.machine(1).run("matriarch host list")).stdout) ? true : undefined,
   );
-  await moveTo(three, 1);
   const token = tokenIn(await three.machine(1).ok(of(3, remove)));
   await third.ok(of(3, anew, token));
   await whole(three);

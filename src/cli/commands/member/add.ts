@@ -7,6 +7,7 @@ export const memberAdd = (run: Run) =>
   command("add", "Add a standby to a cluster.", [
     ["matriarch member add shop", "one more"],
     ["matriarch member add shop --region us", "a read replica in another region"],
+    ["matriarch member add shop --on db-2", "on this host: one that joined in the place of a lost one"],
   ])
     .addArgument(clusterArgument())
     .option("--region <region>", "on a host there; outside the primary region it is a read replica")
