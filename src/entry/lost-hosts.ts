@@ -17,17 +17,27 @@ const lookEveryMs = 500;
 const lostAfterMs = 5000;
 
 export function watchHosts({ self, hosts, clock, events, cut }: LostHostsParts): { close(): void } {
-  const startedAt = clock.now();
+  /** since when each one is a host: what was before is no silence */
+  const known = new Map<string, number>();
   const lost = new Map<string, number>();
   const tells = (about: string): boolean =>
     hosts
       .all()
       .filter(({ name }) => name !== about && hosts.isHeard(name))
       .every(({ name }) => name >= self);
+  const forgetRemoved = (): void => {
+    const names = new Set(hosts.all().map(({ name }) => name));
+    for (const name of [...known.keys()].filter((candidate) => !names.has(candidate))) {
+      known.delete(name);
+      lost.delete(name);
+    }
+  };
   const look = (): void => {
+    forgetRemoved();
     for (const { name } of hosts.all()) {
       if (name === self) continue;
-      const heardAt = hosts.heardAt(name) ?? startedAt;
+      if (!known.has(name)) known.set(name, clock.now());
+      const heardAt = hosts.heardAt(name) ?? known.get(name) ?? clock.now();
       const since = lost.get(name);
       if (clock.now() - heardAt > lostAfterMs) {
         if (since !== undefined) continue;

@@ -24,14 +24,16 @@ export function severalHosts({ hosts }: Pick<Parts, "hosts">): SeveralHosts | un
   };
 }
 
-/** For how long a host has not been heard, as far as this agent's life goes back; 0 while it is. */
+/** For how long a host has not been heard, as far as this agent's life goes back, and its own as a host; 0 while it is. */
 export function silentMs(
   { hosts, clock, startedAt }: Pick<Parts, "hosts" | "clock" | "startedAt">,
   name: string,
 ): number {
   if (hosts.isHeard(name)) return 0;
   const heardAt = hosts.heardAt(name);
-  return heardAt === undefined ? clock.wallNow() - startedAt : clock.now() - heardAt;
+  if (heardAt !== undefined) return clock.now() - heardAt;
+  const joinedAt = hosts.all().find((host) => host.name === name)?.joinedAt ?? 0;
+  return Math.max(0, clock.wallNow() - Math.max(startedAt, joinedAt));
 }
 
 export interface Chosen {
