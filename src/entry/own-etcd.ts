@@ -77,7 +77,7 @@ export class OwnEtcd {
     const peer = peerUrl(selfOf(lost, ""));
     try {
       const found = (await members.list()).find(({ name, peerUrls }) => name === lost.name || peerUrls.includes(peer));
-      if (found) await members.remove(found.id);
+      if (found) await members.takeOut(found);
     } finally {
       members.close();
     }

@@ -54,6 +54,16 @@ export class EtcdMembers {
     await this.#client.write((session, options) => session.cluster.memberRemove({ ID: BigInt(id) }, options), signal);
   }
 
+  /**
+   * Takes out one that may be lost or alive. The lead leaves it first: whatever is written while the others elect goes to
+   * the one that is no member any more, is dropped there, and nobody says so.
+   */
+  async takeOut({ id, clientUrls }: EtcdMember): Promise<void> {
+    // One that does not answer has no lead.
+    for (const url of clientUrls) await this.moveLeadAway(url).catch(() => undefined);
+    await this.remove(id);
+  }
+
   /** Of one server, asked directly; it may have no leader. @throws when it does not answer in time */
   async health(url: string): Promise<EtcdHealth> {
     return this.at(url, async (session, options) => {

@@ -164,6 +164,22 @@ describe("etcd of three hosts", () => {
       assert.ok((await readdir(join(b.home, "etcd"))).includes("put-aside"));
       assert.equal((await storeOf([b]).read("")).entries.length, 1);
     });
+
+    await t.test("the one that leads is taken out, and the next write does not notice", async () => {
+      const members = a.server.members(hosts.map(({ server }) => server.url));
+      const { leader: lead } = await members.health(a.server.url);
+      const leader = (await members.list()).find(({ id }) => id === lead);
+      assert.ok(leader);
+      const left = hosts.filter(({ server }) => !leader.clientUrls.includes(server.url));
+      const store = storeOf(left);
+      await store.read("");
+      const others = left[0]?.server.members(left.map(({ server }) => server.url));
+      // etcd lets none go before all have seen each other for five seconds.
+      await until("it to go", async () => (await others?.takeOut(leader), true));
+      assert.equal((await store.commit({ require: [], put: [{ key: "k", value: 2 }] })).committed, true);
+      assert.equal((await others?.list())?.length, 2);
+      for (const one of [members, others]) one?.close();
+    });
   });
 });
 

@@ -7,6 +7,7 @@ import { describe, test } from "node:test";
 import { checkHostCertificate, hostCertificateFiles } from "../../drivers/certificates/host.ts";
 import { listHosts } from "../../drivers/store/host-records.ts";
 import { unitName } from "../../config/service.ts";
+import { OpError } from "../../errors/op-error.ts";
 import { agentUnit } from "./service-unit.ts";
 import { certificateKeeper } from "./keep-certificate.ts";
 import { initHost } from "./init.ts";
@@ -113,6 +114,27 @@ describe("hosts", () => {
       deadlineMs: 5000,
     } as const;
     await assert.rejects(gone.parts.neighbours.call(seed, call), { code: "not-authenticated" });
+  });
+
+  test("remove: what etcd did not say is looked up, and done again if need be", async () => {
+    for (const isDone of [true, false]) {
+      await using world = new HostWorld();
+      const { first, second } = await two(world);
+      await second.stop();
+      const commit = world.store.commit.bind(world.store);
+      let unknown = 0;
+      world.store.commit = async (txn, signal) => {
+        if (!txn.remove || unknown++ > 0) return commit(txn, signal);
+        if (isDone) await commit(txn, signal);
+        throw new OpError("store-outcome-unknown", { message: "etcd did not say" });
+      };
+      await first.hosts.remove("db-2", { lost: true }, ada);
+      assert.ok(unknown > 0);
+      assert.deepEqual(
+        (await listHosts(world.store)).map(({ value }) => value.name),
+        ["db-1"],
+      );
+    }
   });
 
   test("the last host that holds the CA's key stays", async () => {

@@ -5,7 +5,7 @@
 import type { HostRemoved } from "../../contract/host.ts";
 import type { Asked } from "../../contract/installation.ts";
 import type { HostRecord } from "../../domain/host.ts";
-import { listHosts, removeHost } from "../../drivers/store/host-records.ts";
+import { listHosts, readHost, removeHost } from "../../drivers/store/host-records.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { runningVersion } from "./list.ts";
 import { hostOf, type HostParts, type PlacedMember } from "./parts.ts";
@@ -25,14 +25,29 @@ export async function removeHostFrom(
   refusePrimary(parts, name);
   const members: HostRemoved["members"] = [];
   for (const member of parts.moves.membersOn(name)) members.push(await given(parts, member));
-  if (host.runsStore) await parts.removeStoreMember(host);
-  const outcome = await removeHost(parts.store, name, revision);
-  if (!outcome.committed)
+  // Both look first, so that either can be done again.
+  if (host.runsStore) await untilKnown(() => parts.removeStoreMember(host));
+  if (!(await untilKnown(() => isRemoved(parts, name, revision))))
     throw new OpError("busy", { message: `the record of host "${name}" has changed meanwhile`, hint: "Try again." });
   // Nobody goes on with what it had begun.
   parts.operations.interrupt(name);
   parts.events.emit("host.removed", { actor: asked.by }, { host: name, lost });
   return { removed: name, members };
+}
+
+/** Once more when etcd did not say whether it was done: nobody at the terminal can find out more easily. */
+async function untilKnown<T>(step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!(error instanceof OpError) || error.code !== "store-outcome-unknown") throw error;
+    return step();
+  }
+}
+
+async function isRemoved({ store }: HostParts, name: string, revision: number): Promise<boolean> {
+  if (!(await readHost(store, name))) return true;
+  return (await removeHost(store, name, revision)).committed;
 }
 
 async function given({ moves }: HostParts, lost: PlacedMember): Promise<HostRemoved["members"][number]> {
