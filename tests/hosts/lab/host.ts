@@ -65,9 +65,9 @@ export class Host extends Machine {
     return this.#volume;
   }
 
-  /** The command line as a program, for another machine or user. */
+  /** The command line as a program, for another machine or user. Node takes `--env-file` for its own before a `--`. */
   get cli(): readonly string[] {
-    return [process.execPath, join(this.#plan.dist, "cli.mjs")];
+    return [process.execPath, "--", join(this.#plan.dist, "cli.mjs")];
   }
 
   /** The command line, on this host. Never throws for its exit code. */
