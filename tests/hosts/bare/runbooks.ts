@@ -13,6 +13,8 @@ import { say, tokenIn, type Three } from "./three.ts";
 
 const page = "runbooks.md";
 const zones = ["a", "b", "c"];
+/** agents ask every etcd several times in so long */
+const quietMs = 10_000;
 
 export async function runbooks(three: Three): Promise<void> {
   await diskDead(three);
@@ -115,6 +117,21 @@ async function whole(three: Three): Promise<void> {
     async () => {
       seen = (await three.machine(1).run("matriarch host list")).stdout;
       return [...seen.matchAll(/active .* member /g)].length === 3 ? true : undefined;
+    },
+    { seen: () => seen },
+  );
+  for (const machine of three.machines) await oneStore(machine);
+}
+
+/** An etcd that has come to something else than the others is refused by every agent: its host would not count at the next loss. */
+async function oneStore(machine: BareMachine): Promise<void> {
+  let seen = "";
+  await until(
+    `${machine.name}: no etcd to differ from the others`,
+    async () => {
+      seen = await machine.ok(`grep '"code":"store-replaced"' /var/lib/matriarch/agent.log | tail -n 1`);
+      const at = /"time":"([^"]+)"/.exec(seen)?.[1];
+      return at === undefined || Date.now() - Date.parse(at) > quietMs ? true : undefined;
     },
     { seen: () => seen },
   );
