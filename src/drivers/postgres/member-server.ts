@@ -49,6 +49,8 @@ class PostgresServer implements MemberServer {
   readonly #observer: Observer;
   #isClosed = false;
   #interrupted: Promise<void> | undefined;
+  /** the postmaster whose processes were proven to follow the commit rule that it was promoted with */
+  #proven: number | undefined;
 
   constructor(config: MemberServerConfig, clock: MonotonicClock) {
     this.#config = config;
@@ -120,6 +122,7 @@ class PostgresServer implements MemberServer {
     await changeReplication(this.#config, { synchronousStandbyNames: names });
     const setting = { name: "synchronous_standby_names", value: names };
     const session = await reloadUntil(this.#config, this.#postmaster, setting, changeMs);
+    this.#proven = undefined;
     try {
       await proveFollowed(session, (before.syncNames === "") !== (names === ""), changeMs);
       const now = await askServer(session, askMs);
@@ -139,7 +142,9 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
   }
 
   async barrier(signal: AbortSignal): Promise<Lsn> {
-    return await passBarrier(this.#config, signal);
+    const { pid } = this.#postmaster;
+    const isProven = pid !== undefined && pid === this.#proven;
+    return await passBarrier(this.#config, isProven, signal);
   }
 
   async checkpoint(): Promise<void> {
@@ -218,6 +223,7 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
       const setting = { name: "synchronous_standby_names", value: names };
       const session = await reloadUntil(this.#config, this.#postmaster, setting, withinMs);
       await proveFollowed(session, true, withinMs);
+      this.#proven = this.#postmaster.pid;
       return session;
     } catch (error) {
       await removeLoosePlants(dataDirectory);
@@ -247,6 +253,7 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
 
   async #start(fences: number): Promise<void> {
     this.#observer.close();
+    this.#proven = undefined;
     await this.#observer.beginRun();
     await this.#postmaster.start(fences);
     void this.#watchStart();

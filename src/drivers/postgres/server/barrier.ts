@@ -23,7 +23,8 @@ INSERT INTO matriarch.barrier SELECT 0, pg_catalog.now() WHERE NOT EXISTS (SELEC
 const commit = `UPDATE matriarch.barrier SET at = pg_catalog.clock_timestamp()
 RETURNING pg_catalog.pg_current_wal_insert_lsn()::text AS lsn`;
 
-export async function passBarrier(config: MemberServerConfig, signal: AbortSignal): Promise<Lsn> {
+/** @param isProven this postmaster's processes are known to follow the commit rule that is in force */
+export async function passBarrier(config: MemberServerConfig, isProven: boolean, signal: AbortSignal): Promise<Lsn> {
   signal.throwIfAborted();
   const settings = { synchronous_commit: "on" };
   const session = await Session.open(config, { withinMs: openMs, applicationName: "matriarch barrier", settings });
@@ -31,8 +32,9 @@ export async function passBarrier(config: MemberServerConfig, signal: AbortSigna
   const abort = (): void => session.destroy();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    // Commits wait only once the checkpointer has taken the names over, also right after a start.
-    await proveFollowed(session, true, proveMs);
+    // Commits wait only once the checkpointer has taken the names over, also right after a start. After a promotion it is
+    // busy with its checkpoint, and could not be asked again so soon.
+    if (!isProven) await proveFollowed(session, true, proveMs);
     await prepareTable(session);
     const [row] = await session.query(commit, [], { withinMs: longestMs });
     return acknowledged(session, row?.["lsn"]);

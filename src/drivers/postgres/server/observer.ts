@@ -39,6 +39,8 @@ const segmentBytes = 16 * 1024 * 1024;
 const hopelessAfterMs = 3000;
 const startLogMax = 64 * 1024;
 const settledReceiverMs = 500;
+/** A stream that has been away for so long is not only between two primaries. */
+const missingWalAfterMs = 1000;
 
 /** A standby has read all the log that it has once it waits for more, from a stream or for the next attempt. */
 const atEndOfLog = new Set(["RecoveryWalStream", "RecoveryRetrieveRetryInterval"]);
@@ -323,7 +325,7 @@ export class Observer {
     const receiving = word.isStandby && (word.receiver !== undefined || (await this.#hasReceiver(session, withinMs)));
     const streaming = this.#isStreaming(run, word);
     if (streaming) run.walMissing = false;
-    else if (word.isStandby && tellsMissingWal(await this.#log.news())) run.walMissing = true;
+    else if (word.isStandby && this.#mayMissWal(run) && tellsMissingWal(await this.#log.news())) run.walMissing = true;
     return {
       kind: "running",
       role: word.isStandby ? "standby" : "primary",
@@ -342,6 +344,11 @@ export class Observer {
       flushStuckSince: await this.#flushStuckSince(run, word, session, withinMs),
       pendingRestart: await this.#pendingRestart(run, session, withinMs),
     };
+  }
+
+  /** Not asked in the first moments of a failover, when every look counts and the log has other news. */
+  #mayMissWal({ notStreamingSince }: Run): boolean {
+    return notStreamingSince !== undefined && this.#clock.now() - notStreamingSince >= missingWalAfterMs;
   }
 
   async #hasReceiver(session: Session, withinMs: number): Promise<boolean> {
