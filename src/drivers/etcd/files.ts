@@ -79,6 +79,11 @@ export async function hasData({ data }: EtcdFiles): Promise<boolean> {
   return (await readdir(join(data, "member")).catch(() => [])).length > 0;
 }
 
+/** Those that its log begins with at the next start; empty as long as that begins with its first entry. */
+export async function snapshotNames({ data }: EtcdFiles): Promise<readonly string[]> {
+  return (await readdir(join(data, "member", "snap")).catch(() => [])).filter((name) => name.endsWith(".snap"));
+}
+
 /** @returns where it is now; only the newest is kept */
 export async function putAside({ directory, data }: EtcdFiles): Promise<string | undefined> {
   const aside = join(directory, "put-aside");

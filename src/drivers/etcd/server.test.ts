@@ -1,15 +1,26 @@
 /** This host's etcd on real processes: founded, joined by two more, killed, robbed of its data, damaged, taken out. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { chmod, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, describe, test } from "node:test";
-import { etcdPath, freePorts, makeHostCertificates, makeUserCertificate } from "../../../tests/fixtures/etcd.ts";
+import { promisify } from "node:util";
+import {
+  etcdctlPath,
+  etcdPath,
+  freePorts,
+  makeHostCertificates,
+  makeUserCertificate,
+} from "../../../tests/fixtures/etcd.ts";
 import { leaveNothingOf } from "../../../tests/fixtures/leave-nothing.ts";
 import { noLog } from "../../log/log.ts";
 import { openEtcdStore } from "../store/etcd/store.ts";
+import type { Store } from "../store/port.ts";
 import { careForEtcd } from "./care.ts";
+import { readState, writeState } from "./files.ts";
 import type { EtcdNews } from "./port.ts";
 import { findEtcd } from "./program.ts";
 import { EtcdServer } from "./server.ts";
@@ -75,6 +86,31 @@ function storeOf(hosts: readonly Host[]) {
   const store = openEtcdStore({ endpoints, prefix: "/matriarch/", tls: { caFile, certFile, keyFile }, log: noLog });
   ends.push(() => store.close());
   return store;
+}
+
+/** Writes "k" if it is as it was read, like all that the product writes. */
+async function raise(store: Store): Promise<boolean> {
+  const [k] = (await store.read("k")).entries;
+  const require = [{ key: "k", revision: k?.revision ?? 0 }];
+  return (await store.commit({ require, put: [{ key: "k", value: randomUUID() }] })).committed;
+}
+
+/** Revision and hash of what each of these servers has itself. */
+function statesOf(hosts: readonly Host[]): Promise<string[]> {
+  return Promise.all(
+    hosts.map(async ({ server: { url, files } }) => {
+      const trust = ["--cacert", files.tls.ca, "--cert", files.tls.cert, "--key", files.tls.key];
+      const asked = ["--endpoints", url, "endpoint", "hashkv", "-w", "json"];
+      const env = { ...process.env, ETCDCTL_API: "3" };
+      const { stdout } = await promisify(execFile)(etcdctlPath, [...trust, ...asked], { env, timeout: 10_000 });
+      const found = ["revision", "hash"].map((name) => new RegExp(`"${name}":(\\d+)`).exec(stdout)?.[1]);
+      assert.ok(
+        found.every((value) => value !== undefined),
+        stdout,
+      );
+      return found.join(" ");
+    }),
+  );
 }
 
 describe("etcd of three hosts", () => {
@@ -183,22 +219,36 @@ describe("etcd of three hosts", () => {
   });
 });
 
-test("etcd of one host goes on alone when the others are lost for good, and takes new ones in", async () => {
-  const [a, b, c, d] = await makeHosts(["a", "b", "c", "d"]);
-  assert.ok(a && b && c && d);
+test("etcd of one host goes on alone when the others are lost for good, and those that join come to the same", async () => {
+  const [a, b, c, d, e] = await makeHosts(["a", "b", "c", "d", "e"]);
+  assert.ok(a && b && c && d && e);
   await a.server.found(soon());
   await b.server.join([a.server.url], soon());
   await c.server.join([a.server.url, b.server.url], soon());
   const store = storeOf([a]);
   await store.commit({ require: [], put: [{ key: "k", value: 1 }] });
   await assert.rejects(a.server.standAlone(soon()), { code: "host-in-use", message: /has its majority/ });
+
+  // One that follows knows of its last entry that it is committed, has applied it, and has not written that down.
+  const members = a.server.members();
+  await until("another leader", async () => {
+    await members.moveLeadAway(a.server.url);
+    const { id, leader } = await members.health(a.server.url);
+    return leader !== "0" && leader !== id;
+  });
+  members.close();
+  for (let n = 0; n < 9; n++) assert.equal(await raise(store), true);
+  const last = await store.commit({ require: [], put: [{ key: "k", value: "last" }] });
   for (const { server } of [b, c]) {
-    const pid = server.pid;
-    assert.ok(pid);
+    assert.ok(server.pid);
     server.close();
-    process.kill(pid, "SIGKILL");
-    await rm(server.files.directory, { recursive: true });
+    process.kill(server.pid, "SIGKILL");
   }
+  const require = [{ key: "k", revision: last.revision }];
+  const pending = [1, 2, 3].map((value) =>
+    store.commit({ require, put: [{ key: "k", value }] }).catch(() => undefined),
+  );
+  for (const { server } of [b, c]) await rm(server.files.directory, { recursive: true });
   await until("no majority", () =>
     store.read("").then(
       () => false,
@@ -206,25 +256,25 @@ test("etcd of one host goes on alone when the others are lost for good, and take
     ),
   );
   await a.server.standAlone(AbortSignal.timeout(60_000));
+  await Promise.all(pending);
   assert.ok(a.news.some(({ kind }) => kind === "alone"));
-  await until("writes", async () => (await store.commit({ require: [], put: [{ key: "l", value: 2 }] })).committed);
-  assert.equal((await store.read("")).entries.length, 2);
+  await until("writes", () => raise(store));
 
   await d.server.join([a.server.url], soon());
+  await e.server.join([a.server.url, d.server.url], soon());
+  for (let n = 0; n < 10; n++) assert.equal(await raise(store), true);
+  // A member that follows applies a moment later.
+  await until("the same revision and data in all", async () => new Set(await statesOf([a, d, e])).size === 1, 10_000);
+
+  // Started again, it throws nobody out.
   const pid = a.server.pid;
   assert.ok(pid);
   process.kill(pid, "SIGKILL");
   await until("another process", () => a.server.pid !== undefined && a.server.pid !== pid);
-  const members = a.server.members([d.server.url]);
-  await until(
-    "both members",
-    async () =>
-      (await members.list())
-        .map(({ name }) => name)
-        .toSorted()
-        .join() === "a,d",
-  );
-  members.close();
+  const asked = a.server.members([d.server.url]);
+  const names = async () => (await asked.list()).map(({ name }) => name).toSorted();
+  await until("all members", async () => (await names()).join() === "a,d,e");
+  asked.close();
 });
 
 describe("etcd of one host", () => {
@@ -246,6 +296,26 @@ describe("etcd of one host", () => {
       ["quota-reached", "quota-cleared"],
     );
     assert.equal((await store.commit({ require: [], put: [{ key: "k", value: 1 }] })).committed, true);
+  });
+
+  test("one that was to go on alone when its agent ended does so with the next agent, however often", async () => {
+    const [host] = await makeHosts(["a"]);
+    assert.ok(host);
+    await host.server.found(soon());
+    await storeOf([host]).commit({ require: [], put: [{ key: "k", value: 1 }] });
+    let last = host.server;
+    for (let n = 0; n < 2; n++) {
+      const { files, pid } = last;
+      last.close();
+      const state = await readState(files);
+      assert.ok(state && pid);
+      await writeState(files, { ...state, phase: "alone" });
+      last = host.again();
+      assert.equal(await last.ensure(), "started");
+      assert.notEqual(last.pid, pid);
+      assert.equal((await readState(files))?.phase, "member");
+      await until("writes", () => raise(storeOf([host])));
+    }
   });
 
   test("one that has lost its data, and is alone, does not begin as an empty one", async () => {

@@ -20,11 +20,12 @@ import {
   writeState,
 } from "./files.ts";
 import { enlist, isOwn, mayPass, pause, promote } from "./enlist.ts";
+import { startAlone } from "./lone.ts";
 import { EtcdMembers } from "./membership.ts";
 import type { EtcdNews, EtcdSelf } from "./port.ts";
 import { endEtcd, findRunning, killEtcd, isRunning, signal as sendSignal, startEtcd } from "./process.ts";
 import type { EtcdProgram } from "./program.ts";
-import { clientUrl, type EtcdTimings, flagsOf, peerUrl } from "./settings.ts";
+import { clientUrl, type EtcdOrigin, type EtcdTimings, flagsOf, peerUrl } from "./settings.ts";
 
 export interface EtcdServerOptions {
   readonly self: EtcdSelf;
@@ -43,8 +44,6 @@ const silentMs = 30_000;
 const quickMs = 10_000;
 const tries = 3;
 const waitMs = { first: 100, most: 10_000 };
-/** an election of one, and what was not yet applied */
-const aloneMs = 30_000;
 /** so long a change of leader may take */
 const majorityMs = 5000;
 
@@ -109,10 +108,12 @@ export class EtcdServer {
   async ensure(): Promise<"adopted" | "started"> {
     const state = await this.#state();
     await prepareFiles(this.#options.self.home, this.files, await this.#user());
-    const running = await findRunning(this.files);
+    const found = await findRunning(this.files);
+    // One that an agent was making alone when it ended: how far it came is not known, and doing it again is harmless.
+    const running = state.phase === "alone" ? undefined : found;
+    if (found !== undefined && running === undefined) await killEtcd(found);
     if (running === undefined) await this.#startOrRebuild(state);
     else this.#use(running);
-    if (running !== undefined && state.phase === "alone") await this.#endAlone();
     this.#options.tell({ kind: "started", pid: this.#pid ?? 0, adopted: running !== undefined });
     void this.#keep();
     return running === undefined ? "started" : "adopted";
@@ -149,6 +150,7 @@ export class EtcdServer {
     if (!this.#keeping) await this.ensure();
     while ((await this.#state()).phase === "alone" && !signal.aborted) await pause(signal);
     if (signal.aborted) throw await this.#failed("etcd of this host did not come up alone");
+    await this.#untilItLeadsOrFollows(signal);
     this.#options.tell({ kind: "alone" });
   }
 
@@ -231,24 +233,33 @@ export class EtcdServer {
   }
 
   async #start(): Promise<void> {
-    const { self, program, timings, quotaBytes } = this.#options;
+    const { program } = this.#options;
+    if ((await this.#state()).phase === "alone") await this.#makeAlone();
     const { phase, token, initialCluster } = await this.#state();
-    const alone = phase === "alone";
-    const origin = { state: phase === "founding" ? "new" : "existing", initialCluster, token, alone } as const;
+    const flags = await this.#flags({ state: phase === "founding" ? "new" : "existing", initialCluster, token });
+    this.#use(await startEtcd(program.path, flags, this.files, await this.#user()));
+  }
+
+  /** Throws the others out, once: started so again it would do that to members that have joined since. */
+  async #makeAlone(): Promise<void> {
+    const { self, program } = this.#options;
+    const { token, initialCluster } = await this.#state();
+    const start = async (alone: NonNullable<EtcdOrigin["alone"]>) => {
+      const flags = await this.#flags({ state: "existing", initialCluster, token, alone });
+      return startEtcd(program.path, flags, this.files, await this.#user());
+    };
+    await startAlone(self, this.files, { start, members: (url) => this.members([url]) }, this.#end.signal);
+    await this.#becomeMember();
+  }
+
+  #flags(origin: EtcdOrigin): Promise<readonly string[]> {
+    const { self, program, timings, quotaBytes } = this.#options;
     const more = {
       version: program.version,
       ...(timings && { timings }),
       ...(quotaBytes !== undefined && { quota: quotaBytes }),
     };
-    const flags = await flagsOf(self, this.files, origin, more);
-    this.#use(await startEtcd(program.path, flags, this.files, await this.#user()));
-    if (alone) await this.#endAlone();
-  }
-
-  /** It has thrown the others out; started so again it would do that to members that have joined since. */
-  async #endAlone(): Promise<void> {
-    await this.#untilItLeadsOrFollows(AbortSignal.timeout(aloneMs));
-    await this.#becomeMember();
+    return flagsOf(self, this.files, origin, more);
   }
 
   async #refuseMajority(): Promise<void> {

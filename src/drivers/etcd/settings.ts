@@ -11,8 +11,8 @@ export interface EtcdOrigin {
   /** `name=peer URL` of every member, itself included */
   readonly initialCluster: string;
   readonly token: string;
-  /** of a member that goes on without the others; at this start alone, it takes effect whenever it is given */
-  readonly alone?: boolean;
+  /** of a member that goes on without the others; at this start only, it takes effect whenever it is given (lone.ts) */
+  readonly alone?: { readonly clientPort: number };
 }
 
 /**
@@ -63,7 +63,7 @@ export async function flagsOf(
   const flags = {
     "name": self.name,
     "data-dir": files.data,
-    "listen-client-urls": urlOf(address, self.clientPort),
+    "listen-client-urls": urlOf(address, origin.alone?.clientPort ?? self.clientPort),
     "advertise-client-urls": clientUrl(self),
     "listen-peer-urls": urlOf(address, self.peerPort),
     "initial-advertise-peer-urls": peerUrl(self),
@@ -74,7 +74,6 @@ export async function flagsOf(
     "election-timeout": timings.electionMs,
     // A member that was cut off does not unseat a healthy leader when it is back.
     "pre-vote": true,
-    ...(origin.alone ? { "force-new-cluster": true } : {}),
     ...tlsFlags(files),
     "quota-backend-bytes": quota,
     "auto-compaction-mode": "periodic",
@@ -85,6 +84,8 @@ export async function flagsOf(
     "logger": "zap",
     "log-level": "warn",
     "log-outputs": "stderr",
+    // A snapshot as soon as there is something in it.
+    ...(origin.alone ? { "force-new-cluster": true, "snapshot-count": 1 } : {}),
   };
   return Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
 }
