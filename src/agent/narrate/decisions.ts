@@ -9,7 +9,7 @@ import type { Teller } from "./teller.ts";
 
 /** What is told of: a cluster's loop, and one of its members that this host looks after. */
 export type ToldCluster = Pick<ClusterLoop, "name" | "record" | "clock">;
-export type ToldMember = Pick<MemberLoop, "id" | "observed">;
+export type ToldMember = Pick<MemberLoop, "id">;
 
 const fencing: ReadonlySet<ReasonCode> = new Set([
   "superseded",
@@ -107,10 +107,6 @@ export function tellDecision(
       break;
     case "standby-frozen":
       if (decision.actions.length > 0) events.emit("standby.frozen", about, { silent_ms: because.forMs });
-      break;
-    case "directory-gone":
-    case "no-directory":
-      if (member.observed.kind === "absent" && before !== undefined) events.emit("directory.lost", about);
       break;
     case "directory-damaged":
       events.emit("directory.damaged", about, { reason: "its server cannot be started from it" });

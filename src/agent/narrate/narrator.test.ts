@@ -269,6 +269,23 @@ describe("what happens to a cluster is told once by one of three hosts", () => {
     });
   }
 
+  test("a directory that is gone: told once, and not of a new member, which has none yet", (t) => {
+    const [, host] = threeHosts(start, () => true, t);
+    assert.ok(host);
+    const copies: Decision = { actions: [], because: { code: "cloning", source: "a", why: { code: "no-directory" } } };
+    const follows: Decision = { actions: [], because: { code: "following", upstream: "a", lagBytes: 0 } };
+    const sees = (observed: Pick<MemberLoop["observed"], "kind">, decision: Decision) => {
+      const member = { id: "b", observed, isBusy: () => true } as unknown as MemberLoop;
+      host.narrator.decided(host.loop, member, decision, undefined);
+      return host.told().filter((line) => line.includes("directory.lost"));
+    };
+    assert.deepEqual(sees({ kind: "absent" }, follows), []);
+    assert.deepEqual(sees({ kind: "absent" }, copies), []);
+    sees({ kind: "stopped" }, follows);
+    assert.deepEqual(sees({ kind: "absent" }, copies), ["hb: directory.lost b"]);
+    assert.deepEqual(sees({ kind: "absent" }, copies), ["hb: directory.lost b"]);
+  });
+
   test("nobody can take over: found out by two hosts, told once on each", (t) => {
     const hosts = threeHosts(withReign(start, { phase: "released" }), () => true, t);
     const decision: Decision = {

@@ -14,6 +14,8 @@ interface Story {
   streaming: boolean;
   /** it has streamed before, under this agent */
   hasStreamed: boolean;
+  /** it was seen under this agent, and its loss was not told since; a new member's is not lost */
+  hasDirectory: boolean;
   /** how it came back: told when it streams */
   how: "follow" | "rewind" | "clone";
   /** why it was rebuilt last */
@@ -36,6 +38,12 @@ export class ServerStories {
     const story = this.#storyOf(member.id);
     const server = member.observed;
     if (decision.because.code === "cloning" || decision.because.code === "rewinding") story.why = decision.because.why;
+    if (server.kind !== "absent") story.hasDirectory = true;
+    else if (story.hasDirectory && isForLack(decision.because)) {
+      const { epoch } = cluster.reign.value;
+      this.#events.emit("directory.lost", { cluster: this.#cluster, member: member.id, epoch });
+      story.hasDirectory = false;
+    }
     if (server.kind !== story.kind) this.#changed(member, story, server, decision);
     if (server.kind === "running" || server.kind === "unresponsive") story.role = server.role;
     story.kind = server.kind;
@@ -108,6 +116,7 @@ export class ServerStories {
         kind: undefined,
         role: "standby",
         streaming: false,
+        hasDirectory: false,
         hasStreamed: false,
         how: "follow",
         why: undefined,
@@ -117,4 +126,9 @@ export class ServerStories {
     }
     return story;
   }
+}
+
+function isForLack(because: Reason): boolean {
+  const { code } = because.code === "cloning" || because.code === "rewinding" ? because.why : because;
+  return code === "directory-gone" || code === "no-directory";
 }
