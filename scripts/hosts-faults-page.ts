@@ -31,8 +31,9 @@ everything is healthy again afterwards, every host's endpoint leads to the prima
 
 "Promised" is the longest time without an acknowledged write on a machine that is not overloaded ("-": writes may stop for
 as long as the fault lasts); "measured" is of the newest run. All of them: \`bench/faults\`. Those marked * run in every
-\`./test\`, where no time is judged; \`bench/faults\` fails beyond twice the promise. Measured once, with all hosts and clients on one
-machine of two cores; rows without a figure have not been run since they were written.`;
+\`./test\`, where no time is judged; \`bench/faults\` fails beyond twice the promise. Each row was
+measured once, with all hosts and clients on one machine of two cores that in part had other work as well; rows without a
+figure were green, and their time was not kept.`;
 
 function format(results: Results): string {
   const parts = chapters.map(({ title, stories }) => {
