@@ -27,6 +27,9 @@ function open(
 
 const three = await startEtcd(atEnd, { members: 3, tls: true });
 
+/** etcd/client.ts waits so long before it asks whether a server lives that was sent a change. */
+const firstDoubtMs = 300;
+
 async function put(store: Store, key: string, value: unknown): Promise<number> {
   return (await store.commit({ require: [], put: [{ key, value }] })).revision;
 }
@@ -84,10 +87,11 @@ describe("etcd store: three servers", () => {
       const read = await timed(() => store.read(""));
       assert.ok(read.ms < 5000, `read took ${read.ms} ms`);
       const { ms, value } = await change;
-      // On a machine so slow that the silence was noticed before the change left, it went to another server at once.
-      const isDone = typeof value === "number" && numberIn((await store.read("a")).entries[0]?.value) === 2;
+      // A server that was under suspicion already, on a busy machine, is not asked: then the change is made elsewhere at
+      // once. One that was sent is waited for, and never said again: that would take longer than the first doubt.
+      const wasNeverSent = typeof value === "number" && ms < firstDoubtMs;
       const isUnknown = value instanceof OpError && value.code === "store-outcome-unknown";
-      assert.ok(isUnknown || isDone, String(value));
+      assert.ok(isUnknown || wasNeverSent, `${String(value)} after ${ms} ms`);
       assert.ok(ms < 5000, `change took ${ms} ms`);
       const next = await timed(() => put(store, "a", 3));
       assert.ok(next.ms < 5000, `next change took ${next.ms} ms`);
