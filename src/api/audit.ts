@@ -21,7 +21,7 @@ export function audit(log: AuditLog): MiddlewareHandler<ApiEnv> {
     await next();
     const caller = c.get("caller");
     // Reading changes nothing; what an agent hands on is in the audit of that one.
-    if (!caller || isLook(c) || caller.role === "host" || caller.isHandedOn) return;
+    if (!caller || (isLook(c) && c.get("isNoteworthy") !== true) || caller.role === "host" || caller.isHandedOn) return;
     const { status } = c.res;
     const parameters = status < 300 ? await parametersOf(c) : {};
     const fields: AuditFields = {

@@ -10,6 +10,7 @@ import { createServer, type Server } from "node:https";
 import { OpError } from "../errors/op-error.ts";
 import { TlsIdentity, type TlsFiles, type TlsMaterial } from "../links/tls-files.ts";
 import { Strangers } from "./access/strangers.ts";
+import { shouldUpgradeCallback } from "./tunnels/tunnels.ts";
 
 export interface TlsAddress {
   /** address to listen on */
@@ -22,6 +23,7 @@ export interface TlsAddress {
 export interface TlsListener {
   readonly port: number;
   readonly strangers: Strangers;
+  readonly server: Server;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function listenTls(
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 5000,
+      shouldUpgradeCallback,
     },
     answer,
   );
@@ -76,6 +79,7 @@ export async function listenTls(
   return {
     port: typeof bound === "object" && bound !== null ? bound.port : port,
     strangers,
+    server,
     close: () => {
       clearInterval(renewing);
       return closeServer(server, strangers);

@@ -18,7 +18,7 @@ import type { TokensInstallation } from "../contract/tokens.ts";
 import { version } from "../config/version.ts";
 import { OpError } from "../errors/op-error.ts";
 import { openGate, type ApiEnv, type Gate } from "./access/caller.ts";
-import { admit } from "./access/roles.ts";
+import { admit, recheckTunnel } from "./access/roles.ts";
 import { audit, type AuditLog } from "./audit.ts";
 import { describeFailure } from "./errors.ts";
 import { listenTls, type TlsAddress, type TlsListener } from "./listen-tls.ts";
@@ -34,8 +34,11 @@ import { memberRoutes } from "./routes/members.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { peerRoutes } from "./routes/peer.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { tunnelRoutes } from "./routes/tunnels.ts";
 import { listenOnSocket } from "./socket.ts";
 import { withSuggestion } from "./suggest.ts";
+import { TunnelBook } from "./tunnels/book.ts";
+import { shouldUpgradeCallback, Tunnels } from "./tunnels/tunnels.ts";
 
 export interface ApiLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -73,15 +76,22 @@ export function createApi(installation: Installation, log: ApiLog, options: ApiO
   const app = createApp(installation, log, { ...options, known: (socket) => remote?.strangers.know(socket) });
   const answer = getRequestListener(app.fetch);
   const listener: RequestListener = (request, response) => void answer(request, response);
-  const server = createServer({ requestTimeout: 10_000 }, listener);
+  const server = createServer({ requestTimeout: 10_000, shouldUpgradeCallback }, listener);
+  const tunnels = new Tunnels({
+    ask: async (request, env) => app.fetch(request, env),
+    recheck: (incoming) => recheckTunnel(incoming, options.gate ?? openGate),
+  });
+  tunnels.serve(server);
   return {
     listen: (socketPath) => listenOnSocket(server, socketPath),
     listenTls: async (address) => {
       const trouble = (error: unknown) => log.error({ err: error }, "certificate cannot be read, the last one stays");
       remote = await listenTls(address, listener, trouble);
+      tunnels.serve(remote.server);
       return { port: remote.port };
     },
     close: async () => {
+      tunnels.close();
       await remote?.close();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
@@ -122,6 +132,7 @@ export function createApp(
   app.route("/v1/clusters", memberRoutes(installation));
   app.route("/v1/clusters", accountRoutes(installation));
   app.route("/v1/clusters", eventRoutes(installation));
+  app.route("/v1/clusters", tunnelRoutes(installation, new TunnelBook()));
   app.route("/v1/operations", operationRoutes(installation));
   app.route("/v1/hosts", hostRoutes(hosts));
   app.route("/v1/join-tokens", joinTokenRoutes(hosts));

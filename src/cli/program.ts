@@ -29,6 +29,7 @@ import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
 import { switchover } from "./commands/switchover.ts";
 import { tokenCommands } from "./commands/token/group.ts";
+import { tunnel } from "./commands/tunnel.ts";
 import { uri } from "./commands/uri.ts";
 import { userCommands } from "./commands/user/group.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -51,7 +52,7 @@ export function createProgram(run: Run) {
   program.commandsGroup("Clusters:");
   for (const make of [create, list, status, explain, events, logs, destroy]) program.addCommand(make(run));
   program.commandsGroup("Connecting:");
-  for (const make of [uri, connect, attach, detach]) program.addCommand(make(run));
+  for (const make of [uri, connect, tunnel, attach, detach]) program.addCommand(make(run));
   program.commandsGroup("Changing:");
   for (const make of [switchover, failover, restart, stop, start, pause, resume, scale]) program.addCommand(make(run));
   for (const make of [memberCommands, databaseCommands, userCommands]) program.addCommand(make(run));

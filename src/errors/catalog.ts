@@ -334,6 +334,12 @@ export const errorCatalog = {
     meaning: "An etcd server could not be started or changed.",
   },
   "guard-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The guard does not answer." },
+  "too-many-connections": {
+    httpStatus: 503,
+    exitCode: 1,
+    retry: "later",
+    meaning: "The host carries as many connections of tunnels as it may.",
+  },
   "router-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The router does not answer." },
   "relay-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The relay does not answer." },
   "not-supported": { httpStatus: 409, exitCode: 3, retry: "no", meaning: "The engine or the platform cannot do this." },

@@ -30,6 +30,7 @@ const wanted = [
   "destroy",
   "uri",
   "connect",
+  "tunnel",
   "attach",
   "detach",
   "switchover",

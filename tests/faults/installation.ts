@@ -2,7 +2,7 @@
  * An installation in a home of its own, as a user has it: the real command line, agent, router and servers. Made by the
  * tests of faults. Ending it ends every process that works in its home and removes the home, also when a test failed.
  */
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { chown, cp, readFile, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
@@ -53,11 +53,7 @@ export class Installation implements AsyncDisposable {
     args: readonly string[],
     options: { input?: string; signal?: AbortSignal; interruptAfterMs?: number } = {},
   ): Promise<Ran> {
-    const child = spawn(process.execPath, ["--", join(this.#scratch, "dist", "cli.mjs"), ...args], {
-      env: this.#environment(),
-      cwd: this.#scratch,
-      ...this.#as,
-    });
+    const child = this.begin(args);
     const deadline = setTimeout(() => child.kill("SIGKILL"), runWithinMs);
     const interrupt =
       options.interruptAfterMs === undefined
@@ -69,6 +65,15 @@ export class Installation implements AsyncDisposable {
     clearTimeout(deadline);
     clearTimeout(interrupt);
     return { code: ended, stdout, stderr };
+  }
+
+  /** Starts the command line, for one that goes on until it is told to end. */
+  begin(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcessWithoutNullStreams {
+    return spawn(process.execPath, ["--", join(this.#scratch, "dist", "cli.mjs"), ...args], {
+      env: { ...this.#environment(), ...env },
+      cwd: this.#scratch,
+      ...this.#as,
+    });
   }
 
   /** Runs it and expects it to succeed. @returns what it printed */

@@ -42,12 +42,16 @@ describe("from another machine", { skip: whyNoLab() }, () => {
 
   /** The command line on the client's machine, which has nothing but these files. */
   function as(name: string, args: readonly string[], ca = `${name}.ca.crt`): Promise<Ran> {
-    return fromClient(args, {
+    return fromClient(args, environmentOf(name, ca));
+  }
+
+  function environmentOf(name: string, ca = `${name}.ca.crt`): Readonly<Record<string, string>> {
+    return {
       MATRIARCH_HOST: lab.hosts.map(({ address }) => `https://${address}:${hostPort.api}`).join(","),
       MATRIARCH_CA_FILE: join(files, ca),
       MATRIARCH_CERT_FILE: join(files, `${name}.crt`),
       MATRIARCH_KEY_FILE: join(files, `${name}.key`),
-    });
+    };
   }
 
   function fromClient(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran> {
@@ -125,6 +129,36 @@ describe("from another machine", { skip: whyNoLab() }, () => {
       [`${by.name}, with a query`, { target, first: [], then: "SELECT pg_sleep(60)" }],
     ];
   }
+
+  test(
+    "a tunnel needs nothing but the API's port, and goes on when its host is lost",
+    { timeout: 60_000 },
+    async () => {
+      const password = "a password of the tests";
+      const ask = "psql -XAtc 'SELECT pg_is_in_recovery()' \"$DATABASE_URL\"";
+      const names = lab.hosts.map(({ name }) => name);
+      const { primary, read } = (await cluster.healthy()).endpoints;
+      await lab.network.cut({ from: ["client"], to: names, ports: [primary.port, read.port] });
+      const env = { ...environmentOf("operator"), PGPASSWORD: password };
+      const through = (...args: readonly string[]): Promise<Ran> => fromClient(["tunnel", "shop", ...args], env);
+      const direct = await tryTool(
+        [...lab.client, "psql", "-XAtc", "SELECT 1", (await host.ok("uri", "shop")).trim()],
+        {
+          env: { PATH: "/usr/bin:/bin", PGPASSWORD: password, PGCONNECT_TIMEOUT: "2" },
+        },
+      );
+      assert.match(direct.stderr, /timeout expired/);
+      const [first, second] = [await through("--exec", ask), await through("--role", "read", "--exec", ask)];
+      assert.equal(first.stdout.trim(), "f", first.stderr);
+      assert.equal(second.stdout.trim(), "t", second.stderr);
+      const [asked] = names;
+      await lab.network.cut({ from: ["client"], to: [asked ?? ""] });
+      const third = await through("--exec", ask);
+      assert.equal(third.stdout.trim(), "f", third.stderr);
+      refused(await as("viewer", ["tunnel", "shop", "--exec", "echo reached"]), /needs the role operator/);
+      await lab.network.mend();
+    },
+  );
 
   test("revoked on one host: refused by all of them, at once", { timeout: 60_000 }, async () => {
     await host.ok("certificate", "create", "--role", "admin", "--name", "gone", "--directory", files);

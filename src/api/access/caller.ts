@@ -13,6 +13,7 @@ import { notOfThisInstallation } from "../../contract/host.ts";
 import { handedOnHeader, isRole, roleHeader, userHeader, type Role } from "../../domain/caller.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { peerIdentity, type PeerIdentity } from "../../links/peer-identity.ts";
+import type { TunnelWish } from "../tunnels/tunnels.ts";
 
 export interface Caller {
   readonly by: string;
@@ -38,8 +39,12 @@ export interface Gate {
 export const openGate: Gate = { isAllowed: () => true, ownerOf: () => undefined };
 
 export interface ApiEnv {
-  readonly Bindings: HttpBindings;
-  readonly Variables: { readonly caller: Caller | undefined };
+  readonly Bindings: Pick<HttpBindings, "incoming"> & { readonly tunnel?: TunnelWish };
+  readonly Variables: {
+    readonly caller: Caller | undefined;
+    /** it only looks, and belongs in the audit all the same */
+    readonly isNoteworthy?: boolean;
+  };
 }
 
 /** @throws OpError not-authenticated when a route needs a caller and there is none; the role check comes first */

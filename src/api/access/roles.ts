@@ -4,6 +4,7 @@
  */
 import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 
 import { includesRole, type Role } from "../../domain/caller.ts";
@@ -27,6 +28,8 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "GET /v1/clusters/:cluster/logs": "viewer",
   "GET /v1/clusters/:cluster/connection": "viewer",
   "GET /v1/clusters/:cluster/candidates": "viewer",
+  "GET /v1/clusters/:cluster/tunnel": "operator",
+  "POST /v1/clusters/:cluster/tunnel": "operator",
   "GET /v1/clusters/:cluster/events": "viewer",
   "GET /v1/clusters/:cluster/events/stream": "viewer",
   "POST /v1/clusters/:cluster/stop": "operator",
@@ -97,6 +100,12 @@ export function admit(gate: Gate, known: (socket: Socket) => void): MiddlewareHa
     else if (needed === undefined && caller === undefined) throw nobody();
     await next();
   };
+}
+
+/** Whether who opened a tunnel may still have it. @throws OpError not-authenticated, not-allowed */
+export function recheckTunnel(incoming: IncomingMessage, gate: Gate): void {
+  const access = accessTo({ method: "GET", path: "/v1/clusters/:cluster/tunnel" });
+  if (access !== "anyone") check(identify(incoming, gate, Date.now()), access);
 }
 
 /** @throws OpError not-allowed, for what the route's own role is too little for */

@@ -2,6 +2,7 @@
  * The agent's API as typed calls. Made by context.ts for the commands; it is loaded only by commands that need the
  * agent, because the contract's schemas take their time to load.
  */
+import type { Duplex } from "node:stream";
 import { z } from "zod";
 
 import {
@@ -65,7 +66,8 @@ import {
   type TokenRequest,
 } from "../../contract/tokens.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { call, openStream, type TransportOptions } from "./transport.ts";
+import { tunnelProtocol } from "../../contract/tunnel.ts";
+import { call, openSocket, openStream, type TransportOptions } from "./transport.ts";
 
 /** Reading is quick; a change writes a wish and returns, but `create` and the first look may wait for a disk. */
 const readDeadlineMs = 10_000;
@@ -131,6 +133,16 @@ export function createClient(options: TransportOptions) {
       read("/v1/agent/authority", z.object({ certificate: z.string() })),
     connection: async (cluster: string, query: Query): Promise<Connection> =>
       here(await read(`${at(cluster)}/connection${encode(query)}`, connectionSchema)),
+    /** says that a tunnel is opened; the connection is that of the endpoint on its far side */
+    openTunnel: async (cluster: string, query: Query): Promise<Connection> =>
+      here(await post(`${at(cluster)}/tunnel`, query, connectionSchema)),
+    /** one client's connection through it */
+    tunnel: (cluster: string, role: "primary" | "read"): Promise<Duplex> =>
+      openSocket(options, {
+        path: `${at(cluster)}/tunnel${encode({ role })}`,
+        protocol: tunnelProtocol,
+        deadlineMs: readDeadlineMs,
+      }),
     candidates: (
       cluster: string,
       kind: "switchover" | "failover",

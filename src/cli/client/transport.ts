@@ -4,6 +4,7 @@
  * it. It is never sent a second time; what only reads is asked of the next host.
  */
 import { request, type IncomingMessage, type RequestOptions } from "node:http";
+import type { Duplex } from "node:stream";
 
 import { roleHeader, userHeader, versionHeader } from "../../contract/error.ts";
 import { OpError } from "../../errors/op-error.ts";
@@ -82,6 +83,49 @@ export async function* openStream(
     if (!(error instanceof OpError) && options.to.kind === "remote") options.to.agent.passOver();
     throw noAnswer(error, options.to, unknown);
   }
+}
+
+interface Upgraded {
+  readonly path: string;
+  /** what the connection becomes */
+  readonly protocol: string;
+  readonly deadlineMs: number;
+}
+
+/** A connection through the agent, asked of each host until one opens it. @throws OpError as the agent said it, agent-unreachable */
+export async function openSocket(options: TransportOptions, upgraded: Upgraded): Promise<Duplex> {
+  return askEach(options.to, async () => {
+    // Not AbortSignal.timeout: the signal stays with the request's socket, which lives on.
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), upgraded.deadlineMs);
+    try {
+      return await upgrade(options, upgraded, late.signal);
+    } catch (error) {
+      throw noAnswer(error, options.to, { isChange: false, afterMs: upgraded.deadlineMs });
+    } finally {
+      clearTimeout(timer);
+    }
+  });
+}
+
+async function upgrade({ to, user }: TransportOptions, asked: Upgraded, signal: AbortSignal): Promise<Duplex> {
+  const { headers, ...way } = await wayTo(to, user, signal);
+  return new Promise((resolve, reject) => {
+    const wish = { ...headers, connection: "Upgrade", upgrade: asked.protocol };
+    const sent = request({ ...way, method: "GET", path: asked.path, headers: wish, signal });
+    sent.once("upgrade", (_answer, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      resolve(socket);
+    });
+    sent.once("response", (answer) => {
+      const notOne = () => reject(new Error("the agent knows no tunnels"));
+      readAll(answer)
+        .then((text) => readAnswer(answer, text))
+        .then(notOne, reject);
+    });
+    sent.once("error", reject);
+    sent.end();
+  });
 }
 
 interface Opened {
