@@ -10,7 +10,8 @@ import { computeSettings } from "../drivers/postgres/configuration/defaults.ts";
 import { ensureEmbeddedEngine } from "../drivers/postgres/engine/embedded.ts";
 import { findSystemEngine } from "../drivers/postgres/engine/system.ts";
 import { createMemberServer } from "../drivers/postgres/member-server.ts";
-import type { Engine, MemberServer, ServerOwner } from "../drivers/postgres/port.ts";
+import type { Engine, MemberServer, MemberVolume, ServerOwner } from "../drivers/postgres/port.ts";
+import type { VolumePool } from "../drivers/volume/port.ts";
 import type { Clock } from "./clock.ts";
 
 /** Room that a socket's name needs after its directory: `/.s.PGSQL.65535`. */
@@ -30,12 +31,15 @@ export class MemberServers {
   readonly #places: ServerPlaces;
   readonly #owner: ServerOwner | undefined;
   readonly #clock: Clock;
+  /** where the members' storage comes from */
+  readonly pool: VolumePool;
   readonly #engines = new Map<string, Engine>();
 
-  constructor(places: ServerPlaces, owner: ServerOwner | undefined, clock: Clock) {
+  constructor(places: ServerPlaces, owner: ServerOwner | undefined, clock: Clock, pool: VolumePool) {
     this.#places = places;
     this.#owner = owner;
     this.#clock = clock;
+    this.pool = pool;
   }
 
   get owner(): ServerOwner | undefined {
@@ -85,20 +89,32 @@ export class MemberServers {
         logDirectory: join(dirname(member.dataDirectory), "log"),
         port: member.port,
         settings: { ...this.computed(spec), ...spec.settings },
+        volume: this.volume(spec, member.dataDirectory),
       },
       this.#clock,
     );
   }
 
   /** Settings that follow from the cluster's size. */
-  computed(spec: Pick<ClusterSpec, "major" | "memoryBytes" | "cpus" | "members">): Readonly<Record<string, string>> {
+  computed(
+    spec: Pick<ClusterSpec, "major" | "memoryBytes" | "cpus" | "members" | "volumeBytes">,
+  ): Readonly<Record<string, string>> {
     return computeSettings({
       major: spec.major,
       memoryBytes: spec.memoryBytes,
       cpus: spec.cpus,
-      diskBytes: diskBytesAt(this.#places.home),
+      diskBytes: Math.min(diskBytesAt(this.#places.home), spec.volumeBytes ?? Number.POSITIVE_INFINITY),
       members: spec.members.length,
     });
+  }
+
+  /** The volume that a data directory lies in. */
+  volume({ volumeBytes: sizeBytes }: Pick<ClusterSpec, "volumeBytes">, dataDirectory: string): MemberVolume {
+    const path = dirname(dataDirectory);
+    return {
+      make: () => this.pool.create(path, { owner: this.#owner, sizeBytes }),
+      remove: () => this.pool.remove(path),
+    };
   }
 
   dataDirectory(cluster: string, member: MemberId): string {

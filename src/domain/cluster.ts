@@ -38,6 +38,8 @@ export interface ClusterSpec {
   /** memory that the cluster's tuning assumes for each member */
   readonly memoryBytes: number;
   readonly cpus: number;
+  /** size of each member's volume; without it a volume may grow as large as its file system */
+  readonly volumeBytes?: number;
   readonly ports: { readonly primary: number; readonly read: number };
   /** settings given by the user, by their Postgres names */
   readonly settings: Readonly<Record<string, string>>;

@@ -21,6 +21,7 @@ import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
 import { hostCertificateFiles } from "../drivers/certificates/host.ts";
 import { createRouterDriver } from "../drivers/router/process.ts";
+import { openVolumePool } from "../drivers/volume/open.ts";
 import { OpError } from "../errors/op-error.ts";
 import { openEventFile } from "../events/event-file.ts";
 import { createInstallation } from "../installation/installation.ts";
@@ -53,7 +54,7 @@ async function runAgent(): Promise<void> {
   const { events, operations } = eventFile;
   const router = createRouterDriver(programOf("router", paths.home));
   const owner = await chooseServerOwner(paths.clusters);
-  const servers = new MemberServers(paths, owner, hostClock);
+  const servers = new MemberServers(paths, owner, hostClock, await openVolumePool(paths.home));
   const ended = new AbortController();
   const timings = timingsFor(options.promise_ms);
   const setup = await setUp(config, { paths, timings, servers, eventFile, clock: hostClock, log });

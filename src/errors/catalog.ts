@@ -138,6 +138,13 @@ export const errorCatalog = {
     retry: "later",
     meaning: "A member's directory could not be copied from another member.",
   },
+  "volume-failed": {
+    httpStatus: 500,
+    exitCode: 1,
+    retry: "after-change",
+    meaning:
+      "The storage of a member could not be made, copied or changed; the detail says what the file system's own program complained of.",
+  },
   "rewind-failed": {
     httpStatus: 500,
     exitCode: 1,

@@ -127,6 +127,7 @@ async function makeFirstRecords(parts: Parts, plan: ClusterSpec, { verifier, pla
   operations.step(id, `making ${plan.members.length} members`, 2);
   const directories = directoriesToMake(parts, places);
   await keepVerifier(parts, plan.name, verifier);
+  for (const directory of directories) await servers.volume(plan, directory).make();
   const systemIdentifier = await createDirectories({ template, owner: servers.owner, directories, signal });
   const spec = { ...plan, systemIdentifier: String(systemIdentifier) };
   await createCluster(parts.store, firstRecords(spec, places, directories.length === places.length));

@@ -187,6 +187,7 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
     this.#observer.close();
     const paths = [...Object.values(swapPaths(dataDirectory)), logDirectory, socketDirectory];
     for (const path of paths) await rm(path, { recursive: true, force: true });
+    await this.#config.volume?.remove();
   }
 
   async close(): Promise<void> {

@@ -46,6 +46,15 @@ export interface MemberServerConfig {
   readonly port: number;
   /** all other settings by their Postgres names: computed defaults and the user's, already validated */
   readonly settings: Readonly<Record<string, string>>;
+  /** the storage that the data directory lies in; without it a plain directory is made and left */
+  readonly volume?: MemberVolume;
+}
+
+/** One member's storage, as its server needs it. Both calls are safe to repeat. */
+export interface MemberVolume {
+  make(): Promise<void>;
+  /** With what is in it. */
+  remove(): Promise<void>;
 }
 
 /** Another member of the cluster, to stream or copy from. */

@@ -49,6 +49,7 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   wish: z.enum(["running", "stopped"]),
   memoryBytes: z.int().positive(),
   cpus: z.number().positive(),
+  volumeBytes: z.int().positive().exactOptional(),
   ports: z.strictObject({ primary: port, read: port }),
   settings: z.record(z.string(), z.string()),
   readLagBytesMax: count,

@@ -2,7 +2,7 @@
  * A host's part of removing a cluster: its loops, its servers, its directories. Asked by the agent that destroys it, of
  * itself and of the others (PeerApi.erase); the records go when all hosts have answered. Safe to repeat.
  */
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ClusterRecord } from "../../domain/cluster.ts";
 import { readCluster } from "../../drivers/store/records.ts";
@@ -16,9 +16,12 @@ export async function eraseHere(parts: Parts, name: string): Promise<void> {
   const record = await readCluster(parts.store, name);
   await parts.runtime.abandon(name);
   if (record) await endServers(parts, record);
+  const directory = join(parts.clustersDirectory, name);
+  const volumes = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  for (const volume of volumes) if (volume.isDirectory()) await parts.servers.pool.remove(join(directory, volume.name));
   // A copy that the last agent began may still be running, and puts files where others have just been removed.
   const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 };
-  await rm(join(parts.clustersDirectory, name), patiently);
+  await rm(directory, patiently);
 }
 
 async function endServers(parts: Parts, record: ClusterRecord): Promise<void> {

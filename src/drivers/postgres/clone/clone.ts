@@ -25,6 +25,7 @@ export async function cloneDirectory(
 ): Promise<void> {
   const paths = swapPaths(config.dataDirectory);
   await discard(paths.building);
+  await config.volume?.make();
   // The first of the cluster's members on this host: the server's user must be able to walk to it.
   await mkdir(dirname(paths.building), { recursive: true, mode: 0o755 });
   try {
