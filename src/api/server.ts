@@ -33,6 +33,7 @@ import { hostPeerRoutes, hostRoutes, joinRoutes, joinTokenRoutes } from "./route
 import { memberRoutes } from "./routes/members.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { peerRoutes } from "./routes/peer.ts";
+import { storageRoutes } from "./routes/storage.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { tunnelRoutes } from "./routes/tunnels.ts";
 import { listenOnSocket } from "./socket.ts";
@@ -131,6 +132,7 @@ export function createApp(
   app.route("/v1/clusters", changeRoutes(installation));
   app.route("/v1/clusters", memberRoutes(installation));
   app.route("/v1/clusters", accountRoutes(installation));
+  app.route("/v1/clusters", storageRoutes(installation));
   app.route("/v1/clusters", eventRoutes(installation));
   app.route("/v1/clusters", tunnelRoutes(installation, new TunnelBook()));
   app.route("/v1/operations", operationRoutes(installation));

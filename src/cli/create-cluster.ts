@@ -9,6 +9,7 @@ import type { Client } from "./client/client.ts";
 import type { CommandContext, Outcome } from "./context.ts";
 import { follow } from "./follow.ts";
 import { connectLines, renderCreated } from "./output/create.ts";
+import { notEnforcedLines } from "./output/volumes.ts";
 import { readPassword } from "./password-file.ts";
 
 export interface CreateOptions {
@@ -21,6 +22,7 @@ export interface CreateOptions {
   readonly primaryRegion?: string | undefined;
   readonly memory?: number | undefined;
   readonly cpus?: number | undefined;
+  readonly volumeSize?: number | undefined;
   readonly port?: number | undefined;
   readonly passwordFile?: string | undefined;
   readonly set?: Readonly<Record<string, string>> | undefined;
@@ -44,12 +46,16 @@ export async function createCluster(context: CommandContext, name: string, optio
     if (error instanceof OpError && error.code === "interrupted") tellPassword(context, connection, name);
     throw error;
   }
-  return made(await context.client(), name, connection);
+  const done = await context.client();
+  // What the file systems cannot hold the members to is said now, not when a disk is full.
+  if (options.volumeSize !== undefined)
+    for (const line of notEnforcedLines((await done.volumes(name)).volumes)) context.note(line);
+  return made(done, name, connection);
 }
 
 async function toRequest(name: string, options: CreateOptions): Promise<CreateRequest> {
   const { members, version, engine, durability, preset, memory, cpus, port, passwordFile, set } = options;
-  const { region, primaryRegion } = options;
+  const { region, primaryRegion, volumeSize } = options;
   const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
   const given = {
     members,
@@ -61,6 +67,7 @@ async function toRequest(name: string, options: CreateOptions): Promise<CreateRe
     primary_region: primaryRegion,
     memory_bytes: memory,
     cpus,
+    volume_bytes: volumeSize,
     port,
     password,
     settings: set,

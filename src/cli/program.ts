@@ -33,6 +33,7 @@ import { tunnel } from "./commands/tunnel.ts";
 import { uri } from "./commands/uri.ts";
 import { userCommands } from "./commands/user/group.ts";
 import { versionCommand } from "./commands/version.ts";
+import { volumeCommands } from "./commands/volume/group.ts";
 
 export function createProgram(run: Run) {
   const program = new Command("matriarch")
@@ -55,7 +56,7 @@ export function createProgram(run: Run) {
   for (const make of [uri, connect, tunnel, attach, detach]) program.addCommand(make(run));
   program.commandsGroup("Changing:");
   for (const make of [switchover, failover, restart, stop, start, pause, resume, scale]) program.addCommand(make(run));
-  for (const make of [memberCommands, databaseCommands, userCommands]) program.addCommand(make(run));
+  for (const make of [memberCommands, databaseCommands, userCommands, volumeCommands]) program.addCommand(make(run));
   program.commandsGroup("Matriarch:");
   for (const make of [
     hostCommands,

@@ -18,6 +18,8 @@ export interface HomePaths {
   readonly remembered: string;
   readonly knownStore: string;
   readonly events: string;
+  /** how the volumes of this host grew */
+  readonly usage: string;
   readonly ca: string;
   readonly engines: string;
   readonly templates: string;
@@ -50,6 +52,7 @@ export function homePaths(home: string): HomePaths {
     remembered: join(home, "remembered.json"),
     knownStore: join(home, "store-known.json"),
     events: join(home, "events.sqlite"),
+    usage: join(home, "usage.sqlite"),
     ca: join(home, "ca"),
     engines: join(home, "engines"),
     templates: join(home, "templates"),

@@ -103,6 +103,8 @@ export const createRequestSchema = z.strictObject({
   preset: z.enum(["dev", "production", "critical"]).optional(),
   memory_bytes: z.int().positive().optional(),
   cpus: z.number().positive().optional(),
+  /** of each member */
+  volume_bytes: z.int().positive().optional(),
   /** port of the primary endpoint; the read endpoint takes the next one */
   port: z.int().optional(),
   password: z.string().optional(),

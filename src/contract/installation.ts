@@ -15,6 +15,7 @@ import type {
   Operation,
 } from "./cluster.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
+import type { StorageInstallation } from "./storage.ts";
 
 export type { Asked } from "./asked.ts";
 
@@ -85,6 +86,8 @@ export interface Installation {
   recloneMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
   /** databases, users, attached applications */
   readonly accounts: AccountsInstallation;
+  /** volumes */
+  readonly storage: StorageInstallation;
 
   operation(id: string): Promise<Operation>;
   /** calls back at once and at every step, until it ends or the signal aborts */

@@ -21,6 +21,7 @@ import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
 import { hostCertificateFiles } from "../drivers/certificates/host.ts";
 import { createRouterDriver } from "../drivers/router/process.ts";
+import { UsageHistory } from "../drivers/volume/history.ts";
 import { openVolumePool } from "../drivers/volume/open.ts";
 import { OpError } from "../errors/op-error.ts";
 import { openEventFile } from "../events/event-file.ts";
@@ -28,6 +29,7 @@ import { createInstallation } from "../installation/installation.ts";
 import type { Parts } from "../installation/parts.ts";
 import { PortClaims } from "../installation/ports.ts";
 import { resumeOperations } from "../installation/resume.ts";
+import { careForStorage } from "../installation/storage/care.ts";
 import { openLogFile, type Log } from "../log/log.ts";
 import type { EndpointConfig } from "../router/wire.ts";
 import { setUpOneHost } from "./one-host.ts";
@@ -55,6 +57,7 @@ async function runAgent(): Promise<void> {
   const router = createRouterDriver(programOf("router", paths.home));
   const owner = await chooseServerOwner(paths.clusters);
   const servers = new MemberServers(paths, owner, hostClock, await openVolumePool(paths.home));
+  const usage = new UsageHistory(paths.usage);
   const ended = new AbortController();
   const timings = timingsFor(options.promise_ms);
   const setup = await setUp(config, { paths, timings, servers, eventFile, clock: hostClock, log });
@@ -93,6 +96,7 @@ async function runAgent(): Promise<void> {
     events,
     operations,
     servers,
+    usage,
     clock: hostClock,
     log,
     home: paths.home,
@@ -116,6 +120,7 @@ async function runAgent(): Promise<void> {
     if (withServers) await setup.stop().catch(failed);
     events.emit("agent.stopped", {}, { servers: withServers ? "stopped" : "go on" });
     await setup.close();
+    usage.close();
     eventFile.close();
     closeLog();
     process.exit(exitCode);
@@ -137,6 +142,7 @@ async function runAgent(): Promise<void> {
   events.emit("agent.started", {}, { version, pid: process.pid });
   log.info("agent started", { version, pid: process.pid, home: paths.home });
   resumeOperations(parts);
+  void careForStorage(parts);
   if (offer) forHosts?.careForHosts(parts, offer);
 }
 

@@ -8,6 +8,7 @@ import { hostEvents } from "./host-events.ts";
 import type { EventKind } from "./kind.ts";
 import { memberEvents } from "./member-events.ts";
 import { partEvents } from "./part-events.ts";
+import { storageEvents } from "./storage-events.ts";
 import { storeEvents } from "./store-events.ts";
 
 export const eventCatalog = {
@@ -15,6 +16,7 @@ export const eventCatalog = {
   ...memberEvents,
   ...hostEvents,
   ...partEvents,
+  ...storageEvents,
   ...storeEvents,
   ...auditEvents,
 };

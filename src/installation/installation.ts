@@ -25,6 +25,7 @@ import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
 import { readLogs } from "./logs.ts";
 import { addMember, recloneMember, removeMember, scaleCluster } from "./members.ts";
 import { clusterOf, memberOf, type Parts } from "./parts.ts";
+import { createStorage } from "./storage/storage.ts";
 import { clusterStatus, storeStatusOf, type StatusContext } from "./status.ts";
 
 /** @param stopAgent ends this process in order; `servers`: the clusters' servers and the router too */
@@ -86,6 +87,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     removeMember: (name, member, asked) => removeMember(parts, name, member, asked),
     recloneMember: (name, member, asked) => recloneMember(parts, name, member, asked),
     accounts: createAccounts(parts),
+    storage: createStorage(parts),
     operation: async (id): Promise<Operation> => operations.get(id),
     watchOperation: (id, changed, signal) => {
       const now = operations.get(id);

@@ -12,6 +12,7 @@ import {
 } from "../domain/cluster.ts";
 import type { HostRecord } from "../domain/host.ts";
 import type { NeighbourCall } from "../drivers/neighbours/port.ts";
+import type { UsageHistory } from "../drivers/volume/history.ts";
 import { storeAway } from "../drivers/store/known-away.ts";
 import type { Store } from "../drivers/store/port.ts";
 import { commitCluster, readCluster } from "../drivers/store/records.ts";
@@ -44,6 +45,8 @@ export interface Parts {
   readonly events: EventLog;
   readonly operations: OperationLog;
   readonly servers: MemberServers;
+  /** of the volumes of this host */
+  readonly usage: Pick<UsageHistory, "add" | "growthPerDay">;
   readonly clock: Clock;
   readonly log: Log;
   readonly home: string;

@@ -3,6 +3,8 @@ import { statfs } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import type { CreateRequest } from "../contract/cluster.ts";
 import type { ClusterSpec, Durability, EngineKind } from "../domain/cluster.ts";
+import { volumeBytesMin } from "../contract/storage.ts";
+import { formatSize } from "../contract/units.ts";
 import { clusterNameProblem } from "../domain/names.ts";
 import { chooseMemory, type Preset } from "../drivers/postgres/configuration/defaults.ts";
 import { supportedMajors } from "../drivers/postgres/engine/catalog.ts";
@@ -57,6 +59,7 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
   const memoryBytes = request.memory_bytes ?? chooseMemory(preset, totalmem(), onOneHost);
   refuseMemory(memoryBytes, onOneHost);
   await refuseDisk(parts.home, onOneHost);
+  if (request.volume_bytes !== undefined) await refuseVolume(parts.home, request.volume_bytes);
   return {
     name: request.name,
     generation: 1,
@@ -69,6 +72,7 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
     wish: "running",
     memoryBytes,
     cpus: request.cpus ?? availableParallelism(),
+    ...(request.volume_bytes === undefined ? {} : { volumeBytes: request.volume_bytes }),
     ports: await claimEndpointPorts(parts, request.port, elsewhere(parts)),
     settings: request.settings ?? {},
     readLagBytesMax: 64 * mib,
@@ -137,6 +141,20 @@ function refuseMemory(memoryBytes: number, members: number): void {
     message: `${members} members with ${Math.round(memoryBytes / mib)} MB each need more memory than this machine has`,
     detail: `It has ${Math.round(most / mib)} MB.`,
     hint: "Give less with --memory, or make fewer members with --members.",
+  });
+}
+
+async function refuseVolume(home: string, size: number): Promise<void> {
+  if (size < volumeBytesMin)
+    throw new OpError("bad-value", {
+      message: `--volume-size is for each member and must be at least ${formatSize(volumeBytesMin)}`,
+    });
+  const { bavail, bsize } = await statfs(home);
+  if (size <= bavail * bsize) return;
+  throw new OpError("too-little-disk", {
+    message: `a volume cannot have ${formatSize(size)}`,
+    detail: `The file system of "${home}" has ${formatSize(bavail * bsize)} free.`,
+    hint: "Give a smaller --volume-size, or set MATRIARCH_HOME to a larger file system.",
   });
 }
 

@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 
 import { attachedSchema, databaseSchema, userSchema } from "../../src/contract/accounts.ts";
 import { attachmentSchema } from "../../src/contract/attachment.ts";
+import { extendedSchema, volumesSchema } from "../../src/contract/storage.ts";
 import {
   agentStatusSchema,
   candidateSchema,
@@ -71,6 +72,8 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["user grant shop ada --database orders --role writer", userSchema],
   ["user drop shop ada --dry-run", z.object({ would_drop: userSchema })],
   ["user drop shop ada --yes", z.object({ dropped: z.literal("ada") })],
+  ["volume list shop", volumesSchema],
+  ["volume extend shop +5GB", extendedSchema],
   ["agent status", agentStatusSchema],
   ["agent start", agentStatusSchema],
   ["destroy shop --dry-run", z.object({ would_delete: z.array(z.string()) })],
@@ -134,6 +137,11 @@ const refusals: readonly (readonly [line: string, exitCode: number, code: string
   ["user drop shop nobody", 5, "user-not-found"],
   ["user grant shop ada --database orders", 2, "usage"],
   ["user create shop bob --role king", 2, "usage"],
+  ["volume extend shop", 2, "usage"],
+  ["volume extend shop 12", 2, "usage"],
+  ["volume extend shop +0GB", 2, "usage"],
+  ["volume extend none 12GB", 5, "cluster-not-found"],
+  ["volume list none", 5, "cluster-not-found"],
   ["attach shop", 2, "usage"],
   ["attach shop --app web --grace 1h", 2, "usage"],
   ["attach none --app web", 5, "cluster-not-found"],

@@ -17,6 +17,7 @@ import type {
 import type { Asked, Installation } from "../../src/contract/installation.ts";
 import { OpError } from "../../src/errors/op-error.ts";
 import { createMemoryAccounts } from "./memory-accounts.ts";
+import { createMemoryStorage } from "./memory-storage.ts";
 import { readLogFiles } from "../../src/installation/logs.ts";
 
 export interface MemoryInstallation extends Installation {
@@ -260,6 +261,7 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       return begin("member reclone", cluster, asked, () => ({ copied_bytes: 40_894_464 }));
     },
     accounts: createMemoryAccounts({ find, update, record, connectionOf }),
+    storage: createMemoryStorage({ find, record }),
     async operation(id) {
       const found = operations.get(id);
       if (!found) throw new OpError("operation-not-found", { message: `operation "${id}" does not exist` });

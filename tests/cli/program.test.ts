@@ -53,6 +53,8 @@ const wanted = [
   "user grant",
   "user drop",
   "user rotate",
+  "volume list",
+  "volume extend",
   "host init",
   "host join",
   "host token",

@@ -59,6 +59,13 @@ import {
 } from "../../contract/host.ts";
 import { logLinesSchema, type LogLines } from "../../contract/logs.ts";
 import {
+  extendedSchema,
+  volumesSchema,
+  type Extended,
+  type ExtendRequest,
+  type Volumes,
+} from "../../contract/storage.ts";
+import {
   createdTokenSchema,
   tokenSchema,
   type CreatedToken,
@@ -193,6 +200,10 @@ export function createClient(options: TransportOptions) {
       drop(`${at(cluster)}/users/${part(user)}`, z.unknown()),
     rotatePassword: async (cluster: string, user: string, graceMs: number): Promise<Credentials> =>
       withHere(await post(`${at(cluster)}/users/${part(user)}/rotate`, { grace_ms: graceMs }, credentialsSchema)),
+
+    volumes: (cluster: string): Promise<Volumes> => read(`${at(cluster)}/volumes`, volumesSchema),
+    extendVolumes: (cluster: string, request: ExtendRequest): Promise<Extended> =>
+      post(`${at(cluster)}/volumes/extend`, request, extendedSchema),
 
     hosts: (): Promise<readonly HostStatus[]> => read("/v1/hosts", z.array(hostStatusSchema)),
     hostSettings: (): Promise<HostSettings> => read("/v1/hosts/settings", hostSettingsSchema),

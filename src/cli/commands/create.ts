@@ -36,6 +36,11 @@ export const create = (run: Run) =>
     .option("--memory <size>", "memory that each member is tuned for, for example 2GB", sizeArgument)
     .option("--cpus <count>", "processors that each member is tuned for, 1 to 256", countArgument(1, 256))
     .option(
+      "--volume-size <size>",
+      "room that each member may take, for example 20GB (default: no limit)",
+      sizeArgument,
+    )
+    .option(
       "--port <port>",
       "port of the primary endpoint; read takes the next (default: free ones)",
       countArgument(1, 65_534),

@@ -6,7 +6,7 @@
  */
 import { stat } from "node:fs/promises";
 import { OpError } from "../../errors/op-error.ts";
-import { DirectoryPool, freeBytes, giveTo, isThere, makeParents, refuseExisting } from "./directory.ts";
+import { DirectoryPool, freeBytes, giveTo, isThere, makeParents, refuseExisting, usageWithin } from "./directory.ts";
 import type { VolumePool, VolumeUsage, VolumeWish } from "./port.ts";
 import { tooSmall } from "./refusals.ts";
 import { runTool, tryTool } from "./tools.ts";
@@ -37,9 +37,7 @@ export class BtrfsPool extends DirectoryPool {
     const [, used, , limit] = /^0\/\d+\s+(\d+)\s+(\d+)\s+(\d+|none)/m.exec(stdout) ?? [];
     if (used === undefined || limit === undefined) return super.usage(volume);
     const inPool = await freeBytes(volume);
-    if (limit === "none") return { usedBytes: Number(used), limitBytes: undefined, freeBytes: inPool };
-    const room = Math.max(0, Number(limit) - Number(used));
-    return { usedBytes: Number(used), limitBytes: Number(limit), freeBytes: Math.min(inPool, room) };
+    return usageWithin(Number(used), limit === "none" ? undefined : Number(limit), inPool);
   }
 
   override async resize(volume: string, sizeBytes: number): Promise<void> {

@@ -28,7 +28,12 @@ export class DirectoryPool implements VolumePool {
   }
 
   async usage(volume: string): Promise<VolumeUsage> {
-    return { usedBytes: await usedBytes(volume), limitBytes: undefined, freeBytes: await freeBytes(volume) };
+    const free = await freeBytes(volume);
+    return { usedBytes: await usedBytes(volume), limitBytes: undefined, freeBytes: free, poolFreeBytes: free };
+  }
+
+  async bytesIn(directory: string): Promise<number> {
+    return (await isThere(directory)) ? usedBytes(directory) : 0;
   }
 
   async resize(_volume: string, _sizeBytes: number): Promise<void> {}
@@ -90,9 +95,14 @@ export async function copyContents(source: string, target: string, signal: Abort
 }
 
 /** By its files' blocks. Files that vanish meanwhile make `du` complain, not fail. */
-export async function usedBytes(volume: string): Promise<number> {
+async function usedBytes(volume: string): Promise<number> {
   const { stdout } = await tryTool("du", ["-sk", volume]);
   return 1024 * numberIn(stdout, /^(\d+)/, "what du printed");
+}
+
+export function usageWithin(usedBytes: number, limitBytes: number | undefined, poolFreeBytes: number): VolumeUsage {
+  const room = Math.max(0, (limitBytes ?? Number.POSITIVE_INFINITY) - usedBytes);
+  return { usedBytes, limitBytes, freeBytes: Math.min(poolFreeBytes, room), poolFreeBytes };
 }
 
 export async function freeBytes(volume: string): Promise<number> {

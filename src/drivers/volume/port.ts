@@ -23,6 +23,8 @@ export interface VolumeUsage {
   readonly limitBytes: number | undefined;
   /** what can still be written, by the volume's size and the pool's room */
   readonly freeBytes: number;
+  /** of the pool, for all that is on it */
+  readonly poolFreeBytes: number;
 }
 
 export interface VolumePool {
@@ -37,6 +39,8 @@ export interface VolumePool {
   /** An empty volume, its parents with it. One that is there is left as it is, but for its size. */
   create(volume: string, wish: VolumeWish): Promise<void>;
   usage(volume: string): Promise<VolumeUsage>;
+  /** Of the files in any directory; 0 when there is none. */
+  bytesIn(directory: string): Promise<number>;
   /** While it is in use. Does nothing where sizes are not enforced. @throws OpError bad-value when more is used already */
   resize(volume: string, sizeBytes: number): Promise<void>;
   /** Whether a copy of this volume shows one moment, whatever is written to it meanwhile. */

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { OpError } from "../../errors/op-error.ts";
-import { DirectoryPool, freeBytes, isThere } from "./directory.ts";
+import { DirectoryPool, freeBytes, isThere, usageWithin } from "./directory.ts";
 import type { VolumePool, VolumeUsage, VolumeWish } from "./port.ts";
 import { tooSmall } from "./refusals.ts";
 import { numberIn, runTool, tryTool } from "./tools.ts";
@@ -35,12 +35,8 @@ export class XfsPool extends DirectoryPool {
     const project = await projectOf(volume);
     if (project === 0) return usage;
     const { used, limit } = await this.#quota(project);
-    if (limit === 0) return { ...usage, usedBytes: used };
-    return {
-      usedBytes: used,
-      limitBytes: limit,
-      freeBytes: Math.min(await freeBytes(this.#mount), Math.max(0, limit - used)),
-    };
+    // Of the mount: below the volume, statfs tells of the project alone.
+    return usageWithin(used, limit === 0 ? undefined : limit, await freeBytes(this.#mount));
   }
 
   override async resize(volume: string, sizeBytes: number): Promise<void> {

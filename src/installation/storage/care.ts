@@ -1,0 +1,35 @@
+/**
+ * What a host does about its volumes by itself: it looks how full they are, for the history of their growth, and brings
+ * those that missed a change of size to it. Begun by the agent's entry; every look ends before the next.
+ */
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isHere, type Parts } from "../parts.ts";
+import { applySize } from "./volumes.ts";
+
+const lookEveryMs = 15 * 60_000;
+/** Not while the agent takes its clusters up. */
+const firstLookMs = 60_000;
+
+/** Until the agent ends. */
+export async function careForStorage(parts: Parts): Promise<void> {
+  await sleep(firstLookMs, undefined, { signal: parts.signal, ref: false }).catch(() => undefined);
+  while (!parts.signal.aborted) {
+    for (const name of parts.runtime.clusters.keys())
+      await lookAt(parts, name).catch((error: unknown) =>
+        parts.log.warn("the look at a cluster's volumes failed", { cluster: name, error }),
+      );
+    await sleep(lookEveryMs, undefined, { signal: parts.signal, ref: false }).catch(() => undefined);
+  }
+}
+
+async function lookAt(parts: Parts, name: string): Promise<void> {
+  const record = parts.runtime.clusters.get(name)?.record;
+  if (!record) return;
+  for (const { value: member } of Object.values(record.members)) {
+    if (!isHere(parts, member)) continue;
+    const { usedBytes } = await parts.servers.pool.usage(dirname(member.dataDirectory));
+    parts.usage.add(member.id, { at: parts.clock.wallNow(), bytes: usedBytes });
+  }
+  if (record.spec.value.volumeBytes !== undefined) await applySize(parts, name);
+}

@@ -1,0 +1,43 @@
+/**
+ * Asks the other hosts' agents for what only they can see of a cluster's storage. One that does not answer is named,
+ * and keeps back nothing of the others. Called by volumes.ts.
+ */
+import type { z } from "zod";
+import { OpError } from "../../errors/op-error.ts";
+import type { Parts } from "../parts.ts";
+
+const answerMs = 15_000;
+
+export interface Question<T extends z.ZodType> {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly schema: T;
+}
+
+export interface Missing {
+  readonly host: string;
+  readonly reason: string;
+}
+
+export async function askOthers<T extends z.ZodType>(
+  { hosts }: Parts,
+  names: readonly string[],
+  { method, path, schema }: Question<T>,
+): Promise<{ readonly answers: readonly z.output<T>[]; readonly missing: readonly Missing[] }> {
+  const as = { by: "matriarch", role: method === "GET" ? "viewer" : "operator" } as const;
+  const body = method === "POST" ? { body: {} } : {};
+  const answers: z.output<T>[] = [];
+  const missing: Missing[] = [];
+  const ask = async (host: string): Promise<void> => {
+    try {
+      const answer = schema.safeParse(await hosts.call(host, { method, path, deadlineMs: answerMs, as, ...body }));
+      if (answer.success) answers.push(answer.data);
+      else missing.push({ host, reason: "its agent is of another version" });
+    } catch (error) {
+      if (!(error instanceof OpError)) throw error;
+      missing.push({ host, reason: error.message });
+    }
+  };
+  await Promise.all(names.map(ask));
+  return { answers, missing };
+}
