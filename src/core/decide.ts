@@ -17,7 +17,8 @@ import {
 } from "./rules/primary.ts";
 import { settleRecords } from "./rules/settling.ts";
 import { endFrozenStandby, followHolder, rebuild, rest, startStandby } from "./rules/standby.ts";
-import { movePrimary, restartStandby } from "./rules/switchover.ts";
+import { putBack, restartStandby } from "./rules/restart.ts";
+import { movePrimary } from "./rules/switchover.ts";
 import { endIntent, keepRule, keepSlots, serve } from "./rules/upkeep.ts";
 import { giveUpByWish, holdWhilePaused, leaveByWish, stopByWish } from "./rules/wishes.ts";
 import { foresee, remember } from "./memory.ts";
@@ -67,6 +68,7 @@ export const rules: readonly Rule[] = [
   leaveByWish,
   stopByWish,
   giveUpByWish,
+  putBack,
   movePrimary,
   recoverPrimary,
   promoteWinner,

@@ -1,6 +1,6 @@
 /** What a member's loop remembers, as pure steps: after each look, and after each action. */
 import { parseVoterName } from "../domain/rule.ts";
-import { copySource, divergedBytes, holderLeaves } from "./standing.ts";
+import { copySource, divergedBytes, holderLeaves, restartsPending } from "./standing.ts";
 import type { ClusterRecord } from "../domain/cluster.ts";
 import type { Action, ActionResult, RecordAction } from "./action.ts";
 import { tally } from "./candidates.ts";
@@ -57,8 +57,11 @@ function silentStandbys(view: View): Memory["silentSince"] {
 function intentProgress(view: View): IntentProgress | undefined {
   const id =
     view.cluster.intent?.value.id ?? (holderLeaves(view) ? `leave-${view.cluster.reign.value.epoch}` : undefined);
-  if (id === undefined || view.memory.intent?.id === id) return id === undefined ? undefined : view.memory.intent;
-  return { id, startedAt: view.now, checkpointed: false, held: false, stoppedAt: undefined };
+  if (id === undefined) return undefined;
+  const known = view.memory.intent;
+  const pending = restartsPending(view).length;
+  if (known?.id === id) return known.pending === pending ? known : { ...known, pending, startedAt: view.now };
+  return { id, startedAt: view.now, checkpointed: false, held: false, stoppedAt: undefined, pending };
 }
 
 /** What an ended action adds. The store's own changes are seen by reading it again. */

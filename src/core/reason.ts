@@ -55,7 +55,10 @@ export type Reason =
   | { readonly code: "switchover-given-up"; readonly to: MemberId | null; readonly message: string }
   | { readonly code: "intent-done" }
   | { readonly code: "intent-overdue"; readonly kind: Intent["kind"]; readonly forMs: number }
-  | { readonly code: "restart-turn"; readonly step: "stop" | "start" | "done" }
+  | { readonly code: "restart-turn"; readonly step: "version" | "stop" | "start" | "done" }
+  | { readonly code: "restart-waits" }
+  | { readonly code: "restart-stopped"; readonly message: string }
+  | { readonly code: "put-back"; readonly version: string; readonly from: string }
   // standbys
   | { readonly code: "starting-standby"; readonly upstream: MemberId | null }
   | { readonly code: "standby-frozen"; readonly forMs: number }
@@ -194,6 +197,12 @@ export function formatReason(reason: Reason): string {
       return `nobody carried the ${reason.kind} out in ${seconds(reason.forMs)}: it is given up`;
     case "restart-turn":
       return `its turn in the rolling restart (${reason.step})`;
+    case "restart-waits":
+      return "the primary's turn comes once a standby can take over";
+    case "restart-stopped":
+      return `the rolling restart was stopped: ${reason.message}`;
+    case "put-back":
+      return `it does not run on Postgres ${reason.version} and is put back on ${reason.from}`;
     case "starting-standby":
       return reason.upstream === null
         ? "it starts as a standby of nobody"

@@ -5,6 +5,7 @@ import {
   type ClusterRecord,
   type ClusterTxn,
   type MemberId,
+  type MemberRecord,
   type RecordKey,
   type Reign,
   type RuleRecord,
@@ -133,16 +134,8 @@ export function handOverTxn(view: View, to: MemberId, end: Lsn): ClusterTxn {
       { key: "reign", value: reign },
       { key: "rule", value: rule },
       { key: "timelines", value: [...cluster.timelines.value, timeline] },
-      ...turnTaken(cluster, view.self),
     ],
   };
-}
-
-/** A primary that was stopped to move its role has been restarted as well. */
-function turnTaken(cluster: ClusterRecord, member: MemberId): ClusterTxn["write"] {
-  const intent = cluster.intent?.value;
-  if (intent?.kind !== "restart") return [];
-  return [{ key: "intent", value: { ...intent, pending: intent.pending.filter((pending) => pending !== member) } }];
 }
 
 /**
@@ -228,6 +221,32 @@ export function restartedTxn(view: View, member: MemberId): ClusterTxn {
     require: requiring(view.cluster, ["intent"]),
     write: [{ key: "intent", value: { ...intent, pending: intent.pending.filter((pending) => pending !== member) } }],
   };
+}
+
+/** What its server is started with from now on. */
+export function versionTxn(view: View, version: string): ClusterTxn {
+  return {
+    require: requiring(view.cluster, ["intent", `member/${view.self}`]),
+    write: [{ key: `member/${view.self}`, value: { ...ownMember(view), version } }],
+  };
+}
+
+/** The rolling restart stops here; a member that has not come up on another version goes back to the one before. */
+export function stopRestartTxn(view: View, putBackTo: string | undefined): ClusterTxn {
+  if (putBackTo === undefined) return endIntentTxn(view);
+  return {
+    require: requiring(view.cluster, ["intent", `member/${view.self}`]),
+    write: [
+      { key: "intent", value: null },
+      { key: `member/${view.self}`, value: { ...ownMember(view), version: putBackTo } },
+    ],
+  };
+}
+
+function ownMember(view: View): MemberRecord {
+  const own = view.cluster.members[view.self];
+  if (!own) throw new Error("a member without a record has no version");
+  return own.value;
 }
 
 export function endPauseTxn(view: View): ClusterTxn {

@@ -101,6 +101,8 @@ export interface IntentProgress {
   readonly held: boolean;
   /** the server was stopped for this intent at this moment */
   readonly stoppedAt: number | undefined;
+  /** restart: how many turns were still to come; `startedAt` begins anew with each that has been had */
+  readonly pending?: number;
 }
 
 export const emptyMemory: Memory = {

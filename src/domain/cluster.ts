@@ -85,6 +85,8 @@ export interface MemberRecord {
   readonly incarnation: number;
   /** `reclone` and `restart` are wishes of the operator, taken back when fulfilled */
   readonly wish: "none" | "reclone" | "restart" | "remove";
+  /** of Postgres, `18.4`: what its server is started with (embedded engine; elsewhere what the machine has installed) */
+  readonly version?: string;
   /** it takes the place of this member, which goes as soon as this one can do what that one did */
   readonly replaces?: MemberId;
   readonly createdAt: number;
@@ -119,10 +121,16 @@ export interface FailoverIntent extends IntentBase {
   readonly epoch: number;
   readonly acceptDataLoss: boolean;
 }
-/** Restart of the whole cluster, standbys first, one at a time. */
+/** Restart of some or all members, standbys first, one at a time; each goes from the list once it streams again. */
 export interface RestartIntent extends IntentBase {
   readonly kind: "restart";
   readonly pending: readonly MemberId[];
+  /** what it is for; left out: somebody asked for a restart */
+  readonly purpose?: "config" | "upgrade";
+  /** the primary is restarted where it is, whoever could take over */
+  readonly inPlace?: boolean;
+  /** each starts with this version of Postgres in its turn; `from`: what each is put back to when it does not start */
+  readonly upgrade?: { readonly to: string; readonly from: Readonly<Record<MemberId, string>> };
 }
 
 /** No automation until `until` (wall clock). */

@@ -124,6 +124,7 @@ class Story {
       "give-up": () => operator.giveUp(),
       "switchover": () => operator.switchover(who === "" ? null : who),
       "restart": () => operator.restart(),
+      "upgrade": () => operator.upgrade(who === "" ? undefined : who),
       "pause": () => operator.pause(Number.parseFloat(who) * 1000),
       "resume": () => operator.resume(),
       "durability": () => operator.durability(who === "strict" ? "strict" : "quorum"),

@@ -69,6 +69,7 @@ export class Executor {
         if (!server.dir || server.state !== "stopped")
           return soon(() => end("failed", { message: "not stopped" }), 1, 5);
         server.incarnation = this.#agent.record?.members[this.#host.member]?.value.incarnation ?? 1;
+        server.version = this.#agent.record?.members[this.#host.member]?.value.version;
         server.start(action.as, { epoch: action.epoch, names: action.rule, upstream: action.upstream });
         return soon(() => end("done"), 5, 20);
       }

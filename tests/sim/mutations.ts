@@ -485,6 +485,21 @@ export const mutations: readonly Mutation[] = [
     budget: 300,
   },
   {
+    name: "stays-on-the-new-version",
+    breaks: "P8",
+    what: "a member that does not start on a newer version of Postgres is not put back on the one before",
+    wiring: broken({
+      decision: (_view, decision) =>
+        decision.because.code !== "put-back"
+          ? decision
+          : mapRecords(decision, (action) => [
+              { ...action, txn: { ...action.txn, write: action.txn.write.filter(({ key }) => key === "intent") } },
+            ]),
+    }),
+    faults: ["restart"],
+    budget: 100,
+  },
+  {
     name: "slots-on-the-primary-only",
     breaks: "P10",
     what: "standbys keep no slots, so that a failover finds none",

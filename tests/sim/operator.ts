@@ -55,8 +55,35 @@ export class Operator {
     if (this.#record.intent) this.#write("intent", null, this.#record.intent);
   }
 
+  /** Every other time onto a newer version. Drawn from no generator: what is under way stays as the seed has it. */
   restart(): void {
-    this.intend({ kind: "restart", pending: this.#record.spec.value.members, ...this.#base() });
+    const base = this.#base();
+    if (this.#commands % 2 === 0) return this.#upgrade(base, this.#someone());
+    this.intend({ kind: "restart", pending: this.#record.spec.value.members, ...base });
+  }
+
+  upgrade(failsOn?: string): void {
+    this.#upgrade(this.#base(), failsOn);
+  }
+
+  /** Or nobody. */
+  #someone(): string | undefined {
+    const { spec, reign } = this.#record;
+    return spec.value.members[(this.#commands + reign.value.epoch) % (spec.value.members.length + 1)];
+  }
+
+  #upgrade(base: Pick<Intent, "id" | "requestedAt" | "by">, failsOn: string | undefined): void {
+    const { members, spec } = this.#record;
+    const to = this.#nextVersion();
+    const versions = spec.value.members.map((id) => [id, members[id]?.value.version ?? to] as const);
+    if (failsOn !== undefined) this.#world.unfit.set(failsOn, to);
+    const upgrade = { to, from: Object.fromEntries(versions) };
+    this.intend({ kind: "restart", purpose: "upgrade", pending: spec.value.members, upgrade, ...base });
+  }
+
+  #nextVersion(): string {
+    const minors = Object.values(this.#record.members).map(({ value }) => Number(value.version?.split(".")[1] ?? 0));
+    return `18.${Math.max(...minors) + 1}`;
   }
 
   pause(forMs: number): void {

@@ -40,6 +40,8 @@ export class PgServer {
   /** the epoch whose holder made it a primary */
   epoch = 0;
   incarnation = 1;
+  /** of Postgres, as its record named it at the last start */
+  version: string | undefined;
   names: CommitRule = noVoters;
   /** whether backends wait at all: the checkpointer's copy of the names */
   waits = false;
@@ -107,7 +109,7 @@ export class PgServer {
 
   #comeUp(): void {
     const { dir } = this;
-    if (!dir || dir.damaged || this.diskFull) {
+    if (!dir || dir.damaged || this.diskFull || this.#isUnfit()) {
       this.failures += 1;
       this.crash(false);
       return;
@@ -128,6 +130,11 @@ export class PgServer {
       this.#write(undefined);
     } else this.#connectSoon();
     this.#world.changed(this.member);
+  }
+
+  /** It does not run on the version that it was started with. */
+  #isUnfit(): boolean {
+    return this.version !== undefined && this.#world.unfit.get(this.member) === this.version;
   }
 
   /** The process ends at once: the log past the last flush may be lost, in part or whole. */

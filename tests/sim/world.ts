@@ -70,6 +70,8 @@ export class World {
   readonly clients: Clients;
   /** by host id */
   readonly hosts = new Map<string, Host>();
+  /** versions of Postgres on which a member's server ends at its start */
+  readonly unfit = new Map<string, string>();
   /** async, or a forced failover: acknowledged writes may be lost */
   mayLose: boolean;
   /** no fault before every member had its slots */
@@ -228,6 +230,7 @@ export function memberRecord(id: string, region: string): MemberRecord {
     dataDirectory: "/",
     incarnation: 1,
     wish: "none",
+    version: "18.1",
     createdAt: 0,
   };
 }

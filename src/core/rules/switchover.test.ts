@@ -5,7 +5,7 @@ import type { Intent } from "../../domain/cluster.ts";
 import { toLsn } from "../../domain/lsn.ts";
 import { end, now, ruleOf, says, standby, stopped, viewOf, voter, type ViewChange } from "../testing.ts";
 import type { IntentProgress } from "../view.ts";
-import { movePrimary, restartStandby } from "./switchover.ts";
+import { movePrimary } from "./switchover.ts";
 
 const base = { id: "1", requestedAt: 0, by: "ann" };
 const toB: Intent = { kind: "switchover", to: "b", epoch: 3, ...base };
@@ -88,23 +88,6 @@ test("leave: a holder that is being removed hands over by itself, and serves on 
 
 const restart = (...pending: readonly string[]): Intent => ({ kind: "restart", pending, ...base });
 
-test("restart: standbys have their turns first, one at a time, each until it streams again", () => {
-  const turn = (self: string, steps: Partial<IntentProgress>, change: ViewChange = {}) =>
-    says(restartStandby(viewOf(self, { intent: restart("a", "b", "c"), memory: progress(steps), ...change })));
-  assert.equal(turn("b", {}), "stop: restart-turn");
-  assert.equal(turn("c", {}), undefined);
-  assert.equal(turn("a", {}), undefined);
-  assert.equal(turn("b", { stoppedAt: now - 50 }), "record intent: restart-turn");
-  assert.equal(turn("b", { stoppedAt: now - 50 }, { server: standby({ streaming: false }) }), undefined);
-  assert.equal(turn("b", {}, { reign: { phase: "taken" } }), undefined);
-});
-
-test("restart: a member that has been removed meanwhile has no turn", () => {
-  const spec = { members: ["a", "c"] };
-  const view = viewOf("c", { intent: restart("b", "c"), memory: progress(), spec });
-  assert.equal(says(restartStandby(view)), "stop: restart-turn");
-});
-
 test("restart: the primary comes last, and its role moves", () => {
   assert.equal(move({}, { intent: restart("a", "c") }), undefined);
   assert.equal(says(move({}, { intent: restart("a") })), "checkpoint: switchover-checkpoint");
@@ -112,6 +95,17 @@ test("restart: the primary comes last, and its role moves", () => {
 
 test("restart: with nobody to move to, the primary stops and starts in place", () => {
   const alone = { intent: restart("a"), spec: { members: ["a"] }, rule: ruleOf(0) } as const;
-  assert.equal(says(move({}, alone)), "hold-clients: restart-turn");
-  assert.equal(says(move({ held: true }, alone)), "record intent, stop: restart-turn");
+  assert.equal(says(move({}, alone)), "checkpoint: restart-turn");
+  assert.equal(says(move({ checkpointed: true }, alone)), "hold-clients: restart-turn");
+  assert.equal(says(move({ checkpointed: true, held: true }, alone)), "record intent, stop: restart-turn");
+  assert.equal(says(move({}, { intent: { kind: "restart", pending: ["a"], inPlace: true, ...base } })), "checkpoint: restart-turn");
 });
+
+test("restart: with somebody who could take over but cannot now, the primary waits for it, and then is left alone", () => {
+  const away = { intent: restart("a"), peers: { b: undefined, c: undefined } };
+  assert.equal(says(move({}, away)), "nothing: restart-waits");
+  assert.equal(says(move({ startedAt: now - 31_000 }, away)), "record intent: restart-stopped");
+});
+
+test("restart: a primary that was stopped for it, and is primary again, has had its turn", () =>
+  assert.equal(says(move({ stoppedAt: now - 500, held: true }, { intent: restart("a") })), "record intent: restart-turn"));

@@ -1,13 +1,13 @@
-/** A planned move of the primary's role, and the rolling restart that ends with one (P8). */
+/** A planned move of the primary's role, also as the last turn of a rolling restart (P8). */
 import type { MemberId } from "../../domain/cluster.ts";
 import { bytesBetween } from "../../domain/lsn.ts";
-import { voterName } from "../../domain/rule.ts";
 import type { StoppedServer } from "../../domain/server.ts";
 import { judgeSwitchover, serverOf, type Verdict } from "../candidates.ts";
 import type { Decision, Rule } from "../decision.ts";
 import { holderLeaves, holdsEpoch, restartsPending } from "../standing.ts";
-import { endIntentTxn, handOverTxn, restartedTxn } from "../transactions.ts";
+import { endIntentTxn, handOverTxn } from "../transactions.ts";
 import type { IntentProgress, View } from "../view.ts";
+import { restartPrimary, stopRestart } from "./restart.ts";
 
 interface Move {
   readonly progress: IntentProgress;
@@ -56,8 +56,9 @@ export const movePrimary: Rule = (view) => {
 
 function prepare(view: View, move: Move, verdicts: readonly Verdict[]): Decision | undefined {
   const target = verdicts.find((verdict) => verdict.rejection === undefined);
-  if (!target && move.kind === "leave") return undefined;
-  if (!target) return move.kind === "restart" ? restartInPlace(view) : waitOrRefuse(view, move, verdicts);
+  const turn = move.kind === "restart" ? restartPrimary(view, verdicts) : undefined;
+  if (turn) return turn;
+  if (!target) return move.kind === "leave" ? undefined : waitOrRefuse(view, move, verdicts);
   const to = target.member;
   if (!move.progress.checkpointed)
     return { actions: [{ kind: "checkpoint" }], because: { code: "switchover-checkpoint", to } };
@@ -82,17 +83,6 @@ function waitOrRefuse(view: View, move: Move, verdicts: readonly Verdict[]): Dec
   return giveUp(view, move, "no member could take over in time");
 }
 
-/** With nobody to move to, a restart is a stop and a start; the epoch is taken anew by the usual recovery. */
-function restartInPlace(view: View): Decision {
-  const actions: Decision["actions"] = view.memory.intent?.held
-    ? [
-        { kind: "record", what: "intent", txn: restartedTxn(view, view.self) },
-        { kind: "stop", withinMs: view.timings.stopMs, then: "fence" },
-      ]
-    : [{ kind: "hold-clients", because: "restart" }];
-  return { actions, because: { code: "restart-turn", step: "stop" } };
-}
-
 function handOver(view: View, move: Move, verdicts: readonly Verdict[], server: StoppedServer): Decision | undefined {
   const target = verdicts.find((verdict) => verdict.rejection === undefined);
   const givenUpAt = (move.progress.stoppedAt ?? view.now) + view.timings.stopMs;
@@ -113,6 +103,7 @@ function handOver(view: View, move: Move, verdicts: readonly Verdict[], server: 
 /** Before the epoch has moved nothing is lost: the old primary starts again, and clients go on (I7). */
 function giveUp(view: View, { to, kind }: Move, message: string): Decision | undefined {
   if (kind === "leave") return undefined;
+  if (kind === "restart") return stopRestart(view, message);
   const operation = view.cluster.intent?.value.id ?? "";
   return {
     actions: [
@@ -120,36 +111,4 @@ function giveUp(view: View, { to, kind }: Move, message: string): Decision | und
     ],
     because: { code: "switchover-given-up", to, message },
   };
-}
-
-/** A standby's turn in a rolling restart: stop, start, and stream again before the next one begins. */
-export const restartStandby: Rule = (view) => {
-  const { cluster, server, memory, self, timings } = view;
-  const intent = cluster.intent?.value;
-  if (intent?.kind !== "restart" || holdsEpoch(view) || cluster.reign.value.phase !== "open") return undefined;
-  const turn = restartsPending(view).find((member) => member !== cluster.reign.value.holder);
-  if (turn !== self || server.kind !== "running" || wouldStopWrites(view)) return undefined;
-  if (memory.intent?.stoppedAt === undefined)
-    return {
-      actions: [{ kind: "stop", withinMs: timings.stopMs, then: "fence" }],
-      because: { code: "restart-turn", step: "stop" },
-    };
-  if (!server.streaming) return undefined;
-  return {
-    actions: [{ kind: "record", what: "intent", txn: restartedTxn(view, self) }],
-    because: { code: "restart-turn", step: "done" },
-  };
-};
-
-/** Others could acknowledge in its place, but are away now: its turn waits for them. */
-function wouldStopWrites(view: View): boolean {
-  const { rule } = view.cluster.rule.value;
-  const primary = serverOf(view, view.cluster.reign.value.holder);
-  const others = rule.voters.filter((voter) => voter.member !== view.self);
-  if (view.memory.intent?.stoppedAt !== undefined || others.length < rule.acks || primary?.kind !== "running")
-    return false;
-  const streaming = others.filter((voter) =>
-    primary.standbys.some((row) => row.name === voterName(voter) && row.state === "streaming"),
-  );
-  return streaming.length < rule.acks;
 }

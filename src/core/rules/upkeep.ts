@@ -1,5 +1,5 @@
 /** The serving primary keeps its commit rule, its slots and its own account in order (P3, P10). */
-import type { Intent } from "../../domain/cluster.ts";
+import type { Intent, RestartIntent } from "../../domain/cluster.ts";
 import { formatSyncNames, hasVoter, sameRule, voterName } from "../../domain/rule.ts";
 import type { RunningServer } from "../../domain/server.ts";
 import type { Decision, Rule } from "../decision.ts";
@@ -85,7 +85,7 @@ export const endIntent: Rule = (view) => {
   const message = failed
     ? `"${holder}" became the primary instead of "${intent.to}"`
     : intent.kind === "restart"
-      ? "every member has been restarted"
+      ? restartedMessage(intent)
       : `"${holder}" is the primary now`;
   return {
     actions: [
@@ -100,7 +100,11 @@ export const endIntent: Rule = (view) => {
   };
 };
 
-/** Counted from when this holder saw it first: a clock that is stepped ends nothing. */
+function restartedMessage({ upgrade }: RestartIntent): string {
+  return upgrade ? `every member runs Postgres ${upgrade.to}` : "every member that was to be restarted has been";
+}
+
+/** Counted from when this holder saw it, or its last turn, first: a clock that is stepped ends nothing. */
 function endOverdue(view: View, intent: Intent): Decision | undefined {
   const { intent: progress } = view.memory;
   const sinceMs = progress?.id === intent.id ? view.now - progress.startedAt : 0;

@@ -83,6 +83,7 @@ export const memberSchema: z.ZodType<MemberRecord> = z.strictObject({
   dataDirectory: id,
   incarnation: count,
   wish: z.enum(["none", "reclone", "restart", "remove"]),
+  version: id.exactOptional(),
   replaces: id.exactOptional(),
   createdAt: z.number(),
 });
@@ -103,7 +104,14 @@ export const intentSchema: z.ZodType<Intent> = z.discriminatedUnion("kind", [
     epoch: count,
     acceptDataLoss: z.boolean(),
   }),
-  z.strictObject({ ...asked, kind: z.literal("restart"), pending: z.array(id) }),
+  z.strictObject({
+    ...asked,
+    kind: z.literal("restart"),
+    pending: z.array(id),
+    purpose: z.enum(["config", "upgrade"]).exactOptional(),
+    inPlace: z.boolean().exactOptional(),
+    upgrade: z.strictObject({ to: id, from: z.record(id, id) }).exactOptional(),
+  }),
 ]);
 
 export const pauseSchema: z.ZodType<Pause> = z.strictObject({ until: z.number(), by: z.string() });
