@@ -72,8 +72,9 @@ export class AgentRuntime implements Runtime {
     if (this.#loops.has(cluster)) return;
     const record = await readCluster(this.#parts.store, cluster);
     if (!record) throw new OpError("cluster-not-found", { message: `cluster "${cluster}" does not exist` });
-    if (Object.values(record.members).some(({ value }) => this.#parts.neighbourhood.isLocal(value)))
-      await this.#parts.servers.prepare(record);
+    const local = Object.values(record.members).map(({ value }) => value);
+    const here = local.filter((member) => this.#parts.neighbourhood.isLocal(member));
+    if (here.length > 0) await this.#parts.servers.prepare(record, here);
     if (this.#loops.has(cluster)) return;
     const loop = new ClusterLoop(this.#hostFor(), record);
     this.#loops.set(cluster, loop);
@@ -169,11 +170,13 @@ export class AgentRuntime implements Runtime {
       witness,
       neighbourhood,
       engines: {
-        has: ({ spec }) => servers.versionOf(spec.value) !== undefined,
-        prepare: (cluster) => servers.prepare(cluster),
+        has: (cluster, members) => servers.has(cluster, members),
+        prepare: (cluster, members) => servers.prepare(cluster, members),
         missing: (cluster, error) => parts.notAdopted(cluster, error),
       },
       makeServer: (cluster, member) => servers.make(cluster, member),
+      useEngine: (server, cluster, member) => servers.useEngine(server, cluster, member),
+      installedVersion: ({ spec }, member) => servers.versionOf(spec.value, member),
       makePromises: (cluster, wake) => parts.makePromises(cluster, wake),
       upstream: (member) => parts.upstream(member),
       membersChanged: () => parts.connectMembers(this.#records()),
@@ -196,6 +199,7 @@ function toRuntime(loop: ClusterLoop, servers: MemberServers): ClusterRuntime {
       busy: look?.busy ?? [],
       socketDirectory: servers.relayDirectory(id),
       progress: look?.progress,
+      installed: look?.installed,
     });
   }
   for (const [id, member] of loop.members) {
@@ -208,6 +212,7 @@ function toRuntime(loop: ClusterLoop, servers: MemberServers): ClusterRuntime {
       busy: member.longActions,
       socketDirectory: servers.socketDirectory(id),
       progress: member.progress,
+      installed: servers.versionOf(loop.record.spec.value, loop.record.members[id]?.value),
     });
   }
   const { name, record, storeReachable, storeAwaySince } = loop;

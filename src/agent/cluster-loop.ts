@@ -20,6 +20,7 @@ import type { Route } from "../router/wire.ts";
 import type { Hands } from "./act.ts";
 import type { Clock } from "./clock.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
+import { holdOf } from "./hold.ts";
 import { MemberLoop, type MemberSurroundings } from "./member-loop.ts";
 import type { Neighbourhood, RemoteMember } from "./neighbourhood.ts";
 import type { MemberLook } from "./peers/look.ts";
@@ -34,6 +35,10 @@ export interface ClusterHost {
   readonly neighbourhood: Neighbourhood;
   readonly engines: Engines;
   makeServer(cluster: ClusterRecord, member: MemberRecord): MemberServer;
+  /** the member's record may name another version of Postgres for its next start */
+  useEngine(server: MemberServer, cluster: ClusterRecord, member: MemberRecord): void;
+  /** of Postgres, with which a member of this host starts next */
+  installedVersion(cluster: ClusterRecord, member: MemberRecord): string | undefined;
   /** `wake`: a promise began or ended, or the guard ended a server */
   makePromises(cluster: string, wake: () => void): Promises;
   upstream(member: MemberRecord): Upstream;
@@ -175,10 +180,12 @@ export class ClusterLoop implements MemberSurroundings {
   }
 
   #tellOthers(member: MemberLoop): void {
-    const incarnation = this.record.members[member.id]?.value.incarnation;
-    if (incarnation === undefined || member.observedAt === undefined) return;
+    const record = this.record.members[member.id]?.value;
+    if (record === undefined || member.observedAt === undefined) return;
+    const installed = this.#host.installedVersion(this.record, record);
     const look: MemberLook = {
-      incarnation,
+      incarnation: record.incarnation,
+      ...(installed === undefined ? {} : { installed }),
       epoch: this.record.reign.value.epoch,
       server: member.observed,
       hold: holdOf(member),
@@ -303,7 +310,10 @@ export class ClusterLoop implements MemberSurroundings {
     if (membersDiffer(before, this.record)) this.#host.membersChanged();
     this.#beginMembers();
     for (const [id, loop] of this.members) {
-      if (this.record.members[id]) continue;
+      const member = this.record.members[id];
+      if (member && member.value.version !== before?.members[id]?.value.version)
+        this.#host.useEngine(loop.server, this.record, member.value);
+      if (member) continue;
       this.members.delete(id);
       this.#host.neighbourhood.forget(this.name, id);
       void loop.close();
@@ -319,7 +329,7 @@ export class ClusterLoop implements MemberSurroundings {
     const local = Object.values(this.record.members).map(({ value }) => value);
     const begun = local.filter((member) => !this.members.has(member.id) && this.#host.neighbourhood.isLocal(member));
     if (begun.length === 0 || this.#ended.signal.aborted) return;
-    if (!this.#preparation.isDone(this.record)) return;
+    if (!this.#preparation.isDone(this.record, begun)) return;
     for (const member of begun) {
       const loop = new MemberLoop(member.id, member.dataDirectory, this.#host.makeServer(this.record, member), this);
       this.members.set(member.id, loop);
@@ -378,12 +388,6 @@ export class ClusterLoop implements MemberSurroundings {
       if (loop.observedAt !== undefined) seen.set(id, { server: loop.observed, hold: holdOf(loop) });
     return seen;
   }
-}
-
-/** For a planned move clients wait from before the stop; a server that is being fenced keeps nobody. */
-function holdOf(loop: MemberLoop): MemberSeen["hold"] {
-  if (loop.isBusy("fence")) return "fenced";
-  return loop.isBusy("hold-clients", "stop") || loop.memory.intent?.held === true ? "planned" : "no";
 }
 
 function membersDiffer(before: ClusterRecord | undefined, after: ClusterRecord): boolean {

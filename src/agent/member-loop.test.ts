@@ -112,6 +112,7 @@ function fakeServer(parts: Pick<MemberServer, "observe" | "promote">): MemberSer
     pid: 1,
     ...parts,
     onChange: () => undefined,
+    useEngine: () => undefined,
     startStandby: nothing,
     startPrimary: nothing,
     stop: async () => "stopped",

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import type { ClusterRecord, ClusterSpec, MemberId, MemberRecord } from "../domain/cluster.ts";
 import { computeSettings } from "../drivers/postgres/configuration/defaults.ts";
 import { ensureEmbeddedEngine } from "../drivers/postgres/engine/embedded.ts";
-import { findSystemEngine } from "../drivers/postgres/engine/system.ts";
+import { findSystemEngine, systemEnginesMark } from "../drivers/postgres/engine/system.ts";
 import { createMemberServer } from "../drivers/postgres/member-server.ts";
 import type { Engine, MemberServer, MemberVolume, ServerOwner } from "../drivers/postgres/port.ts";
 import type { VolumePool } from "../drivers/volume/port.ts";
@@ -18,6 +18,8 @@ import type { Clock } from "./clock.ts";
 const socketNameBytes = 15;
 /** Of a Unix socket's path. Source: unix(7); macOS has 104. */
 const socketPathBytesMax = 103;
+
+const packagesEveryMs = 10_000;
 
 export interface ServerPlaces {
   /** `<home>/clusters` */
@@ -34,6 +36,8 @@ export class MemberServers {
   /** where the members' storage comes from */
   readonly pool: VolumePool;
   readonly #engines = new Map<string, Engine>();
+  #packagesLookedAt = -Infinity;
+  #packagesMark = "";
 
   constructor(places: ServerPlaces, owner: ServerOwner | undefined, clock: Clock, pool: VolumePool) {
     this.#places = places;
@@ -46,36 +50,74 @@ export class MemberServers {
     return this.#owner;
   }
 
-  /** Finds, or installs, what the cluster's servers run on. */
-  async prepare(cluster: ClusterRecord): Promise<void> {
-    await this.engine(cluster.spec.value, () => undefined, AbortSignal.timeout(600_000));
+  /** Finds, or installs, what these members' servers run on. */
+  async prepare(cluster: ClusterRecord, members: readonly MemberRecord[] = []): Promise<void> {
+    const signal = AbortSignal.timeout(600_000);
+    for (const wanted of enginesOf(cluster.spec.value, members)) await this.engine(wanted, () => undefined, signal);
+  }
+
+  /** Whether their servers can be made at once. */
+  has(cluster: ClusterRecord, members: readonly MemberRecord[]): boolean {
+    return enginesOf(cluster.spec.value, members).every((wanted) => this.#engines.has(keyOf(wanted)));
   }
 
   /** The engine of a spec, installed first when it is not there. `told` hears a line for each step. */
-  async engine(
-    spec: Pick<ClusterSpec, "engine" | "major">,
-    told: (line: string) => void,
-    signal: AbortSignal,
-  ): Promise<Engine> {
-    const key = `${spec.engine}-${spec.major}`;
+  async engine(wanted: WantedEngine, told: (line: string) => void, signal: AbortSignal): Promise<Engine> {
+    const key = keyOf(wanted);
     const known = this.#engines.get(key);
     if (known) return known;
+    const { major, version } = wanted;
+    const options = { progress: told, signal, ...(version === undefined ? {} : { version }) };
     const engine =
-      spec.engine === "system"
-        ? await findSystemEngine(spec.major)
-        : await ensureEmbeddedEngine(this.#places.home, spec.major, { progress: told, signal });
+      wanted.engine === "system"
+        ? await findSystemEngine(major)
+        : await ensureEmbeddedEngine(this.#places.home, major, options);
     this.#engines.set(key, engine);
     return engine;
   }
 
-  /** `18.4`; undefined until the engine has been looked up */
-  versionOf(spec: Pick<ClusterSpec, "engine" | "major">): string | undefined {
-    return this.#engines.get(`${spec.engine}-${spec.major}`)?.version;
+  /** Of Postgres, `18.4`, with which the server of a member of this host starts next; undefined before `prepare`. */
+  versionOf(spec: Pick<ClusterSpec, "engine" | "major">, member?: MemberRecord): string | undefined {
+    if (spec.engine === "system") this.#lookForPackages();
+    return this.#engines.get(keyOf(wantedBy(spec, member)))?.version;
+  }
+
+  /** What the machine's packages have by now; a package manager replaces it under servers that run. */
+  async systemVersion(major: number): Promise<string> {
+    const engine = await findSystemEngine(major);
+    this.#engines.set(keyOf({ engine: "system", major }), engine);
+    return engine.version;
+  }
+
+  /** Costs a few `stat` now and then; what is found counts from the next time on. */
+  #lookForPackages(): void {
+    const now = this.#clock.now();
+    if (now - this.#packagesLookedAt < packagesEveryMs) return;
+    this.#packagesLookedAt = now;
+    void this.#refreshPackages().catch(() => undefined);
+  }
+
+  async #refreshPackages(): Promise<void> {
+    const mark = await systemEnginesMark();
+    if (mark === this.#packagesMark) return;
+    for (const { kind, major } of this.#engines.values()) if (kind === "system") await this.systemVersion(major);
+    this.#packagesMark = mark;
+  }
+
+  /** The member's next start is with what its record names now. */
+  useEngine(server: MemberServer, cluster: ClusterRecord, member: MemberRecord): void {
+    const wanted = wantedBy(cluster.spec.value, member);
+    const known = this.#engines.get(keyOf(wanted));
+    if (known) return server.useEngine(known);
+    void this.engine(wanted, () => undefined, AbortSignal.timeout(600_000)).then(
+      (engine) => server.useEngine(engine),
+      () => undefined,
+    );
   }
 
   make(cluster: ClusterRecord, member: MemberRecord): MemberServer {
     const spec = cluster.spec.value;
-    const engine = this.#engines.get(`${spec.engine}-${spec.major}`);
+    const engine = this.#engines.get(keyOf(wantedBy(spec, member)));
     if (!engine) throw new Error(`the engine of "${spec.name}" has not been prepared`);
     return createMemberServer(
       {
@@ -133,6 +175,26 @@ export class MemberServers {
     const home = createHash("sha256").update(this.#places.home).digest("hex").slice(0, 10);
     return `/tmp/matriarch-${home}/${member}`;
   }
+}
+
+export interface WantedEngine extends Pick<ClusterSpec, "engine" | "major"> {
+  /** embedded; left out: as its home has it */
+  readonly version?: string;
+}
+
+function keyOf({ engine, major, version }: WantedEngine): string {
+  return `${engine}-${version ?? major}`;
+}
+
+function wantedBy({ engine, major }: Pick<ClusterSpec, "engine" | "major">, member?: MemberRecord): WantedEngine {
+  const version = engine === "embedded" ? member?.version : undefined;
+  return { engine, major, ...(version === undefined ? {} : { version }) };
+}
+
+/** Each once; without members, what a member without a version of its own runs on. */
+function enginesOf(spec: ClusterSpec, members: readonly MemberRecord[]): readonly WantedEngine[] {
+  const wanted = (members.length === 0 ? [undefined] : members).map((member) => wantedBy(spec, member));
+  return [...new Map(wanted.map((engine) => [keyOf(engine), engine])).values()];
 }
 
 function diskBytesAt(path: string): number {

@@ -17,8 +17,8 @@ test("preparation: begun once, however often it is asked for; then whoever waits
   };
   const ready = new Promise<void>((resolve) => {
     const preparation = new Preparation(engines, () => resolve(), new AbortController().signal);
-    assert.equal(preparation.isDone(clusterOf({})), false);
-    assert.equal(preparation.isDone(clusterOf({})), false);
+    assert.equal(preparation.isDone(clusterOf({}), []), false);
+    assert.equal(preparation.isDone(clusterOf({}), []), false);
   });
   calls.push("fetched");
   fetched();
@@ -36,8 +36,8 @@ test("preparation: what cannot be had is told, and nothing is begun for an agent
   };
   const never = () => assert.fail("nobody is to be told that it is ready");
   const preparation = new Preparation(engines, never, ended.signal);
-  assert.equal(preparation.isDone(clusterOf({})), false);
+  assert.equal(preparation.isDone(clusterOf({}), []), false);
   assert.deepEqual(await told.promise, ["shop", "Error: no such package"]);
   ended.abort();
-  assert.equal(preparation.isDone(clusterOf({})), false);
+  assert.equal(preparation.isDone(clusterOf({}), []), false);
 });

@@ -3,12 +3,12 @@
  * maybe fetched: meanwhile the rest of the cluster goes on being read and routed to. Called by the cluster's loop.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ClusterRecord } from "../domain/cluster.ts";
+import type { ClusterRecord, MemberRecord } from "../domain/cluster.ts";
 
 export interface Engines {
-  has(cluster: ClusterRecord): boolean;
-  /** Finds Postgres of the cluster's version, or fetches it. */
-  prepare(cluster: ClusterRecord): Promise<void>;
+  has(cluster: ClusterRecord, members: readonly MemberRecord[]): boolean;
+  /** Finds Postgres of these members' versions, or fetches it. */
+  prepare(cluster: ClusterRecord, members: readonly MemberRecord[]): Promise<void>;
   /** It could not be had; it is tried again. */
   missing(cluster: string, error: unknown): void;
 }
@@ -29,16 +29,16 @@ export class Preparation {
   }
 
   /** Servers can be made; if not, it is seen to that they can. */
-  isDone(cluster: ClusterRecord): boolean {
-    if (this.#engines.has(cluster)) return true;
-    if (!this.#running && !this.#signal.aborted) void this.#prepare(cluster);
+  isDone(cluster: ClusterRecord, members: readonly MemberRecord[]): boolean {
+    if (this.#engines.has(cluster, members)) return true;
+    if (!this.#running && !this.#signal.aborted) void this.#prepare(cluster, members);
     return false;
   }
 
-  async #prepare(cluster: ClusterRecord): Promise<void> {
+  async #prepare(cluster: ClusterRecord, members: readonly MemberRecord[]): Promise<void> {
     this.#running = true;
     try {
-      await this.#engines.prepare(cluster);
+      await this.#engines.prepare(cluster, members);
     } catch (error) {
       this.#engines.missing(cluster.spec.value.name, error);
       await sleep(againMs, undefined, { signal: this.#signal }).catch(() => undefined);

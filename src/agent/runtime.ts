@@ -19,6 +19,8 @@ export interface MemberRuntime {
   readonly busy: readonly string[];
   readonly pid: number | undefined;
   readonly socketDirectory: string;
+  /** version of Postgres that its next start is with */
+  readonly installed: string | undefined;
   /** of a running clone or rewind */
   readonly progress: CopyProgress | undefined;
 }

@@ -58,7 +58,12 @@ export interface Installation {
   destroy(cluster: string, asked: Asked): Promise<Operation>;
   stop(cluster: string, asked: Asked): Promise<Operation>;
   start(cluster: string, asked: Asked): Promise<Operation>;
-  restart(cluster: string, options: { member?: string }, asked: Asked): Promise<Operation>;
+  /** `pending`: those whose settings wait for it; `inPlace`: the primary stays where it is */
+  restart(
+    cluster: string,
+    options: { member?: string; pending?: boolean; inPlace?: boolean },
+    asked: Asked,
+  ): Promise<Operation>;
   pause(cluster: string, forMs: number, asked: Asked): Promise<ClusterStatus>;
   resume(cluster: string, asked: Asked): Promise<ClusterStatus>;
   /** `primaryRegion`: the primary and the voters move there for good */

@@ -3,7 +3,13 @@ import { z } from "zod";
 
 export const nothingSchema = z.strictObject({});
 
-export const restartRequestSchema = z.strictObject({ member: z.string().optional() });
+export const restartRequestSchema = z.strictObject({
+  member: z.string().optional(),
+  /** only members with settings that wait for a restart */
+  pending: z.boolean().default(false),
+  /** the primary is stopped and started where it is, whoever could take over */
+  in_place: z.boolean().default(false),
+});
 
 /** At most thirty days: a pause ends by itself. */
 export const pauseForMsMax = 30 * 24 * 3_600_000;

@@ -41,6 +41,8 @@ export interface RunningServer {
   readonly kind: "running";
   readonly role: "primary" | "standby";
   readonly since: number;
+  /** of Postgres, `18.4`, as the server itself says; undefined from an agent of an older release */
+  readonly version?: string;
   /** timeline of the newest log that it has */
   readonly timeline: number;
   /** end of the log on disk: own writes of a primary, received and flushed of a standby */

@@ -164,6 +164,12 @@ export const errorCatalog = {
     retry: "later",
     meaning: "The standby is too far behind to become primary.",
   },
+  "not-healthy": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "later",
+    meaning: "A member is not well enough for the change, which was not begun. The detail names each.",
+  },
   "no-candidate": { httpStatus: 409, exitCode: 3, retry: "later", meaning: "No member can become primary now." },
   "no-primary": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The cluster has no primary at the moment." },
   "data-loss-refused": {

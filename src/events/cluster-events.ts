@@ -122,6 +122,21 @@ export const clusterEvents = {
     "The restart stopped half-way; `matriarch status` shows which members run.",
     (e) => `restart failed: ${e.reason}`,
   ),
+  "upgrade.started": define<{ members: readonly string[]; to: string }>(
+    "info",
+    "Members are restarted one by one on a newer minor version of Postgres.",
+    (e) => `upgrade of ${list(e.members)} to Postgres ${e.to} began`,
+  ),
+  "upgrade.done": define<{ members: readonly string[]; to: string }>(
+    "info",
+    "The members run on the newer version.",
+    (e) => `${list(e.members)} on Postgres ${e.to}`,
+  ),
+  "upgrade.failed": define<{ to: string; reason: string }>(
+    "error",
+    "The upgrade stopped half-way: a member that did not start on the newer version was put back. Members on both versions work together; `matriarch version CLUSTER` shows who runs what.",
+    (e) => `upgrade to Postgres ${e.to} stopped: ${e.reason}`,
+  ),
 
   "member.added": define("info", "The cluster has one more member.", (e) => `member "${e.member}" added`),
   "member.removed": define(

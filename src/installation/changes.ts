@@ -12,9 +12,12 @@ import type { OperationRecord } from "../events/event.ts";
 import { viewOf } from "./explain.ts";
 import { amend, awaitCluster, clusterOf, memberOf, refuseWithoutStore, type Parts } from "./parts.ts";
 import { servingPrimary } from "./status.ts";
+import { stepOf } from "./turns.ts";
 
 /** A wish is given up, and its operation failed, when it is not fulfilled in this time. */
 const wishMs = 180_000;
+/** Longer than a primary lets one turn of a restart take (core/rules/upkeep.ts): it knows better how it ended. */
+const turnMs = 270_000;
 const seenMs = 2000;
 
 export async function stopCluster(parts: Parts, name: string, asked: Asked): Promise<OperationRecord> {
@@ -49,35 +52,6 @@ async function wishFor(parts: Parts, name: string, wish: "running" | "stopped"):
 
 export function isDown(cluster: ClusterRuntime): boolean {
   return [...cluster.members.values()].every(({ server }) => server.kind === "stopped" || server.kind === "absent");
-}
-
-/** Standbys first, one at a time; the primary last, by a switchover where there is somebody to switch to. */
-export async function restartCluster(
-  parts: Parts,
-  name: string,
-  member: string | undefined,
-  asked: Asked,
-): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
-  refuseUnfit(parts, cluster);
-  if (member !== undefined) memberOf(cluster, member);
-  refuseWithoutPrimary(cluster);
-  const { holder } = cluster.record.reign.value;
-  const everyone = cluster.record.spec.value.members;
-  const pending = member === undefined ? [...everyone.filter((id) => id !== holder), holder] : [member];
-  const operation = begin(parts, "restart", name, asked, `restarting ${pending.join(", ")}`);
-  parts.events.emit("restart.started", { cluster: name, actor: asked.by }, { members: pending });
-  return intend(parts, operation, { kind: "restart", pending, ...intentBase(parts, operation) });
-}
-
-/** It would wait for one, and keep everything else from being done. */
-function refuseWithoutPrimary(cluster: ClusterRuntime): void {
-  if (servingPrimary(cluster)) return;
-  throw new OpError("no-primary", {
-    message: `cluster "${cluster.name}" has no primary now`,
-    detail: "A restart goes on from member to member while one serves.",
-    hint: `See why there is none: matriarch explain ${cluster.name}`,
-  });
 }
 
 export async function switchOver(
@@ -178,12 +152,12 @@ async function seen(parts: Parts, name: string, isSeen: (cluster: ClusterRuntime
   await awaitCluster(parts, name, isSeen, { withinMs: seenMs, describe: () => "" }).catch(() => undefined);
 }
 
-function intentBase(parts: Parts, operation: OperationRecord): Pick<Intent, "id" | "by" | "requestedAt"> {
+export function intentBase(parts: Parts, operation: OperationRecord): Pick<Intent, "id" | "by" | "requestedAt"> {
   return { id: operation.id, by: operation.by, requestedAt: parts.clock.wallNow() };
 }
 
 /** One wish of this kind at a time; the loops end it, and with it the operation. A failover takes another's place. */
-async function intend(
+export async function intend(
   parts: Parts,
   operation: OperationRecord,
   intent: Intent,
@@ -220,12 +194,11 @@ async function intend(
  */
 export async function awaitIntentEnd(parts: Parts, operation: OperationRecord): Promise<void> {
   const name = operation.cluster;
+  const describe = (): string => "The cluster is as `matriarch explain` shows it.";
   const ended = (cluster: ClusterRuntime): boolean => cluster.record.intent?.value.id !== operation.id;
   try {
-    await awaitCluster(parts, name, ended, {
-      withinMs: wishMs,
-      describe: () => "The cluster is as `matriarch explain` shows it.",
-    });
+    await followTurns(parts, operation, describe);
+    await awaitCluster(parts, name, ended, { withinMs: wishMs, describe });
   } catch (error) {
     if (parts.signal.aborted) return;
     await amend(parts, name, (record) => ({
@@ -236,9 +209,38 @@ export async function awaitIntentEnd(parts: Parts, operation: OperationRecord): 
   }
 }
 
-export function begin(parts: Parts, kind: string, cluster: string, asked: Asked, step: string): OperationRecord {
+/** Of a rolling restart, each turn as a step, with its own time. */
+async function followTurns(
+  parts: Parts,
+  { id, cluster: name }: OperationRecord,
+  describe: () => string,
+): Promise<void> {
+  const pendingOf = ({ record }: ClusterRuntime): readonly string[] => {
+    const intent = record.intent?.value;
+    return intent?.id === id && intent.kind === "restart" ? intent.pending : [];
+  };
+  const total = parts.operations.get(id).steps_total ?? 0;
+  for (let left = pendingOf(clusterOf(parts, name)); left.length > 0;) {
+    const isNext = (cluster: ClusterRuntime): boolean => pendingOf(cluster).length !== left.length;
+    await awaitCluster(parts, name, isNext, { withinMs: turnMs, describe });
+    const cluster = clusterOf(parts, name);
+    left = pendingOf(cluster);
+    const done = total - left.length;
+    if (left.length > 0) parts.operations.step(id, stepOf(left, done, cluster), done);
+  }
+}
+
+export function begin(
+  parts: Parts,
+  kind: string,
+  cluster: string,
+  asked: Asked,
+  step: string,
+  stepsTotal?: number,
+): OperationRecord {
   refuseWithoutStore(parts);
-  return parts.operations.begin({ kind, cluster, by: asked.by, step, exclusive: true });
+  const steps = stepsTotal === undefined ? {} : { stepsTotal };
+  return parts.operations.begin({ kind, cluster, by: asked.by, step, exclusive: true, ...steps });
 }
 
 /** Answers at once; the work goes on and ends the operation. */

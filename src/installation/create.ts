@@ -6,6 +6,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { WantedEngine } from "../agent/member-servers.ts";
 import { noVoters, usualAcks, type CommitRule } from "../domain/rule.ts";
 import type { HostRecord } from "../domain/host.ts";
 import { zeroLsn } from "../domain/lsn.ts";
@@ -15,6 +16,7 @@ import { formatReason } from "../core/reason.ts";
 import { inPrimaryRegion, votersInFull } from "../core/regions.ts";
 import type { CreateRequest } from "../contract/cluster.ts";
 import type { Asked, Created } from "../contract/installation.ts";
+import { releaseInCatalog } from "../drivers/postgres/engine/releases.ts";
 import { validateSettings } from "../drivers/postgres/configuration/validate.ts";
 import { createDirectories } from "../drivers/postgres/provision/create.ts";
 import { generatePassword, scramVerifier } from "../drivers/postgres/provision/scram.ts";
@@ -120,7 +122,7 @@ async function claimFor(parts: Parts, spec: ClusterSpec, where: readonly HostRec
 async function makeFirstRecords(parts: Parts, plan: ClusterSpec, { verifier, places, id }: Making): Promise<void> {
   const { servers, operations } = parts;
   const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(engineInstallMs)]);
-  const engine = await servers.engine(plan, (line) => operations.step(id, line, 0), signal);
+  const engine = await servers.engine(wantedFor(plan), (line) => operations.step(id, line, 0), signal);
   operations.step(id, `preparing Postgres ${engine.version}`, 1);
   const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
   await validateSettings(plan.settings, { template, owner: servers.owner, signal });
@@ -130,8 +132,14 @@ async function makeFirstRecords(parts: Parts, plan: ClusterSpec, { verifier, pla
   for (const directory of directories) await servers.volume(plan, directory).make();
   const systemIdentifier = await createDirectories({ template, owner: servers.owner, directories, signal });
   const spec = { ...plan, systemIdentifier: String(systemIdentifier) };
-  await createCluster(parts.store, firstRecords(spec, places, directories.length === places.length));
+  const version = engine.kind === "embedded" ? engine.version : undefined;
+  await createCluster(parts.store, firstRecords({ spec, version }, places, directories.length === places.length));
   operations.step(id, "waiting for the first commit on a quorum", 3);
+}
+
+/** New clusters begin on what this release was tested with, whatever older version is installed too. */
+function wantedFor({ engine, major }: ClusterSpec): WantedEngine {
+  return engine === "embedded" ? { engine, major, version: releaseInCatalog(major).version } : { engine, major };
 }
 
 /** On one host all are made from one template; over several the first is, and the others' agents copy it. */
@@ -144,10 +152,14 @@ function directoriesToMake({ hosts }: Parts, places: readonly Place[]): readonly
  * in. Over several hosts the others have no directory yet: they copy it from the open primary and are admitted then;
  * nobody has a password before (`bringUp`).
  */
-function firstRecords(spec: ClusterSpec, places: readonly Place[], areMade: boolean) {
+function firstRecords(
+  { spec, version }: { readonly spec: ClusterSpec; readonly version: string | undefined },
+  places: readonly Place[],
+  areMade: boolean,
+) {
   const members = spec.members.flatMap((id, index): MemberRecord | readonly [] => {
     const place = places[index];
-    return place ? memberAt(id, place, spec.createdAt) : [];
+    return place ? memberAt(id, place, spec.createdAt, version) : [];
   });
   const voters = areMade ? members.slice(1).map(({ id, incarnation }) => ({ member: id, incarnation })) : [];
   const rule: CommitRule = voters.length === 0 ? noVoters : { voters, acks: usualAcks(voters.length) };

@@ -9,7 +9,6 @@ import { embeddedReleases } from "../drivers/postgres/engine/catalog.ts";
 import {
   failOver,
   pauseCluster,
-  restartCluster,
   resumeCluster,
   startCluster,
   stopCluster,
@@ -23,6 +22,7 @@ import { beginDestroy } from "./destroy.ts";
 import { candidatesOf, explainCluster } from "./explain.ts";
 import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
 import { readLogs } from "./logs.ts";
+import { restartCluster } from "./restart.ts";
 import { addMember, recloneMember, removeMember, scaleCluster } from "./members.ts";
 import { clusterOf, memberOf, type Parts } from "./parts.ts";
 import { createStorage } from "./storage/storage.ts";
@@ -62,7 +62,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     destroy: async (name, asked) => beginDestroy(parts, name, asked),
     stop: (name, asked) => stopCluster(parts, name, asked),
     start: (name, asked) => startCluster(parts, name, asked),
-    restart: (name, { member }, asked) => restartCluster(parts, name, member, asked),
+    restart: (name, options, asked) => restartCluster(parts, name, options, asked),
     pause: async (name, forMs, asked) => {
       await pauseCluster(parts, name, forMs, asked);
       return statusOf(clusterOf(parts, name));

@@ -31,6 +31,7 @@ function resume(parts: Parts, operation: OperationRecord): void {
     case "switchover":
     case "failover":
     case "restart":
+    case "upgrade":
       return resumeIntent(parts, operation);
     default:
       return void resumeWish(parts, operation);
@@ -69,7 +70,7 @@ export async function stopServers(parts: Parts): Promise<void> {
       .map((member) => member.value)
       .filter((member) => isHere(parts, member));
     if (members.length === 0) continue;
-    await parts.servers.prepare(record);
+    await parts.servers.prepare(record, members);
     // The primary first, so that its standbys end with the same log.
     await stopAll(
       parts,

@@ -5,7 +5,7 @@
 import type { Action, ActionResult } from "../../core/action.ts";
 import type { Decision } from "../../core/decision.ts";
 import { formatReason } from "../../core/reason.ts";
-import type { ClusterRecord, Intent } from "../../domain/cluster.ts";
+import type { ClusterRecord, Intent, RestartIntent } from "../../domain/cluster.ts";
 import type { EventContext, EventLog } from "../../events/event-log.ts";
 import type { OperationLog } from "../../events/operation-log.ts";
 import type { Log } from "../../log/log.ts";
@@ -154,25 +154,39 @@ export class Narrator implements Witness {
   #finish({ operation, state, message }: Outcome, loop: ToldCluster): void {
     const { pause, intent, intentAt } = this.#memoryOf(loop);
     if (intent?.id === operation && intent.kind === "restart")
-      this.#tellRestart(state, message, { cluster: loop.name, actor: intent.by }, intent.pending);
+      this.#tellRestart({ state, message }, { cluster: loop.name, actor: intent.by }, intent);
     const pausedMs = pause.since(intentAt) ?? null;
-    const result = { message, primary: loop.record.reign.value.holder, write_pause_ms: pausedMs };
+    const primary = loop.record.reign.value.holder;
+    const result = { message: endOf(intent, operation) ?? message, primary, write_pause_ms: pausedMs };
     const hint = `See: matriarch explain ${loop.name}`;
     this.#parts.operations.finish(
       operation,
       state === "done"
-        ? { state, step: message, result }
+        ? { state, step: result.message, result }
         : { state, error: new OpError("operation-failed", { message, hint }) },
     );
   }
 
-  #tellRestart(state: Outcome["state"], reason: string, about: EventContext, members: readonly string[]): void {
-    if (state === "done") this.#parts.events.emit("restart.done", about, { members });
-    else this.#parts.events.emit("restart.failed", about, { reason });
+  #tellRestart(end: Pick<Outcome, "state" | "message">, about: EventContext, intent: RestartIntent): void {
+    const { events } = this.#parts;
+    const { pending: members, upgrade } = intent;
+    const { message: reason } = end;
+    const isDone = end.state === "done";
+    if (upgrade && isDone) events.emit("upgrade.done", about, { members, to: upgrade.to });
+    else if (upgrade) events.emit("upgrade.failed", about, { to: upgrade.to, reason });
+    else if (isDone) events.emit("restart.done", about, { members });
+    else events.emit("restart.failed", about, { reason });
   }
 }
 
 type Outcome = NonNullable<Extract<Action, { kind: "record" }>["outcome"]>;
+
+/** Who it was; the core knows only that nobody is left. */
+function endOf(intent: Intent | undefined, operation: string): string | undefined {
+  if (intent?.kind !== "restart" || intent.id !== operation) return undefined;
+  const members = intent.pending.join(", ");
+  return intent.upgrade ? `${members} on Postgres ${intent.upgrade.to}` : `${members} restarted`;
+}
 
 function nameOf(action: Action): string {
   return action.kind === "record" ? `record ${action.what}` : action.kind;

@@ -25,6 +25,8 @@ export interface MemberLook {
   readonly busy: readonly string[];
   readonly pid: number | undefined;
   readonly progress: CopyProgress | undefined;
+  /** version of Postgres that its next start is with; undefined from an agent of an older release */
+  readonly installed?: string;
 }
 
 /**
@@ -98,6 +100,7 @@ const server = z.discriminatedUnion("kind", [
     kind: z.literal("running"),
     role,
     since: moment,
+    version: z.string().exactOptional(),
     timeline: z.int(),
     flushed: lsn,
     replayed: lsn,
@@ -125,6 +128,7 @@ const look = z.object({
   reason: reason.exactOptional(),
   busy: z.array(z.string()),
   pid: z.int().exactOptional(),
+  installed: z.string().exactOptional(),
   progress: z
     .object({ step: z.string(), bytesDone: z.number(), bytesTotal: z.number().exactOptional() })
     .exactOptional(),
@@ -174,6 +178,7 @@ export function decodeMessage(value: unknown): LookMessage {
         server: withMissing(said.server),
         reason: said.reason,
         pid: said.pid,
+        ...(said.installed === undefined ? {} : { installed: said.installed }),
         progress: said.progress && { ...said.progress, bytesTotal: said.progress.bytesTotal },
       },
     })),

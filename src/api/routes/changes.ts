@@ -25,8 +25,8 @@ export function changeRoutes(installation: Installation): Hono {
       return c.json(await installation.start(c.req.param("cluster"), asked(c)), 202);
     })
     .post("/:cluster/restart", async (c) => {
-      const { member } = await readBody(c, restartRequestSchema);
-      const options = member === undefined ? {} : { member };
+      const { member, pending, in_place: inPlace } = await readBody(c, restartRequestSchema);
+      const options = { pending, inPlace, ...(member === undefined ? {} : { member }) };
       return c.json(await installation.restart(c.req.param("cluster"), options, asked(c)), 202);
     })
     .post("/:cluster/pause", async (c) => {

@@ -165,7 +165,8 @@ export function createClient(options: TransportOptions) {
     destroy: (cluster: string): Promise<Operation> => remove(at(cluster)),
     stop: (cluster: string): Promise<Operation> => change(cluster, "stop"),
     start: (cluster: string): Promise<Operation> => change(cluster, "start"),
-    restart: (cluster: string, body: { member?: string }): Promise<Operation> => change(cluster, "restart", body),
+    restart: (cluster: string, body: { member?: string; pending?: boolean; in_place?: boolean }): Promise<Operation> =>
+      change(cluster, "restart", body),
     switchover: (cluster: string, body: { to?: string; primary_region?: string }): Promise<Operation> =>
       change(cluster, "switchover", body),
     failover: (cluster: string, body: object): Promise<Operation> => change(cluster, "failover", body),

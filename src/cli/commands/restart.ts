@@ -4,15 +4,23 @@ import { command, type Run } from "../command.ts";
 import { operationOutcome } from "./operation-outcome.ts";
 
 export const restart = (run: Run) =>
-  command("restart", "Restart a cluster one member at a time, standbys first.", [
-    ["matriarch restart shop", "all members"],
+  command("restart", "Restart members one at a time, standbys first; each streams again before the next.", [
+    ["matriarch restart shop", "all members; the primary hands its role over last"],
+    ["matriarch restart shop --pending", "those whose settings wait for a restart"],
     ["matriarch restart shop --member shop-2", "one member"],
   ])
     .addArgument(clusterArgument())
     .option("--member <member>", "only this member")
-    .action((cluster, { member }) =>
+    .option("--pending", "only members with settings that wait for a restart")
+    .option("--in-place", "stop and start the primary where it is; writes pause for the whole of it")
+    .action((cluster, { member, pending, inPlace }) =>
       run(async (context) => {
         const client = await context.client();
-        return operationOutcome(context, await client.restart(cluster, member === undefined ? {} : { member }));
+        const body = {
+          ...(member === undefined ? {} : { member }),
+          ...(pending ? { pending } : {}),
+          ...(inPlace ? { in_place: inPlace } : {}),
+        };
+        return operationOutcome(context, await client.restart(cluster, body));
       }),
     );

@@ -69,7 +69,9 @@ test("upgrade: its record names the new version before the server stops", () => 
 test("upgrade: one that does not start on the new version is put back, and the upgrade stops with the server's words", () => {
   const records = { b: { version: "18.4" } };
   const failing = (failures: number, change: ViewChange = {}) =>
-    putBack(viewOf("b", { intent: upgrade("b", "a"), server: stopped({ failures, lastWords: "no" }), records, ...change }));
+    putBack(
+      viewOf("b", { intent: upgrade("b", "a"), server: stopped({ failures, lastWords: "no" }), records, ...change }),
+    );
   assert.equal(failing(1), undefined);
   assert.equal(failing(2, { intent: everyone }), undefined);
   assert.equal(failing(2, { records: { b: { version: "18.3" } } }), undefined);

@@ -171,6 +171,9 @@ export const putBack: Rule = (view) => {
   if (from === undefined || version === undefined || server.kind !== "stopped" || server.noRoom) return undefined;
   if (server.failures < failuresMax[holdsEpoch(view) ? "primary" : "standby"]) return undefined;
   const words = server.lastWords === undefined ? "" : ` ("${server.lastWords}")`;
-  const { actions } = stopRestart(view, `"${self}" does not start on Postgres ${version}${words} and is put back on ${from}`);
+  const { actions } = stopRestart(
+    view,
+    `"${self}" does not start on Postgres ${version}${words} and is put back on ${from}`,
+  );
   return { actions, because: { code: "put-back", version, from } };
 };

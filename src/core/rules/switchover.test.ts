@@ -98,7 +98,10 @@ test("restart: with nobody to move to, the primary stops and starts in place", (
   assert.equal(says(move({}, alone)), "checkpoint: restart-turn");
   assert.equal(says(move({ checkpointed: true }, alone)), "hold-clients: restart-turn");
   assert.equal(says(move({ checkpointed: true, held: true }, alone)), "record intent, stop: restart-turn");
-  assert.equal(says(move({}, { intent: { kind: "restart", pending: ["a"], inPlace: true, ...base } })), "checkpoint: restart-turn");
+  assert.equal(
+    says(move({}, { intent: { kind: "restart", pending: ["a"], inPlace: true, ...base } })),
+    "checkpoint: restart-turn",
+  );
 });
 
 test("restart: with somebody who could take over but cannot now, the primary waits for it, and then is left alone", () => {
@@ -108,4 +111,7 @@ test("restart: with somebody who could take over but cannot now, the primary wai
 });
 
 test("restart: a primary that was stopped for it, and is primary again, has had its turn", () =>
-  assert.equal(says(move({ stoppedAt: now - 500, held: true }, { intent: restart("a") })), "record intent: restart-turn"));
+  assert.equal(
+    says(move({ stoppedAt: now - 500, held: true }, { intent: restart("a") })),
+    "record intent: restart-turn",
+  ));

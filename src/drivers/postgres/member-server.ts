@@ -15,7 +15,7 @@ import { cloneDirectory } from "./clone/clone.ts";
 import { rewindDirectory } from "./clone/rewind.ts";
 import { finishSwap, swapPaths } from "./clone/swap.ts";
 import { writeConfiguration } from "./configuration/write.ts";
-import type { CloneProgress, MemberServer, MemberServerConfig, StopOutcome, Upstream } from "./port.ts";
+import type { CloneProgress, Engine, MemberServer, MemberServerConfig, StopOutcome, Upstream } from "./port.ts";
 import { hostClock, type MonotonicClock } from "./session/deadline.ts";
 import { askServer } from "./session/observation.ts";
 import { withSession, type Session } from "./session/session.ts";
@@ -171,6 +171,11 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
 
   async removeKept(): Promise<void> {
     await rm(swapPaths(this.#config.dataDirectory).kept, { recursive: true, force: true });
+  }
+
+  useEngine(engine: Engine): void {
+    this.#config = { ...this.#config, engine };
+    this.#postmaster.useEngine(engine);
   }
 
   async configure(settings: Readonly<Record<string, string>>): Promise<void> {

@@ -117,6 +117,8 @@ export interface MemberServer {
   clone(source: Upstream, progress: (progress: CloneProgress) => void, signal: AbortSignal): Promise<void>;
   /** Removes what `clone` kept aside. Called once the new directory streams (I9). */
   removeKept(): Promise<void>;
+  /** The next start is with these binaries; a server that runs goes on with those that it was started from. */
+  useEngine(engine: Engine): void;
   /** Writes changed settings and reloads; settings that need a restart show as `pendingRestart`. */
   configure(settings: Readonly<Record<string, string>>): Promise<void>;
   /** Removes the directory, its socket and its logs. The server must be stopped. */

@@ -76,11 +76,13 @@ async function writeMembers(
   replaces: MemberId | undefined,
 ): Promise<readonly MemberId[]> {
   let added: readonly MemberId[] = [];
-  await amend(parts, name, ({ spec }) => {
+  await amend(parts, name, ({ spec, reign, members: present }) => {
     const { members, lastMember, generation } = spec.value;
+    // As the primary, whose files it copies.
+    const version = present[reign.value.holder]?.value.version;
     const records = places.map((place, index) => {
       const id = `${name}-${lastMember + index + 1}`;
-      const record = memberAt(id, { ...place, dataDirectory: renamed(place, id) }, parts.clock.wallNow());
+      const record = memberAt(id, { ...place, dataDirectory: renamed(place, id) }, parts.clock.wallNow(), version);
       return replaces === undefined ? record : { ...record, replaces };
     });
     added = records.map(({ id }) => id);

@@ -166,6 +166,7 @@ function minor(version: string): number {
 }
 
 /** The record of a member that is about to be placed. */
-export function memberAt(id: MemberId, place: Place, createdAt: number): MemberRecord {
-  return { id, ...place, incarnation: 1, wish: "none", createdAt };
+/** @param version of Postgres, for the embedded engine */
+export function memberAt(id: MemberId, place: Place, createdAt: number, version?: string): MemberRecord {
+  return { id, ...place, incarnation: 1, wish: "none", ...(version === undefined ? {} : { version }), createdAt };
 }

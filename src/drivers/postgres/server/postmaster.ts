@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OpError } from "../../../errors/op-error.ts";
 import { identityOf, serverEnvironment } from "../engine/environment.ts";
-import type { MemberServerConfig, StopOutcome } from "../port.ts";
+import type { Engine, MemberServerConfig, StopOutcome } from "../port.ts";
 import { until, unresponsive, type MonotonicClock } from "../session/deadline.ts";
 import { makeOwnedDirectory, writeOwnedFile } from "./owned-files.ts";
 import {
@@ -42,7 +42,7 @@ export function startupLog(config: MemberServerConfig): string {
 }
 
 export class Postmaster {
-  readonly #config: MemberServerConfig;
+  #config: MemberServerConfig;
   readonly #clock: MonotonicClock;
   readonly #listeners: (() => void)[] = [];
   #pid: number | undefined;
@@ -73,6 +73,10 @@ export class Postmaster {
 
   get fences(): number {
     return this.#fences;
+  }
+
+  useEngine(engine: Engine): void {
+    this.#config = { ...this.#config, engine };
   }
 
   onEnd(listener: () => void): void {

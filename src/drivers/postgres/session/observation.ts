@@ -9,6 +9,8 @@ import type { Row, Session } from "./session.ts";
 /** A row of the server's own word, still without what only the agent knows. */
 export interface Observation {
   readonly isStandby: boolean;
+  /** `18.4`, without what a distribution adds */
+  readonly version: string;
   readonly syncNames: string;
   readonly primaryConninfo: string;
   /** physical slots that can still be used */
@@ -41,7 +43,7 @@ export interface Receiver {
  * timeline that is written; during recovery it is an error, as is `pg_current_wal_flush_lsn`, hence the CASE.
  */
 const observe = `
-SELECT r.standby, c.names, c.conninfo,
+SELECT r.standby, c.version, c.names, c.conninfo,
   CASE WHEN NOT r.standby THEN pg_catalog.pg_current_wal_flush_lsn()::text END AS flushed,
   CASE WHEN NOT r.standby THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()) END AS segment,
   CASE WHEN NOT r.standby THEN pg_catalog.pg_current_wal_insert_lsn()::text END AS inserted,
@@ -58,6 +60,7 @@ SELECT r.standby, c.names, c.conninfo,
     WHERE l.slot_type = 'physical' AND l.wal_status IS DISTINCT FROM 'lost') AS slots
 FROM (SELECT pg_catalog.pg_is_in_recovery() AS standby OFFSET 0) AS r,
   (SELECT pg_catalog.current_setting('synchronous_standby_names') AS names,
+    pg_catalog.current_setting('server_version') AS version,
     pg_catalog.current_setting('primary_conninfo') AS conninfo) AS c,
   pg_catalog.pg_stat_get_wal_receiver() AS w`;
 
@@ -66,6 +69,7 @@ export async function askServer(session: Session, withinMs: number): Promise<Obs
   if (!row) throw new Error("the server gave no row");
   return {
     isStandby: row["standby"] === "t",
+    version: (row["version"] ?? "").split(" ")[0] ?? "",
     syncNames: row["names"] ?? "",
     primaryConninfo: row["conninfo"] ?? "",
     slots: (row["slots"] ?? "").split(",").filter((name) => name !== ""),

@@ -1,0 +1,144 @@
+/**
+ * Restarts of members, one at a time: what is refused before anything stops, who has a turn and in which order, how far
+ * it is. Called for `restart`, for a newer minor version (upgrade/), and by whoever changes settings that need a restart.
+ * The turns themselves are the core's (core/rules/restart.ts).
+ */
+import type { ClusterRuntime } from "../agent/runtime.ts";
+import type { Asked } from "../contract/installation.ts";
+import { judgeSwitchover, switchoverLagBytesMax } from "../core/candidates.ts";
+import { inPrimaryRegion } from "../core/regions.ts";
+import { formatRejection } from "../core/rejection.ts";
+import type { MemberId, RestartIntent } from "../domain/cluster.ts";
+import { bytesBetween } from "../domain/lsn.ts";
+import { OpError } from "../errors/op-error.ts";
+import type { OperationRecord } from "../events/event.ts";
+import { begin, intend, intentBase, refuseUnfit } from "./changes.ts";
+import { viewOf } from "./explain.ts";
+import { clusterOf, memberOf, type Parts } from "./parts.ts";
+import { servingPrimary } from "./status.ts";
+import { stepOf } from "./turns.ts";
+
+export interface RestartOptions {
+  /** only this one */
+  readonly member?: string;
+  /** only those with settings that wait for a restart */
+  readonly pending?: boolean;
+  /** the primary stays where it is */
+  readonly inPlace?: boolean;
+}
+
+export async function restartCluster(
+  parts: Parts,
+  name: string,
+  options: RestartOptions,
+  asked: Asked,
+): Promise<OperationRecord> {
+  const cluster = clusterOf(parts, name);
+  if (options.member !== undefined) memberOf(cluster, options.member);
+  const members = membersFor(cluster, options);
+  if (members.length === 0) return nothingToDo(parts, name, asked);
+  return restartMembers(parts, name, { members, ...(options.inPlace ? { inPlace: true } : {}) }, asked);
+}
+
+function membersFor({ record, members }: ClusterRuntime, { member, pending }: RestartOptions): readonly MemberId[] {
+  const wanted = member === undefined ? record.spec.value.members : [member];
+  if (!pending) return wanted;
+  return wanted.filter((id) => {
+    const server = members.get(id)?.server;
+    return server?.kind === "running" && server.pendingRestart;
+  });
+}
+
+function nothingToDo(parts: Parts, name: string, asked: Asked): OperationRecord {
+  const operation = begin(parts, "restart", name, asked, "looking who waits for a restart");
+  const message = "no member has a setting that waits for a restart";
+  parts.operations.finish(operation.id, { state: "done", step: message, result: { message } });
+  return parts.operations.get(operation.id);
+}
+
+export interface RestartWish extends Pick<RestartIntent, "purpose" | "inPlace" | "upgrade"> {
+  readonly members: readonly MemberId[];
+}
+
+/** @throws OpError not-healthy, no-primary, cluster-stopped, busy: before anything was stopped */
+export async function restartMembers(
+  parts: Parts,
+  name: string,
+  { members, ...wish }: RestartWish,
+  asked: Asked,
+): Promise<OperationRecord> {
+  const cluster = clusterOf(parts, name);
+  const pending = inOrder(cluster, members);
+  refuseRestart(parts, cluster, pending, wish.inPlace === true);
+  const { upgrade } = wish;
+  const kind = upgrade ? "upgrade" : "restart";
+  const operation = begin(parts, kind, name, asked, stepOf(pending, 0, cluster), pending.length);
+  const about = { cluster: name, actor: asked.by };
+  if (upgrade) parts.events.emit("upgrade.started", about, { members: pending, to: upgrade.to });
+  else parts.events.emit("restart.started", about, { members: pending });
+  return intend(parts, operation, { kind: "restart", pending, ...wish, ...intentBase(parts, operation) });
+}
+
+/** Standbys first. */
+function inOrder({ record }: ClusterRuntime, members: readonly MemberId[]): readonly MemberId[] {
+  const { holder } = record.reign.value;
+  return [...members.filter((id) => id !== holder), ...members.filter((id) => id === holder)];
+}
+
+/** Everything that keeps it from going well, at once. */
+export function refuseRestart(
+  parts: Parts,
+  cluster: ClusterRuntime,
+  pending: readonly MemberId[],
+  inPlace: boolean,
+): void {
+  refuseUnfit(parts, cluster);
+  refuseWithoutPrimary(cluster);
+  const problems = [...unwell(cluster, pending), ...(inPlace ? [] : nobodyTakesOver(cluster, pending))];
+  if (problems.length === 0) return;
+  throw new OpError("not-healthy", {
+    message: `cluster "${cluster.name}" is not well enough for a restart`,
+    detail: `${problems.join("; ")}.`,
+    hint: `Nothing was stopped. See what is wrong: matriarch explain ${cluster.name}`,
+  });
+}
+
+/** It would wait for one, and keep everything else from being done. */
+function refuseWithoutPrimary(cluster: ClusterRuntime): void {
+  if (servingPrimary(cluster)) return;
+  throw new OpError("no-primary", {
+    message: `cluster "${cluster.name}" has no primary now`,
+    detail: "A restart goes on from member to member while one serves.",
+    hint: `See why there is none: matriarch explain ${cluster.name}`,
+  });
+}
+
+/** A member that is sick may be restarted when it is the only one: that may be what cures it. */
+function unwell({ record, members }: ClusterRuntime, pending: readonly MemberId[]): readonly string[] {
+  const { holder } = record.reign.value;
+  const primary = members.get(holder)?.server;
+  const end = primary?.kind === "running" ? primary.flushed : undefined;
+  const standbys = record.spec.value.members.filter((id) => id !== holder);
+  return standbys.flatMap((id) => {
+    if (pending.length === 1 && (pending[0] === id || pending[0] === holder)) return [];
+    const server = members.get(id)?.server;
+    if (server?.kind !== "running" || !server.streaming) return `"${id}" does not stream`;
+    const lag = end === undefined ? 0 : bytesBetween(server.flushed, end);
+    return lag > switchoverLagBytesMax ? `"${id}" is ${Math.round(lag / 1_000_000)} MB behind` : [];
+  });
+}
+
+/** The primary alone is to be restarted, and there are others: clients would wait for the whole of a start. */
+function nobodyTakesOver(cluster: ClusterRuntime, pending: readonly MemberId[]): readonly string[] {
+  const { record } = cluster;
+  const { holder } = record.reign.value;
+  const others = record.spec.value.members.filter((id) => id !== holder && inPrimaryRegion(record, id));
+  const view = viewOf(cluster);
+  if (pending.length !== 1 || pending[0] !== holder || others.length === 0 || !view) return [];
+  const verdicts = judgeSwitchover(view, null);
+  if (verdicts.some(({ rejection }) => rejection === undefined)) return [];
+  const why = verdicts.flatMap(({ rejection, member }) => (rejection && others.includes(member) ? [rejection] : []));
+  return [
+    `nobody can take over from "${holder}" (${why.map(formatRejection).join("; ")}); --in-place restarts it all the same`,
+  ];
+}
