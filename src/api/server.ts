@@ -29,6 +29,7 @@ import { certificateRoutes } from "./routes/certificates.ts";
 import { changeRoutes } from "./routes/changes.ts";
 import { clusterRoutes } from "./routes/clusters.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { extensionRoutes } from "./routes/extensions.ts";
 import { hostPeerRoutes, hostRoutes, joinRoutes, joinTokenRoutes } from "./routes/hosts.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { operationRoutes } from "./routes/operations.ts";
@@ -133,6 +134,7 @@ export function createApp(
   app.route("/v1/clusters", memberRoutes(installation));
   app.route("/v1/clusters", accountRoutes(installation));
   app.route("/v1/clusters", storageRoutes(installation));
+  app.route("/v1/clusters", extensionRoutes(installation));
   app.route("/v1/clusters", eventRoutes(installation));
   app.route("/v1/clusters", tunnelRoutes(installation, new TunnelBook()));
   app.route("/v1/operations", operationRoutes(installation));

@@ -1,5 +1,5 @@
 /** The questions that commands ask. Loaded only on a terminal: without one the library would wait for ever. */
-import { isCancel, log, password, text } from "@clack/prompts";
+import { confirm, isCancel, log, password, text } from "@clack/prompts";
 
 import { OpError } from "../errors/op-error.ts";
 
@@ -11,6 +11,14 @@ export async function askForName(plan: string, name: string): Promise<void> {
   if (isCancel(typed) || typed !== name) {
     throw new OpError("not-confirmed", { message: "not confirmed, nothing was changed" });
   }
+}
+
+/** @throws OpError not-confirmed unless the person says yes */
+export async function askForYes(plan: string, question: string): Promise<void> {
+  const output = process.stderr;
+  log.warn(plan, { output });
+  const said = await confirm({ message: question, initialValue: false, output });
+  if (said !== true) throw new OpError("not-confirmed", { message: "not confirmed, nothing was changed" });
 }
 
 /** @throws OpError not-confirmed when the person leaves */

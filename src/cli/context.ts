@@ -126,6 +126,19 @@ export class CommandContext {
     await askForName(plan, name);
   }
 
+  /** @throws OpError not-confirmed unless the person says yes, or gave `flag` or --yes */
+  async agree(plan: string, question: string, flag: string): Promise<void> {
+    if (this.flags.yes) return;
+    if (!this.canAsk)
+      throw new OpError("not-confirmed", {
+        message: "this needs a yes, and nobody can be asked",
+        detail: plan,
+        hint: `Give ${flag} to do it.`,
+      });
+    const { askForYes } = await import("./ask.ts");
+    await askForYes(plan, question);
+  }
+
   /** Found once: what is found out about hosts that do not answer holds for the whole command. */
   #to(): Promise<Destination> {
     this.#destination ??= this.#findDestination();

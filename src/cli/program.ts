@@ -15,6 +15,7 @@ import { destroy } from "./commands/destroy.ts";
 import { detach } from "./commands/detach.ts";
 import { events } from "./commands/events.ts";
 import { explain } from "./commands/explain.ts";
+import { extensionCommands } from "./commands/extension/group.ts";
 import { failover } from "./commands/failover.ts";
 import { hostCommands } from "./commands/host/group.ts";
 import { list } from "./commands/list.ts";
@@ -56,7 +57,8 @@ export function createProgram(run: Run) {
   for (const make of [uri, connect, tunnel, attach, detach]) program.addCommand(make(run));
   program.commandsGroup("Changing:");
   for (const make of [switchover, failover, restart, stop, start, pause, resume, scale]) program.addCommand(make(run));
-  for (const make of [memberCommands, databaseCommands, userCommands, volumeCommands]) program.addCommand(make(run));
+  for (const make of [memberCommands, databaseCommands, userCommands, volumeCommands, extensionCommands])
+    program.addCommand(make(run));
   program.commandsGroup("Matriarch:");
   for (const make of [
     hostCommands,

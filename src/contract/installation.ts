@@ -14,6 +14,7 @@ import type {
   Explanation,
   Operation,
 } from "./cluster.ts";
+import type { ExtensionsInstallation } from "./extensions.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
 import type { StorageInstallation } from "./storage.ts";
 
@@ -93,6 +94,7 @@ export interface Installation {
   readonly accounts: AccountsInstallation;
   /** volumes */
   readonly storage: StorageInstallation;
+  readonly extensions: ExtensionsInstallation;
 
   operation(id: string): Promise<Operation>;
   /** calls back at once and at every step, until it ends or the signal aborts */

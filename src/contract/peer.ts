@@ -24,6 +24,45 @@ export const claimPortsAnswerSchema = z.object({
 export type ClaimPortsRequest = z.output<typeof claimPortsRequestSchema>;
 export type ClaimPortsAnswer = z.infer<typeof claimPortsAnswerSchema>;
 
+/** What that host's Postgres could load, and what its packages would bring. */
+const engineSchema = z.object({ kind: z.enum(["embedded", "system"]), major: z.int() });
+export const contentsRequestSchema = z.object({
+  engine: engineSchema,
+  /** looked for among the host's packages as well */
+  packages: z.array(z.string().max(63)).max(16).default([]),
+});
+export const contentsAnswerSchema = z.object({
+  extensions: z.array(
+    z.object({
+      name: z.string(),
+      version: z.string(),
+      comment: z.string(),
+      requires: z.array(z.string()),
+      library: z.string().nullable(),
+    }),
+  ),
+  libraries: z.array(z.string()),
+  packages: z.array(
+    z.object({
+      extension: z.string(),
+      /** the operating system's name, for people */
+      system: z.string(),
+      /** null: it is not known which package brings it here */
+      package: z.string().nullable(),
+      /** version that would be installed; null: none is to be had */
+      candidate: z.string().nullable(),
+      /** its agent may install packages */
+      may_install: z.boolean(),
+    }),
+  ),
+});
+export type ContentsRequest = z.output<typeof contentsRequestSchema>;
+export type ContentsAnswer = z.infer<typeof contentsAnswerSchema>;
+
+/** The package that brings this extension is installed there. Names of extensions, so that nothing else can be. */
+export const installRequestSchema = z.object({ extension: z.string().max(63), major: z.int() });
+export type InstallRequest = z.output<typeof installRequestSchema>;
+
 /** The servers and directories of that host's members of a cluster go; its records follow when all hosts have done so. */
 export const eraseRequestSchema = z.object({ cluster: z.string().min(1) });
 
@@ -49,6 +88,10 @@ export interface PeerApi {
   claimPorts(request: ClaimPortsRequest): Promise<ClaimPortsAnswer>;
   /** ends and removes what this host has of a cluster; safe to repeat */
   erase(cluster: string): Promise<void>;
+  /** what members there could load */
+  contents(request: ContentsRequest): Promise<ContentsAnswer>;
+  /** takes minutes at most; @throws OpError install-failed */
+  installPackage(request: InstallRequest): Promise<void>;
   /** events and operations, for hosts that do not have them yet */
   journal(request: JournalRequest): Promise<JournalAnswer>;
 }

@@ -4,6 +4,8 @@ import type { PeerApi } from "../contract/peer.ts";
 import { queueForPlace } from "../core/places.ts";
 import type { EventFile } from "../events/event-file.ts";
 import { resumeDrains } from "../installation/hosts/drain.ts";
+import { installPackage } from "../drivers/postgres/extensions/packages.ts";
+import { contentsHere } from "../installation/extensions/hosts.ts";
 import { createHosts } from "../installation/hosts/hosts.ts";
 import { certificateKeeper } from "../installation/hosts/keep-certificate.ts";
 import type { HostParts } from "../installation/hosts/parts.ts";
@@ -52,6 +54,8 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     looks: (host, message) => peers.hear(host, message),
     claimPorts: (request) => answerClaim(parts, request),
     erase: (cluster) => eraseHere(parts, cluster),
+    contents: (request) => contentsHere(parts, request),
+    installPackage: async ({ extension, major }) => void (await installPackage(extension, major)),
     journal: async ({ origin, after, limit }) => ({ ...journal.read(origin ?? journal.host, after, limit) }),
   };
   return { options: { gate, peer, tokens, certificates, hosts: createHosts(hostParts) }, hostParts, several };

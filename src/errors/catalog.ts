@@ -59,6 +59,30 @@ export const errorCatalog = {
     retry: "no",
     meaning: "The cluster has no database of this name.",
   },
+  "extension-missing": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "after-change",
+    meaning: "The Postgres of a host lacks an extension or a library that every host with a member must have.",
+  },
+  "extension-not-found": {
+    httpStatus: 404,
+    exitCode: 5,
+    retry: "no",
+    meaning: "The database does not have the extension.",
+  },
+  "install-failed": {
+    httpStatus: 502,
+    exitCode: 1,
+    retry: "later",
+    meaning: "A host's packages could not be installed.",
+  },
+  "restart-needed": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "after-change",
+    meaning: "The change takes effect only with a restart of members, which was not allowed.",
+  },
   "attachment-exists": {
     httpStatus: 409,
     exitCode: 3,

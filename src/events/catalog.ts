@@ -4,6 +4,7 @@
  */
 import { auditEvents } from "./audit-events.ts";
 import { clusterEvents } from "./cluster-events.ts";
+import { extensionEvents } from "./extension-events.ts";
 import { hostEvents } from "./host-events.ts";
 import type { EventKind } from "./kind.ts";
 import { memberEvents } from "./member-events.ts";
@@ -15,6 +16,7 @@ export const eventCatalog = {
   ...clusterEvents,
   ...memberEvents,
   ...hostEvents,
+  ...extensionEvents,
   ...partEvents,
   ...storageEvents,
   ...storeEvents,

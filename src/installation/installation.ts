@@ -19,6 +19,7 @@ import { createAccounts } from "./accounts/accounts.ts";
 import { connectionTo } from "./connection.ts";
 import { beginCreate } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
+import { createExtensions } from "./extensions/extensions.ts";
 import { candidatesOf, explainCluster } from "./explain.ts";
 import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
 import { readLogs } from "./logs.ts";
@@ -88,6 +89,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     recloneMember: (name, member, asked) => recloneMember(parts, name, member, asked),
     accounts: createAccounts(parts),
     storage: createStorage(parts),
+    extensions: createExtensions(parts),
     operation: async (id): Promise<Operation> => operations.get(id),
     watchOperation: (id, changed, signal) => {
       const now = operations.get(id);

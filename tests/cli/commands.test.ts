@@ -20,6 +20,7 @@ import {
   memberStatusSchema,
   operationSchema,
 } from "../../src/contract/cluster.ts";
+import { extensionListSchema, extensionPlanSchema } from "../../src/contract/extensions.ts";
 import { errorBodySchema } from "../../src/contract/error.ts";
 import { statusOf } from "./memory-installation.ts";
 import { cliEntry, createHarness, parseOutput, type Harness } from "./harness.ts";
@@ -74,6 +75,12 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["user drop shop ada --yes", z.object({ dropped: z.literal("ada") })],
   ["volume list shop", volumesSchema],
   ["volume extend shop +5GB", extendedSchema],
+  ["extension list shop --all", extensionListSchema],
+  ["extension enable shop pg_trgm --database orders", operationSchema],
+  ["extension enable shop pg_cron --dry-run", extensionPlanSchema],
+  ["extension enable shop pg_cron --yes", operationSchema],
+  ["extension disable shop pg_trgm --cascade --yes", operationSchema],
+  ["extension update shop pg_trgm --version 1.6", operationSchema],
   ["agent status", agentStatusSchema],
   ["agent start", agentStatusSchema],
   ["destroy shop --dry-run", z.object({ would_delete: z.array(z.string()) })],
@@ -135,6 +142,10 @@ const refusals: readonly (readonly [line: string, exitCode: number, code: string
   ["database drop shop none", 5, "database-not-found"],
   ["user drop shop ada", 3, "not-confirmed"],
   ["user drop shop nobody", 5, "user-not-found"],
+  ["extension enable shop", 2, "usage"],
+  ["extension disable shop pg_trgm --cascade", 3, "not-confirmed"],
+  ["extension list shop --database none", 5, "database-not-found"],
+  ["extension enable none pg_trgm", 5, "cluster-not-found"],
   ["user grant shop ada --database orders", 2, "usage"],
   ["user create shop bob --role king", 2, "usage"],
   ["volume extend shop", 2, "usage"],

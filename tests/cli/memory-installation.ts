@@ -18,6 +18,7 @@ import type { Asked, Installation } from "../../src/contract/installation.ts";
 import { OpError } from "../../src/errors/op-error.ts";
 import { createMemoryAccounts } from "./memory-accounts.ts";
 import { createMemoryStorage } from "./memory-storage.ts";
+import { createMemoryExtensions } from "./memory-extensions.ts";
 import { readLogFiles } from "../../src/installation/logs.ts";
 
 export interface MemoryInstallation extends Installation {
@@ -262,6 +263,11 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
     },
     accounts: createMemoryAccounts({ find, update, record, connectionOf }),
     storage: createMemoryStorage({ find, record }),
+    extensions: createMemoryExtensions({
+      find,
+      record,
+      begin: (kind, cluster, asked, result) => begin(kind, cluster, asked, () => result),
+    }),
     async operation(id) {
       const found = operations.get(id);
       if (!found) throw new OpError("operation-not-found", { message: `operation "${id}" does not exist` });

@@ -50,6 +50,8 @@ const peer = {
     engine_version: null,
   }),
   erase: async () => undefined,
+  contents: async () => ({ extensions: [], libraries: [], packages: [] }),
+  installPackage: async () => undefined,
   journal: async ({ after }: { readonly after: number }) => ({ origin: "h1", head: after, rows: [] }),
 };
 

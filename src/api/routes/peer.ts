@@ -3,7 +3,9 @@ import { Hono } from "hono";
 
 import {
   claimPortsRequestSchema,
+  contentsRequestSchema,
   eraseRequestSchema,
+  installRequestSchema,
   journalRequestSchema,
   type PeerApi,
 } from "../../contract/peer.ts";
@@ -18,6 +20,8 @@ const parts: Readonly<Record<string, Part>> = {
   looks: (peer, body, host) => peer.looks(host, body),
   ports: (peer, body) => peer.claimPorts(check(claimPortsRequestSchema, body, "body")),
   erase: (peer, body) => peer.erase(check(eraseRequestSchema, body, "body").cluster),
+  contents: (peer, body) => peer.contents(check(contentsRequestSchema, body, "body")),
+  install: (peer, body) => peer.installPackage(check(installRequestSchema, body, "body")),
   journal: (peer, body) => peer.journal(check(journalRequestSchema, body, "body")),
 };
 

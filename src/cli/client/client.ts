@@ -46,6 +46,13 @@ import {
   type UserCertificate,
   type UserCertificateWish,
 } from "../../contract/certificates.ts";
+import {
+  extensionListSchema,
+  extensionPlanSchema,
+  type ExtensionList,
+  type ExtensionPlan,
+  type ExtensionRequest,
+} from "../../contract/extensions.ts";
 import { withAuthority } from "../../contract/connection-uri.ts";
 import {
   hostRemovedSchema,
@@ -92,6 +99,8 @@ export function createClient(options: TransportOptions) {
     check(schema, await call(options, { method: "GET", path, deadlineMs: readDeadlineMs }));
   const post = async <T extends z.ZodType>(path: string, body: unknown, schema: T): Promise<z.output<T>> =>
     check(schema, await call(options, { method: "POST", path, body, deadlineMs: changeDeadlineMs }));
+  const lookLong = async <T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> =>
+    check(schema, await call(options, { method: "GET", path, deadlineMs: changeDeadlineMs }));
   const drop = async <T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> =>
     check(schema, await call(options, { method: "DELETE", path, deadlineMs: changeDeadlineMs }));
   const remove = (path: string): Promise<Operation> => drop(path, operationSchema);
@@ -205,6 +214,11 @@ export function createClient(options: TransportOptions) {
     volumes: (cluster: string): Promise<Volumes> => read(`${at(cluster)}/volumes`, volumesSchema),
     extendVolumes: (cluster: string, request: ExtendRequest): Promise<Extended> =>
       post(`${at(cluster)}/volumes/extend`, request, extendedSchema),
+    extensions: (cluster: string): Promise<ExtensionList> => lookLong(`${at(cluster)}/extensions`, extensionListSchema),
+    planExtension: (cluster: string, request: ExtensionRequest): Promise<ExtensionPlan> =>
+      post(`${at(cluster)}/extensions/plan`, request, extensionPlanSchema),
+    changeExtension: (cluster: string, request: ExtensionRequest): Promise<Operation> =>
+      change(cluster, "extensions", request),
 
     hosts: (): Promise<readonly HostStatus[]> => read("/v1/hosts", z.array(hostStatusSchema)),
     hostSettings: (): Promise<HostSettings> => read("/v1/hosts/settings", hostSettingsSchema),

@@ -28,24 +28,26 @@ const settings = {
 /** One open session, in one database. */
 export class AdminSession {
   readonly #session: Session;
+  readonly #withinMs: number;
 
-  constructor(session: Session) {
+  constructor(session: Session, withinMs: number = statementMs) {
     this.#session = session;
+    this.#withinMs = withinMs;
   }
 
   rows(sql: string, values: readonly string[] = []): Promise<readonly Row[]> {
-    return this.#session.query(sql, values, { withinMs: statementMs });
+    return this.#session.query(sql, values, { withinMs: this.#withinMs });
   }
 
   /** One after the other, each for itself. */
   async run(statements: readonly string[]): Promise<void> {
-    for (const sql of statements) await this.#session.query(sql, [], { withinMs: statementMs });
+    for (const sql of statements) await this.#session.query(sql, [], { withinMs: this.#withinMs });
   }
 
   /** All or none. */
   async runTogether(statements: readonly string[]): Promise<void> {
     if (statements.length === 0) return;
-    await this.#session.query(["BEGIN", ...statements, "COMMIT"].join(";\n"), [], { withinMs: statementMs });
+    await this.#session.query(["BEGIN", ...statements, "COMMIT"].join(";\n"), [], { withinMs: this.#withinMs });
   }
 }
 
@@ -58,10 +60,10 @@ export class Admin extends AdminSession {
     this.#target = target;
   }
 
-  /** A session in another database, for as long as `use` takes. */
-  inDatabase<T>(database: string, use: (session: AdminSession) => Promise<T>): Promise<T> {
+  /** A session in another database, for as long as `use` takes. `withinMs`: for each of its statements. */
+  inDatabase<T>(database: string, use: (session: AdminSession) => Promise<T>, withinMs = statementMs): Promise<T> {
     return withSession(this.#target, { withinMs: statementMs, settings, database }, (session) =>
-      use(new AdminSession(session)),
+      use(new AdminSession(session, withinMs)),
     );
   }
 }
