@@ -10,6 +10,7 @@ import { OpError } from "../errors/op-error.ts";
 import type { Route } from "../router/wire.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterLoop, type ClusterHost, type Witness } from "./cluster-loop.ts";
+import type { MemberLimits } from "./member-limits.ts";
 import type { MemberServers } from "./member-servers.ts";
 import type { Neighbourhood } from "./neighbourhood.ts";
 import type { Promises } from "./promises.ts";
@@ -21,6 +22,7 @@ export interface RuntimeParts {
   readonly timings: Timings;
   readonly store: Store;
   readonly servers: MemberServers;
+  readonly limits: MemberLimits;
   readonly witness: Witness;
   readonly neighbourhood: Neighbourhood;
   readonly routerPid: () => number | undefined;
@@ -50,7 +52,7 @@ export class AgentRuntime implements Runtime {
   }
 
   get clusters(): ReadonlyMap<string, ClusterRuntime> {
-    return new Map([...this.#loops].map(([name, loop]) => [name, toRuntime(loop, this.#parts.servers)]));
+    return new Map([...this.#loops].map(([name, loop]) => [name, toRuntime(loop, this.#parts)]));
   }
 
   get routerPid(): number | undefined {
@@ -162,13 +164,14 @@ export class AgentRuntime implements Runtime {
 
   #hostFor(): ClusterHost {
     const parts = this.#parts;
-    const { clock, timings, store, servers, witness, neighbourhood } = parts;
+    const { clock, timings, store, servers, limits, neighbourhood } = parts;
     return {
       clock,
       timings,
       store,
-      witness,
+      witness: watchedByLimits(parts.witness, limits),
       neighbourhood,
+      limitsOf: (member) => limits.of(member),
       engines: {
         has: (cluster, members) => servers.has(cluster, members),
         prepare: (cluster, members) => servers.prepare(cluster, members),
@@ -185,7 +188,29 @@ export class AgentRuntime implements Runtime {
   }
 }
 
-function toRuntime(loop: ClusterLoop, servers: MemberServers): ClusterRuntime {
+/** Whoever is told of everything else; and each look also shows whether a server has come or gone. */
+function watchedByLimits(witness: Witness, limits: MemberLimits): Witness {
+  return {
+    decided: (loop, member, decision, before) => {
+      limits.look(loop.record.spec.value, member.id, member.server.pid);
+      witness.decided(loop, member, decision, before);
+    },
+    ended: (...told) => witness.ended(...told),
+    recordChanged: (loop, before) => {
+      limits.keepOnly(loop.name, Object.keys(loop.record.members));
+      witness.recordChanged(loop, before);
+    },
+    routed: (...told) => witness.routed(...told),
+    heard: (loop) => witness.heard(loop),
+    failed: (...told) => witness.failed(...told),
+    closed: (loop) => {
+      limits.keepOnly(loop.name, []);
+      witness.closed(loop);
+    },
+  };
+}
+
+function toRuntime(loop: ClusterLoop, { servers, limits }: RuntimeParts): ClusterRuntime {
   const members = new Map<MemberId, MemberRuntime>();
   for (const [id, { host, look, server, isSilent }] of loop.remoteMembers()) {
     members.set(id, {
@@ -200,6 +225,7 @@ function toRuntime(loop: ClusterLoop, servers: MemberServers): ClusterRuntime {
       socketDirectory: servers.relayDirectory(id),
       progress: look?.progress,
       installed: look?.installed,
+      limits: look?.limits,
     });
   }
   for (const [id, member] of loop.members) {
@@ -213,6 +239,7 @@ function toRuntime(loop: ClusterLoop, servers: MemberServers): ClusterRuntime {
       socketDirectory: servers.socketDirectory(id),
       progress: member.progress,
       installed: servers.versionOf(loop.record.spec.value, loop.record.members[id]?.value),
+      limits: limits.of(id),
     });
   }
   const { name, record, storeReachable, storeAwaySince } = loop;

@@ -34,6 +34,7 @@ export interface ClusterHost {
   readonly store: Store;
   readonly neighbourhood: Neighbourhood;
   readonly engines: Engines;
+  limitsOf(member: MemberId): MemberLook["limits"];
   makeServer(cluster: ClusterRecord, member: MemberRecord): MemberServer;
   /** the member's record may name another version of Postgres for its next start */
   useEngine(server: MemberServer, cluster: ClusterRecord, member: MemberRecord): void;
@@ -193,6 +194,7 @@ export class ClusterLoop implements MemberSurroundings {
       busy: member.longActions,
       pid: member.server.pid,
       progress: member.progress,
+      limits: this.#host.limitsOf(member.id),
     };
     // In a switchover its source waits for the position of its target.
     this.#host.neighbourhood.note(this.name, member.id, look, this.record.intent !== undefined);

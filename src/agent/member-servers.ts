@@ -13,6 +13,7 @@ import { createMemberServer } from "../drivers/postgres/member-server.ts";
 import type { Engine, MemberServer, MemberVolume, ServerOwner } from "../drivers/postgres/port.ts";
 import type { VolumePool } from "../drivers/volume/port.ts";
 import type { Clock } from "./clock.ts";
+import type { MemberLimits } from "./member-limits.ts";
 
 /** Room that a socket's name needs after its directory: `/.s.PGSQL.65535`. */
 const socketNameBytes = 15;
@@ -29,21 +30,31 @@ export interface ServerPlaces {
   readonly home: string;
 }
 
+export interface ServerParts {
+  readonly places: ServerPlaces;
+  readonly owner: ServerOwner | undefined;
+  readonly clock: Clock;
+  readonly pool: VolumePool;
+  readonly limits: MemberLimits;
+}
+
 export class MemberServers {
   readonly #places: ServerPlaces;
   readonly #owner: ServerOwner | undefined;
   readonly #clock: Clock;
   /** where the members' storage comes from */
   readonly pool: VolumePool;
+  readonly #limits: MemberLimits;
   readonly #engines = new Map<string, Engine>();
   #packagesLookedAt = -Infinity;
   #packagesMark = "";
 
-  constructor(places: ServerPlaces, owner: ServerOwner | undefined, clock: Clock, pool: VolumePool) {
+  constructor({ places, owner, clock, pool, limits }: ServerParts) {
     this.#places = places;
     this.#owner = owner;
     this.#clock = clock;
     this.pool = pool;
+    this.#limits = limits;
   }
 
   get owner(): ServerOwner | undefined {
@@ -132,6 +143,7 @@ export class MemberServers {
         port: member.port,
         settings: { ...this.computed(spec), ...spec.settings },
         volume: this.volume(spec, member.dataDirectory),
+        launched: (pid) => this.#limits.launched(spec, member.id, pid),
       },
       this.#clock,
     );

@@ -6,6 +6,7 @@ import type { Decision } from "../core/decision.ts";
 import type { View } from "../core/view.ts";
 import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
 import type { Server } from "../domain/server.ts";
+import type { LimitLook } from "./member-limits.ts";
 import type { CopyProgress } from "./peers/look.ts";
 
 export interface MemberRuntime {
@@ -23,6 +24,8 @@ export interface MemberRuntime {
   readonly installed: string | undefined;
   /** of a running clone or rewind */
   readonly progress: CopyProgress | undefined;
+  /** what its server is kept to and uses; undefined when its host says nothing of it */
+  readonly limits: LimitLook | undefined;
 }
 
 export interface ClusterRuntime {

@@ -25,6 +25,14 @@ export const agentOptionsSchema = z.strictObject({
     .string()
     .optional()
     .describe("directory with installed Postgres binaries, used instead of the home's engines directory"),
+  cgroup: z
+    .string()
+    .regex(/^(off|\/[^\0\n]*)$/, "a path that begins with /, or off")
+    .refine((path) => !path.split("/").includes(".."), "must not leave the tree of groups")
+    .optional()
+    .describe(
+      "control group in which each member's server gets one of its own, as /proc/self/cgroup writes it; off: none",
+    ),
 });
 export type AgentOptions = z.infer<typeof agentOptionsSchema> & { readonly home: string };
 
@@ -54,6 +62,7 @@ function readFlags(argv: readonly string[]): { home?: string; [name: string]: st
     "log-level": { type: "string" },
     "promise-ms": { type: "string" },
     "engine-cache": { type: "string" },
+    "cgroup": { type: "string" },
   } as const;
   try {
     const { values } = parseArgs({ args: [...argv], options });

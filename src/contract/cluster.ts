@@ -35,6 +35,20 @@ export const clusterStates = [
 
 export const addressSchema = z.object({ host: z.string(), port: z.int() });
 
+/** What each member was given, and whether its server is kept to it. */
+export const resourcesSchema = z.object({
+  memory_bytes: z.number(),
+  cpus: z.number(),
+  /** the server cannot have more: the limit is in force */
+  memory_limited: z.boolean(),
+  cpus_limited: z.boolean(),
+  /** held by its processes, shared buffers included, cached files not; null where nobody counts */
+  memory_used_bytes: z.number().nullable(),
+  /** asked for and not in force: why, and what to do; null otherwise */
+  note: z.string().nullable(),
+});
+export type Resources = z.infer<typeof resourcesSchema>;
+
 export const memberStatusSchema = z.object({
   id: z.string(),
   host: z.string(),
@@ -57,6 +71,8 @@ export const memberStatusSchema = z.object({
   incarnation: z.int(),
   /** what its agent decided last, and why, in one sentence */
   because: z.string(),
+  /** null: told by an agent that does not know */
+  resources: resourcesSchema.nullable().default(null),
 });
 
 /** The shared state: without it nothing can be changed, and what is told is the last that was known. */

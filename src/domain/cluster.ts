@@ -40,6 +40,8 @@ export interface ClusterSpec {
   readonly cpus: number;
   /** size of each member's volume; without it a volume may grow as large as its file system */
   readonly volumeBytes?: number;
+  /** which of the two the user gave: each server is kept to them. What Matriarch chose is for the tuning alone */
+  readonly limited?: { readonly memory: boolean; readonly cpus: boolean };
   readonly ports: { readonly primary: number; readonly read: number };
   /** settings given by the user, by their Postgres names */
   readonly settings: Readonly<Record<string, string>>;

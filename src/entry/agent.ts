@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 
 import { AgentRuntime } from "../agent/agent-runtime.ts";
 import { hostClock } from "../agent/clock.ts";
+import { MemberLimits } from "../agent/member-limits.ts";
 import { MemberServers } from "../agent/member-servers.ts";
 import { Narrator } from "../agent/narrate/narrator.ts";
 import { createApi } from "../api/server.ts";
@@ -19,6 +20,7 @@ import { version } from "../config/version.ts";
 import { timingsFor, type ClusterRecord } from "../domain/cluster.ts";
 import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
+import { findGroups } from "../drivers/limits/find.ts";
 import { hostCertificateFiles } from "../drivers/certificates/host.ts";
 import { createRouterDriver } from "../drivers/router/process.ts";
 import { UsageHistory } from "../drivers/volume/history.ts";
@@ -56,8 +58,14 @@ async function runAgent(): Promise<void> {
   const { events, operations } = eventFile;
   const router = createRouterDriver(programOf("router", paths.home));
   const owner = await chooseServerOwner(paths.clusters);
-  const servers = new MemberServers(paths, owner, hostClock, await openVolumePool(paths.home));
   const usage = new UsageHistory(paths.usage);
+  const limits = new MemberLimits({
+    groups: findGroups({ home: paths.home, parent: options.cgroup }),
+    events,
+    log,
+  });
+  const pool = await openVolumePool(paths.home);
+  const servers = new MemberServers({ places: paths, owner, clock: hostClock, pool, limits });
   const ended = new AbortController();
   const timings = timingsFor(options.promise_ms);
   const setup = await setUp(config, { paths, timings, servers, eventFile, clock: hostClock, log });
@@ -76,6 +84,7 @@ async function runAgent(): Promise<void> {
     timings,
     store,
     servers,
+    limits,
     witness: narrator,
     neighbourhood: setup.neighbourhood,
     makePromises: setup.makePromises,
@@ -116,6 +125,7 @@ async function runAgent(): Promise<void> {
     // What cannot be stopped keeps nothing else from being stopped.
     const failed = (error: unknown): void => log.error("not everything was stopped", { error });
     await (withServers ? stopEverything(parts, router).catch(failed) : runtime.close());
+    limits.close();
     await router.close();
     if (withServers) await setup.stop().catch(failed);
     events.emit("agent.stopped", {}, { servers: withServers ? "stopped" : "go on" });

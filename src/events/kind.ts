@@ -44,6 +44,14 @@ export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
 
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MB`;
+}
+
+export function count(amount: number, one: string, several: string): string {
+  return `${amount} ${amount === 1 ? one : several}`;
+}
+
 export function paused(ms: number | null): string {
   return ms === null ? "" : `; writes paused for ${Math.round(ms)} ms`;
 }

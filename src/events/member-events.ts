@@ -1,5 +1,5 @@
 /** Events about one member: its server, its directory, its copy of the log, its vote. See catalog.ts. */
-import { define, seconds, waitsFor } from "./kind.ts";
+import { count, define, megabytes, seconds, waitsFor } from "./kind.ts";
 
 export const memberEvents = {
   "member.replacing": define<{ lost: string; host: string; to_host: string; silent_ms: number }>(
@@ -106,6 +106,19 @@ export const memberEvents = {
     "error",
     "The copy failed; the old directory is as it was. It is tried again with rising delays.",
     (e) => `copy of "${e.source}" for "${e.member}" failed: ${e.reason}`,
+  ),
+  "member.out-of-memory": define<{ limit_bytes: number; processes: number }>(
+    "error",
+    "A member used up the memory that its cluster gives it, and the kernel ended processes of its server. The server ends \
+then; what it acknowledged is kept, and another member takes over or it is started again. Give it more, or find the query.",
+    (e) =>
+      `"${e.member}" used up its ${megabytes(e.limit_bytes)} of memory, and the kernel ended ${count(e.processes, "process", "processes")} of it; \
+give it more with: matriarch scale ${e.cluster} --memory ${megabytes(2 * e.limit_bytes).replace(" ", "")}`,
+  ),
+  "member.not-limited": define<{ reason: string }>(
+    "warning",
+    "The memory or the cpus that a cluster gives each member cannot be enforced on this host. Everything else goes on.",
+    (e) => `"${e.member}" is not kept to the memory and cpus that it was given: ${e.reason}`,
   ),
   "directory.lost": define(
     "error",

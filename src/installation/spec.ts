@@ -73,6 +73,7 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
     memoryBytes,
     cpus: request.cpus ?? availableParallelism(),
     ...(request.volume_bytes === undefined ? {} : { volumeBytes: request.volume_bytes }),
+    limited: { memory: request.memory_bytes !== undefined, cpus: request.cpus !== undefined },
     ports: await claimEndpointPorts(parts, request.port, elsewhere(parts)),
     settings: request.settings ?? {},
     readLagBytesMax: 64 * mib,

@@ -1,12 +1,13 @@
 /** A cluster as the API tells it, from the agent's runtime. Pure. */
+import type { LimitLook } from "../agent/member-limits.ts";
 import type { ClusterRuntime, MemberRuntime } from "../agent/runtime.ts";
 import type { AttachmentStatus } from "../contract/attachment.ts";
-import type { ClusterStatus, MemberStatus } from "../contract/cluster.ts";
+import type { ClusterStatus, MemberStatus, Resources } from "../contract/cluster.ts";
 import { isVoter } from "../core/candidates.ts";
 import { formatReason } from "../core/reason.ts";
 import { inPrimaryRegion, mayVote, votersInFull } from "../core/regions.ts";
 import type { Attachment } from "../domain/attachment.ts";
-import type { ClusterRecord } from "../domain/cluster.ts";
+import type { ClusterRecord, ClusterSpec } from "../domain/cluster.ts";
 import { bytesBetween, formatLsn, type Lsn } from "../domain/lsn.ts";
 import { usualAcks } from "../domain/rule.ts";
 import type { Server } from "../domain/server.ts";
@@ -107,12 +108,25 @@ function memberStatus(cluster: ClusterRuntime, member: MemberRuntime, context: S
     lag_bytes: flushed === undefined || end === undefined ? null : bytesBetween(flushed, end),
     is_voter: isVoter(record, member.id),
     is_read_replica: !mayVote(record, member.id),
+    resources: resourcesOf(record.spec.value, member.limits),
     incarnation: own?.incarnation ?? 0,
     because: member.progress
       ? progressText(member.progress)
       : member.decision
         ? formatReason(member.decision.because)
         : "not looked at yet",
+  };
+}
+
+function resourcesOf({ memoryBytes, cpus }: ClusterSpec, limits: LimitLook | undefined): Resources {
+  const problem = limits?.problem;
+  return {
+    memory_bytes: memoryBytes,
+    cpus,
+    memory_limited: limits?.memoryBytes === memoryBytes,
+    cpus_limited: limits?.cpus === cpus,
+    memory_used_bytes: limits?.heldBytes ?? null,
+    note: problem === undefined ? null : `${problem.why}. ${problem.how}`,
   };
 }
 

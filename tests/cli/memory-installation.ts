@@ -329,6 +329,7 @@ function memberOf(id: string, at: number, home: string): MemberStatus {
     lag_bytes: at === 0 ? null : at === 2 ? 36_700_160 : 0,
     is_voter: at > 0,
     is_read_replica: false,
+    resources: null,
     incarnation: 1,
     because: at === 0 ? "it holds the lease" : "it follows the primary",
   };

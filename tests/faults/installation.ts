@@ -28,6 +28,8 @@ export interface InstallationOptions {
   readonly as?: Identity;
   /** an existing directory to use as home; it is left there at the end */
   readonly home?: string;
+  /** where its members' control groups are made (MATRIARCH_CGROUP); none otherwise, for they would outlive the test */
+  readonly cgroup?: string;
 }
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -40,8 +42,10 @@ export class Installation implements AsyncDisposable {
   readonly #scratch: string;
   readonly #as: Identity | undefined;
   readonly #kept: boolean;
+  readonly #cgroup: string;
 
-  constructor(scratch: string, { as, home }: InstallationOptions) {
+  constructor(scratch: string, { as, home, cgroup = "off" }: InstallationOptions) {
+    this.#cgroup = cgroup;
     this.#scratch = scratch;
     this.home = home ?? join(scratch, "h");
     this.#kept = home !== undefined;
@@ -153,6 +157,7 @@ export class Installation implements AsyncDisposable {
       LANG: "C.UTF-8",
       NO_COLOR: "1",
       MATRIARCH_HOME: this.home,
+      MATRIARCH_CGROUP: this.#cgroup,
       MATRIARCH_ENGINE_CACHE:
         process.env["MATRIARCH_ENGINE_CACHE"] ?? `/tmp/matriarch-test-engines-${process.getuid?.() ?? 0}`,
     };

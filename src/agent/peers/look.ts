@@ -6,6 +6,7 @@ import { z } from "zod";
 import { formatReason, type Reason } from "../../core/reason.ts";
 import type { MemberId } from "../../domain/cluster.ts";
 import { formatLsn, parseLsn, toLsn } from "../../domain/lsn.ts";
+import type { LimitLook } from "../member-limits.ts";
 import type { Server } from "../../domain/server.ts";
 
 /** Of a running copy or rewind. */
@@ -27,13 +28,14 @@ export interface MemberLook {
   readonly progress: CopyProgress | undefined;
   /** version of Postgres that its next start is with; undefined from an agent of an older release */
   readonly installed?: string;
+  readonly limits: LimitLook | undefined;
 }
 
 /**
  * What others must know at once: everything but positions of the log, which move all the time, and the figures of a
  * reason. Two looks of the same essence are told together, at the next sign of life.
  */
-export function essenceOf({ server, reason, progress: _progress, ...rest }: MemberLook): string {
+export function essenceOf({ server, reason, progress: _progress, limits: _limits, ...rest }: MemberLook): string {
   return JSON.stringify([rest, reason?.code, serverEssence(server)]);
 }
 
@@ -120,6 +122,13 @@ const server = z.discriminatedUnion("kind", [
 
 const reason = z.custom<Reason>(isReason);
 
+const limits = z.object({
+  memoryBytes: z.number().nullable(),
+  cpus: z.number().nullable(),
+  heldBytes: z.number().nullable(),
+  problem: z.object({ why: z.string(), how: z.string() }).exactOptional(),
+});
+
 const look = z.object({
   incarnation: z.int(),
   epoch: z.int(),
@@ -132,6 +141,7 @@ const look = z.object({
   progress: z
     .object({ step: z.string(), bytesDone: z.number(), bytesTotal: z.number().exactOptional() })
     .exactOptional(),
+  limits: limits.exactOptional(),
 });
 
 const heads = z.record(z.string(), z.int().nonnegative());
@@ -179,6 +189,7 @@ export function decodeMessage(value: unknown): LookMessage {
         reason: said.reason,
         pid: said.pid,
         ...(said.installed === undefined ? {} : { installed: said.installed }),
+        limits: said.limits,
         progress: said.progress && { ...said.progress, bytesTotal: said.progress.bytesTotal },
       },
     })),

@@ -16,6 +16,7 @@ const running = {
   reason: { code: "following", upstream: "shop-1", lagBytes: 0 },
   busy: [],
   pid: 42,
+  limits: { memoryBytes: 1024, cpus: null, heldBytes: 12, problem: { why: "it is small", how: "Wait." } },
   progress: { step: "cloning", bytesDone: 1, bytesTotal: undefined },
   server: {
     kind: "running",

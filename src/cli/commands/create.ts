@@ -33,8 +33,12 @@ export const create = (run: Run) =>
     )
     .option("--region <region>", "a read replica in this region; may be repeated", severalArgument)
     .option("--primary-region <region>", "where the primary and its voters are (default: this host's region)")
-    .option("--memory <size>", "memory that each member is tuned for, for example 2GB", sizeArgument)
-    .option("--cpus <count>", "processors that each member is tuned for, 1 to 256", countArgument(1, 256))
+    .option(
+      "--memory <size>",
+      "memory that each member gets, for example 2GB; tuned for it, and kept to it where the host can",
+      sizeArgument,
+    )
+    .option("--cpus <count>", "processors that each member gets, 1 to 256", countArgument(1, 256))
     .option(
       "--volume-size <size>",
       "room that each member may take, for example 20GB (default: no limit)",

@@ -1,5 +1,5 @@
 /** The picture of one cluster, and the list of all. */
-import { formatDuration } from "../../contract/units.ts";
+import { formatDuration, formatSize } from "../../contract/units.ts";
 import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
 import { renderAttachments } from "./attachments.ts";
 import type { Paint } from "./paint.ts";
@@ -35,12 +35,63 @@ function facts(status: ClusterStatus, paint: Paint): readonly string[] {
     line("read", `${read.host}:${read.port}`),
     line("postgres", `${status.version} (${status.engine})`),
     line("commit", ruleWords(status)),
+    ...sizeLines(status.members).map((text, at) => line(at === 0 ? "size" : "", text)),
     line("epoch", `${status.epoch}${status.timeline === null ? "" : `, timeline ${status.timeline}`}`),
   ];
 }
 
+/** What each member has, and plainly when it is not enforced although it was asked for. */
+function sizeLines(members: readonly MemberStatus[]): readonly string[] {
+  const [size] = members.flatMap(({ resources }) => resources ?? []);
+  if (size === undefined) return [];
+  const notes = members.flatMap(({ id, resources }) => (resources?.note ? [{ id, note: resources.note }] : []));
+  const limited = members.every(
+    ({ resources }) => resources?.memory_limited === true || resources?.cpus_limited === true,
+  );
+  const how = notes.length > 0 ? "not enforced everywhere" : limited ? "enforced" : "for tuning, not enforced";
+  const each = `${formatSize(size.memory_bytes)} and ${size.cpus} ${size.cpus === 1 ? "cpu" : "cpus"} for each member, ${how}`;
+  return [each, ...[...new Set(notes.map(({ note }) => note))].map((note) => `${who(notes, note)}: ${note}`)];
+}
+
+function who(notes: readonly { readonly id: string; readonly note: string }[], said: string): string {
+  return notes.flatMap(({ id, note }) => (note === said ? [id] : [])).join(", ");
+}
+
 function attached({ attachments }: ClusterStatus, paint: Paint): readonly string[] {
   return attachments.length === 0 ? [] : ["", renderAttachments(attachments, paint)];
+}
+
+/** Of `member list` alone: the status has its own line for them. */
+const sizeColumns: readonly Column<MemberStatus>[] = [
+  { heading: "MEMORY", align: "right", cell: ({ resources: r }) => amountOf(r?.memory_bytes ?? null) },
+  {
+    heading: "USED",
+    align: "right",
+    cell: ({ resources: r }) => amountOf(r?.memory_used_bytes ?? null),
+  },
+  { heading: "CPUS", align: "right", cell: ({ resources: r }) => String(r?.cpus ?? "-") },
+  { heading: "LIMITED", cell: ({ resources: r }) => limitedCell(r) },
+];
+
+function amountOf(bytes: number | null): string {
+  return bytes === null ? "-" : formatSize(bytes);
+}
+
+function limitedCell(resources: MemberStatus["resources"]): Cell {
+  if (resources === null) return { text: "-" };
+  if (resources.note !== null) return { text: "not yet", tone: "warn" };
+  const { memory_limited: memory, cpus_limited: cpus } = resources;
+  if (memory && cpus) return { text: "yes" };
+  return { text: memory ? "memory" : cpus ? "cpus" : "no" };
+}
+
+/** The table, and below it why a limit that was asked for is not in force. */
+export function renderMemberList(members: readonly MemberStatus[], paint: Paint): string {
+  const notes = members.flatMap(({ id, resources }) =>
+    resources?.note ? [`${id} is not limited: ${resources.note}`] : [],
+  );
+  const table = renderMembers(members, paint, sizeColumns);
+  return notes.length === 0 ? table : [table, "", ...notes].join("\n");
 }
 
 const memberColumns: readonly Column<MemberStatus>[] = [
@@ -67,10 +118,14 @@ function roleCell({ role, is_read_replica: isReplica }: MemberStatus): Cell {
   return { text: isReplica ? "read replica" : role };
 }
 
-export function renderMembers(members: readonly MemberStatus[], paint: Paint): string {
+export function renderMembers(
+  members: readonly MemberStatus[],
+  paint: Paint,
+  more: readonly Column<MemberStatus>[] = [],
+): string {
   const [first, ...others] = memberColumns;
   const places = placeColumns.filter(({ of }) => new Set(members.map(of)).size > 1);
-  return renderTable(first ? [first, ...places, ...others] : places, members, paint);
+  return renderTable(first ? [first, ...places, ...others, ...more] : places, members, paint);
 }
 
 const clusterColumns: readonly Column<ClusterStatus>[] = [

@@ -48,6 +48,8 @@ export interface MemberServerConfig {
   readonly settings: Readonly<Record<string, string>>;
   /** the storage that the data directory lies in; without it a plain directory is made and left */
   readonly volume?: MemberVolume;
+  /** told of a postmaster as soon as it exists, before it has done anything */
+  readonly launched?: (pid: number) => void;
 }
 
 /** One member's storage, as its server needs it. Both calls are safe to repeat. */

@@ -50,6 +50,7 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   memoryBytes: z.int().positive(),
   cpus: z.number().positive(),
   volumeBytes: z.int().positive().exactOptional(),
+  limited: z.strictObject({ memory: z.boolean(), cpus: z.boolean() }).exactOptional(),
   ports: z.strictObject({ primary: port, read: port }),
   settings: z.record(z.string(), z.string()),
   readLagBytesMax: count,

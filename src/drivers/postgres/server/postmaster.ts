@@ -11,6 +11,7 @@ import { OpError } from "../../../errors/op-error.ts";
 import { identityOf, serverEnvironment } from "../engine/environment.ts";
 import type { Engine, MemberServerConfig, StopOutcome } from "../port.ts";
 import { until, unresponsive, type MonotonicClock } from "../session/deadline.ts";
+import { memoryPriorityEnvironment, protectPostmaster } from "./memory-priority.ts";
 import { makeOwnedDirectory, writeOwnedFile } from "./owned-files.ts";
 import {
   commandsOf,
@@ -209,13 +210,15 @@ export class Postmaster {
     const child = spawn(join(engine.binDirectory, "postgres"), ["-D", dataDirectory], {
       cwd: dataDirectory,
       detached: true,
-      env: { ...serverEnvironment(engine) },
+      env: { ...serverEnvironment(engine), ...memoryPriorityEnvironment },
       stdio: ["ignore", logFd, logFd],
       ...identityOf(owner),
     });
     const pid = child.pid;
     child.on("error", () => undefined);
     if (pid === undefined) throw new OpError("engine-failed", { message: "the postgres program could not be started" });
+    protectPostmaster(pid);
+    this.#config.launched?.(pid);
     child.unref();
     child.once("exit", () => this.#ended(pid));
     this.#pid = pid;
