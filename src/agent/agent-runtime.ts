@@ -171,7 +171,6 @@ export class AgentRuntime implements Runtime {
       store,
       witness: watchedByLimits(parts.witness, limits),
       neighbourhood,
-      limitsOf: (member) => limits.of(member),
       engines: {
         has: (cluster, members) => servers.has(cluster, members),
         prepare: (cluster, members) => servers.prepare(cluster, members),
@@ -179,7 +178,10 @@ export class AgentRuntime implements Runtime {
       },
       makeServer: (cluster, member) => servers.make(cluster, member),
       useEngine: (server, cluster, member) => servers.useEngine(server, cluster, member),
-      installedVersion: ({ spec }, member) => servers.versionOf(spec.value, member),
+      aside: ({ spec }, member) => {
+        const installed = servers.versionOf(spec.value, member);
+        return { ...(installed === undefined ? {} : { installed }), limits: limits.of(member.id) };
+      },
       makePromises: (cluster, wake) => parts.makePromises(cluster, wake),
       upstream: (member) => parts.upstream(member),
       membersChanged: () => parts.connectMembers(this.#records()),

@@ -34,12 +34,11 @@ export interface ClusterHost {
   readonly store: Store;
   readonly neighbourhood: Neighbourhood;
   readonly engines: Engines;
-  limitsOf(member: MemberId): MemberLook["limits"];
   makeServer(cluster: ClusterRecord, member: MemberRecord): MemberServer;
   /** the member's record may name another version of Postgres for its next start */
   useEngine(server: MemberServer, cluster: ClusterRecord, member: MemberRecord): void;
-  /** of Postgres, with which a member of this host starts next */
-  installedVersion(cluster: ClusterRecord, member: MemberRecord): string | undefined;
+  /** what is told of a member of this host, and decides nothing */
+  aside(cluster: ClusterRecord, member: MemberRecord): Pick<MemberLook, "installed" | "limits">;
   /** `wake`: a promise began or ended, or the guard ended a server */
   makePromises(cluster: string, wake: () => void): Promises;
   upstream(member: MemberRecord): Upstream;
@@ -183,10 +182,8 @@ export class ClusterLoop implements MemberSurroundings {
   #tellOthers(member: MemberLoop): void {
     const record = this.record.members[member.id]?.value;
     if (record === undefined || member.observedAt === undefined) return;
-    const installed = this.#host.installedVersion(this.record, record);
     const look: MemberLook = {
       incarnation: record.incarnation,
-      ...(installed === undefined ? {} : { installed }),
       epoch: this.record.reign.value.epoch,
       server: member.observed,
       hold: holdOf(member),
@@ -194,7 +191,7 @@ export class ClusterLoop implements MemberSurroundings {
       busy: member.longActions,
       pid: member.server.pid,
       progress: member.progress,
-      limits: this.#host.limitsOf(member.id),
+      ...this.#host.aside(this.record, record),
     };
     // In a switchover its source waits for the position of its target.
     this.#host.neighbourhood.note(this.name, member.id, look, this.record.intent !== undefined);
