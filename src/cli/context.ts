@@ -38,6 +38,8 @@ export interface Outcome {
 export interface Programs {
   readonly agentScript: string;
   readonly hostSetup: () => Promise<HostSetup>;
+  /** of all events that there can be */
+  readonly eventTypes: () => Promise<readonly string[]>;
 }
 
 export class CommandContext {

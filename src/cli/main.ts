@@ -22,8 +22,7 @@ export async function runCli({ argv, ...programs }: CliOptions): Promise<void> {
     if (outcome) write(outcome, context);
   });
   try {
-    if (argv[0] === "complete")
-      return await (await import("./completion.ts")).answer(program, argv.slice(argv.indexOf("--") + 1));
+    if (argv[0] === "complete") return await (await import("./completion/answer.ts")).answer(program, argv, programs);
     await program.parseAsync(expected(argv), { from: "user" });
   } catch (error) {
     const name = program.commands.map((command) => command.name()).find((known) => argv.includes(known));

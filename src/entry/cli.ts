@@ -14,4 +14,5 @@ await runCli({
     ]);
     return createHostSetup(etcdSetup);
   },
+  eventTypes: async () => Object.keys((await import("../events/catalog.ts")).eventCatalog),
 });

@@ -369,49 +369,6 @@ async function firstLines(
   return lines;
 }
 
-describe("completion", () => {
-  const complete = async (own: Harness, ...words: readonly string[]) => {
-    const ran = await own.run(["complete", "--", ...words]);
-    assert.equal(ran.code, 0);
-    assert.equal(ran.stderr, "");
-    return ran.stdout
-      .split("\n")
-      .map((line) => line.split("\t")[0])
-      .filter((line) => line !== "" && !line?.startsWith(":"));
-  };
-
-  test("commands, choices, names of clusters and of members", async () => {
-    await using own = await createHarness();
-    assert.deepEqual(await complete(own, "sw"), ["switchover"]);
-    assert.deepEqual(await complete(own, "member", ""), ["list", "add", "remove", "reclone"]);
-    assert.deepEqual(await complete(own, "status", ""), ["shop"]);
-    assert.deepEqual(await complete(own, "create", ""), []);
-    assert.deepEqual(await complete(own, "switchover", "shop", "--to", ""), ["shop-1", "shop-2", "shop-3"]);
-    assert.deepEqual(await complete(own, "uri", "shop", "--role", ""), ["primary", "read"]);
-    assert.deepEqual(await complete(own, "connect", "shop", "--database", ""), ["orders"]);
-    assert.deepEqual(await complete(own, "user", "drop", "shop", ""), ["ada"]);
-    assert.deepEqual(await complete(own, "database", "create", ""), ["shop"]);
-    assert.deepEqual(await complete(own, "database", "create", "shop", ""), []);
-    assert.equal((await own.run(["attach", "shop", "--app", "web"])).code, 0);
-    assert.deepEqual(await complete(own, "detach", "shop", "--app", ""), ["web"]);
-  });
-
-  test("without an agent: commands alone, silently, and none is started", async () => {
-    await using own = await createHarness();
-    await using empty = { home: join(own.home, "none"), [Symbol.asyncDispose]: async () => {} };
-    const ran = await own.run(["complete", "--", "status", ""], { env: { MATRIARCH_HOME: empty.home } });
-    assert.deepEqual([ran.code, ran.stdout, ran.stderr], [0, ":4\n", ""]);
-  });
-
-  for (const shell of ["bash", "zsh", "fish"]) {
-    test(`a script for ${shell}`, async () => {
-      const ran = await harness.run(["completion", shell]);
-      assert.equal(ran.code, 0);
-      assert.match(ran.stdout, /matriarch complete --/);
-    });
-  }
-});
-
 test("the memory installation speaks the contract", () => {
   clusterStatusSchema.parse(statusOf({ name: "shop" }, "/x"));
 });

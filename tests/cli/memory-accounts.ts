@@ -33,6 +33,7 @@ const ada: UserStatus = {
 };
 
 export function createMemoryAccounts({ find, update, record, connectionOf }: Around): AccountsInstallation {
+  const made: DatabaseStatus[] = [];
   const credentials = (cluster: string, user: string, database: string): Credentials => ({
     connection: connectionOf(find(cluster).endpoints.primary.port, user, database, "n3w"),
     previous_until: null,
@@ -73,10 +74,12 @@ export function createMemoryAccounts({ find, update, record, connectionOf }: Aro
       update(cluster, { attachments: others(cluster, app) });
       return attachment;
     },
-    databases: async (cluster) => (find(cluster), [orders]),
+    databases: async (cluster) => (find(cluster), [orders, ...made]),
     async createDatabase(cluster, request, asked) {
       record("createDatabase", asked, cluster, request);
-      return { ...orders, name: request.name };
+      const database = { ...orders, name: request.name };
+      made.push(database);
+      return database;
     },
     async dropDatabase(cluster, database, asked) {
       if (database !== orders.name)

@@ -1,57 +1,11 @@
 /** What a person sees: the command line in a real terminal (tmux). */
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
-import { dirname } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 
-import { cliEntry, createHarness, type Harness } from "./harness.ts";
+import { createHarness } from "./harness.ts";
+import { hasTmux, openTerminal } from "./terminal.ts";
 
-const run = promisify(execFile);
 const skip = hasTmux() ? false : "tmux is not installed";
-const seenWithinMs = 15_000;
-
-function hasTmux(): boolean {
-  try {
-    execFileSync("tmux", ["-V"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** A terminal of 100 by 30 with a shell in which `matriarch` is the command line of this checkout. */
-async function openTerminal(harness: Harness) {
-  const socket = `${harness.home}/tmux.sock`;
-  const tmux = async (...args: readonly string[]) =>
-    (await run("tmux", ["-S", socket, "-f", "/dev/null", ...args])).stdout;
-  const env = [
-    "-e",
-    `MATRIARCH_HOME=${harness.home}`,
-    "-e",
-    "LANG=C.UTF-8",
-    "-e",
-    `PATH=${dirname(process.execPath)}:${process.env["PATH"]}`,
-    "-e",
-    "PS1=> ",
-  ];
-  await tmux("new-session", "-d", "-x", "100", "-y", "30", ...env, "sh");
-  const screen = () => tmux("capture-pane", "-p");
-  return {
-    screen,
-    type: (line: string) => tmux("send-keys", "-l", line.replace("matriarch", `node ${cliEntry}`)),
-    key: (name: string) => tmux("send-keys", name),
-    async see(pattern: RegExp): Promise<string> {
-      for (const deadline = Date.now() + seenWithinMs; Date.now() < deadline; await sleep(20)) {
-        const text = await screen();
-        if (pattern.test(text)) return text;
-      }
-      throw new Error(`${pattern} was not seen; the screen:\n${await screen()}`);
-    },
-    [Symbol.asyncDispose]: async () => void (await tmux("kill-server")),
-  };
-}
 
 test("terminal: create turns while it works, ticks each step, and ends with what was made", { skip }, async () => {
   await using harness = await createHarness({ clusters: [] });

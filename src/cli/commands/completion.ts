@@ -2,8 +2,7 @@
 import { Argument } from "@commander-js/extra-typings";
 
 import { command, type Run } from "../command.ts";
-
-const shells = ["bash", "zsh", "fish"] as const;
+import { shells } from "../completion/scripts.ts";
 
 export const completion = (run: Run) =>
   command("completion", "Print a script that completes commands, flags and names in your shell.", [
@@ -13,8 +12,8 @@ export const completion = (run: Run) =>
     .addArgument(new Argument("<shell>", "your shell").choices(shells))
     .action((shell) =>
       run(async () => {
-        const { default: tab } = await import("@bomb.sh/tab");
-        // The script asks for each answer with `matriarch complete -- WORDS`, see ../completion.ts.
-        tab.setup("matriarch", "matriarch", shell);
+        const { scriptFor } = await import("../completion/scripts.ts");
+        const script = scriptFor(shell);
+        return { json: { shell, script }, text: () => script };
       }),
     );
