@@ -4,6 +4,7 @@
  */
 import { localContext, readContexts } from "../../config/contexts.ts";
 import type { ClusterStatus } from "../../contract/cluster.ts";
+import type { EnabledExtension } from "../../contract/extensions.ts";
 import type { Client } from "../client/client.ts";
 import type { Position } from "./position.ts";
 
@@ -32,6 +33,13 @@ const sources: Readonly<Record<string, Source>> = {
   user: ofCluster(async (client, cluster) =>
     (await client.users(cluster)).map(({ name, superuser }) => offer(name, superuser ? "superuser" : "")),
   ),
+  extension: ofCluster(async (client, cluster, { path, values }) => {
+    const { available, enabled } = await client.extensions(cluster);
+    // Only what is there can be taken away or renewed.
+    if (path === "extension enable") return available.map(({ name, comment }) => offer(name, comment));
+    const database = values.get("database");
+    return enabled.filter((one) => database === undefined || one.database === database).map(asExtension);
+  }),
   host: async ({ client }) =>
     (await hostsOf(client)).map(({ name, region, zone }) => offer(name, `${region}, ${zone}`)),
   region: async ({ client }) => once((await hostsOf(client)).map(({ region }) => region)),
@@ -44,6 +52,10 @@ const sources: Readonly<Record<string, Source>> = {
 
 export async function namesOf(name: string, asked: Asked): Promise<readonly Offer[]> {
   return (await sources[name]?.(asked)) ?? [];
+}
+
+function asExtension({ name, database, version }: EnabledExtension): Offer {
+  return offer(name, `${version} in ${database}`);
 }
 
 function offer(value: string, what: string): Offer {
@@ -60,11 +72,11 @@ function ofClusters(offers: (cluster: ClusterStatus) => readonly Offer[]): Sourc
 }
 
 /** What only the server itself can tell. */
-function ofCluster(ask: (client: Client, cluster: string) => Promise<readonly Offer[]>): Source {
+function ofCluster(ask: (client: Client, cluster: string, position: Position) => Promise<readonly Offer[]>): Source {
   return async ({ client, position }) => {
     const cluster = position.values.get("cluster");
     const agent = await client();
-    return agent === undefined || cluster === undefined ? [] : ask(agent, cluster);
+    return agent === undefined || cluster === undefined ? [] : ask(agent, cluster, position);
   };
 }
 
