@@ -90,6 +90,9 @@ async function perform(action: Action, hands: Hands, signal: AbortSignal): Promi
     case "slots":
       await server.setSlots(action.members);
       return done;
+    case "configure":
+      await server.configure();
+      return done;
     case "rewind":
     case "clone":
       return rebuild(action, hands, signal);

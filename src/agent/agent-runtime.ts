@@ -182,6 +182,7 @@ export class AgentRuntime implements Runtime {
         const installed = servers.versionOf(spec.value, member);
         return { ...(installed === undefined ? {} : { installed }), limits: limits.of(member.id) };
       },
+      wanted: ({ spec }) => servers.wanted(spec.value),
       makePromises: (cluster, wake) => parts.makePromises(cluster, wake),
       upstream: (member) => parts.upstream(member),
       membersChanged: () => parts.connectMembers(this.#records()),

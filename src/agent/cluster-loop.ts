@@ -6,14 +6,8 @@
 import type { Action, ActionResult } from "../core/action.ts";
 import type { Decision } from "../core/decision.ts";
 import type { Peer, View } from "../core/view.ts";
-import {
-  type ClusterRecord,
-  type ClusterTxn,
-  type MemberId,
-  type MemberRecord,
-  type Timings,
-} from "../domain/cluster.ts";
-import type { MemberServer, Upstream } from "../drivers/postgres/port.ts";
+import type { ClusterRecord, ClusterTxn, MemberId, MemberRecord, Timings } from "../domain/cluster.ts";
+import type { MemberServer, Upstream, WantedSettings } from "../drivers/postgres/port.ts";
 import type { CommitOutcome, Store } from "../drivers/store/port.ts";
 import { changeCluster, clusterPrefix, readCluster } from "../drivers/store/records.ts";
 import type { Route } from "../router/wire.ts";
@@ -39,6 +33,7 @@ export interface ClusterHost {
   useEngine(server: MemberServer, cluster: ClusterRecord, member: MemberRecord): void;
   /** what is told of a member of this host, and decides nothing */
   aside(cluster: ClusterRecord, member: MemberRecord): Pick<MemberLook, "installed" | "limits">;
+  wanted(cluster: ClusterRecord): WantedSettings;
   /** `wake`: a promise began or ended, or the guard ended a server */
   makePromises(cluster: string, wake: () => void): Promises;
   upstream(member: MemberRecord): Upstream;
@@ -308,7 +303,9 @@ export class ClusterLoop implements MemberSurroundings {
     this.#voters.learn(this.record, this.clock.now());
     if (membersDiffer(before, this.record)) this.#host.membersChanged();
     this.#beginMembers();
+    const wanted = before?.spec.revision === this.record.spec.revision ? undefined : this.#host.wanted(this.record);
     for (const [id, loop] of this.members) {
+      if (wanted) loop.server.want(wanted);
       const member = this.record.members[id];
       if (member && member.value.version !== before?.members[id]?.value.version)
         this.#host.useEngine(loop.server, this.record, member.value);

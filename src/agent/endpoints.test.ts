@@ -85,5 +85,6 @@ function running(role: "primary" | "standby"): RunningServer {
     slots: [],
     flushStuckSince: undefined,
     pendingRestart: false,
+    configured: 1,
   };
 }

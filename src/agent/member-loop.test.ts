@@ -32,6 +32,7 @@ const standby: RunningServer = {
   slots: [],
   flushStuckSince: undefined,
   pendingRestart: false,
+  configured: 1,
 };
 
 test("what was seen before a promotion ended asks for no second one", async () => {
@@ -123,6 +124,7 @@ function fakeServer(parts: Pick<MemberServer, "observe" | "promote">): MemberSer
     endStream: nothing,
     barrier: () => new Promise(() => undefined),
     checkpoint: nothing,
+    want: () => undefined,
     setSlots: nothing,
     rewind: nothing,
     clone: nothing,

@@ -10,7 +10,7 @@ import { computeSettings } from "../drivers/postgres/configuration/defaults.ts";
 import { ensureEmbeddedEngine } from "../drivers/postgres/engine/embedded.ts";
 import { findSystemEngine, systemEnginesMark } from "../drivers/postgres/engine/system.ts";
 import { createMemberServer } from "../drivers/postgres/member-server.ts";
-import type { Engine, MemberServer, MemberVolume, ServerOwner } from "../drivers/postgres/port.ts";
+import type { Engine, MemberServer, MemberVolume, ServerOwner, WantedSettings } from "../drivers/postgres/port.ts";
 import type { VolumePool } from "../drivers/volume/port.ts";
 import type { Clock } from "./clock.ts";
 import type { MemberLimits } from "./member-limits.ts";
@@ -141,12 +141,17 @@ export class MemberServers {
         socketDirectory: this.socketDirectory(member.id),
         logDirectory: join(dirname(member.dataDirectory), "log"),
         port: member.port,
-        settings: { ...this.computed(spec), ...spec.settings },
+        wanted: this.wanted(spec),
         volume: this.volume(spec, member.dataDirectory),
         launched: (pid) => this.#limits.launched(spec, member.id, pid),
       },
       this.#clock,
     );
+  }
+
+  /** What every server of the cluster on this host should have. */
+  wanted(spec: ClusterSpec): WantedSettings {
+    return { generation: spec.generation, settings: { ...this.computed(spec), ...spec.settings } };
   }
 
   /** Settings that follow from the cluster's size. */

@@ -35,6 +35,7 @@ import { memberRoutes } from "./routes/members.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { peerRoutes } from "./routes/peer.ts";
 import { storageRoutes } from "./routes/storage.ts";
+import { settingRoutes } from "./routes/settings.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { tunnelRoutes } from "./routes/tunnels.ts";
 import { listenOnSocket } from "./socket.ts";
@@ -135,6 +136,7 @@ export function createApp(
   app.route("/v1/clusters", accountRoutes(installation));
   app.route("/v1/clusters", storageRoutes(installation));
   app.route("/v1/clusters", extensionRoutes(installation));
+  app.route("/v1/clusters", settingRoutes(installation));
   app.route("/v1/clusters", eventRoutes(installation));
   app.route("/v1/clusters", tunnelRoutes(installation, new TunnelBook()));
   app.route("/v1/operations", operationRoutes(installation));

@@ -27,3 +27,10 @@ export async function askForPassword(user: string): Promise<string> {
   if (isCancel(typed)) throw new OpError("not-confirmed", { message: "no password was given" });
   return typed;
 }
+
+/** @throws OpError not-confirmed when the person leaves */
+export async function askWhether(question: string): Promise<boolean> {
+  const answer = await confirm({ message: question, output: process.stderr });
+  if (isCancel(answer)) throw new OpError("not-confirmed", { message: "not confirmed, nothing was changed" });
+  return answer;
+}

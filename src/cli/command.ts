@@ -60,12 +60,15 @@ export function severalArgument(text: string, before: readonly string[] = []): r
   return [...before, text];
 }
 
-/** `--set a=1 --set b=2` */
+/** `--set a=1 --set b=2`, or `a=1 b=2` */
 export function settingArgument(
   text: string,
   before: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
   const at = text.indexOf("=");
   if (at < 1) throw new InvalidArgumentError("Write it as NAME=VALUE, for example work_mem=16MB.");
-  return { ...before, [text.slice(0, at).trim()]: text.slice(at + 1).trim() };
+  const name = text.slice(0, at).trim();
+  if (Object.keys(before).some((other) => other.toLowerCase() === name.toLowerCase()))
+    throw new InvalidArgumentError(`"${name}" is given twice.`);
+  return { ...before, [name]: text.slice(at + 1).trim() };
 }

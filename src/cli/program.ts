@@ -7,6 +7,7 @@ import { attach } from "./commands/attach.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { certificateCommands } from "./commands/certificate/group.ts";
 import { completion } from "./commands/completion.ts";
+import { configCommands } from "./commands/config/group.ts";
 import { connect } from "./commands/connect.ts";
 import { contextCommands } from "./commands/context/group.ts";
 import { create } from "./commands/create.ts";
@@ -57,7 +58,14 @@ export function createProgram(run: Run) {
   for (const make of [uri, connect, tunnel, attach, detach]) program.addCommand(make(run));
   program.commandsGroup("Changing:");
   for (const make of [switchover, failover, restart, stop, start, pause, resume, scale]) program.addCommand(make(run));
-  for (const make of [memberCommands, databaseCommands, userCommands, volumeCommands, extensionCommands])
+  for (const make of [
+    memberCommands,
+    configCommands,
+    databaseCommands,
+    userCommands,
+    volumeCommands,
+    extensionCommands,
+  ])
     program.addCommand(make(run));
   program.commandsGroup("Matriarch:");
   for (const make of [

@@ -15,6 +15,7 @@ import type {
   Operation,
 } from "./cluster.ts";
 import type { ExtensionsInstallation } from "./extensions.ts";
+import type { SettingsInstallation } from "./settings.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
 import type { StorageInstallation } from "./storage.ts";
 
@@ -95,6 +96,8 @@ export interface Installation {
   /** volumes */
   readonly storage: StorageInstallation;
   readonly extensions: ExtensionsInstallation;
+  /** settings of the servers */
+  readonly settings: SettingsInstallation;
 
   operation(id: string): Promise<Operation>;
   /** calls back at once and at every step, until it ends or the signal aborts */

@@ -5,6 +5,8 @@
  */
 import { z } from "zod";
 
+import { serverSettingSchema } from "./settings.ts";
+
 /**
  * Room on that host for members that are about to be placed there: ports for their servers, kept for a minute, and what
  * they would run on. `exact`: these ports for endpoints too, all or none (port-in-use names the first that is taken).
@@ -66,6 +68,23 @@ export type InstallRequest = z.output<typeof installRequestSchema>;
 /** The servers and directories of that host's members of a cluster go; its records follow when all hosts have done so. */
 export const eraseRequestSchema = z.object({ cluster: z.string().min(1) });
 
+/** A cluster's settings as they would be: a server is started with them on that host, on nothing of the cluster's. */
+export const trySettingsRequestSchema = z.object({
+  engine: z.enum(["embedded", "system"]),
+  major: z.int(),
+  members: z.array(z.string()).max(64),
+  memory_bytes: z.int().positive(),
+  cpus: z.number().positive(),
+  settings: z.record(z.string(), z.string()),
+});
+export const trySettingsAnswerSchema = z.object({
+  problems: z.array(z.string()).readonly(),
+  /** what the server made of them; empty when it did not start */
+  settings: z.array(serverSettingSchema).readonly(),
+});
+export type TrySettingsRequest = z.output<typeof trySettingsRequestSchema>;
+export type TrySettingsAnswer = z.infer<typeof trySettingsAnswerSchema>;
+
 /** What `origin` (left out: the host that is asked) wrote after `after`, as far as the host that is asked has it. */
 export const journalRequestSchema = z.object({
   origin: z.string().min(1).max(255).optional(),
@@ -86,6 +105,7 @@ export interface PeerApi {
   /** what the agent of `host` sees of its members; checked by the receiver (agent/peers) */
   looks(host: string, message: unknown): Promise<unknown>;
   claimPorts(request: ClaimPortsRequest): Promise<ClaimPortsAnswer>;
+  trySettings(request: TrySettingsRequest): Promise<TrySettingsAnswer>;
   /** ends and removes what this host has of a cluster; safe to repeat */
   erase(cluster: string): Promise<void>;
   /** what members there could load */

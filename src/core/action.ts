@@ -19,6 +19,7 @@ export type Action =
   | BarrierAction
   | CheckpointAction
   | SlotsAction
+  | ConfigureAction
   | RewindAction
   | CloneAction
   | RemoveMemberAction
@@ -91,6 +92,10 @@ export interface CheckpointAction {
 export interface SlotsAction {
   readonly kind: "slots";
   readonly members: readonly MemberId[];
+}
+/** The server's files say the settings that the spec asks for, and it has been told to read them. */
+export interface ConfigureAction {
+  readonly kind: "configure";
 }
 /** Rewind the stopped directory to follow `source`; a new incarnation first. Falls back to nothing: the rule decides. */
 export interface RewindAction {

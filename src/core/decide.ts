@@ -15,6 +15,7 @@ import {
   recordFork,
   recoverPrimary,
 } from "./rules/primary.ts";
+import { configurePrimary, configureStandby, restartTooLow } from "./rules/settings.ts";
 import { settleRecords } from "./rules/settling.ts";
 import { endFrozenStandby, followHolder, rebuild, rest, startStandby } from "./rules/standby.ts";
 import { putBack, restartStandby } from "./rules/restart.ts";
@@ -42,6 +43,7 @@ const exclusive: readonly ActionKind[] = [
   "set-rule",
   "checkpoint",
   "slots",
+  "configure",
   "rewind",
   "clone",
   "remove-member",
@@ -70,6 +72,7 @@ export const rules: readonly Rule[] = [
   giveUpByWish,
   putBack,
   movePrimary,
+  restartTooLow,
   recoverPrimary,
   promoteWinner,
   recordFork,
@@ -80,6 +83,7 @@ export const rules: readonly Rule[] = [
   awaitOpening,
   endIntent,
   restartStandby,
+  configurePrimary,
   serve,
   withdrawVote,
   rebuild,
@@ -87,6 +91,7 @@ export const rules: readonly Rule[] = [
   endFrozenStandby,
   castVote,
   takeEpoch,
+  configureStandby,
   followHolder,
   rest,
 ];

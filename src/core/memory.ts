@@ -115,10 +115,15 @@ function whatItSays(action: RecordAction, epoch: number): AskedRecord {
   return { epoch, rule, opens: action.what === "open", votes: action.what === "vote" };
 }
 
+/** A primary that has been restarted in place lets its clients in again, while others have their turn. */
+function withTurnOver(memory: Memory, action: RecordAction, result: ActionResult): Memory {
+  return action.what === "intent" && result.outcome === "done" ? withIntent(memory, { held: false }) : memory;
+}
+
 /** A record with an unknown outcome counts until nothing can arrive any more. */
 function afterRecord(memory: Memory, action: RecordAction, result: ActionResult): Memory {
   const laxer = action.what === "rule-laxer" && result.outcome === "done" ? undefined : memory.laxer;
-  const after = { ...memory, asked: undefined, laxer };
+  const after = { ...withTurnOver(memory, action, result), asked: undefined, laxer };
   if (result.outcome === "unknown" && memory.asked)
     return { ...after, unsure: [...memory.unsure, memory.asked], settled: false };
   return isSettling(action) && result.outcome === "done" ? { ...after, unsure: [], settled: true } : after;

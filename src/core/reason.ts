@@ -43,6 +43,8 @@ export type Reason =
   | { readonly code: "no-voter-left" }
   | { readonly code: "voters-must-flush"; readonly missing: readonly MemberId[] }
   | { readonly code: "slots" }
+  | { readonly code: "configuring" }
+  | { readonly code: "settings-too-low" }
   | { readonly code: "writes-wait"; readonly for: readonly MemberId[]; readonly durability: string }
   | { readonly code: "serving"; readonly standbys: number; readonly voters: number }
   // planned changes
@@ -171,6 +173,10 @@ export function formatReason(reason: Reason): string {
       return `${names(reason.missing)} must flush what the old rule could have acknowledged`;
     case "slots":
       return "replication slots are brought in line with the members";
+    case "configuring":
+      return "changed settings are written and read";
+    case "settings-too-low":
+      return "its primary has more of a setting that binds standbys; with its next start it has as much";
     case "writes-wait":
       return `writes wait for ${names(reason.for)} (durability ${reason.durability})`;
     case "serving":

@@ -87,6 +87,7 @@ export function standby(change: Partial<RunningServer> = {}): RunningServer {
     slots: [],
     flushStuckSince: undefined,
     pendingRestart: false,
+    configured: 1,
     ...change,
   };
 }

@@ -43,14 +43,23 @@ export interface ClusterSpec {
   /** which of the two the user gave: each server is kept to them. What Matriarch chose is for the tuning alone */
   readonly limited?: { readonly memory: boolean; readonly cpus: boolean };
   readonly ports: { readonly primary: number; readonly read: number };
-  /** settings given by the user, by their Postgres names */
+  /** settings given by the user, by their Postgres names in lower case */
   readonly settings: Readonly<Record<string, string>>;
+  /** the last change of settings, or of what they are computed from */
+  readonly change?: SettingsChange;
   /** a standby that replays further behind than this serves no reads */
   readonly readLagBytesMax: number;
   /** with durability `async`: how much may be lost by an automatic failover */
   readonly failoverLagBytesMax: number;
   readonly systemIdentifier: string;
   readonly createdAt: number;
+}
+
+export interface SettingsChange {
+  /** id of the operation that made it */
+  readonly operation: string;
+  /** what it goes back to when a server does not start with it; gone once it is in force everywhere */
+  readonly before?: Pick<ClusterSpec, "settings" | "memoryBytes" | "cpus">;
 }
 
 /** Who may be primary. `epoch` only rises; 0 before the first holder. */
@@ -133,6 +142,8 @@ export interface RestartIntent extends IntentBase {
   readonly inPlace?: boolean;
   /** each starts with this version of Postgres in its turn; `from`: what each is put back to when it does not start */
   readonly upgrade?: { readonly to: string; readonly from: Readonly<Record<MemberId, string>> };
+  /** the primary in place, before its standbys: settings that bind them are lowered, and they may not go below it (P10) */
+  readonly primaryFirst?: boolean;
 }
 
 /** No automation until `until` (wall clock). */

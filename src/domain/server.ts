@@ -68,6 +68,12 @@ export interface RunningServer {
   readonly flushStuckSince: number | undefined;
   /** settings changed that wait for a restart */
   readonly pendingRestart: boolean;
+  /** generation of the cluster's spec whose settings its files say; 0 while that is not known */
+  readonly configured: number;
+  /** standby: the primary's settings that bind standbys are higher than its own; it replays no more before it starts anew */
+  readonly settingsTooLow?: boolean;
+  /** it failed to start with the settings that it should have, and runs with those from before: the server's own words */
+  readonly settingsRefused?: string;
 }
 /** The process is there and answers nothing. */
 export interface UnresponsiveServer {

@@ -12,6 +12,7 @@ import type { HostParts } from "../installation/hosts/parts.ts";
 import { takePlace } from "../installation/hosts/place.ts";
 import { OwnRecord } from "../installation/hosts/tell-self.ts";
 import type { Parts } from "../installation/parts.ts";
+import { tryHere } from "../installation/settings/try.ts";
 import { answerClaim } from "../installation/placement/claims.ts";
 import { eraseHere } from "../installation/placement/erase.ts";
 import { silentMs } from "../installation/placement/hosts.ts";
@@ -53,6 +54,7 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
   const peer: PeerApi = {
     looks: (host, message) => peers.hear(host, message),
     claimPorts: (request) => answerClaim(parts, request),
+    trySettings: (request) => tryHere(parts, request),
     erase: (cluster) => eraseHere(parts, cluster),
     contents: (request) => contentsHere(parts, request),
     installPackage: async ({ extension, major }) => void (await installPackage(extension, major)),

@@ -31,6 +31,13 @@ export const errorCatalog = {
     retry: "no",
     meaning: "A value is out of its range, or not of its kind.",
   },
+  "settings-refused": {
+    httpStatus: 422,
+    exitCode: 3,
+    retry: "after-change",
+    meaning:
+      "A server did not start with changed settings. They have been taken back; every member runs with those from before.",
+  },
   "cluster-exists": { httpStatus: 409, exitCode: 3, retry: "no", meaning: "A cluster of this name exists already." },
   "cluster-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no cluster of this name here." },
   "member-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "The cluster has no member of this name." },

@@ -159,6 +159,27 @@ export const clusterEvents = {
     "An application was detached: its user is gone, its database and data are there.",
     (e) => `"${e.app}" detached: user "${e.user}" dropped, database "${e.database}" kept`,
   ),
+  "config.changed": define<{ changes: readonly string[]; restart: boolean }>(
+    "info",
+    "Somebody changed settings. They are written on every member; `config.applied` follows when they are in force.",
+    (e) => `settings changed: ${e.changes.join(", ")}${e.restart ? "; a restart puts them in force" : ""}`,
+  ),
+  "config.applied": define<{ members: readonly string[]; away: readonly string[] }>(
+    "info",
+    "Changed settings are in force, as read back from each member. One that is away gets them with its next start.",
+    (e) =>
+      `changed settings are in force on ${list(e.members)}${e.away.length === 0 ? "" : `; not yet on ${list(e.away)}`}`,
+  ),
+  "config.pending": define<{ settings: readonly string[]; members: readonly string[] }>(
+    "warning",
+    "Changed settings wait for a restart, which was not asked for: see `matriarch restart --help`.",
+    (e) => `${e.settings.join(", ")} wait for a restart of ${list(e.members)}`,
+  ),
+  "config.reverted": define<{ changes: readonly string[]; reason: string }>(
+    "error",
+    "A server did not start with changed settings. They were taken back by themselves; nothing else was restarted with them.",
+    (e) => `changed settings taken back, "${e.member}" does not start with them: ${e.reason}`,
+  ),
   "database.created": define<{ database: string }>(
     "info",
     "A database was made.",

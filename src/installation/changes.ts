@@ -269,7 +269,7 @@ export function refuseUnfit(parts: Parts, cluster: ClusterRuntime): void {
   });
 }
 
-function refusePaused(parts: Parts, { name, record }: ClusterRuntime): void {
+export function refusePaused(parts: Parts, { name, record }: ClusterRuntime): void {
   if (!record.pause || record.pause.value.until <= parts.clock.wallNow()) return;
   throw new OpError("busy", {
     message: `automation of cluster "${name}" is paused by ${record.pause.value.by}`,

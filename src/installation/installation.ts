@@ -16,6 +16,7 @@ import {
   type FailoverOptions,
 } from "./changes.ts";
 import { createAccounts } from "./accounts/accounts.ts";
+import { createSettings } from "./settings/settings.ts";
 import { connectionTo } from "./connection.ts";
 import { beginCreate } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
@@ -90,6 +91,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     accounts: createAccounts(parts),
     storage: createStorage(parts),
     extensions: createExtensions(parts),
+    settings: createSettings(parts),
     operation: async (id): Promise<Operation> => operations.get(id),
     watchOperation: (id, changed, signal) => {
       const now = operations.get(id);

@@ -7,6 +7,7 @@ import { resumeCreate } from "./create.ts";
 import { finishDestroy } from "./destroy.ts";
 import { isSettled } from "./members.ts";
 import { regionKind, resumeRegion } from "./region.ts";
+import { configKind, restartingConfigKind, resumeConfig } from "./settings/apply.ts";
 import { awaitCluster, isHere, type Parts } from "./parts.ts";
 import { servingPrimary } from "./status.ts";
 
@@ -28,6 +29,9 @@ function resume(parts: Parts, operation: OperationRecord): void {
       return void resumeCreate(parts, operation);
     case "destroy":
       return void finishDestroy(parts, operation);
+    case configKind:
+    case restartingConfigKind:
+      return void resumeConfig(parts, operation);
     case "switchover":
     case "failover":
     case "restart":

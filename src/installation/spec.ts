@@ -75,12 +75,17 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
     ...(request.volume_bytes === undefined ? {} : { volumeBytes: request.volume_bytes }),
     limited: { memory: request.memory_bytes !== undefined, cpus: request.cpus !== undefined },
     ports: await claimEndpointPorts(parts, request.port, elsewhere(parts)),
-    settings: request.settings ?? {},
+    settings: lowerNames(request.settings ?? {}),
     readLagBytesMax: 64 * mib,
     failoverLagBytesMax: 16 * mib,
     systemIdentifier: "",
     createdAt: parts.clock.wallNow(),
   };
+}
+
+/** Postgres does not tell them apart, and a file that has both takes the last. */
+function lowerNames(settings: Readonly<Record<string, string>>): ClusterSpec["settings"] {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function mostOnOneHost({ members, hosts }: ClusterPlaces): number {

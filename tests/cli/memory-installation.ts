@@ -19,6 +19,7 @@ import { OpError } from "../../src/errors/op-error.ts";
 import { createMemoryAccounts } from "./memory-accounts.ts";
 import { createMemoryStorage } from "./memory-storage.ts";
 import { createMemoryExtensions } from "./memory-extensions.ts";
+import { createMemorySettings } from "./memory-settings.ts";
 import { readLogFiles } from "../../src/installation/logs.ts";
 
 export interface MemoryInstallation extends Installation {
@@ -261,6 +262,7 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       record("recloneMember", asked, cluster, member);
       return begin("member reclone", cluster, asked, () => ({ copied_bytes: 40_894_464 }));
     },
+    settings: createMemorySettings({ find, record, begin }),
     accounts: createMemoryAccounts({ find, update, record, connectionOf }),
     storage: createMemoryStorage({ find, record }),
     extensions: createMemoryExtensions({

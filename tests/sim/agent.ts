@@ -112,6 +112,8 @@ export class Agent {
   #adopt(record: ClusterRecord): void {
     if (this.record && record.revision <= this.record.revision) return;
     this.record = record;
+    const { generation, settings } = record.spec.value;
+    this.#host.server.wanted = { generation, settings: JSON.stringify(settings) };
     this.#promises?.learn(record, this.#host.clock.now());
   }
 

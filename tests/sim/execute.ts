@@ -68,6 +68,7 @@ export class Executor {
       case "start": {
         if (!server.dir || server.state !== "stopped")
           return soon(() => end("failed", { message: "not stopped" }), 1, 5);
+        server.filesSay = server.wanted.settings;
         server.incarnation = this.#agent.record?.members[this.#host.member]?.value.incarnation ?? 1;
         server.version = this.#agent.record?.members[this.#host.member]?.value.version;
         server.start(action.as, { epoch: action.epoch, names: action.rule, upstream: action.upstream });
@@ -89,6 +90,10 @@ export class Executor {
       case "slots":
         return this.#onServer(end, 2, 20, () => {
           if (server.dir) server.dir.slots = new Set(action.members);
+        });
+      case "configure":
+        return this.#onServer(end, 2, 20, () => {
+          server.filesSay = server.wanted.settings;
         });
       case "rewind":
       case "clone":

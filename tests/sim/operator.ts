@@ -56,10 +56,17 @@ export class Operator {
   }
 
   /** Every other time onto a newer version. Drawn from no generator: what is under way stays as the seed has it. */
-  restart(): void {
+  restart(primaryFirst = false): void {
     const base = this.#base();
+    if (primaryFirst)
+      return this.intend({ kind: "restart", pending: this.#record.spec.value.members, primaryFirst, ...base });
     if (this.#commands % 2 === 0) return this.#upgrade(base, this.#someone());
     this.intend({ kind: "restart", pending: this.#record.spec.value.members, ...base });
+  }
+
+  /** Another value of a setting that a running server follows. */
+  configure(value: string): void {
+    this.#spec({ settings: { work_mem: value } });
   }
 
   upgrade(failsOn?: string): void {

@@ -42,6 +42,9 @@ export class PgServer {
   incarnation = 1;
   /** of Postgres, as its record named it at the last start */
   version: string | undefined;
+  /** settings that it should have, by the newest spec that its agent knows */
+  wanted = { generation: 1, settings: "{}" };
+  filesSay = "{}";
   names: CommitRule = noVoters;
   /** whether backends wait at all: the checkpointer's copy of the names */
   waits = false;
@@ -499,6 +502,7 @@ export class PgServer {
       slots: [...dir.slots].sort(),
       flushStuckSince: this.#flushStuckSince,
       pendingRestart: false,
+      configured: this.filesSay === this.wanted.settings ? this.wanted.generation : 0,
     };
   }
 }

@@ -116,6 +116,9 @@ const server = z.discriminatedUnion("kind", [
     slots: z.array(z.string()),
     flushStuckSince: moment.exactOptional(),
     pendingRestart: z.boolean(),
+    configured: z.int().nonnegative().default(0),
+    settingsTooLow: z.boolean().exactOptional(),
+    settingsRefused: z.string().exactOptional(),
   }),
   z.object({ kind: z.literal("unresponsive"), role, since: moment }),
 ]);

@@ -35,6 +35,7 @@ const running = {
     slots: ["shop-3"],
     flushStuckSince: undefined,
     pendingRestart: false,
+    configured: 1,
   },
 } as const satisfies MemberLook;
 

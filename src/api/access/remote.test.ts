@@ -52,6 +52,7 @@ const peer = {
   erase: async () => undefined,
   contents: async () => ({ extensions: [], libraries: [], packages: [] }),
   installPackage: async () => undefined,
+  trySettings: async () => ({ problems: [], settings: [] }),
   journal: async ({ after }: { readonly after: number }) => ({ origin: "h1", head: after, rows: [] }),
 };
 

@@ -7,6 +7,7 @@ import {
   eraseRequestSchema,
   installRequestSchema,
   journalRequestSchema,
+  trySettingsRequestSchema,
   type PeerApi,
 } from "../../contract/peer.ts";
 import { OpError } from "../../errors/op-error.ts";
@@ -17,12 +18,13 @@ import { check, readJson } from "../input.ts";
 type Part = (peer: PeerApi, body: unknown, host: string) => Promise<unknown>;
 
 const parts: Readonly<Record<string, Part>> = {
-  looks: (peer, body, host) => peer.looks(host, body),
-  ports: (peer, body) => peer.claimPorts(check(claimPortsRequestSchema, body, "body")),
-  erase: (peer, body) => peer.erase(check(eraseRequestSchema, body, "body").cluster),
-  contents: (peer, body) => peer.contents(check(contentsRequestSchema, body, "body")),
-  install: (peer, body) => peer.installPackage(check(installRequestSchema, body, "body")),
-  journal: (peer, body) => peer.journal(check(journalRequestSchema, body, "body")),
+  "looks": (peer, body, host) => peer.looks(host, body),
+  "ports": (peer, body) => peer.claimPorts(check(claimPortsRequestSchema, body, "body")),
+  "erase": (peer, body) => peer.erase(check(eraseRequestSchema, body, "body").cluster),
+  "contents": (peer, body) => peer.contents(check(contentsRequestSchema, body, "body")),
+  "install": (peer, body) => peer.installPackage(check(installRequestSchema, body, "body")),
+  "try-settings": (peer, body) => peer.trySettings(check(trySettingsRequestSchema, body, "body")),
+  "journal": (peer, body) => peer.journal(check(journalRequestSchema, body, "body")),
 };
 
 export function peerRoutes(peer: PeerApi | undefined): Hono {

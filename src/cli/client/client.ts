@@ -73,6 +73,13 @@ import {
   type Volumes,
 } from "../../contract/storage.ts";
 import {
+  settingsPlanSchema,
+  settingsReportSchema,
+  type ChangeSettingsRequest,
+  type SettingsPlan,
+  type SettingsReport,
+} from "../../contract/settings.ts";
+import {
   createdTokenSchema,
   tokenSchema,
   type CreatedToken,
@@ -195,6 +202,11 @@ export function createClient(options: TransportOptions) {
       post(`${at(cluster)}/attachments/${part(app)}/handed-over`, request, attachmentSchema),
     detach: (cluster: string, app: string): Promise<AttachmentStatus> =>
       drop(`${at(cluster)}/attachments/${part(app)}`, attachmentSchema),
+    settings: (cluster: string): Promise<SettingsReport> => read(`${at(cluster)}/settings`, settingsReportSchema),
+    planSettings: (cluster: string, request: ChangeSettingsRequest): Promise<SettingsPlan> =>
+      post(`${at(cluster)}/settings/plan`, request, settingsPlanSchema),
+    changeSettings: (cluster: string, request: ChangeSettingsRequest): Promise<Operation> =>
+      change(cluster, "settings", request),
     databases: (cluster: string): Promise<readonly DatabaseStatus[]> =>
       read(`${at(cluster)}/databases`, z.array(databaseSchema)),
     createDatabase: (cluster: string, request: CreateDatabaseRequest): Promise<DatabaseStatus> =>

@@ -25,6 +25,11 @@ function restartOf(view: View): RestartIntent | undefined {
   return intent?.kind === "restart" ? intent : undefined;
 }
 
+/** In place, before its standbys: they may not have less than it of what binds them. */
+export function isPrimaryFirst(view: View): boolean {
+  return restartOf(view)?.primaryFirst === true;
+}
+
 /** The version that this member is still to start with. */
 function versionDue(view: View): string | undefined {
   const { upgrade } = restartOf(view) ?? {};
@@ -82,13 +87,24 @@ function accountOf(view: View): string {
 export const restartStandby: Rule = (view) => {
   const { cluster, memory, self, now } = view;
   if (!restartOf(view) || holdsEpoch(view) || cluster.reign.value.phase !== "open") return undefined;
-  const turn = restartsPending(view).find((member) => member !== cluster.reign.value.holder);
-  if (turn !== self) return undefined;
+  const { holder } = cluster.reign.value;
+  const pending = restartsPending(view);
+  if (isPrimaryFirst(view) && pending.includes(holder)) return undefined;
+  if (pending.find((member) => member !== holder) !== self) return undefined;
   const stoppedAt = memory.intent?.stoppedAt;
   if (stoppedAt === undefined) return beginTurn(view);
+  const refused = settingsRefused(view);
+  if (refused) return refused;
   if (hasCaughtUp(view)) return turnIsOver(view);
   return now < stoppedAt + gateMs ? undefined : missGate(view);
 };
+
+/** What one server does not start with is not tried on the next. */
+function settingsRefused(view: View): Decision | undefined {
+  const { server, self } = view;
+  if (server.kind !== "running" || server.settingsRefused === undefined) return undefined;
+  return stopRestart(view, `"${self}" does not start with its settings: ${server.settingsRefused}`);
+}
 
 function beginTurn(view: View): Decision | undefined {
   if (view.server.kind !== "running" || wouldStopWrites(view)) return undefined;
@@ -133,10 +149,10 @@ function wouldStopWrites(view: View): boolean {
 export function restartPrimary(view: View, verdicts: readonly Verdict[]): Decision | undefined {
   const { intent } = view.memory;
   // It was stopped for this, and has become the primary again: its turn is over.
-  if (intent?.stoppedAt !== undefined) return turnIsOver(view);
+  if (intent?.stoppedAt !== undefined) return settingsRefused(view) ?? turnIsOver(view);
   const version = takeVersion(view);
   if (version) return version;
-  if (restartOf(view)?.inPlace || isAlone(view)) return restartInPlace(view);
+  if (isPrimaryFirst(view) || restartOf(view)?.inPlace || isAlone(view)) return restartInPlace(view);
   if (verdicts.some(({ rejection }) => rejection === undefined)) return undefined;
   const giveUpAt = (intent?.startedAt ?? view.now) + targetMs;
   if (view.now < giveUpAt) return { actions: [], because: { code: "restart-waits" }, recheckAt: giveUpAt };
@@ -154,13 +170,10 @@ function restartInPlace(view: View): Decision {
   const because = { code: "restart-turn", step: "stop" } as const;
   if (!checkpointed) return { actions: [{ kind: "checkpoint" }], because };
   if (!held) return { actions: [{ kind: "hold-clients", because: "restart" }], because };
-  return {
-    actions: [
-      { kind: "record", what: "intent", txn: restartedTxn(view, view.self) },
-      { kind: "stop", withinMs: view.timings.stopMs, then: "fence" },
-    ],
-    because,
-  };
+  const stop = { kind: "stop", withinMs: view.timings.stopMs, then: "fence" } as const;
+  // Where others have their turns after it, they begin once it serves again.
+  if (isPrimaryFirst(view)) return { actions: [stop], because };
+  return { actions: [{ kind: "record", what: "intent", txn: restartedTxn(view, view.self) }, stop], because };
 }
 
 /** It came to its end at the start, on the version that it was just given: the one before is known to run. */

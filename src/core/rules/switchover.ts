@@ -7,7 +7,7 @@ import type { Decision, Rule } from "../decision.ts";
 import { holderLeaves, holdsEpoch, restartsPending } from "../standing.ts";
 import { endIntentTxn, handOverTxn } from "../transactions.ts";
 import type { IntentProgress, View } from "../view.ts";
-import { restartPrimary, stopRestart } from "./restart.ts";
+import { isPrimaryFirst, restartPrimary, stopRestart } from "./restart.ts";
 
 interface Move {
   readonly progress: IntentProgress;
@@ -30,8 +30,8 @@ function plannedMove(view: View): Move | undefined {
   if (intent?.kind === "switchover" && intent.epoch === cluster.reign.value.epoch)
     return { progress: memory.intent, to: intent.to, kind: "switchover" };
   const pending = restartsPending(view);
-  if (intent?.kind === "restart" && pending.length === 1 && pending[0] === self)
-    return { progress: memory.intent, to: null, kind: "restart" };
+  const isTurn = intent?.kind === "restart" && (isPrimaryFirst(view) || pending.length === 1);
+  if (isTurn && pending.includes(self)) return { progress: memory.intent, to: null, kind: "restart" };
   if (!holderLeaves(view) || hasJustFailedToLeave(view)) return undefined;
   return { progress: memory.intent, to: null, kind: "leave" };
 }
@@ -49,6 +49,7 @@ export const movePrimary: Rule = (view) => {
   const { server } = view;
   const verdicts = judgeSwitchover(view, move.to);
   if (server.kind === "running" && server.role === "primary") return prepare(view, move, verdicts);
+  if (move.kind === "restart" && isPrimaryFirst(view)) return undefined;
   if (server.kind === "stopped" && move.progress.stoppedAt !== undefined && server.clean)
     return handOver(view, move, verdicts, server);
   return undefined;

@@ -14,8 +14,18 @@ import { OpError } from "../../errors/op-error.ts";
 import { cloneDirectory } from "./clone/clone.ts";
 import { rewindDirectory } from "./clone/rewind.ts";
 import { finishSwap, swapPaths } from "./clone/swap.ts";
+import type { Settings } from "./configuration/defaults.ts";
+import { MemberSettings } from "./configuration/member-settings.ts";
 import { writeConfiguration } from "./configuration/write.ts";
-import type { CloneProgress, Engine, MemberServer, MemberServerConfig, StopOutcome, Upstream } from "./port.ts";
+import type {
+  CloneProgress,
+  Engine,
+  MemberServer,
+  MemberServerConfig,
+  StopOutcome,
+  Upstream,
+  WantedSettings,
+} from "./port.ts";
 import { hostClock, type MonotonicClock } from "./session/deadline.ts";
 import { askServer } from "./session/observation.ts";
 import { withSession, type Session } from "./session/session.ts";
@@ -44,6 +54,7 @@ export function createMemberServer(config: MemberServerConfig, clock: MonotonicC
 
 class PostgresServer implements MemberServer {
   #config: MemberServerConfig;
+  readonly #settings: MemberSettings;
   readonly #clock: MonotonicClock;
   readonly #postmaster: Postmaster;
   readonly #observer: Observer;
@@ -54,6 +65,7 @@ class PostgresServer implements MemberServer {
 
   constructor(config: MemberServerConfig, clock: MonotonicClock) {
     this.#config = config;
+    this.#settings = new MemberSettings(config.dataDirectory, config.wanted);
     this.#clock = clock;
     this.#postmaster = new Postmaster(config, clock);
     this.#observer = new Observer(config, clock, this.#postmaster);
@@ -65,7 +77,11 @@ class PostgresServer implements MemberServer {
 
   async observe(withinMs: number): Promise<Server> {
     await this.#finishInterrupted();
-    return await this.#observer.observe(withinMs);
+    const server = await this.#observer.observe(withinMs);
+    if (server.kind !== "running") return server;
+    await this.#settings.ran();
+    const { configured, refused } = this.#settings;
+    return { ...server, configured, ...(refused === undefined ? {} : { settingsRefused: refused }) };
   }
 
   onChange(listener: () => void): void {
@@ -74,14 +90,14 @@ class PostgresServer implements MemberServer {
 
   async startStandby(upstream: Upstream | null, rule: CommitRule): Promise<void> {
     const fences = this.#postmaster.fences;
-    await this.#prepareStart(upstream, rule);
+    await this.#prepareStart("standby", upstream, rule);
     await writeOwnedFile(join(this.#config.dataDirectory, "standby.signal"), "", this.#config.owner);
     await this.#start(fences);
   }
 
   async startPrimary(rule: CommitRule): Promise<void> {
     const fences = this.#postmaster.fences;
-    await this.#prepareStart(null, rule);
+    await this.#prepareStart("primary", null, rule);
     await rm(join(this.#config.dataDirectory, "standby.signal"), { force: true });
     await this.#start(fences);
   }
@@ -178,9 +194,12 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
     this.#postmaster.useEngine(engine);
   }
 
-  async configure(settings: Readonly<Record<string, string>>): Promise<void> {
-    this.#config = { ...this.#config, settings };
-    await this.#writeConfiguration();
+  want(wanted: WantedSettings): void {
+    this.#settings.want(wanted);
+  }
+
+  async configure(): Promise<void> {
+    if (!(await this.#writeConfiguration(this.#settings.wanted))) return;
     await this.#postmaster.reload();
     this.#observer.configured();
   }
@@ -193,6 +212,7 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
     const paths = [...Object.values(swapPaths(dataDirectory)), logDirectory, socketDirectory];
     for (const path of paths) await rm(path, { recursive: true, force: true });
     await this.#config.volume?.remove();
+    await this.#settings.forget();
   }
 
   async close(): Promise<void> {
@@ -238,7 +258,7 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
   }
 
   /** Everything that a start needs in the directory, but for the signal file that makes it a standby. */
-  async #prepareStart(upstream: Upstream | null, rule: CommitRule): Promise<void> {
+  async #prepareStart(as: "primary" | "standby", upstream: Upstream | null, rule: CommitRule): Promise<void> {
     const { dataDirectory, socketDirectory, owner } = this.#config;
     await this.#finishInterrupted();
     await this.#postmaster.cleared();
@@ -246,15 +266,18 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
     await removeLoosePlants(dataDirectory);
     await rm(join(dataDirectory, "promote"), { force: true });
     await rm(join(dataDirectory, "recovery.signal"), { force: true });
-    await this.#writeConfiguration();
+    await this.#writeConfiguration(await this.#settings.forStart(as, this.#observer.failedStart));
     await changeReplication(this.#config, {
       primaryConninfo: conninfoFor(this.#config, upstream),
       synchronousStandbyNames: formatSyncNames(rule),
     });
   }
 
-  async #writeConfiguration(): Promise<void> {
-    await writeConfiguration({ ...this.#config, clusterName: voterName(this.#config) });
+  /** @returns whether the files say something else now */
+  async #writeConfiguration(settings: Settings): Promise<boolean> {
+    const changed = await writeConfiguration({ ...this.#config, settings, clusterName: voterName(this.#config) });
+    this.#settings.written(settings);
+    return changed;
   }
 
   async #start(fences: number): Promise<void> {

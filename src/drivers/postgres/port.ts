@@ -44,12 +44,19 @@ export interface MemberServerConfig {
   readonly logDirectory: string;
   /** loopback TCP port of the server */
   readonly port: number;
-  /** all other settings by their Postgres names: computed defaults and the user's, already validated */
-  readonly settings: Readonly<Record<string, string>>;
+  /** all other settings, until `want` says others */
+  readonly wanted: WantedSettings;
   /** the storage that the data directory lies in; without it a plain directory is made and left */
   readonly volume?: MemberVolume;
   /** told of a postmaster as soon as it exists, before it has done anything */
   readonly launched?: (pid: number) => void;
+}
+
+export interface WantedSettings {
+  /** of the cluster's spec */
+  readonly generation: number;
+  /** by their Postgres names: computed defaults and the user's, already validated */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /** One member's storage, as its server needs it. Both calls are safe to repeat. */
@@ -121,8 +128,10 @@ export interface MemberServer {
   removeKept(): Promise<void>;
   /** The next start is with these binaries; a server that runs goes on with those that it was started from. */
   useEngine(engine: Engine): void;
-  /** Writes changed settings and reloads; settings that need a restart show as `pendingRestart`. */
-  configure(settings: Readonly<Record<string, string>>): Promise<void>;
+  /** What the server is to have from now on: with its next start, or by `configure`. */
+  want(settings: WantedSettings): void;
+  /** Writes the wanted settings and reloads if they differ; those that need a restart show as `pendingRestart`. */
+  configure(): Promise<void>;
   /** Removes the directory, its socket and its logs. The server must be stopped. */
   destroy(): Promise<void>;
   /** Closes connections and watchers; the server keeps running. */

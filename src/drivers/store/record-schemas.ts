@@ -37,6 +37,8 @@ const rule: z.ZodType<CommitRule> = z
   .refine((value) => (value.voters.length === 0 ? value.acks === 0 : value.acks >= 1), "acks without voters, or none")
   .refine((value) => value.acks <= value.voters.length, "more acks than voters");
 
+const settings = z.record(z.string(), z.string());
+
 export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   name: id,
   generation: count,
@@ -52,7 +54,15 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   volumeBytes: z.int().positive().exactOptional(),
   limited: z.strictObject({ memory: z.boolean(), cpus: z.boolean() }).exactOptional(),
   ports: z.strictObject({ primary: port, read: port }),
-  settings: z.record(z.string(), z.string()),
+  settings,
+  change: z
+    .strictObject({
+      operation: id,
+      before: z
+        .strictObject({ settings, memoryBytes: z.int().positive(), cpus: z.number().positive() })
+        .exactOptional(),
+    })
+    .exactOptional(),
   readLagBytesMax: count,
   failoverLagBytesMax: count,
   systemIdentifier: z.string(),
@@ -112,6 +122,7 @@ export const intentSchema: z.ZodType<Intent> = z.discriminatedUnion("kind", [
     purpose: z.enum(["config", "upgrade"]).exactOptional(),
     inPlace: z.boolean().exactOptional(),
     upgrade: z.strictObject({ to: id, from: z.record(id, id) }).exactOptional(),
+    primaryFirst: z.boolean().exactOptional(),
   }),
 ]);
 

@@ -65,6 +65,19 @@ const leastValues: Readonly<Record<string, number>> = {
 
 /** @throws OpError bad-value that names every setting that is wrong, with the reason */
 export async function validateSettings(settings: Settings, context: ValidationContext): Promise<void> {
+  const problems = await problemsWith(settings, context);
+  if (problems.length > 0) throw badSettings(problems);
+}
+
+export function badSettings(problems: readonly string[]): OpError {
+  return new OpError("bad-value", {
+    message: problems.length === 1 ? `bad setting: ${problems[0]}` : `${problems.length} settings cannot be used`,
+    ...(problems.length > 1 && { detail: problems.join("\n") }),
+  });
+}
+
+/** Each with its reason. */
+export async function problemsWith(settings: Settings, context: ValidationContext): Promise<readonly string[]> {
   const problems: string[] = [];
   const asked: [string, string][] = [];
   for (const [name, value] of Object.entries(settings)) {
@@ -73,23 +86,25 @@ export async function validateSettings(settings: Settings, context: ValidationCo
     else problems.push(problem);
   }
   problems.push(...(await askEngine(asked, context)));
-  if (problems.length === 0) return;
-  throw new OpError("bad-value", {
-    message: problems.length === 1 ? `bad setting: ${problems[0]}` : `${problems.length} settings cannot be used`,
-    ...(problems.length > 1 && { detail: problems.join("\n") }),
-  });
+  return problems;
 }
 
 function refusal(name: string, value: string): string | undefined {
   if (!/^[A-Za-z_][\w.$]*$/.test(name)) return `"${name}" is not the name of a setting`;
   if (value.includes("\0")) return `"${name}" has a zero byte in its value`;
+  const owned = ownedBecause(name);
+  if (owned !== undefined) return `"${name}" is decided by Matriarch: ${owned}`;
+  const least = leastValues[name.toLowerCase()];
+  return least !== undefined && Number(value) < least ? `"${name}" must be at least ${least}` : undefined;
+}
+
+/** Why users may not set it; undefined when they may. */
+export function ownedBecause(name: string): string | undefined {
   const lower = name.toLowerCase();
   const owned = Object.keys(ownedSettings).find((pattern) =>
     pattern.endsWith("*") ? lower.startsWith(pattern.slice(0, -1)) : lower === pattern,
   );
-  if (owned !== undefined) return `"${name}" is decided by Matriarch: ${ownedSettings[owned]}`;
-  const least = leastValues[lower];
-  return least !== undefined && Number(value) < least ? `"${name}" must be at least ${least}` : undefined;
+  return owned === undefined ? undefined : ownedSettings[owned];
 }
 
 /** All in one call, which is what is needed nearly always; one by one only to say which are wrong. */

@@ -80,7 +80,7 @@ function formatServerConf({ settings, ...server }: MemberConfiguration): string 
   return `${header}${formatSettings(own)}\n${formatSettings(sorted)}\ninclude_if_exists = '${replicationFile}'\n`;
 }
 
-function formatSettings(settings: Settings): string {
+export function formatSettings(settings: Settings): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name} = ${quoteSetting(value)}\n`)
     .join("");

@@ -34,6 +34,8 @@ export interface ControlData {
   readonly minRecoveryPoint: Lsn;
   readonly minRecoveryTimeline: number;
   readonly walSegmentBytes: number;
+  /** what the primary had of the settings that bind its standbys, by their names */
+  readonly minimums: Readonly<Record<string, number>>;
 }
 
 /** Where the fields are whose place depends on `pg_control_version`: 1300 is Postgres 13 to 16, then one for each major. */
@@ -86,6 +88,13 @@ export function parseControl(bytes: Buffer): ControlData {
     minRecoveryPoint: toLsn(bytes.readBigUInt64LE(136)),
     minRecoveryTimeline: bytes.readUInt32LE(144),
     walSegmentBytes: bytes.readUInt32LE(228),
+    minimums: {
+      max_connections: bytes.readUInt32LE(180),
+      max_worker_processes: bytes.readUInt32LE(184),
+      max_wal_senders: bytes.readUInt32LE(188),
+      max_prepared_transactions: bytes.readUInt32LE(192),
+      max_locks_per_transaction: bytes.readUInt32LE(196),
+    },
   };
 }
 

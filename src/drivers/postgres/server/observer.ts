@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { laterLsn, zeroLsn, type Lsn } from "../../../domain/lsn.ts";
 import type { RunningServer, Server, StartingServer, StoppedServer } from "../../../domain/server.ts";
 import type { WalPosition } from "../../../domain/timeline.ts";
+import { isTooLow } from "../configuration/minimums.ts";
 import type { MemberServerConfig } from "../port.ts";
 import { within, type MonotonicClock } from "../session/deadline.ts";
 import {
@@ -17,7 +18,7 @@ import {
   askWaitsForLog,
   type Observation,
 } from "../session/observation.ts";
-import { answersConnections, Session, sqlState } from "../session/session.ts";
+import { answersConnections, Session, socketError, sqlState } from "../session/session.ts";
 import { inspectDirectory, isFull } from "./directory.ts";
 import type { Postmaster } from "./postmaster.ts";
 import { isFrozen, saysReady } from "./processes.ts";
@@ -73,6 +74,7 @@ export class Observer {
   #run: Run | undefined;
   #failures = 0;
   #damaged = false;
+  #endedEarly = false;
   /** of the last end that nobody wanted */
   #end: Pick<StoppedServer, "noRoom" | "lastWords"> = {};
   #seen: { readonly kind: Server["kind"]; readonly since: number } | undefined;
@@ -108,6 +110,12 @@ export class Observer {
   /** What is in the log until now belongs to earlier runs. */
   async beginRun(): Promise<void> {
     await this.#log.skip();
+  }
+
+  /** Why the last start failed before the server was up: not for what is in the directory, nor for want of room. */
+  get failedStart(): string | undefined {
+    const isOfServer = this.#endedEarly && this.#failures > 0 && !this.#damaged && this.#end.noRoom !== true;
+    return isOfServer ? (this.#end.lastWords ?? "it ended without a word") : undefined;
   }
 
   configured(): void {
@@ -167,6 +175,7 @@ export class Observer {
     this.#run = undefined;
     const log = ended.wanted ? "" : startLog + (await this.#log.news());
     this.#end = ended.wanted ? {} : await this.#tellEnd(log);
+    this.#endedEarly = !ended.wanted && accepted === undefined;
     const ranWell = accepted !== undefined && ended.at - accepted >= ranWellMs;
     if (ranWell) this.#failures = 0;
     if (ended.wanted || ranWell) return;
@@ -239,7 +248,7 @@ export class Observer {
   /** Not yet up: no socket, or the server says so. One that was up and refuses sessions is none of these. */
   #isStarting(run: Run, error: unknown): boolean {
     if (run.acceptsSince !== undefined) return false;
-    const code = sqlState(error) ?? codeOf(error);
+    const code = sqlState(error) ?? socketError(error);
     if (code === "57P03") return !String(error).includes("shutting down");
     return code === "ENOENT" || code === "ECONNREFUSED" || code === "ECONNRESET";
   }
@@ -342,6 +351,8 @@ export class Observer {
       slots: word.slots.map((name) => memberOfSlot(name)).filter((member) => member !== undefined),
       flushStuckSince: await this.#flushStuckSince(run, word, session, withinMs),
       pendingRestart: await this.#pendingRestart(run, session, withinMs),
+      configured: 0,
+      ...(word.isReplayPaused && (await isTooLow(session, this.#config, withinMs)) ? { settingsTooLow: true } : {}),
     };
   }
 
@@ -386,8 +397,4 @@ export class Observer {
     }
     return run.pendingRestart;
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -23,6 +23,7 @@ export interface Observation {
   readonly standbys: readonly StandbyStream[];
   /** standby */
   readonly replayed: Lsn | undefined;
+  readonly isReplayPaused: boolean;
   /** flushed by a receiver of this postmaster, at any time; undefined when there has been none */
   readonly received: Lsn | undefined;
   readonly receiver: Receiver | undefined;
@@ -48,6 +49,7 @@ SELECT r.standby, c.version, c.names, c.conninfo,
   CASE WHEN NOT r.standby THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()) END AS segment,
   CASE WHEN NOT r.standby THEN pg_catalog.pg_current_wal_insert_lsn()::text END AS inserted,
   CASE WHEN r.standby THEN pg_catalog.pg_last_wal_replay_lsn()::text END AS replayed,
+  CASE WHEN r.standby THEN pg_catalog.pg_is_wal_replay_paused() END AS paused,
   CASE WHEN r.standby THEN pg_catalog.pg_last_wal_receive_lsn()::text END AS received,
   w.pid AS receiver_pid, w.status AS receiver_status, w.flushed_lsn::text AS receiver_flushed,
   w.received_tli::text AS receiver_timeline,
@@ -78,6 +80,7 @@ export async function askServer(session: Session, withinMs: number): Promise<Obs
     inserted: maybeLsn(row["inserted"]),
     standbys: parseStandbys(row["standbys"]),
     replayed: maybeLsn(row["replayed"]),
+    isReplayPaused: row["paused"] === "t",
     received: maybeLsn(row["received"]),
     receiver: parseReceiver(row),
   };
@@ -143,6 +146,17 @@ export async function askRecoveryProcesses(session: Session, withinMs: number): 
     receiverPid: receiver && Number(receiver["pid"]),
     segmentBytes: Number(rows[0]?.["segment_bytes"] ?? 0),
   };
+}
+
+/** As the server shows them, in their base units. */
+export async function askSettings(
+  session: Session,
+  names: readonly string[],
+  withinMs: number,
+): Promise<Readonly<Record<string, string>>> {
+  const sql = "SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY (pg_catalog.string_to_array($1, ','))";
+  const rows = await session.query(sql, [names.join(",")], { withinMs });
+  return Object.fromEntries(rows.map((row) => [row["name"] ?? "", row["setting"] ?? ""]));
 }
 
 const pendingRestart = `SELECT pg_catalog.count(*) AS n FROM pg_catalog.pg_settings WHERE pending_restart`;

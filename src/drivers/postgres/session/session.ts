@@ -164,6 +164,11 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof DatabaseError ? error.code : undefined;
 }
 
+/** What the operating system said of a connection that was not made. */
+export function socketError(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
 /** A session for one use. */
 export async function withSession<T>(
   target: SessionTarget,

@@ -46,13 +46,16 @@ export class TestCluster {
         socketDirectory: join(home, `run/${n}`),
         logDirectory: join(home, `t-${n}/log`),
         port: await freePort(),
-        settings: computeSettings({
-          major: engine.major,
-          memoryBytes: 256 << 20,
-          cpus: 2,
-          diskBytes: 20 * 1024 ** 3,
-          members: count,
-        }),
+        wanted: {
+          generation: 1,
+          settings: computeSettings({
+            major: engine.major,
+            memoryBytes: 256 << 20,
+            cpus: 2,
+            diskBytes: 20 * 1024 ** 3,
+            members: count,
+          }),
+        },
       });
     }
     const directories = configs.map((config) => config.dataDirectory);

@@ -88,7 +88,9 @@ export async function lostLog(cluster: TestCluster): Promise<void> {
   await cluster.start(noVoters);
   await cluster.server(2).stop(5000, "fence");
   await cluster.server(1).setSlots([]);
-  await cluster.server(1).configure({ ...cluster.member(1).config.settings, wal_keep_size: "0" });
+  const { generation, settings } = cluster.member(1).config.wanted;
+  cluster.server(1).want({ generation: generation + 1, settings: { ...settings, wal_keep_size: "0" } });
+  await cluster.server(1).configure();
   for (let n = 0; n < 3; n += 1) {
     await cluster.sql(1, "CREATE TABLE IF NOT EXISTS public.w (id int, filler text)");
     await cluster.sql(1, "INSERT INTO public.w SELECT n, 'x' FROM generate_series(1, 10) AS n");

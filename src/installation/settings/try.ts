@@ -1,0 +1,77 @@
+/**
+ * Settings tried before they are written: on every host that has a member, by the engine itself, on a directory of its
+ * own. Called by plan.ts and, for other hosts, over their agents.
+ */
+import { trySettingsAnswerSchema, type TrySettingsAnswer, type TrySettingsRequest } from "../../contract/peer.ts";
+import type { ClusterRecord, ClusterSpec } from "../../domain/cluster.ts";
+import { trySettings } from "../../drivers/postgres/configuration/trial.ts";
+import { problemsWith } from "../../drivers/postgres/configuration/validate.ts";
+import { ensureTemplate } from "../../drivers/postgres/provision/template.ts";
+import type { Parts } from "../parts.ts";
+
+/** The engine may have to be fetched first. */
+const hereMs = 120_000;
+const elsewhereMs = 25_000;
+
+export interface Tried extends TrySettingsAnswer {
+  /** hosts that could not be asked, each with the reason */
+  readonly away: readonly { readonly host: string; readonly reason: string }[];
+}
+
+/** On this host. Never throws for settings that are wrong: that is the answer. */
+export async function tryHere(parts: Parts, request: TrySettingsRequest): Promise<TrySettingsAnswer> {
+  const { servers } = parts;
+  const { settings, members, memory_bytes: memoryBytes, cpus, engine: kind, major } = request;
+  const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(hereMs)]);
+  const engine = await servers.engine({ engine: kind, major }, () => undefined, signal);
+  const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
+  const context = { template, owner: servers.owner, signal };
+  const problems = await problemsWith(settings, context);
+  if (problems.length > 0) return { problems, settings: [] };
+  const trial = await trySettings({ ...servers.computed({ major, members, memoryBytes, cpus }), ...settings }, context);
+  if (!trial.ok) return { problems: [trial.words], settings: [] };
+  // A value that its extension does not take is ignored by the server, with a warning.
+  const ignored = trial.warnings.filter((words) => words.includes("parameter"));
+  return { problems: ignored, settings: trial.settings };
+}
+
+/** On every host of a member. A problem that is not the same on all names its host. */
+export async function tryEverywhere(parts: Parts, record: ClusterRecord, spec: ClusterSpec): Promise<Tried> {
+  const request = requestFor(spec);
+  const self = parts.hosts.self?.name;
+  const hosts = Object.values(record.members).map(({ value }) => value.host);
+  const names = self === undefined ? [parts.hostName] : [...new Set(hosts)];
+  const answers = await Promise.all(
+    names.map(async (host) => {
+      if (self === undefined || host === self) return { host, answer: await tryHere(parts, request) };
+      return askHost(parts, host, request);
+    }),
+  );
+  const heard = answers.flatMap((found) => ("answer" in found ? found : []));
+  const away = answers.flatMap((found) => ("reason" in found ? found : []));
+  const isCommon = (words: string): boolean => heard.every(({ answer }) => answer.problems.includes(words));
+  const problems = heard.flatMap(({ host, answer }) =>
+    answer.problems.map((words) => (isCommon(words) ? words : `on host "${host}": ${words}`)),
+  );
+  return {
+    problems: [...new Set(problems)],
+    settings: heard.find(({ answer }) => answer.settings.length > 0)?.answer.settings ?? [],
+    away,
+  };
+}
+
+type Asked = { readonly host: string } & ({ readonly answer: TrySettingsAnswer } | { readonly reason: string });
+
+async function askHost(parts: Parts, host: string, body: TrySettingsRequest): Promise<Asked> {
+  if (!parts.hosts.isHeard(host)) return { host, reason: "its agent does not answer" };
+  const call = { method: "POST", path: "/v1/peer/try-settings", body, deadlineMs: elsewhereMs } as const;
+  try {
+    return { host, answer: trySettingsAnswerSchema.parse(await parts.hosts.call(host, call)) };
+  } catch (error) {
+    return { host, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function requestFor({ engine, major, members, memoryBytes, cpus, settings }: ClusterSpec): TrySettingsRequest {
+  return { engine, major, members: [...members], memory_bytes: memoryBytes, cpus, settings: { ...settings } };
+}
