@@ -2,6 +2,7 @@
 import type { ApiOptions } from "../api/server.ts";
 import type { PeerApi } from "../contract/peer.ts";
 import { queueForPlace } from "../core/places.ts";
+import { OpError } from "../errors/op-error.ts";
 import type { EventFile } from "../events/event-file.ts";
 import { resumeDrains } from "../installation/hosts/drain.ts";
 import { installPackage } from "../drivers/postgres/extensions/packages.ts";
@@ -75,7 +76,11 @@ export function careForHosts(parts: Parts, offer: Offer): void {
     (cluster: string) =>
     (error: unknown): void => {
       const reason = error instanceof Error ? error.message : String(error);
-      if (troubles.get(cluster) !== reason) log.error("a lost member is not replaced", { cluster, error });
+      if (troubles.get(cluster) !== reason) {
+        log.error("a lost member is not replaced", { cluster, error });
+        if (error instanceof OpError && error.code === "extension-missing")
+          parts.events.emit("member.not-placed", { cluster }, { reason });
+      }
       troubles.set(cluster, reason);
     };
   const told = (what: string) => (error: unknown) => log.error(`${what} failed`, { error });

@@ -32,4 +32,9 @@ export const extensionEvents = {
     "A package that brings an extension was installed on a host, because somebody allowed it.",
     (e) => `package of "${e.extension}" installed on host "${e.host}": ${e.command}`,
   ),
+  "member.not-placed": define<{ reason: string }>(
+    "error",
+    "A lost member is not replaced yet, because the host that could take it lacks what the cluster uses. It is tried again until that is installed there.",
+    (e) => `a lost member is not replaced: ${e.reason}`,
+  ),
 } as const;

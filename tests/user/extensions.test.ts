@@ -42,6 +42,15 @@ describe("extensions", () => {
     return ran.stdout;
   }
 
+  test("a new cluster counts what statements cost, and its template1 stays as it was", async () => {
+    await sql("postgres", "SELECT 'seen by name'::text");
+    const seen = "SELECT calls::int FROM pg_stat_statements WHERE query LIKE 'SELECT $1::text'";
+    assert.deepEqual(await sql("postgres", seen), [{ calls: 1 }]);
+    assert.deepEqual(await enabled("postgres"), ["pg_stat_statements"]);
+    assert.deepEqual(await sql("template1", "SELECT extname FROM pg_extension"), [{ extname: "plpgsql" }]);
+    assert.deepEqual((await list()).preloaded, [{ library: "pg_stat_statements", not_on: [] }]);
+  });
+
   test("one is enabled in the only database that there is, seen, and enabled once", async () => {
     assert.match(await done("enable", "shop", "pg_trgm"), /^Enabled "pg_trgm" [\d.]+ in database "postgres"\.$/m);
     assert.deepEqual(await sql("postgres", "SELECT similarity('word', 'words') > 0.5 AS near"), [{ near: true }]);

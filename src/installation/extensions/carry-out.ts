@@ -59,7 +59,7 @@ async function carryOut(parts: Parts, name: string, { wish, plan: first, operati
   const settle = (): Promise<void> => settleSettings(parts, name, { wish, plan, operation });
   if (plan.change === "enable") await settle();
   if (plan.database !== null) {
-    parts.operations.step(operation.id, `${plan.change} ${plan.name} in database ${plan.database}`);
+    parts.operations.step(operation.id, firstStep(plan));
     await runStatement(parts, name, { wish, plan });
   }
   if (plan.change === "disable") await settle();

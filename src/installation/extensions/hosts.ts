@@ -59,12 +59,17 @@ export async function contentsOf(
     hosts.map(async (host) => ({
       host,
       members: records.filter((member) => !parts.hosts.self || member.host === host).map(({ id }) => id),
-      contents: await askHost(parts, host, request),
+      contents: await contentsOn(parts, host, request),
     })),
   );
 }
 
-async function askHost(parts: Parts, host: string, request: ContentsRequest): Promise<ContentsAnswer | undefined> {
+/** @returns undefined when its agent does not answer */
+export async function contentsOn(
+  parts: Parts,
+  host: string,
+  request: ContentsRequest,
+): Promise<ContentsAnswer | undefined> {
   if (isSelf(parts, host)) return contentsHere(parts, request);
   try {
     const body = { ...request };

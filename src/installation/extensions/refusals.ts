@@ -1,6 +1,6 @@
 /** Why an extension cannot be had, and how to get it: in words, before anything was changed. Called by plan.ts. */
 import { shellWord } from "../../contract/shell-word.ts";
-import { debianPackage, isKnown, knownLibraries, otherNameOf } from "../../drivers/postgres/extensions/known.ts";
+import { debianPackage, isKnown, knownNames, otherNameOf } from "../../drivers/postgres/extensions/known.ts";
 import { installLine, otherSource } from "../../drivers/postgres/extensions/packages.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { HostContents, PackageOutlook } from "./hosts.ts";
@@ -15,7 +15,7 @@ export interface Lack {
 
 export function refuseUnknown({ name, hosts }: Scene, extension: string): never {
   const all = hosts.flatMap(({ contents }) => contents?.extensions.map((found) => found.name) ?? []);
-  const meant = otherNameOf(extension) ?? closest(extension, [...new Set([...all, ...knownLibraries])]);
+  const meant = otherNameOf(extension) ?? closest(extension, [...new Set([...all, ...knownNames])]);
   throw new OpError("extension-missing", {
     message: `there is no extension "${printable(extension)}"`,
     detail: "No host with a member has it, and Matriarch knows no package of that name.",
@@ -48,9 +48,9 @@ export function refuseLacks(lacks: readonly Lack[], mayInstall: boolean): never 
   const [first] = lacks;
   const [extension, hosts] = [first?.extension ?? "", [...new Set(lacks.map(({ host }) => `"${host}"`))]];
   const outlook = first?.outlook;
-  const what = hosts.length === 1 ? `host ${hosts[0]} lacks "${extension}"` : `${hosts.join(", ")} lack "${extension}"`;
+  const verb = hosts.length === 1 ? `host ${hosts[0]} lacks` : `hosts ${hosts.join(", ")} lack`;
   throw new OpError("extension-missing", {
-    message: what,
+    message: `${verb} extension "${extension}"`,
     detail: [`Every host with a member must have it: any of them may become the primary.`, lackDetail(outlook)]
       .filter((sentence) => sentence !== "")
       .join(" "),
@@ -71,12 +71,10 @@ function lackHint(extension: string, outlook: PackageOutlook | undefined, mayIns
   const { package: name, candidate, may_install: isRoot } = outlook;
   const major = Number(/\d+/.exec(name)?.[0]);
   if (candidate === null)
-    return `${otherSource(extension, major) ?? "Install it there by hand"}. Once it is installed, give the same command again.`;
+    return `${otherSource(extension, major) ?? "Install it there by hand."} Once the package can be had, give the same command again with --install.`;
   const line = installLine([name]);
-  if (!isRoot) return `The agent there does not run as root and cannot install it. As root on each of them: ${line}`;
-  return mayInstall
-    ? `By hand: ${line}`
-    : `Let Matriarch install it with --install, or by hand on each of them: ${line}`;
+  if (!isRoot) return `The agent there does not run as root and cannot install it. As root, there: ${line}`;
+  return mayInstall ? `By hand: ${line}` : `Let Matriarch install it with --install, or do it there, as root: ${line}`;
 }
 
 export function refuseDifferent(versions: readonly { readonly host: string; readonly version: string }[]): never {

@@ -36,7 +36,8 @@ export async function lookAtScene(
   return { name, spec: cluster.record.spec.value, hosts, databases, running };
 }
 
-async function installedEverywhere(admin: Admin): Promise<ReadonlyMap<string, readonly InstalledExtension[]>> {
+/** Without plpgsql, which every database has. */
+export async function installedEverywhere(admin: Admin): Promise<ReadonlyMap<string, readonly InstalledExtension[]>> {
   const found = new Map<string, readonly InstalledExtension[]>();
   for (const database of (await lookAround(admin)).databases.keys()) {
     const installed = await admin.inDatabase(database, installedIn);

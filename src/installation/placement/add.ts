@@ -1,6 +1,7 @@
 /** New members of a running cluster, on hosts that are chosen for them: written as a wish, which their agents fulfil. */
 import type { ClusterRecord, MemberId, MemberRecord } from "../../domain/cluster.ts";
 import type { HostRecord } from "../../domain/host.ts";
+import { refuseUnfitHosts } from "../extensions/libraries.ts";
 import { amend, clusterOf, type Parts } from "../parts.ts";
 import { claimHere, claimPlaces, memberAt, type Place } from "./claims.ts";
 import { chooseHosts, severalHosts, type Chosen } from "./hosts.ts";
@@ -40,6 +41,7 @@ export async function wishForMembers(parts: Parts, name: string, wish: AddWish):
   const { record } = clusterOf(parts, name);
   const chosen = chooseFor(parts, record, wish);
   const where = chosen?.hosts;
+  await refuseUnfitHosts(parts, record, where?.map((host) => host.name) ?? []);
   const places = await claimFor(parts, record, where, wish.count);
   try {
     const ids = await writeMembers(parts, name, places, wish.replaces?.id);

@@ -125,6 +125,8 @@ export function isKnown(name: string): boolean {
 /** Libraries without an extension that can be enabled. */
 export const knownLibraries: readonly string[] = Object.keys(known).filter((name) => known[name]?.isLibraryOnly);
 
+export const knownNames: readonly string[] = Object.keys(known);
+
 export function otherNameOf(name: string): string | undefined {
   return Object.hasOwn(otherNames, name.toLowerCase()) ? otherNames[name.toLowerCase()] : undefined;
 }

@@ -78,7 +78,7 @@ const namedMax = 20;
 
 /**
  * All that a DROP … CASCADE would take along. What belongs to the extension itself goes in any case; what belongs to an
- * object (its index, its default, its array type) is not told besides it; a view goes where its query does. Source:
+ * object (its index, its default, its operators' functions) is not told besides it; a view goes where its query does. Source:
  * findDependentObjects() in dependency.c.
  */
 const dependentsSql = `
@@ -97,10 +97,12 @@ gone (classid, objid, objsubid, is_inner) AS (
       AND (gone.objsubid = 0 OR d.refobjsubid = gone.objsubid)
     LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
       AND r.rulename = '_RETURN'
-  WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S')),
+  WHERE d.deptype IN ('n', 'a', 'i', 'P', 'S') AND r.ev_class IS DISTINCT FROM gone.objid),
 named AS (
   SELECT DISTINCT gone.classid, gone.objid, gone.objsubid FROM gone
-  WHERE NOT gone.is_inner AND NOT EXISTS (SELECT FROM own WHERE own.classid = gone.classid AND own.objid = gone.objid)
+  WHERE NOT EXISTS (SELECT FROM gone AS inner_part WHERE inner_part.is_inner
+      AND inner_part.classid = gone.classid AND inner_part.objid = gone.objid AND inner_part.objsubid = gone.objsubid)
+    AND NOT EXISTS (SELECT FROM own WHERE own.classid = gone.classid AND own.objid = gone.objid)
     AND NOT (gone.objsubid <> 0 AND EXISTS (SELECT FROM gone AS whole
       WHERE whole.classid = gone.classid AND whole.objid = gone.objid AND whole.objsubid = 0)))
 SELECT pg_catalog.pg_describe_object(classid, objid, objsubid) AS what,

@@ -21,6 +21,8 @@ export interface PackageOutlook {
 }
 
 const apt = "/usr/bin/apt-get";
+/** Comes with postgresql-common, beside every server of Debian's and Ubuntu's packages. */
+const addRepository = "/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y";
 const lookMs = 20_000;
 const installMs = 15 * 60_000;
 /** The last so many characters of what apt says. */
@@ -74,8 +76,8 @@ export function otherSource(extension: string, major: number): string | undefine
   if (!isKnown(extension)) return undefined;
   const own = knownOf(extension).elsewhere?.replaceAll("%", String(major));
   const name = debianPackage(extension, major);
-  const pgdg = name && `The PostgreSQL project's own repository for Debian and Ubuntu (PGDG) may have it as ${name}`;
-  return [pgdg, own].filter((sentence) => sentence !== undefined).join(". ") || undefined;
+  const pgdg = name && `The PostgreSQL project's own packages may have it; as root, there: ${addRepository}.`;
+  return [pgdg, own && `${own}.`].filter((sentence) => sentence !== undefined).join(" ") || undefined;
 }
 
 function refused(message: string, said: string): OpError {

@@ -1,10 +1,11 @@
 /**
  * A prepared data directory for each engine: initdb once, copied for every member afterwards, which is many times
- * quicker. Holds what every cluster starts with: the internal roles, the user's `postgres` without a password, and the
- * table that barriers write. Called by the agent before it creates a cluster. No server ever runs on it.
+ * quicker. Holds what every cluster starts with: the internal roles, the user's `postgres` without a password, the table
+ * that barriers write, and the view of what statements cost. Called by the agent before it creates a cluster. No server ever runs on it.
  */
 import { chmod, chown, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { readContents } from "../extensions/contents.ts";
 import { runTool, type ToolOptions } from "../engine/environment.ts";
 import { shareWork } from "../engine/share.ts";
 import type { Engine, ServerOwner } from "../port.ts";
@@ -18,7 +19,7 @@ export interface Template {
 }
 
 /** Rises when what is in a template changes, so that older ones are not used any more. */
-const recipe = 1;
+const recipe = 2;
 
 /** The bootstrap superuser: internal, never has a password, reached over the Unix socket by the agent alone. */
 export const internalRole = "matriarch";
@@ -106,9 +107,14 @@ async function prepare(
   if (owner !== undefined) await chown(directory, owner.uid, owner.gid);
   await runTool(engine, "initdb", initdbArguments(directory, engine.major), options);
   const settings = Object.entries(lowSettings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const { extensions } = await readContents(engine);
+  // Its view is where people look first; the library comes with the settings of each cluster. [installation/extensions]
+  const statements = extensions.has("pg_stat_statements")
+    ? [preparation, "CREATE EXTENSION pg_stat_statements SCHEMA public;"].join("\n")
+    : preparation;
   // Single-user mode needs no socket and no password, and its end is a clean shutdown.
   const single = ["--single", "-D", directory, ...settings, "postgres"];
-  await runTool(engine, "postgres", single, { ...options, input: `${preparation}\n` });
+  await runTool(engine, "postgres", single, { ...options, input: `${statements}\n` });
 }
 
 function initdbArguments(directory: string, major: number): readonly string[] {
