@@ -34,6 +34,12 @@ describe("what is offered", () => {
       ["list", "add", "remove", "reclone"],
     ],
     [["help", "mem"], ["member"]],
+    [["help", "dura"], ["durability"]],
+    [
+      ["help", "member", "re"],
+      ["remove", "reclone"],
+    ],
+    [["man", "exit"], ["exit-codes"]],
     [
       ["status", ""],
       ["shop", "stock"],

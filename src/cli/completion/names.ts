@@ -2,10 +2,13 @@
  * Names of what there is, for the word that is to be completed: asked of the agent if it runs, and only what that word
  * can be. Called by answer.ts. Never starts anything; what cannot be asked has no names.
  */
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+
 import { localContext, readContexts } from "../../config/contexts.ts";
 import type { ClusterStatus } from "../../contract/cluster.ts";
 import type { EnabledExtension } from "../../contract/extensions.ts";
 import type { Client } from "../client/client.ts";
+import { topics } from "../manual/topics.ts";
 import type { Position } from "./position.ts";
 
 export interface Offer {
@@ -14,6 +17,7 @@ export interface Offer {
 }
 
 export interface Asked {
+  readonly program: CommandUnknownOpts;
   readonly client: () => Promise<Client | undefined>;
   readonly eventTypes: () => Promise<readonly string[]>;
   readonly position: Position;
@@ -46,6 +50,7 @@ const sources: Readonly<Record<string, Source>> = {
   zone: async ({ client }) => once((await hostsOf(client)).map(({ zone }) => zone)),
   type: async ({ eventTypes }) => typesAndGroups(await eventTypes()),
   id: async ({ client, position }) => idsFor(position.path, await client()),
+  page: async ({ program }) => subjectsOf(program),
   context: async () => contexts(),
   name: async ({ position }) => (position.path.startsWith("context ") ? contexts() : []),
 };
@@ -56,6 +61,15 @@ export async function namesOf(name: string, asked: Asked): Promise<readonly Offe
 
 function asExtension({ name, database, version }: EnabledExtension): Offer {
   return offer(name, `${version} in ${database}`);
+}
+
+export function commandsOf(made: CommandUnknownOpts): readonly Offer[] {
+  return made.commands.map((inner) => offer(inner.name(), inner.description()));
+}
+
+/** What help and man can be asked about. */
+export function subjectsOf(program: CommandUnknownOpts): readonly Offer[] {
+  return [...commandsOf(program), ...topics.map(({ name, purpose }) => offer(name, purpose))];
 }
 
 function offer(value: string, what: string): Offer {
