@@ -79,6 +79,9 @@ describe("what is offered", () => {
     [["status", "shop", "--watch", "--wa"], []],
     [["nope", ""], []],
     [["status", "shop", "x"], []],
+    [["config", "set", "shop", "wor"], ["work_mem="]],
+    [["config", "unset", "shop", "work"], ["work_mem"]],
+    [["config", "show", "shop", "work"], ["work_mem"]],
     [["context", "use", ""], ["local"]],
   ];
   for (const [words, offers] of offered)

@@ -1,7 +1,7 @@
 /**
  * The answer to a shell's completion script at each Tab (`matriarch complete -- WORDS`): one line for each word that fits,
- * `WORD<tab>what it is`, and a last one that says what the shell is to add: `:none`, or names of `:files` or
- * `:directories`. It comes quickly and silently: the agent is asked only if it runs, within a short time, and no error is
+ * `WORD<tab>what it is`, and a last one that says what the shell is to add: `:none`, names of `:files` or
+ * `:directories`, or not even a space, because the word is `:open`. It comes quickly and silently: the agent is asked only if it runs, within a short time, and no error is
  * ever shown.
  */
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
@@ -10,7 +10,7 @@ import { CommandContext, type Programs } from "../context.ts";
 import { commandsOf, namesOf, subjectsOf, type Offer } from "./names.ts";
 import { positionOf, type Position } from "./position.ts";
 
-type Ending = "none" | "files" | "directories";
+type Ending = "none" | "open" | "files" | "directories";
 
 /** An agent on this machine takes a tenth of that, one far away three round trips. */
 const namesWithinMs = 1000;
@@ -63,9 +63,10 @@ function clientFor({ hosts, context }: Position) {
   return () => client;
 }
 
-function endingOf({ wanted }: Position): Ending {
+function endingOf({ wanted, typed }: Position): Ending {
   if (wanted.kind !== "value") return "none";
   if (wanted.name === "file") return "files";
+  if (wanted.name === "name=value" && !typed.includes("=")) return "open";
   return wanted.name === "directory" ? "directories" : "none";
 }
 
