@@ -18,16 +18,15 @@ import { events } from "./commands/events.ts";
 import { explain } from "./commands/explain.ts";
 import { extensionCommands } from "./commands/extension/group.ts";
 import { failover } from "./commands/failover.ts";
-import { help } from "./commands/help.ts";
 import { hostCommands } from "./commands/host/group.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
-import { man } from "./commands/man.ts";
 import { memberCommands } from "./commands/member/group.ts";
 import { pause } from "./commands/pause.ts";
 import { restart } from "./commands/restart.ts";
 import { resume } from "./commands/resume.ts";
 import { scale } from "./commands/scale.ts";
+import { snapshotCommands } from "./commands/snapshot/group.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
@@ -37,7 +36,6 @@ import { tunnel } from "./commands/tunnel.ts";
 import { uri } from "./commands/uri.ts";
 import { userCommands } from "./commands/user/group.ts";
 import { versionCommand } from "./commands/version.ts";
-import { topics } from "./manual/topics.ts";
 import { volumeCommands } from "./commands/volume/group.ts";
 
 export function createProgram(run: Run) {
@@ -54,11 +52,7 @@ export function createProgram(run: Run) {
     )
     .option("--context <name>", 'installation to talk to, see "matriarch context"; "local" is this machine')
     .usage("<command> [options]")
-    .helpCommand(false)
-    .addHelpText(
-      "after",
-      `\nTopics: ${topics.map(({ name }) => name).join(", ")}.\n"matriarch help SUBJECT" tells more of a command or a topic.`,
-    );
+    .addHelpText("after", '\n"matriarch help <command>" tells more, with examples.');
   program.commandsGroup("Clusters:");
   for (const make of [create, list, status, explain, events, logs, destroy]) program.addCommand(make(run));
   program.commandsGroup("Connecting:");
@@ -71,6 +65,7 @@ export function createProgram(run: Run) {
     databaseCommands,
     userCommands,
     volumeCommands,
+    snapshotCommands,
     extensionCommands,
   ])
     program.addCommand(make(run));
@@ -83,8 +78,6 @@ export function createProgram(run: Run) {
     certificateCommands,
     auditCommand,
     completion,
-    man,
-    help,
     versionCommand,
   ])
     program.addCommand(make(run));

@@ -1,6 +1,7 @@
 /** Volumes of a cluster: what the API says of them and takes for them. */
 import { z } from "zod";
 import type { Asked } from "./asked.ts";
+import type { Operation } from "./cluster.ts";
 
 const missing = z.array(z.object({ host: z.string(), reason: z.string() }));
 
@@ -60,7 +61,69 @@ export const hereQuerySchema = z.strictObject({
     .transform((text) => text === "true"),
 });
 
+export const snapshotSchema = z.object({
+  id: z.string(),
+  cluster: z.string(),
+  member: z.string(),
+  host: z.string(),
+  taken_at: z.string(),
+  took_ms: z.int(),
+  by: z.string(),
+  why: z.enum(["asked", "daily"]),
+  /** of one moment; file by file with the log that makes it consistent; of a server that was stopped */
+  how: z.enum(["atomic", "backup-mode", "stopped"]),
+  role: z.enum(["primary", "standby"]),
+  timeline: z.int(),
+  version: z.string(),
+  size_bytes: z.int(),
+  /** what its removal would give back; null when it cannot be told */
+  own_bytes: z.int().nullable(),
+  kept_until: z.string(),
+  /** whether it is of the cluster that has this name now */
+  is_current: z.boolean(),
+});
+export type SnapshotStatus = z.infer<typeof snapshotSchema>;
+
+export const snapshotPolicySchema = z.object({
+  daily: z.boolean(),
+  kept_days: z.int(),
+  /** of the next daily one; null when there is none */
+  next_at: z.string().nullable(),
+});
+
+export const snapshotsSchema = z.object({
+  /** oldest first */
+  snapshots: z.array(snapshotSchema),
+  /** null: the cluster does not exist any more */
+  policy: snapshotPolicySchema.nullable(),
+  missing,
+});
+export type Snapshots = z.infer<typeof snapshotsSchema>;
+
+export const keptDays = z.int().min(1).max(60);
+
+export const snapshotRequestSchema = z.strictObject({
+  member: z.string().optional(),
+  kept_days: keptDays.optional(),
+  why: z.enum(["asked", "daily"]).default("asked"),
+  /** said by an agent that forwards: of a member of this host, or not at all */
+  here: z.boolean().default(false),
+});
+export type SnapshotRequest = z.output<typeof snapshotRequestSchema>;
+
+export const snapshotPolicyRequestSchema = z.strictObject({
+  daily: z.boolean().optional(),
+  kept_days: keptDays.optional(),
+});
+export type SnapshotPolicyRequest = z.infer<typeof snapshotPolicyRequestSchema>;
+
 export interface StorageInstallation {
+  /** also of a cluster that does not exist any more. @throws OpError cluster-not-found when nothing is left of it */
+  snapshots(cluster: string, query: { readonly here: boolean }): Promise<Snapshots>;
+  takeSnapshot(cluster: string, request: SnapshotRequest, asked: Asked): Promise<Operation>;
+  /** @throws OpError snapshot-not-found */
+  deleteSnapshot(cluster: string, id: string, query: { readonly here: boolean }, asked: Asked): Promise<void>;
+  changeSnapshotPolicy(cluster: string, request: SnapshotPolicyRequest, asked: Asked): Promise<Snapshots>;
   volumes(cluster: string, query: { readonly here: boolean }): Promise<Volumes>;
   /** @throws OpError bad-value for a smaller size, too-little-disk when a file system has no such room */
   extendVolumes(cluster: string, request: ExtendRequest, asked: Asked): Promise<Extended>;

@@ -169,6 +169,7 @@ export const errorCatalog = {
     retry: "later",
     meaning: "A member's directory could not be copied from another member.",
   },
+  "snapshot-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no snapshot of this id." },
   "volume-failed": {
     httpStatus: 500,
     exitCode: 1,

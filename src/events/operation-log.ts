@@ -38,6 +38,9 @@ export interface OperationLogOptions {
 
 const keptMs = 7 * 86_400_000;
 
+/** Copies a member that goes on with its work. */
+export const snapshotKind = "snapshot create";
+
 export class OperationLog {
   /** "" in an installation of one host */
   readonly host: string;
@@ -176,7 +179,8 @@ export class OperationLog {
 
   #refuseBusy(cluster: string): void {
     const running = this.list({ cluster, state: "running" }).find(
-      ({ host }) => host === null || host === this.host || !this.#isLost(host),
+      // To look on is to be in nobody's way.
+      ({ kind, host }) => kind !== snapshotKind && (host === null || host === this.host || !this.#isLost(host)),
     );
     if (running) throw busy(running);
   }

@@ -8,6 +8,37 @@ export const storageEvents = {
     (e) =>
       `volumes ${e.from_bytes === null ? "given" : `extended from ${size(e.from_bytes)} to`} ${size(e.size_bytes)}`,
   ),
+  "snapshot.taken": define<{ snapshot: string; size_bytes: number; why: string }>(
+    "info",
+    "A copy of a member's volume was made on its host, from which a cluster can be made.",
+    (e) =>
+      `snapshot ${e.snapshot} taken of "${e.member}"${e.why === "daily" ? ", as every day" : ""}: ${size(e.size_bytes)}`,
+  ),
+  "snapshot.failed": define<{ reason: string }>(
+    "warning",
+    "A snapshot was not taken; nothing is left of it. A daily one is tried again after an hour.",
+    (e) => `no snapshot was taken of "${e.cluster}": ${e.reason}`,
+  ),
+  "snapshot.skipped": define<{ reason: string }>(
+    "warning",
+    "The daily snapshot was left out, because its copy would take too much of the disk. Free some, put the home on xfs or btrfs, or turn daily snapshots off.",
+    (e) => `today's snapshot of "${e.cluster}" was left out: ${e.reason}`,
+  ),
+  "snapshot.deleted": define<{ snapshot: string }>(
+    "info",
+    "A snapshot was deleted because somebody asked for it.",
+    (e) => `snapshot ${e.snapshot} deleted`,
+  ),
+  "snapshot.expired": define<{ snapshot: string; kept_days: number }>(
+    "info",
+    "A snapshot had been kept for its time, and was removed.",
+    (e) => `snapshot ${e.snapshot} removed after ${e.kept_days} ${e.kept_days === 1 ? "day" : "days"}`,
+  ),
+  "snapshot.policy-changed": define<{ daily: boolean; kept_days: number }>(
+    "info",
+    "How snapshots of the cluster are taken and kept was changed.",
+    (e) => `snapshots are ${e.daily ? "taken every day" : "not taken by themselves"} and kept for ${e.kept_days} days`,
+  ),
 } as const;
 
 function size(bytes: number): string {

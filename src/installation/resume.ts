@@ -1,7 +1,10 @@
 /** What an agent does about the operations of the one before it, and how it stops everything when asked to. */
 import type { ClusterRuntime } from "../agent/runtime.ts";
 import type { ClusterRecord, MemberRecord } from "../domain/cluster.ts";
+import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
+import { snapshotKind } from "../events/operation-log.ts";
+import { removeLeftOvers } from "./storage/snapshots/files.ts";
 import { awaitIntentEnd, follow, isDown } from "./changes.ts";
 import { resumeCreate } from "./create.ts";
 import { finishDestroy } from "./destroy.ts";
@@ -32,6 +35,8 @@ function resume(parts: Parts, operation: OperationRecord): void {
     case configKind:
     case restartingConfigKind:
       return void resumeConfig(parts, operation);
+    case snapshotKind:
+      return void endSnapshot(parts, operation);
     case "switchover":
     case "failover":
     case "restart":
@@ -40,6 +45,18 @@ function resume(parts: Parts, operation: OperationRecord): void {
     default:
       return void resumeWish(parts, operation);
   }
+}
+
+/** The copy ended with the agent that made it: half of one is of no use. */
+async function endSnapshot(parts: Parts, { id }: OperationRecord): Promise<void> {
+  await removeLeftOvers(parts, parts.servers.pool, parts.startedAt).catch((error: unknown) =>
+    parts.log.error("what is left of a snapshot is not removed", { error }),
+  );
+  const error = new OpError("interrupted", {
+    message: "the agent ended while the snapshot was taken; what there was of it has been removed",
+    hint: "Take it again.",
+  });
+  parts.operations.finish(id, { state: "failed", error });
 }
 
 /** The wish stands in the store and the loops fulfil it; it is only followed to its end again. */

@@ -9,7 +9,13 @@ import { after, before, describe, test } from "node:test";
 
 import { attachedSchema, databaseSchema, userSchema } from "../../src/contract/accounts.ts";
 import { attachmentSchema } from "../../src/contract/attachment.ts";
-import { extendedSchema, volumesSchema } from "../../src/contract/storage.ts";
+import {
+  extendedSchema,
+  snapshotPolicySchema,
+  snapshotSchema,
+  snapshotsSchema,
+  volumesSchema,
+} from "../../src/contract/storage.ts";
 import {
   agentStatusSchema,
   candidateSchema,
@@ -74,6 +80,11 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["user drop shop ada --dry-run", z.object({ would_drop: userSchema })],
   ["user drop shop ada --yes", z.object({ dropped: z.literal("ada") })],
   ["volume list shop", volumesSchema],
+  ["snapshot list shop", snapshotsSchema],
+  ["snapshot create shop --member shop-2 --keep-days 30", operationSchema],
+  ["snapshot delete shop shop-20261121T225301Z-3f0a --dry-run", z.object({ would_delete: snapshotSchema })],
+  ["snapshot delete shop shop-20261121T225301Z-3f0a --yes", z.object({ deleted: z.string() })],
+  ["snapshot set shop --keep-days 14 --daily off", snapshotPolicySchema],
   ["volume extend shop +5GB", extendedSchema],
   ["extension list shop --all", extensionListSchema],
   ["extension enable shop pg_trgm --database orders", operationSchema],
@@ -148,6 +159,12 @@ const refusals: readonly (readonly [line: string, exitCode: number, code: string
   ["extension enable none pg_trgm", 5, "cluster-not-found"],
   ["user grant shop ada --database orders", 2, "usage"],
   ["user create shop bob --role king", 2, "usage"],
+  ["snapshot delete shop shop-20261121T225301Z-3f0a", 3, "not-confirmed"],
+  ["snapshot delete shop none --yes", 5, "snapshot-not-found"],
+  ["snapshot create shop --keep-days 61", 2, "usage"],
+  ["snapshot create none", 5, "cluster-not-found"],
+  ["snapshot set shop", 2, "usage"],
+  ["snapshot set shop --daily sometimes", 2, "usage"],
   ["volume extend shop", 2, "usage"],
   ["volume extend shop 12", 2, "usage"],
   ["volume extend shop +0GB", 2, "usage"],

@@ -264,7 +264,7 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
     },
     settings: createMemorySettings({ find, record, begin }),
     accounts: createMemoryAccounts({ find, update, record, connectionOf }),
-    storage: createMemoryStorage({ find, record }),
+    storage: createMemoryStorage({ find, record, begin }),
     extensions: createMemoryExtensions({
       find,
       record,

@@ -1,16 +1,43 @@
 /** The volumes of memory-installation.ts: each call is recorded and answered with something of the right shape. */
 import type { Asked } from "../../src/contract/asked.ts";
-import type { ClusterStatus } from "../../src/contract/cluster.ts";
-import type { StorageInstallation, VolumeStatus, Volumes } from "../../src/contract/storage.ts";
+import type { ClusterStatus, Operation } from "../../src/contract/cluster.ts";
+import { OpError } from "../../src/errors/op-error.ts";
+import type {
+  Snapshots,
+  SnapshotStatus,
+  StorageInstallation,
+  VolumeStatus,
+  Volumes,
+} from "../../src/contract/storage.ts";
 
 interface Around {
   readonly find: (cluster: string) => ClusterStatus;
   readonly record: (name: string, asked: Asked, ...args: readonly unknown[]) => void;
+  readonly begin: (kind: string, cluster: string, asked: Asked, end: () => Operation["result"]) => Operation;
 }
 
 const gib = 2 ** 30;
 
-export function createMemoryStorage({ find, record }: Around): StorageInstallation {
+const snapshot: SnapshotStatus = {
+  id: "shop-20261121T225301Z-3f0a",
+  cluster: "shop",
+  member: "shop-2",
+  host: "here",
+  taken_at: "2026-11-21T22:53:01.000Z",
+  took_ms: 85,
+  by: "ada",
+  why: "asked",
+  how: "atomic",
+  role: "standby",
+  timeline: 1,
+  version: "18.4",
+  size_bytes: 72_000_000,
+  own_bytes: 1_200_000,
+  kept_until: "2026-11-26T22:53:01.000Z",
+  is_current: true,
+};
+
+export function createMemoryStorage({ find, record, begin }: Around): StorageInstallation {
   const volumesOf = (cluster: string, size: number | null): Volumes => ({
     volumes: find(cluster).members.map(({ id, host }): VolumeStatus => ({
       member: id,
@@ -27,7 +54,31 @@ export function createMemoryStorage({ find, record }: Around): StorageInstallati
     })),
     missing: [],
   });
+  const snapshotsOf = (): Snapshots => ({
+    snapshots: [snapshot],
+    policy: { daily: true, kept_days: 5, next_at: "2026-11-22T03:24:00.000Z" },
+    missing: [],
+  });
   return {
+    async snapshots(cluster) {
+      find(cluster);
+      return snapshotsOf();
+    },
+    async takeSnapshot(cluster, request, asked) {
+      find(cluster);
+      record("takeSnapshot", asked, cluster, request);
+      return begin("snapshot create", cluster, asked, () => ({ message: snapshot.id, size_bytes: 72_000_000 }));
+    },
+    async deleteSnapshot(cluster, id, _query, asked) {
+      find(cluster);
+      if (id !== snapshot.id) throw new OpError("snapshot-not-found", { message: `there is no snapshot "${id}"` });
+      record("deleteSnapshot", asked, cluster, id);
+    },
+    async changeSnapshotPolicy(cluster, request, asked) {
+      find(cluster);
+      record("changeSnapshotPolicy", asked, cluster, request);
+      return snapshotsOf();
+    },
     volumes: async (cluster) => volumesOf(cluster, null),
     async extendVolumes(cluster, request, asked) {
       find(cluster);

@@ -67,9 +67,12 @@ import {
 import { logLinesSchema, type LogLines } from "../../contract/logs.ts";
 import {
   extendedSchema,
+  snapshotsSchema,
   volumesSchema,
   type Extended,
   type ExtendRequest,
+  type SnapshotPolicyRequest,
+  type Snapshots,
   type Volumes,
 } from "../../contract/storage.ts";
 import {
@@ -231,6 +234,14 @@ export function createClient(options: TransportOptions) {
       post(`${at(cluster)}/extensions/plan`, request, extensionPlanSchema),
     changeExtension: (cluster: string, request: ExtensionRequest): Promise<Operation> =>
       change(cluster, "extensions", request),
+
+    snapshots: (cluster: string): Promise<Snapshots> => read(`${at(cluster)}/snapshots`, snapshotsSchema),
+    takeSnapshot: (cluster: string, body: { member?: string; kept_days?: number }): Promise<Operation> =>
+      change(cluster, "snapshots", body),
+    deleteSnapshot: (cluster: string, id: string): Promise<unknown> =>
+      drop(`${at(cluster)}/snapshots/${part(id)}`, z.unknown()),
+    changeSnapshotPolicy: (cluster: string, request: SnapshotPolicyRequest): Promise<Snapshots> =>
+      post(`${at(cluster)}/snapshots/policy`, request, snapshotsSchema),
 
     hosts: (): Promise<readonly HostStatus[]> => read("/v1/hosts", z.array(hostStatusSchema)),
     hostSettings: (): Promise<HostSettings> => read("/v1/hosts/settings", hostSettingsSchema),

@@ -17,8 +17,19 @@ export const destroy = (run: Run) =>
         const directories = members.map((member) => member.data_directory);
         if (dryRun)
           return { json: { would_delete: directories }, text: () => ["Would delete:", ...directories].join("\n") };
-        const plan = [`This deletes "${cluster}" and all its data for good:`, ...directories].join("\n");
+        const { snapshots } = await client.snapshots(cluster);
+        const plan = [
+          `This deletes "${cluster}" and all its data for good:`,
+          ...directories,
+          ...keptWords(cluster, snapshots),
+        ].join("\n");
         await context.confirm(plan, cluster);
         return operationOutcome(context, await client.destroy(cluster));
       }),
     );
+
+function keptWords(cluster: string, { length: count }: readonly unknown[]): readonly string[] {
+  if (count === 0) return [];
+  const what = count === 1 ? "Its snapshot is" : `Its ${count} snapshots are`;
+  return [`${what} kept for their time; see matriarch snapshot list ${cluster}.`];
+}

@@ -48,7 +48,7 @@ export async function forwardCreate(
 }
 
 /** Whoever asked follows the operation here: it must be known by then, though another host has begun it. */
-async function heardOf({ operations, signal }: Parts, id: string): Promise<void> {
+export async function heardOf({ operations, signal }: Parts, id: string): Promise<void> {
   const deadline = performance.now() + heardWithinMs;
   while (!operations.has(id) && performance.now() < deadline) await sleep(heardLookMs, undefined, { signal });
 }

@@ -1,26 +1,37 @@
 /**
- * What a host does about its volumes by itself: it looks how full they are, for the history of their growth, and brings
- * those that missed a change of size to it. Begun by the agent's entry; every look ends before the next.
+ * What a host does about its storage by itself: it looks how full volumes are, for the history of their growth, brings
+ * those that missed a change of size to it, and takes and removes snapshots. Begun by the agent's entry; every look ends before the next.
  */
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isHere, type Parts } from "../parts.ts";
+import { dailySnapshots, endExpired } from "./snapshots/care.ts";
 import { applySize } from "./volumes.ts";
 
-const lookEveryMs = 15 * 60_000;
+const lookEveryMs = 60_000;
+/** Volumes are measured every so many looks. */
+const measureEvery = 15;
 /** Not while the agent takes its clusters up. */
 const firstLookMs = 60_000;
 
 /** Until the agent ends. */
 export async function careForStorage(parts: Parts): Promise<void> {
   await sleep(firstLookMs, undefined, { signal: parts.signal, ref: false }).catch(() => undefined);
-  while (!parts.signal.aborted) {
-    for (const name of parts.runtime.clusters.keys())
-      await lookAt(parts, name).catch((error: unknown) =>
-        parts.log.warn("the look at a cluster's volumes failed", { cluster: name, error }),
-      );
+  const daily = dailySnapshots(parts);
+  const failed = (error: unknown): void => parts.log.warn("the look at the snapshots failed", { error });
+  for (let turn = 0; !parts.signal.aborted; turn += 1) {
+    if (turn % measureEvery === 0) await measure(parts);
+    await daily.look().catch(failed);
+    await endExpired(parts).catch(failed);
     await sleep(lookEveryMs, undefined, { signal: parts.signal, ref: false }).catch(() => undefined);
   }
+}
+
+async function measure(parts: Parts): Promise<void> {
+  for (const name of parts.runtime.clusters.keys())
+    await lookAt(parts, name).catch((error: unknown) =>
+      parts.log.warn("the look at a cluster's volumes failed", { cluster: name, error }),
+    );
 }
 
 async function lookAt(parts: Parts, name: string): Promise<void> {

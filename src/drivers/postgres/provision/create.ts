@@ -75,7 +75,7 @@ async function allOf(work: readonly Promise<void>[]): Promise<void> {
  * Seconds since 1970 in the upper half, as initdb does it, so that people can see the age; the rest is chance.
  * Source: BootStrapXLOG() in xlog.c.
  */
-function newSystemIdentifier(): bigint {
+export function newSystemIdentifier(): bigint {
   return (BigInt(Math.floor(Date.now() / 1000)) << 32n) | BigInt(randomBytes(4).readUInt32LE());
 }
 
@@ -106,7 +106,7 @@ async function makeOwnedDirectory(directory: string, owner: ServerOwner | undefi
 }
 
 /** Every segment names the system in the long header of its first page, which no checksum covers (xlog_internal.h). */
-async function renewSegments(dataDirectory: string, systemIdentifier: bigint): Promise<void> {
+export async function renewSegments(dataDirectory: string, systemIdentifier: bigint): Promise<void> {
   const walDirectory = join(dataDirectory, "pg_wal");
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(systemIdentifier);

@@ -1,0 +1,108 @@
+/**
+ * Snapshots as they lie on this host: `snapshots/CLUSTER/ID`, a volume, and `ID.json` beside it, which is written last
+ * and removed first. So what has a description is whole, and what has none is left over. They are no part of the store:
+ * they outlive the cluster, and say by themselves what they are.
+ */
+import { chmod, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { isSnapshotId, takenAt, type Snapshot } from "../../../domain/snapshot.ts";
+import type { VolumePool } from "../../../drivers/volume/port.ts";
+import { specSchema } from "../../../drivers/store/record-schemas.ts";
+
+const schema: z.ZodType<Snapshot> = z.strictObject({
+  id: z.string().refine(isSnapshotId),
+  cluster: z.string(),
+  member: z.string(),
+  host: z.string(),
+  createdAt: z.number(),
+  tookMs: z.number(),
+  by: z.string(),
+  why: z.enum(["asked", "daily"]),
+  how: z.enum(["atomic", "backup-mode", "stopped"]),
+  role: z.enum(["primary", "standby"]),
+  timeline: z.int(),
+  version: z.string(),
+  bytes: z.int(),
+  keptDays: z.int().exactOptional(),
+  spec: specSchema,
+});
+
+export interface SnapshotPlaces {
+  readonly home: string;
+}
+
+export function volumeOfSnapshot({ home }: SnapshotPlaces, { cluster, id }: Pick<Snapshot, "cluster" | "id">): string {
+  return join(home, "snapshots", cluster, id);
+}
+
+/** Oldest first. One that cannot be read, or was written by a newer version, is not listed and not touched. */
+export async function readSnapshots(places: SnapshotPlaces, cluster: string): Promise<readonly Snapshot[]> {
+  const directory = join(places.home, "snapshots", cluster);
+  const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith(".json"));
+  const read = await Promise.all(names.map((name) => readOne(join(directory, name))));
+  return read.flat().toSorted((a, b) => a.createdAt - b.createdAt);
+}
+
+/** Clusters that there are snapshots of, whether they exist or not. */
+export async function snapshotClusters({ home }: SnapshotPlaces): Promise<readonly string[]> {
+  const entries = await readdir(join(home, "snapshots"), { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+}
+
+/** The copy is whole and on disk. */
+export async function describeSnapshot(places: SnapshotPlaces, snapshot: Snapshot): Promise<void> {
+  const path = `${volumeOfSnapshot(places, snapshot)}.json`;
+  const file = await open(`${path}.tmp`, "w", 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(snapshot, null, 2)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.tmp`, path);
+}
+
+/** Where a cluster's snapshots go; others may pass, as the servers' user owns what is below. */
+export async function makeSnapshotDirectory({ home }: SnapshotPlaces, cluster: string): Promise<void> {
+  for (const path of [join(home, "snapshots"), join(home, "snapshots", cluster)]) {
+    await mkdir(path, { recursive: true });
+    await chmod(path, 0o755);
+  }
+}
+
+export async function removeSnapshot(
+  places: SnapshotPlaces,
+  pool: VolumePool,
+  snapshot: Pick<Snapshot, "cluster" | "id">,
+): Promise<void> {
+  const path = volumeOfSnapshot(places, snapshot);
+  await rm(`${path}.json`, { force: true });
+  await pool.remove(path);
+}
+
+/** What an agent began before this time and never described. */
+export async function removeLeftOvers(places: SnapshotPlaces, pool: VolumePool, before: number): Promise<void> {
+  for (const cluster of await snapshotClusters(places)) {
+    const names = await readdir(join(places.home, "snapshots", cluster)).catch(() => []);
+    const known = new Set(names);
+    for (const id of names) {
+      if (!isSnapshotId(id) || known.has(`${id}.json`) || takenAt(id) >= before) continue;
+      await pool.remove(volumeOfSnapshot(places, { cluster, id }));
+    }
+  }
+}
+
+async function readOne(path: string): Promise<readonly Snapshot[]> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  const parsed = schema.safeParse(parse(text));
+  return parsed.success ? [parsed.data] : [];
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
