@@ -6,7 +6,9 @@ import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { examplesOf } from "../src/cli/command.ts";
+import { examplesOf, notesOf } from "../src/cli/command.ts";
+import { topicMarkdown } from "../src/cli/manual/topic.ts";
+import { environment, exitCodes, topics } from "../src/cli/manual/topics.ts";
 import { createProgram } from "../src/cli/program.ts";
 
 const intro = `# Command line
@@ -29,21 +31,19 @@ Every command takes:
 | \`--help\` | purpose, flags, examples |
 
 Without either, \`MATRIARCH_HOST\`, \`MATRIARCH_CONTEXT\` and the context in use decide, in this order, and else it is the agent
-of this machine. What goes with \`MATRIARCH_HOST\`: \`MATRIARCH_CA_FILE\`, and \`MATRIARCH_TOKEN\` or \`MATRIARCH_TOKEN_FILE\`, or
-\`MATRIARCH_CERT_FILE\` and \`MATRIARCH_KEY_FILE\`.
+of this machine. Requests name the user of the operating system who asked, for the record; who may ask is decided by the mode of
+the agent's socket, which only its owner and root can open.
 
-| exit code | meaning |
-| --- | --- |
-| 0 | done |
-| 1 | failed |
-| 2 | usage |
-| 3 | refused, and nothing was changed |
-| 4 | outcome unknown: look before you repeat it; also Ctrl-C while a change goes on |
-| 5 | not found |
+\`matriarch help TOPIC\` explains what concerns several commands: ${topics.map(({ name }) => name).join(", ")}. The same pages for man:
+\`matriarch man --install\`.
 
-\`connect\` has psql's exit codes instead. The state is kept in \`MATRIARCH_HOME\`, else in \`/var/lib/matriarch\` for root,
-else in \`$XDG_DATA_HOME/matriarch\` (\`~/.local/share/matriarch\`). Requests name the user of the operating system who
-asked, for the record; who may ask is decided by the mode of the agent's socket, which only its owner and root can open.`;
+## Exit codes
+
+${topicMarkdown(exitCodes)}
+
+## Environment
+
+${topicMarkdown(environment)}`;
 
 export function cliPage(): string {
   const program = createProgram(async () => {});
@@ -71,7 +71,8 @@ function section(made: CommandUnknownOpts, path: string): string {
     return argument.required ? `<${name}>` : `[${name}]`;
   });
   const examples = examplesOf(made).map(({ line, what }) => `${line}  # ${what}`);
-  const parts = [`## ${[path, ...words].join(" ")}`, made.description(), optionTable(made)];
+  const notes = notesOf(made).map((note) => note.trim().replaceAll(/[<*]/g, "\\$&"));
+  const parts = [`## ${[path, ...words].join(" ")}`, made.description(), ...notes, optionTable(made)];
   return [...parts, ["```sh", ...examples, "```"].join("\n")].filter((part) => part !== "").join("\n\n");
 }
 

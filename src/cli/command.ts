@@ -12,6 +12,7 @@ export interface Example {
   readonly what: string;
 }
 
+const notesByCommand = new WeakMap<object, readonly string[]>();
 const examplesByCommand = new WeakMap<object, readonly Example[]>();
 
 export function command(name: string, purpose: string, examples: readonly (readonly [line: string, what: string])[]) {
@@ -21,7 +22,19 @@ export function command(name: string, purpose: string, examples: readonly (reado
   const width = Math.max(0, ...list.map(({ line }) => line.length));
   const lines = list.map(({ line, what }) => `  $ ${line.padEnd(width)}  # ${what}`);
   if (lines.length > 0) made.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
+  // What a command adds to its help stands in the manual as well.
+  const add = made.addHelpText.bind(made);
+  made.addHelpText = (position, text) => {
+    if (typeof text !== "string") return add(position, text);
+    notesByCommand.set(made, [...notesOf(made), text]);
+    return add(position, text);
+  };
   return made;
+}
+
+/** Paragraphs that follow its options and examples. */
+export function notesOf(made: object): readonly string[] {
+  return notesByCommand.get(made) ?? [];
 }
 
 export function examplesOf(made: object): readonly Example[] {

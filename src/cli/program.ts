@@ -18,9 +18,11 @@ import { events } from "./commands/events.ts";
 import { explain } from "./commands/explain.ts";
 import { extensionCommands } from "./commands/extension/group.ts";
 import { failover } from "./commands/failover.ts";
+import { help } from "./commands/help.ts";
 import { hostCommands } from "./commands/host/group.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
+import { man } from "./commands/man.ts";
 import { memberCommands } from "./commands/member/group.ts";
 import { pause } from "./commands/pause.ts";
 import { restart } from "./commands/restart.ts";
@@ -36,6 +38,7 @@ import { tunnel } from "./commands/tunnel.ts";
 import { uri } from "./commands/uri.ts";
 import { userCommands } from "./commands/user/group.ts";
 import { versionCommand } from "./commands/version.ts";
+import { topics } from "./manual/topics.ts";
 import { volumeCommands } from "./commands/volume/group.ts";
 
 export function createProgram(run: Run) {
@@ -52,7 +55,11 @@ export function createProgram(run: Run) {
     )
     .option("--context <name>", 'installation to talk to, see "matriarch context"; "local" is this machine')
     .usage("<command> [options]")
-    .addHelpText("after", '\n"matriarch help <command>" tells more, with examples.');
+    .helpCommand(false)
+    .addHelpText(
+      "after",
+      `\nTopics: ${topics.map(({ name }) => name).join(", ")}.\n"matriarch help SUBJECT" tells more of a command or a topic.`,
+    );
   program.commandsGroup("Clusters:");
   for (const make of [create, list, status, explain, events, logs, destroy]) program.addCommand(make(run));
   program.commandsGroup("Connecting:");
@@ -78,6 +85,8 @@ export function createProgram(run: Run) {
     certificateCommands,
     auditCommand,
     completion,
+    man,
+    help,
     versionCommand,
   ])
     program.addCommand(make(run));

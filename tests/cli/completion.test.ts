@@ -34,6 +34,12 @@ describe("what is offered", () => {
       ["list", "add", "remove", "reclone"],
     ],
     [["help", "mem"], ["member"]],
+    [["help", "dura"], ["durability"]],
+    [
+      ["help", "member", "re"],
+      ["remove", "reclone"],
+    ],
+    [["man", "exit"], ["exit-codes"]],
     [
       ["status", ""],
       ["shop", "stock"],
@@ -73,6 +79,9 @@ describe("what is offered", () => {
     [["status", "shop", "--watch", "--wa"], []],
     [["nope", ""], []],
     [["status", "shop", "x"], []],
+    [["config", "set", "shop", "wor"], ["work_mem="]],
+    [["config", "unset", "shop", "work"], ["work_mem"]],
+    [["config", "show", "shop", "work"], ["work_mem"]],
     [["context", "use", ""], ["local"]],
   ];
   for (const [words, offers] of offered)

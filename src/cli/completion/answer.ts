@@ -1,16 +1,16 @@
 /**
  * The answer to a shell's completion script at each Tab (`matriarch complete -- WORDS`): one line for each word that fits,
- * `WORD<tab>what it is`, and a last one that says what the shell is to add: `:none`, or names of `:files` or
- * `:directories`. It comes quickly and silently: the agent is asked only if it runs, within a short time, and no error is
+ * `WORD<tab>what it is`, and a last one that says what the shell is to add: `:none`, names of `:files` or
+ * `:directories`, or not even a space, because the word is `:open`. It comes quickly and silently: the agent is asked only if it runs, within a short time, and no error is
  * ever shown.
  */
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 
 import { CommandContext, type Programs } from "../context.ts";
-import { namesOf, type Offer } from "./names.ts";
+import { commandsOf, namesOf, subjectsOf, type Offer } from "./names.ts";
 import { positionOf, type Position } from "./position.ts";
 
-type Ending = "none" | "files" | "directories";
+type Ending = "none" | "open" | "files" | "directories";
 
 /** An agent on this machine takes a tenth of that, one far away three round trips. */
 const namesWithinMs = 1000;
@@ -28,7 +28,7 @@ export async function answer(
   const words = argv.slice(argv.indexOf("--") + 1);
   const position = positionOf(program, argv[1] === "--shell=bash" ? words.map(unquoted) : words);
   const late = new Promise<readonly Offer[]>((resolve) => setTimeout(resolve, namesWithinMs, []));
-  const found = offersFor(position, eventTypes).catch(() => []);
+  const found = offersFor(program, position, eventTypes).catch(() => []);
   const offers = await Promise.race([found, late]);
   const lines = offers.filter(({ value }) => value.startsWith(position.typed) && isLine(value)).map(lineOf);
   const text = [...new Set(lines), `:${endingOf(position)}`].join("\n");
@@ -36,18 +36,22 @@ export async function answer(
   process.stdout.write(`${text}\n`, () => process.exit(0));
 }
 
-async function offersFor(position: Position, eventTypes: CompletionParts["eventTypes"]): Promise<readonly Offer[]> {
+async function offersFor(
+  program: CommandUnknownOpts,
+  position: Position,
+  eventTypes: CompletionParts["eventTypes"],
+): Promise<readonly Offer[]> {
   const { wanted } = position;
   switch (wanted.kind) {
     case "nothing":
       return [];
     case "command":
-      return wanted.of.commands.map((made) => ({ value: made.name(), what: made.description() }));
+      return wanted.isHelp && wanted.of === program ? subjectsOf(program) : commandsOf(wanted.of);
     case "flag":
       return wanted.of.map(({ long, description }) => ({ value: long ?? "", what: description }));
     case "value":
       if (wanted.choices.length > 0) return wanted.choices.map((value) => ({ value, what: "" }));
-      return wanted.isNew ? [] : namesOf(wanted.name, { client: clientFor(position), eventTypes, position });
+      return wanted.isNew ? [] : namesOf(wanted.name, { program, client: clientFor(position), eventTypes, position });
   }
 }
 
@@ -59,9 +63,10 @@ function clientFor({ hosts, context }: Position) {
   return () => client;
 }
 
-function endingOf({ wanted }: Position): Ending {
+function endingOf({ wanted, typed }: Position): Ending {
   if (wanted.kind !== "value") return "none";
   if (wanted.name === "file") return "files";
+  if (wanted.name === "name=value" && !typed.includes("=")) return "open";
   return wanted.name === "directory" ? "directories" : "none";
 }
 

@@ -10,7 +10,7 @@ type ArgumentOf = CommandUnknownOpts["registeredArguments"][number];
 /** What can come next. */
 export type Wanted =
   | { readonly kind: "nothing" }
-  | { readonly kind: "command"; readonly of: CommandUnknownOpts }
+  | { readonly kind: "command"; readonly of: CommandUnknownOpts; readonly isHelp: boolean }
   | { readonly kind: "flag"; readonly of: readonly OptionOf[] }
   /** `name`: what its help calls it, for example "member" */
   | { readonly kind: "value"; readonly name: string; readonly choices: readonly string[]; readonly isNew: boolean };
@@ -75,7 +75,7 @@ class Walk {
     if (this.#isLost) return { kind: "nothing" };
     if (this.#open) return this.valueOf(this.#open);
     if (typed.startsWith("-") && !this.#isLiteral) return this.#flags();
-    if (this.#command.commands.length > 0) return { kind: "command", of: this.#command };
+    if (this.#command.commands.length > 0) return { kind: "command", of: this.#command, isHelp: this.#isHelp };
     if (this.#isHelp) return { kind: "nothing" };
     const argument = this.#argument;
     if (argument === undefined) return typed === "" ? this.#flags() : { kind: "nothing" };

@@ -44,6 +44,7 @@ _matriarch() {
     COMPREPLY+=("$line")
   done < <("\${COMP_WORDS[0]/#\~/$HOME}" complete --shell=bash -- "\${words[@]}" 2>/dev/null)
   case $ending in
+    open) compopt -o nospace 2>/dev/null ;;
     files) compopt -o default 2>/dev/null ;;
     directories) compopt -o dirnames 2>/dev/null ;;
   esac
@@ -69,6 +70,7 @@ _matriarch() {
   # Of --member=shop-1 the shell completes what follows the sign.
   [[ $words[CURRENT] == --*=* ]] && compset -P 1 '*='
   case $ending in
+    open) _describe -V matriarch offers -S "" ;;
     files) _files ;;
     directories) _files -/ ;;
     *) _describe -V matriarch offers ;;

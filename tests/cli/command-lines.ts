@@ -1,0 +1,20 @@
+/** Lines of shell with `matriarch` in them, parsed by the real program. For tests of what pages tell people to type. */
+import { createProgram } from "../../src/cli/program.ts";
+
+/** The words behind `matriarch` in a line of shell. */
+export function wordsOf(line: string): readonly string[] {
+  const inner = line.replace(/^.*?(?<![\w/])matriarch /, "").replace(/\).*$| [>|] .*$/, "");
+  return (inner.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? []).map((word) => word.replaceAll(/['"]/g, ""));
+}
+
+/** @returns why the program does not understand the line; undefined when it does */
+export async function parseLine(line: string): Promise<string | undefined> {
+  let ran = 0;
+  const program = createProgram(async () => void (ran += 1));
+  try {
+    await program.parseAsync([...wordsOf(line)], { from: "user" });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  return ran === 1 ? undefined : "it ran nothing";
+}
