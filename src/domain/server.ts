@@ -74,6 +74,8 @@ export interface RunningServer {
   readonly settingsTooLow?: boolean;
   /** it failed to start with the settings that it should have, and runs with those from before: the server's own words */
   readonly settingsRefused?: string;
+  /** that it should load, and its host lacks: it starts without them */
+  readonly missingLibraries?: readonly string[];
 }
 /** The process is there and answers nothing. */
 export interface UnresponsiveServer {

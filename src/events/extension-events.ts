@@ -32,6 +32,11 @@ export const extensionEvents = {
     "A package that brings an extension was installed on a host, because somebody allowed it.",
     (e) => `package of "${e.extension}" installed on host "${e.host}": ${e.command}`,
   ),
+  "library.missing": define<{ libraries: readonly string[] }>(
+    "error",
+    "A server starts without a library that it should load, because its host lacks it. What needs the library fails there, and everywhere once this member is primary. Install it there, then give `matriarch extension enable` again.",
+    (e) => `"${e.member}" starts without ${list(e.libraries)}: its host lacks it`,
+  ),
   "member.not-placed": define<{ reason: string }>(
     "error",
     "A lost member is not replaced yet, because the host that could take it lacks what the cluster uses. It is tried again until that is installed there.",

@@ -8,6 +8,7 @@ import { removeLeftOvers } from "./storage/snapshots/files.ts";
 import { awaitIntentEnd, follow, isDown } from "./changes.ts";
 import { resumeCreate } from "./create.ts";
 import { finishDestroy } from "./destroy.ts";
+import { endInterrupted, extensionKind } from "./extensions/carry-out.ts";
 import { isSettled } from "./members.ts";
 import { regionKind, resumeRegion } from "./region.ts";
 import { configKind, restartingConfigKind, resumeConfig } from "./settings/apply.ts";
@@ -26,6 +27,7 @@ export function resumeOperations(parts: Parts): void {
 }
 
 function resume(parts: Parts, operation: OperationRecord): void {
+  if (operation.kind.startsWith(extensionKind)) return endInterrupted(parts, operation);
   if (operation.kind.startsWith(regionKind)) return void resumeRegion(parts, operation);
   switch (operation.kind) {
     case "create":

@@ -22,6 +22,8 @@ interface Story {
   why: Reason | undefined;
   /** the agent ends it itself */
   ending: boolean;
+  /** libraries that it was told to lack */
+  missing: string;
 }
 
 export class ServerStories {
@@ -47,6 +49,7 @@ export class ServerStories {
     if (server.kind !== story.kind) this.#changed(member, story, server, decision);
     if (server.kind === "running" || server.kind === "unresponsive") story.role = server.role;
     story.kind = server.kind;
+    this.#missesLibraries(member.id, story, server);
     // A former primary comes back; it does not join for the first time.
     if (server.kind === "running" && server.role === "primary") story.hasStreamed = true;
     const streaming = followsHolder(cluster, server);
@@ -101,6 +104,14 @@ export class ServerStories {
       });
   }
 
+  #missesLibraries(member: MemberId, story: Story, server: Server): void {
+    if (server.kind !== "running") return;
+    const libraries = server.missingLibraries ?? [];
+    const isNews = libraries.length > 0 && libraries.join() !== story.missing;
+    story.missing = libraries.join();
+    if (isNews) this.#events.emit("library.missing", { cluster: this.#cluster, member }, { libraries });
+  }
+
   #streams(member: MemberId, story: Story): void {
     const about = { cluster: this.#cluster, member };
     if (story.hasStreamed) this.#events.emit("standby.rejoined", about, { how: story.how });
@@ -121,6 +132,7 @@ export class ServerStories {
         how: "follow",
         why: undefined,
         ending: false,
+        missing: "",
       };
       this.#stories.set(member, story);
     }

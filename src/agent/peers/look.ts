@@ -119,6 +119,7 @@ const server = z.discriminatedUnion("kind", [
     configured: z.int().nonnegative().default(0),
     settingsTooLow: z.boolean().exactOptional(),
     settingsRefused: z.string().exactOptional(),
+    missingLibraries: z.array(z.string()).exactOptional(),
   }),
   z.object({ kind: z.literal("unresponsive"), role, since: moment }),
 ]);

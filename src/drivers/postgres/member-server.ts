@@ -17,6 +17,7 @@ import { finishSwap, swapPaths } from "./clone/swap.ts";
 import type { Settings } from "./configuration/defaults.ts";
 import { MemberSettings } from "./configuration/member-settings.ts";
 import { writeConfiguration } from "./configuration/write.ts";
+import { presentLibraries } from "./extensions/contents.ts";
 import type {
   CloneProgress,
   Engine,
@@ -59,6 +60,7 @@ class PostgresServer implements MemberServer {
   readonly #postmaster: Postmaster;
   readonly #observer: Observer;
   #isClosed = false;
+  #missing: readonly string[] = [];
   #interrupted: Promise<void> | undefined;
   /** the postmaster whose processes were proven to follow the commit rule that it was promoted with */
   #proven: number | undefined;
@@ -81,7 +83,12 @@ class PostgresServer implements MemberServer {
     if (server.kind !== "running") return server;
     await this.#settings.ran();
     const { configured, refused } = this.#settings;
-    return { ...server, configured, ...(refused === undefined ? {} : { settingsRefused: refused }) };
+    return {
+      ...server,
+      configured,
+      ...(refused === undefined ? {} : { settingsRefused: refused }),
+      ...(this.#missing.length === 0 ? {} : { missingLibraries: this.#missing }),
+    };
   }
 
   onChange(listener: () => void): void {
@@ -275,7 +282,10 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
 
   /** @returns whether the files say something else now */
   async #writeConfiguration(settings: Settings): Promise<boolean> {
-    const changed = await writeConfiguration({ ...this.#config, settings, clusterName: voterName(this.#config) });
+    const { present, missing } = await presentLibraries(this.#config.engine, settings);
+    const configuration = { ...this.#config, settings: present, clusterName: voterName(this.#config) };
+    const changed = await writeConfiguration(configuration);
+    this.#missing = missing;
     this.#settings.written(settings);
     return changed;
   }

@@ -11,9 +11,12 @@ import type { OperationRecord } from "../../events/event.ts";
 import { changeOnPrimary } from "../accounts/primary.ts";
 import { begin, follow, refuseUnfit } from "../changes.ts";
 import { clusterOf, type Parts } from "../parts.ts";
+import { applyWithin } from "../settings/apply.ts";
 import { installOn } from "./hosts.ts";
 import { planChange } from "./plan.ts";
-import { changeSettings } from "./settings.ts";
+
+/** Of operations, before what is done. */
+export const extensionKind = "extension ";
 
 /** Scripts of large extensions work for some seconds, longer where the disk is slow; updates may rewrite tables. */
 const scriptMs = 300_000;
@@ -27,8 +30,17 @@ export async function changeExtension(
   refuseUnfit(parts, clusterOf(parts, name));
   const plan = await planChange(parts, name, wish);
   if (plan.change === "enable" && plan.restart.length > 0 && !wish.restart) refuseRestart(plan);
-  const operation = begin(parts, `extension ${plan.change}`, name, asked, firstStep(plan));
+  const operation = begin(parts, `${extensionKind}${plan.change}`, name, asked, firstStep(plan));
   return follow(parts, operation, async () => ({ ...(await carryOut(parts, name, { wish, plan, operation })) }));
+}
+
+/** What an agent before this one began: how far it came is found out by the same command. */
+export function endInterrupted(parts: Parts, { id, kind }: OperationRecord): void {
+  const error = new OpError("interrupted", {
+    message: `the agent ended during ${kind}`,
+    hint: "Give the same command again: it goes on from what is there.",
+  });
+  parts.operations.finish(id, { state: "failed", error });
 }
 
 function refuseRestart({ name, restart }: ExtensionPlan): never {
@@ -56,7 +68,7 @@ async function carryOut(parts: Parts, name: string, { wish, plan: first, operati
   await installPackages(parts, name, { plan: first, operation });
   // With the packages there are versions and requirements to be seen that nobody knew before.
   const plan = first.installs.length === 0 ? first : await planChange(parts, name, { ...wish, install: false });
-  const settle = (): Promise<void> => settleSettings(parts, name, { wish, plan, operation });
+  const settle = (): Promise<void> => settleSettings(parts, { wish, plan, operation });
   if (plan.change === "enable") await settle();
   if (plan.database !== null) {
     parts.operations.step(operation.id, firstStep(plan));
@@ -108,12 +120,15 @@ async function runIn(
 }
 
 /** The library that it needs is loaded, or left out with the next start. */
-async function settleSettings(parts: Parts, name: string, { wish, plan, operation }: Work): Promise<void> {
+async function settleSettings(parts: Parts, { wish, plan, operation }: Work): Promise<void> {
   const isChanged = Object.keys(plan.settings).length > 0;
   const mayRestart = wish.restart && plan.restart.length > 0;
   if (!isChanged && !mayRestart) return;
   parts.operations.step(operation.id, "changing which libraries are loaded");
-  await changeSettings(parts, name, { settings: plan.settings, restart: mayRestart ? plan.restart : [] });
+  const changes = Object.entries(plan.settings);
+  const set = Object.fromEntries(changes.flatMap(([setting, value]) => (value === null ? [] : [[setting, value]])));
+  const unset = changes.flatMap(([setting, value]) => (value === null ? [setting] : []));
+  await applyWithin(parts, operation, { set, unset }, { restart: mayRestart });
 }
 
 function tell(parts: Parts, cluster: string, plan: ExtensionPlan, by: string): void {

@@ -49,6 +49,20 @@ export async function changeSettings(
   });
 }
 
+/** As part of an operation that has more to do; it is not gone on with by the next agent, and can be given again. */
+export async function applyWithin(
+  parts: Parts,
+  operation: OperationRecord,
+  wish: SettingsWish,
+  { restart }: ApplyOptions,
+): Promise<void> {
+  const planned = await planSettings(parts, operation.cluster, wish);
+  if (restart) refuseRestart(parts, operation.cluster, planned.plan);
+  // Also when nothing is changed: what a host lacked may be there now, and is written with a new generation.
+  await writeChange(parts, operation.cluster, planned, operation);
+  await bringInForce(parts, operation, restart);
+}
+
 function refuseRestart(parts: Parts, name: string, { restart }: SettingsPlan): void {
   const cluster = clusterOf(parts, name);
   if (restart.length === 0) return;
@@ -79,6 +93,7 @@ async function writeChange(parts: Parts, name: string, planned: Planned, operati
   });
   const changes = plan.changes.map(({ name: setting, before: was, after: is }) => `${setting} ${was} → ${is}`);
   const about = { cluster: name, actor: operation.by };
+  if (changes.length === 0) return;
   parts.events.emit("config.changed", about, { changes, restart: plan.restart.length > 0 });
 }
 

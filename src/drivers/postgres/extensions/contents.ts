@@ -5,10 +5,12 @@
  */
 import { execFile } from "node:child_process";
 import { access, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { promisify } from "node:util";
 import type { Engine } from "../port.ts";
-import { libraryName, parseLibraries } from "./preload.ts";
+import { formatLibraries, libraryName, parseLibraries, preloadSettings } from "./preload.ts";
+
+type Settings = Readonly<Record<string, string>>;
 
 export interface ControlFile {
   readonly name: string;
@@ -33,6 +35,35 @@ export async function readContents(engine: Engine): Promise<EngineContents> {
     names.map(async (file) => parseControl(file.slice(0, -8), await readFile(join(extensions, file), "utf8"))),
   );
   return { extensions: new Map(files.map((file) => [file.name, file])), libraries: await librariesIn(libraries) };
+}
+
+/**
+ * The settings without libraries that are not there: a server with such a line would not start, or let nobody in. It is
+ * better off without, and says so.
+ */
+export async function presentLibraries(
+  engine: Engine,
+  settings: Settings,
+): Promise<{ readonly present: Settings; readonly missing: readonly string[] }> {
+  const wanted = preloadSettings.filter((setting) => parseLibraries(settings[setting] ?? "").length > 0);
+  if (wanted.length === 0) return { present: settings, missing: [] };
+  const there = await librariesIn((await placesOf(engine)).libraries);
+  const missing: string[] = [];
+  const present: Record<string, string> = { ...settings };
+  for (const setting of wanted) {
+    const entries = parseLibraries(settings[setting] ?? "");
+    const found = await Promise.all(entries.map((entry) => isThere(entry, there)));
+    missing.push(...entries.filter((_, at) => found[at] === false).map(libraryName));
+    // As it was written, unless something is to be left out: another text would be another setting.
+    if (found.includes(false)) present[setting] = formatLibraries(entries.filter((_, at) => found[at]));
+  }
+  return { present, missing };
+}
+
+async function isThere(entry: string, there: ReadonlySet<string>): Promise<boolean> {
+  const path = entry.replace("$libdir/", "");
+  if (!isAbsolute(path)) return there.has(libraryName(path));
+  return (await exists(path)) || exists(`${path}.so`);
 }
 
 async function librariesIn(directory: string): Promise<ReadonlySet<string>> {
