@@ -17,7 +17,7 @@ export interface Scene {
   readonly hosts: readonly HostContents[];
   /** by database, without plpgsql, which every one has */
   readonly databases: ReadonlyMap<string, readonly InstalledExtension[]>;
-  /** values of the asked settings in the running servers, by member */
+  /** values of the asked settings in the running servers, by member; in the order of a restart, the primary last */
   readonly running: ReadonlyMap<MemberId, ReadonlyMap<string, string>>;
 }
 
@@ -54,7 +54,10 @@ export async function runningValues(
   cluster: ClusterRuntime,
   settings: readonly string[],
 ): Promise<ReadonlyMap<MemberId, ReadonlyMap<string, string>>> {
-  const running = [...cluster.members.values()].filter(({ server }) => server.kind === "running");
+  const { holder } = cluster.record.reign.value;
+  const running = [...cluster.members.values()]
+    .filter(({ server }) => server.kind === "running")
+    .toSorted((a, b) => Number(a.id === holder) - Number(b.id === holder));
   const values = await Promise.all(
     running.map(async ({ id, socketDirectory }) => {
       const port = cluster.record.members[id]?.value.port ?? 0;
