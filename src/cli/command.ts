@@ -1,6 +1,7 @@
 /** How a command is declared: its purpose, its options, two examples, and a handler that returns data. */
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 
+import { autostopMsMax, autostopMsMin } from "../contract/cluster.ts";
 import { parseDuration, parseSize } from "../contract/units.ts";
 import type { CommandContext, Outcome } from "./context.ts";
 
@@ -51,6 +52,12 @@ export function durationArgument(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError("It is no duration; write one like 30m, 90s or 1h30m.");
   return ms;
+}
+
+export function autostopArgument(text: string): number {
+  const ms = durationArgument(text);
+  if (ms < autostopMsMin || ms > autostopMsMax) throw new InvalidArgumentError("It must be from 1s to 365d.");
+  return Math.round(ms);
 }
 
 export function sizeArgument(text: string): number {

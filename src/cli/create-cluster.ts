@@ -23,6 +23,7 @@ export interface CreateOptions {
   readonly memory?: number | undefined;
   readonly cpus?: number | undefined;
   readonly volumeSize?: number | undefined;
+  readonly autostop?: number | undefined;
   readonly port?: number | undefined;
   readonly passwordFile?: string | undefined;
   readonly set?: Readonly<Record<string, string>> | undefined;
@@ -55,7 +56,7 @@ export async function createCluster(context: CommandContext, name: string, optio
 
 async function toRequest(name: string, options: CreateOptions): Promise<CreateRequest> {
   const { members, version, engine, durability, preset, memory, cpus, port, passwordFile, set } = options;
-  const { region, primaryRegion, volumeSize } = options;
+  const { region, primaryRegion, volumeSize, autostop } = options;
   const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
   const given = {
     members,
@@ -68,6 +69,7 @@ async function toRequest(name: string, options: CreateOptions): Promise<CreateRe
     memory_bytes: memory,
     cpus,
     volume_bytes: volumeSize,
+    autostop_ms: autostop,
     port,
     password,
     settings: set,

@@ -55,3 +55,9 @@ export function count(amount: number, one: string, several: string): string {
 export function paused(ms: number | null): string {
   return ms === null ? "" : `; writes paused for ${Math.round(ms)} ms`;
 }
+
+/** As people ask for it: `90 s`, `45 min`, `2 h`. */
+export function lasted(ms: number): string {
+  if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
+  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
+}

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 export class WritePause {
   readonly #clock: Pick<Clock, "now">;
   #closedAt: number | undefined;
+  #isWaking = false;
   #last: { readonly endedAt: number; readonly ms: number } | undefined;
 
   constructor(clock: Pick<Clock, "now">) {
@@ -14,12 +15,22 @@ export class WritePause {
   routed(routes: readonly Route[]): void {
     const primary = routes.find((route) => route.kind === "primary");
     if (!primary) return;
-    if (primary.state !== "open") this.#closedAt ??= this.#clock.now();
+    // A cluster that sleeps has no client whose writes could pause, and whoever wakes it is told of as that.
+    if (primary.isAsleep) {
+      this.#isWaking = true;
+      this.#closedAt = undefined;
+    } else if (primary.state !== "open") this.#closedAt ??= this.#isWaking ? undefined : this.#clock.now();
+    else if (this.#isWaking) this.#isWaking = false;
     else if (this.#closedAt !== undefined) {
       const endedAt = this.#clock.now();
       this.#last = { endedAt, ms: Math.round(endedAt - this.#closedAt) };
       this.#closedAt = undefined;
     }
+  }
+
+  /** It was asleep, and does not serve yet. */
+  get isWaking(): boolean {
+    return this.#isWaking;
   }
 
   /** Of the interruption that lasts now, milliseconds; undefined when there is none. */

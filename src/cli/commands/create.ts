@@ -1,7 +1,15 @@
 /** `matriarch create`: its declaration, and what it does when it runs. */
 import { Argument, Option } from "@commander-js/extra-typings";
 
-import { command, countArgument, settingArgument, severalArgument, sizeArgument, type Run } from "../command.ts";
+import {
+  autostopArgument,
+  command,
+  countArgument,
+  settingArgument,
+  severalArgument,
+  sizeArgument,
+  type Run,
+} from "../command.ts";
 
 export const create = (run: Run) =>
   command("create", "Make a cluster: one primary and standbys that take over by themselves.", [
@@ -43,6 +51,11 @@ export const create = (run: Run) =>
       "--volume-size <size>",
       "room that each member may take, for example 20GB (default: no limit)",
       sizeArgument,
+    )
+    .option(
+      "--autostop <duration>",
+      "without a client for so long it stops until the next one, 1s to 365d",
+      autostopArgument,
     )
     .option(
       "--port <port>",

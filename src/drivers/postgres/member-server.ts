@@ -25,6 +25,7 @@ import type {
   MemberServerConfig,
   StopOutcome,
   Upstream,
+  Wanted,
   WantedSettings,
 } from "./port.ts";
 import { hostClock, type MonotonicClock } from "./session/deadline.ts";
@@ -77,9 +78,9 @@ class PostgresServer implements MemberServer {
     return this.#postmaster.pid;
   }
 
-  async observe(withinMs: number): Promise<Server> {
+  async observe(withinMs: number, wanted?: Wanted): Promise<Server> {
     await this.#finishInterrupted();
-    const server = await this.#observer.observe(withinMs);
+    const server = await this.#observer.observe(withinMs, wanted);
     if (server.kind !== "running") return server;
     await this.#settings.ran();
     const { configured, refused } = this.#settings;
