@@ -21,6 +21,7 @@ import type { Neighbourhood, RemoteMember } from "./neighbourhood.ts";
 import type { MemberLook } from "./peers/look.ts";
 import { Preparation, type Engines } from "./preparation.ts";
 import type { Promises } from "./promises.ts";
+import { SharedRead } from "./shared-read.ts";
 import { Sleeper, type Waking } from "./sleeper.ts";
 
 /** What the runtime gives to a cluster. */
@@ -79,10 +80,9 @@ export class ClusterLoop implements MemberSurroundings {
   readonly #voters: Promises;
   readonly #ended = new AbortController();
   readonly #lastDecisions = new Map<MemberId, Decision>();
-  #reading: Promise<void> | undefined;
-  #readAgain = false;
-  /** the read to come must have this revision; undefined: it is to be the newest */
-  #wanted: number | undefined;
+  readonly #reads = new SharedRead(async (atLeast) =>
+    this.#accept(await readCluster(this.#host.store, this.name, undefined, atLeast)),
+  );
   #routes = "";
   #storeReachable = true;
   #routeTimer: NodeJS.Timeout | undefined;
@@ -314,25 +314,9 @@ export class ClusterLoop implements MemberSurroundings {
     }
   }
 
-  /**
-   * Reads the records anew; callers at the same time share a read that began after they called.
-   * @param atLeast a revision that the store has told of; undefined: the newest there is
-   */
-  async refresh(atLeast?: number): Promise<void> {
-    this.#wanted =
-      atLeast === undefined || !this.#readAgain ? atLeast : this.#wanted && Math.max(this.#wanted, atLeast);
-    this.#readAgain = true;
-    this.#reading ??= this.#readUntilFresh().finally(() => {
-      this.#reading = undefined;
-    });
-    return this.#reading;
-  }
-
-  async #readUntilFresh(): Promise<void> {
-    while (this.#readAgain) {
-      this.#readAgain = false;
-      this.#accept(await readCluster(this.#host.store, this.name, undefined, this.#wanted));
-    }
+  /** @param atLeast a revision that the store has told of; undefined: the newest there is */
+  refresh(atLeast?: number): Promise<void> {
+    return this.#reads.refresh(atLeast);
   }
 
   #accept(record: ClusterRecord | undefined): void {
