@@ -16,7 +16,7 @@ import type { Clock } from "./clock.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
 import { holdOf } from "./hold.ts";
 import { MemberLoop, type MemberSurroundings } from "./member-loop.ts";
-import { peersOf, seenOf } from "./members-seen.ts";
+import { membersDiffer, peersOf, seenOf } from "./members-seen.ts";
 import type { Neighbourhood, RemoteMember } from "./neighbourhood.ts";
 import type { MemberLook } from "./peers/look.ts";
 import { Preparation, type Engines } from "./preparation.ts";
@@ -393,12 +393,4 @@ export class ClusterLoop implements MemberSurroundings {
     const isTaken = await this.#host.route(routes);
     await this.#sleeper.routed(routes, isTaken);
   }
-}
-
-function membersDiffer(before: ClusterRecord | undefined, after: ClusterRecord): boolean {
-  const revisions = (record: ClusterRecord): string =>
-    Object.entries(record.members)
-      .map(([id, { revision }]) => `${id}@${revision}`)
-      .join();
-  return before === undefined || revisions(before) !== revisions(after);
 }

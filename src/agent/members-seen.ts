@@ -37,3 +37,12 @@ export function seenOf(local: Local, remote: Remote): ReadonlyMap<MemberId, Memb
     if (loop.observedAt !== undefined) seen.set(id, { server: loop.observed, hold: holdOf(loop) });
   return seen;
 }
+
+/** Members have come or gone, or what is recorded of one has changed. */
+export function membersDiffer(before: ClusterRecord | undefined, after: ClusterRecord): boolean {
+  const revisions = (record: ClusterRecord): string =>
+    Object.entries(record.members)
+      .map(([id, { revision }]) => `${id}@${revision}`)
+      .join();
+  return before === undefined || revisions(before) !== revisions(after);
+}

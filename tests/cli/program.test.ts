@@ -36,6 +36,7 @@ const wanted = [
   "pause",
   "resume",
   "scale",
+  "autostop",
   "member list",
   "member add",
   "member remove",

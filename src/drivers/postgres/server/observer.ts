@@ -9,7 +9,7 @@ import { laterLsn, zeroLsn, type Lsn } from "../../../domain/lsn.ts";
 import type { RunningServer, Server, StartingServer, StoppedServer } from "../../../domain/server.ts";
 import type { WalPosition } from "../../../domain/timeline.ts";
 import { isTooLow } from "../configuration/minimums.ts";
-import type { MemberServerConfig, Wanted } from "../port.ts";
+import type { MemberServerConfig } from "../port.ts";
 import { within, type MonotonicClock } from "../session/deadline.ts";
 import {
   askPendingRestart,
@@ -18,7 +18,6 @@ import {
   askWaitsForLog,
   type Observation,
 } from "../session/observation.ts";
-import { askClients } from "../session/clients.ts";
 import { answersConnections, Session, socketError, sqlState } from "../session/session.ts";
 import { inspectDirectory, isFull } from "./directory.ts";
 import type { Postmaster } from "./postmaster.ts";
@@ -74,7 +73,6 @@ export class Observer {
   #opening: Promise<Session> | undefined;
   #run: Run | undefined;
   #failures = 0;
-  #countsClients = false;
   #damaged = false;
   #endedEarly = false;
   /** of the last end that nobody wanted */
@@ -94,8 +92,7 @@ export class Observer {
     this.#listeners.push(listener);
   }
 
-  async observe(withinMs: number, wanted?: Wanted): Promise<Server> {
-    this.#countsClients = wanted?.countsClients === true;
+  async observe(withinMs: number): Promise<Server> {
     const end = this.#clock.now() + withinMs;
     const pid = await this.#postmaster.find();
     const server = pid === undefined ? await this.#observeDirectory() : await this.#observeProcess(pid, end);
@@ -356,7 +353,6 @@ export class Observer {
       pendingRestart: await this.#pendingRestart(run, session, withinMs),
       configured: 0,
       ...(word.isReplayPaused && (await isTooLow(session, this.#config, withinMs)) ? { settingsTooLow: true } : {}),
-      ...(this.#countsClients ? { clients: await askClients(session, withinMs) } : {}),
     };
   }
 
