@@ -61,7 +61,7 @@ for (const engine of ["embedded", "system"] as const) {
       assert.equal((await cluster.member(primary.id)).incarnation, primary.incarnation + 1);
       await until("the old directory to be gone", async () => {
         const left = await readdir(dirname(primary.data_directory));
-        return left.some((name) => name.startsWith("data.")) ? undefined : true;
+        return left.some((name) => /^data\.(new|ready|kept)$/.test(name)) ? undefined : true;
       });
     });
 
