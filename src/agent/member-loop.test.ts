@@ -99,15 +99,7 @@ function surroundings(server: MemberServer): MemberSurroundings {
   return {
     clock,
     timings,
-    countsClients: false,
-    surroundings: (member) => ({
-      cluster: taken,
-      storeReachable: true,
-      peers: {},
-      lease: voters.view(member),
-      isWorkedOn: false,
-      hushed: undefined,
-    }),
+    surroundings: (member) => ({ cluster: taken, storeReachable: true, peers: {}, lease: voters.view(member) }),
     hands: () => hands,
     decided: () => undefined,
     ended: () => undefined,

@@ -7,7 +7,8 @@ import { statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ClusterRecord, ClusterSpec, MemberId, MemberRecord } from "../domain/cluster.ts";
 import { computeSettings } from "../drivers/postgres/configuration/defaults.ts";
-import { ensureEmbeddedEngine } from "../drivers/postgres/engine/embedded.ts";
+import { ensureEmbeddedEngine, installedVersions } from "../drivers/postgres/engine/embedded.ts";
+import { newestOf, releaseInCatalog } from "../drivers/postgres/engine/releases.ts";
 import { findSystemEngine, systemEnginesMark } from "../drivers/postgres/engine/system.ts";
 import { createMemberServer } from "../drivers/postgres/member-server.ts";
 import type { Engine, MemberServer, MemberVolume, ServerOwner, WantedSettings } from "../drivers/postgres/port.ts";
@@ -91,6 +92,12 @@ export class MemberServers {
   versionOf(spec: Pick<ClusterSpec, "engine" | "major">, member?: MemberRecord): string | undefined {
     if (spec.engine === "system") this.#lookForPackages();
     return this.#engines.get(keyOf(wantedBy(spec, member)))?.version;
+  }
+
+  /** What an upgrade could go to here without asking any network: tested with this release, or in the home already. */
+  async newestEmbedded(major: number): Promise<string> {
+    const tested = releaseInCatalog(major).version;
+    return newestOf([tested, ...(await installedVersions(this.#places.home, major))]) ?? tested;
   }
 
   /** What the machine's packages have by now; a package manager replaces it under servers that run. */

@@ -59,7 +59,6 @@ export function cluster({
     votes,
     intent: undefined,
     pause: undefined,
-    sleep: undefined,
     attachments: {},
   };
 }

@@ -37,6 +37,7 @@ import { peerRoutes } from "./routes/peer.ts";
 import { storageRoutes } from "./routes/storage.ts";
 import { settingRoutes } from "./routes/settings.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { upgradeRoutes } from "./routes/upgrades.ts";
 import { tunnelRoutes } from "./routes/tunnels.ts";
 import { listenOnSocket } from "./socket.ts";
 import { withSuggestion } from "./suggest.ts";
@@ -137,6 +138,7 @@ export function createApp(
   app.route("/v1/clusters", storageRoutes(installation));
   app.route("/v1/clusters", extensionRoutes(installation));
   app.route("/v1/clusters", settingRoutes(installation));
+  app.route("/v1/clusters", upgradeRoutes(installation));
   app.route("/v1/clusters", eventRoutes(installation));
   app.route("/v1/clusters", tunnelRoutes(installation, new TunnelBook()));
   app.route("/v1/operations", operationRoutes(installation));

@@ -1,7 +1,6 @@
 /** How a command is declared: its purpose, its options, two examples, and a handler that returns data. */
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 
-import { autostopMsMax, autostopMsMin } from "../contract/cluster.ts";
 import { parseDuration, parseSize } from "../contract/units.ts";
 import type { CommandContext, Outcome } from "./context.ts";
 
@@ -54,10 +53,18 @@ export function durationArgument(text: string): number {
   return ms;
 }
 
-export function autostopArgument(text: string): number {
-  const ms = durationArgument(text);
-  if (ms < autostopMsMin || ms > autostopMsMax) throw new InvalidArgumentError("It must be from 1s to 365d.");
-  return Math.round(ms);
+const moment = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
+
+/** As ISO 8601: a duration before now, or a moment of this machine's time. */
+export function momentArgument(text: string): string {
+  const agoMs = parseDuration(text);
+  const written = moment.test(text) ? Date.parse(text.length === 10 ? `${text}T00:00` : text) : Number.NaN;
+  const at = agoMs === undefined ? written : Date.now() - agoMs;
+  if (!(at <= Date.now()))
+    throw new InvalidArgumentError(
+      "It is neither a duration like 30d nor a past moment like 2026-11-01 or 2026-11-01T12:00.",
+    );
+  return new Date(at).toISOString();
 }
 
 export function sizeArgument(text: string): number {
@@ -73,6 +80,14 @@ export function countArgument(min: number, max: number): (text: string) => numbe
       throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
     return count;
   };
+}
+
+/** Of Postgres: `18`, or `18.3`. */
+export function versionArgument(text: string): string {
+  const [, major] = /^(\d{1,2})(\.\d{1,3})?$/.exec(text) ?? [];
+  if (!(Number(major) >= 14 && Number(major) <= 18))
+    throw new InvalidArgumentError("It must be a major version from 14 to 18, or a minor one of these like 18.3.");
+  return text;
 }
 
 /** An option that may be given again. */

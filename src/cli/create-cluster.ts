@@ -14,7 +14,7 @@ import { readPassword } from "./password-file.ts";
 
 export interface CreateOptions {
   readonly members?: number | undefined;
-  readonly version?: number | undefined;
+  readonly version?: string | undefined;
   readonly engine?: CreateRequest["engine"];
   readonly durability?: CreateRequest["durability"];
   readonly preset?: CreateRequest["preset"];
@@ -23,7 +23,6 @@ export interface CreateOptions {
   readonly memory?: number | undefined;
   readonly cpus?: number | undefined;
   readonly volumeSize?: number | undefined;
-  readonly autostop?: number | undefined;
   readonly port?: number | undefined;
   readonly passwordFile?: string | undefined;
   readonly set?: Readonly<Record<string, string>> | undefined;
@@ -56,11 +55,12 @@ export async function createCluster(context: CommandContext, name: string, optio
 
 async function toRequest(name: string, options: CreateOptions): Promise<CreateRequest> {
   const { members, version, engine, durability, preset, memory, cpus, port, passwordFile, set } = options;
-  const { region, primaryRegion, volumeSize, autostop } = options;
+  const { region, primaryRegion, volumeSize } = options;
   const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
   const given = {
     members,
-    version,
+    version: version === undefined ? undefined : Number.parseInt(version, 10),
+    minor_version: version?.includes(".") ? version : undefined,
     engine,
     durability,
     preset,
@@ -69,7 +69,6 @@ async function toRequest(name: string, options: CreateOptions): Promise<CreateRe
     memory_bytes: memory,
     cpus,
     volume_bytes: volumeSize,
-    autostop_ms: autostop,
     port,
     password,
     settings: set,

@@ -4,7 +4,6 @@ import { Command } from "@commander-js/extra-typings";
 import { settings, severalArgument, type Run } from "./command.ts";
 import { agentCommands } from "./commands/agent/group.ts";
 import { attach } from "./commands/attach.ts";
-import { autostop } from "./commands/autostop.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { certificateCommands } from "./commands/certificate/group.ts";
 import { completion } from "./commands/completion.ts";
@@ -36,6 +35,7 @@ import { stop } from "./commands/stop.ts";
 import { switchover } from "./commands/switchover.ts";
 import { tokenCommands } from "./commands/token/group.ts";
 import { tunnel } from "./commands/tunnel.ts";
+import { upgrade } from "./commands/upgrade.ts";
 import { uri } from "./commands/uri.ts";
 import { userCommands } from "./commands/user/group.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -66,7 +66,7 @@ export function createProgram(run: Run) {
   program.commandsGroup("Connecting:");
   for (const make of [uri, connect, tunnel, attach, detach]) program.addCommand(make(run));
   program.commandsGroup("Changing:");
-  for (const make of [switchover, failover, restart, stop, start, pause, resume, scale, autostop])
+  for (const make of [switchover, failover, restart, upgrade, stop, start, pause, resume, scale])
     program.addCommand(make(run));
   for (const make of [
     memberCommands,

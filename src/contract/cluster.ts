@@ -28,17 +28,10 @@ export const clusterStates = [
   "switching-over",
   "paused",
   "stopped",
-  /** no client has needed it for as long as `autostop` says; the next one wakes it */
-  "asleep",
   /** no primary, or no write can be acknowledged */
   "unavailable",
   "destroying",
 ] as const;
-
-/** A second is for trying it out; a year is as good as never. */
-export const autostopMsMin = 1000;
-export const autostopMsMax = 365 * 86_400_000;
-export const autostopMsSchema = z.int().min(autostopMsMin).max(autostopMsMax);
 
 export const addressSchema = z.object({ host: z.string(), port: z.int() });
 
@@ -76,6 +69,8 @@ export const memberStatusSchema = z.object({
   /** in another region than the primary's: never elected, promoted only when asked for */
   is_read_replica: z.boolean(),
   incarnation: z.int(),
+  /** of Postgres, as its server says; null when it does not run */
+  version: z.string().nullable().default(null),
   /** what its agent decided last, and why, in one sentence */
   because: z.string(),
   /** null: told by an agent that does not know */
@@ -94,7 +89,10 @@ export const clusterStatusSchema = z.object({
   state: z.enum(clusterStates),
   /** one sentence: what it is doing and why, when it is not simply healthy */
   detail: z.string(),
+  /** of the primary, or what it would start with */
   version: z.string(),
+  /** a newer minor version that is there, and that some member does not run; null when there is none */
+  newer_version: z.string().nullable().default(null),
   engine: z.enum(["embedded", "system"]),
   durability: z.enum(["quorum", "strict", "async"]),
   epoch: z.int(),
@@ -108,10 +106,6 @@ export const clusterStatusSchema = z.object({
   /** wall clock, ISO 8601; null when not paused */
   paused_until: z.string().nullable(),
   operation: z.string().nullable(),
-  /** without a client for so long it falls asleep; null: never */
-  autostop_ms: z.int().nullable().default(null),
-  /** ISO 8601; null when it is awake */
-  asleep_since: z.string().nullable().default(null),
   store: storeStatusSchema,
   /** applications with an access of their own */
   attachments: z.array(attachmentSchema).default([]),
@@ -124,7 +118,13 @@ export type ClusterStatus = z.infer<typeof clusterStatusSchema>;
 export const createRequestSchema = z.strictObject({
   name: z.string(),
   members: z.int().optional(),
+  /** major */
   version: z.int().optional(),
+  /** `18.3`, of that major, for the embedded engine; left out: what this release was tested with */
+  minor_version: z
+    .string()
+    .regex(/^\d{1,2}\.\d{1,3}$/)
+    .optional(),
   engine: z.enum(["embedded", "system"]).optional(),
   durability: z.enum(["quorum", "strict", "async"]).optional(),
   preset: z.enum(["dev", "production", "critical"]).optional(),
@@ -132,7 +132,6 @@ export const createRequestSchema = z.strictObject({
   cpus: z.number().positive().optional(),
   /** of each member */
   volume_bytes: z.int().positive().optional(),
-  autostop_ms: autostopMsSchema.optional(),
   /** port of the primary endpoint; the read endpoint takes the next one */
   port: z.int().optional(),
   password: z.string().optional(),

@@ -16,6 +16,8 @@ import type {
 } from "./cluster.ts";
 import type { ExtensionsInstallation } from "./extensions.ts";
 import type { SettingsInstallation } from "./settings.ts";
+import type { UpgradesInstallation } from "./upgrade.ts";
+import type { Downtime } from "./downtime.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
 import type { StorageInstallation } from "./storage.ts";
 
@@ -46,6 +48,8 @@ export interface Installation {
   watchStatus(cluster: string, changed: (status: ClusterStatus) => void, signal: AbortSignal): void;
   explain(cluster: string): Promise<Explanation>;
   events(cluster: string, query: EventQuery): Promise<readonly ClusterEvent[]>;
+  /** the ledger of pauses, from a moment (ISO 8601) on; left out: of all that is kept */
+  downtime(cluster: string, since: string | undefined): Promise<Downtime>;
   watchEvents(cluster: string, happened: (event: ClusterEvent) => void, signal: AbortSignal): void;
   /** lines of the members' Postgres logs */
   logs(cluster: string, query: LogQuery): Promise<LogLines>;
@@ -68,8 +72,6 @@ export interface Installation {
   ): Promise<Operation>;
   pause(cluster: string, forMs: number, asked: Asked): Promise<ClusterStatus>;
   resume(cluster: string, asked: Asked): Promise<ClusterStatus>;
-  /** after how long without a client it falls asleep; undefined: never, and it is woken now */
-  autostop(cluster: string, idleMs: number | undefined, asked: Asked): Promise<ClusterStatus>;
   /** `primaryRegion`: the primary and the voters move there for good */
   switchover(cluster: string, options: { to?: string; primaryRegion?: string }, asked: Asked): Promise<Operation>;
   /** what a switchover or failover would choose, with the verdict on every member */
@@ -95,6 +97,8 @@ export interface Installation {
   recloneMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
   /** databases, users, attached applications */
   readonly accounts: AccountsInstallation;
+  /** versions of Postgres, and newer ones */
+  readonly upgrades: UpgradesInstallation;
   /** volumes */
   readonly storage: StorageInstallation;
   readonly extensions: ExtensionsInstallation;

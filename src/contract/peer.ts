@@ -64,6 +64,16 @@ export type ContentsAnswer = z.infer<typeof contentsAnswerSchema>;
 /** The package that brings this extension is installed there. Names of extensions, so that nothing else can be. */
 export const installRequestSchema = z.object({ extension: z.string().max(63), major: z.int() });
 export type InstallRequest = z.output<typeof installRequestSchema>;
+/** Binaries of Postgres there, before a member is to start with them; fetched when they are missing. */
+export const engineRequestSchema = z.object({
+  kind: z.enum(["embedded", "system"]),
+  major: z.int(),
+  /** embedded */
+  version: z.string().max(20).optional(),
+});
+export const engineAnswerSchema = z.object({ version: z.string() });
+export type EngineRequest = z.output<typeof engineRequestSchema>;
+export type EngineAnswer = z.infer<typeof engineAnswerSchema>;
 
 /** The servers and directories of that host's members of a cluster go; its records follow when all hosts have done so. */
 export const eraseRequestSchema = z.object({ cluster: z.string().min(1) });
@@ -106,6 +116,7 @@ export interface PeerApi {
   looks(host: string, message: unknown): Promise<unknown>;
   claimPorts(request: ClaimPortsRequest): Promise<ClaimPortsAnswer>;
   trySettings(request: TrySettingsRequest): Promise<TrySettingsAnswer>;
+  prepareEngine(request: EngineRequest): Promise<EngineAnswer>;
   /** ends and removes what this host has of a cluster; safe to repeat */
   erase(cluster: string): Promise<void>;
   /** what members there could load */

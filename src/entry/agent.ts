@@ -22,7 +22,6 @@ import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
 import { findGroups } from "../drivers/limits/find.ts";
 import { hostCertificateFiles } from "../drivers/certificates/host.ts";
-import { heldConnections } from "../drivers/router/held.ts";
 import { createRouterDriver } from "../drivers/router/process.ts";
 import { UsageHistory } from "../drivers/volume/history.ts";
 import { openVolumePool } from "../drivers/volume/open.ts";
@@ -56,7 +55,7 @@ async function runAgent(): Promise<void> {
   // Asked only later, of operations that a lost host has begun.
   const isHeard = (host: string): boolean => setup.hosts.isHeard(host);
   const eventFile = openEventFile(paths.events, config ? { host: config.name, isLost: (host) => !isHeard(host) } : {});
-  const { events, operations } = eventFile;
+  const { events, operations, pauses } = eventFile;
   const router = createRouterDriver(programOf("router", paths.home));
   const owner = await chooseServerOwner(paths.clusters);
   const usage = new UsageHistory(paths.usage);
@@ -74,6 +73,7 @@ async function runAgent(): Promise<void> {
   const narrator = new Narrator({
     events,
     operations,
+    pauses,
     log,
     clock: hostClock,
     changed: (cluster) => runtime.changed(cluster),
@@ -97,24 +97,15 @@ async function runAgent(): Promise<void> {
       const endpoints = clusters.flatMap((record) => endpointsOf(record, setup.endpoints));
       await router.configure(endpoints).then(endpointTrouble.over, endpointTrouble.met);
     },
-    route: (routes) =>
-      router.route(routes).then(
-        () => true,
-        (error: unknown) => {
-          log.warn("route not taken", { error });
-          return false;
-        },
-      ),
-    connections: async (cluster) => heldConnections(await router.status(), cluster),
-    isWorkedOn: (cluster) => operations.list({ cluster, state: "running" }).length > 0,
+    route: (routes) => router.route(routes).catch((error: unknown) => log.warn("route not taken", { error })),
   });
-  router.onClientWaits((cluster, endpoint) => runtime.knock(cluster, `a client of endpoint "${endpoint}"`));
   const parts: Parts = {
     runtime,
     store,
     storeHealth: setup.neighbourhood,
     events,
     operations,
+    pauses,
     servers,
     usage,
     clock: hostClock,

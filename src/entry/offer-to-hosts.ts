@@ -17,6 +17,7 @@ import { tryHere } from "../installation/settings/try.ts";
 import { answerClaim } from "../installation/placement/claims.ts";
 import { eraseHere } from "../installation/placement/erase.ts";
 import { silentMs } from "../installation/placement/hosts.ts";
+import { prepareHere } from "../installation/upgrade/binaries.ts";
 import { hostMoves } from "../installation/placement/moves.ts";
 import { putOrphansAside } from "../installation/placement/orphans.ts";
 import { keepReplacing } from "../installation/placement/replace.ts";
@@ -56,6 +57,7 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     looks: (host, message) => peers.hear(host, message),
     claimPorts: (request) => answerClaim(parts, request),
     trySettings: (request) => tryHere(parts, request),
+    prepareEngine: (request) => prepareHere(parts, request),
     erase: (cluster) => eraseHere(parts, cluster),
     contents: (request) => contentsHere(parts, request),
     installPackage: async ({ extension, major }) => void (await installPackage(extension, major)),

@@ -202,6 +202,12 @@ export const errorCatalog = {
     retry: "later",
     meaning: "A member is not well enough for the change, which was not begun. The detail names each.",
   },
+  "upgrade-blocked": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "later",
+    meaning: "Something is in the way of an upgrade, which was not begun. The detail names each thing.",
+  },
   "no-candidate": { httpStatus: 409, exitCode: 3, retry: "later", meaning: "No member can become primary now." },
   "no-primary": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The cluster has no primary at the moment." },
   "data-loss-refused": {

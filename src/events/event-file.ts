@@ -10,6 +10,7 @@ import { closeDatabase, openDatabase } from "../sqlite/database.ts";
 import { eventForm as form } from "./event-form.ts";
 import { EventLog, type EventLogOptions } from "./event-log.ts";
 import { Journal } from "./journal.ts";
+import { PauseMarks } from "./pause-marks.ts";
 import { OperationLog, type OperationLogOptions } from "./operation-log.ts";
 import { Sequence } from "./sequence.ts";
 
@@ -18,6 +19,8 @@ export interface EventFileOptions extends EventLogOptions, OperationLogOptions {
 export interface EventFile {
   readonly events: EventLog;
   readonly operations: OperationLog;
+  /** interruptions of writes that last */
+  readonly pauses: PauseMarks;
   /** what other hosts are told of this file, and it of theirs */
   readonly journal: Journal;
   close(): void;
@@ -31,11 +34,13 @@ export function openEventFile(path: string, options: EventFileOptions = {}): Eve
   const sequence = new Sequence(lastOf(database, host), now);
   const events = new EventLog(database, sequence, options);
   const operations = new OperationLog(database, sequence, options);
+  const pauses = new PauseMarks(database, options.onProblem);
   const journal = new Journal({ database, host, sequence, events, operations }, now());
   if (keptAs !== undefined) events.emit("events.reset", {}, { kept_as: keptAs });
   return {
     events,
     operations,
+    pauses,
     journal,
     close: () => {
       events.close();

@@ -44,9 +44,15 @@ const severalHosts = `
 
   CREATE TABLE head (host TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT;`;
 
+/** Of what lasts, for the agent after this one: see pause-marks.ts. */
+const pauses = `
+  CREATE TABLE pause_mark (
+    cluster TEXT NOT NULL, kind TEXT NOT NULL, alive_at INTEGER, since INTEGER, why TEXT NOT NULL DEFAULT '',
+    by TEXT NOT NULL DEFAULT '', PRIMARY KEY (cluster, kind)) STRICT;`;
+
 export const eventForm: DatabaseForm = {
   applicationId: 0x4d617445,
   what: "event file",
   synchronous: "NORMAL",
-  migrations: [oneHost, severalHosts],
+  migrations: [oneHost, severalHosts, pauses],
 };

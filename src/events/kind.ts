@@ -56,8 +56,17 @@ export function paused(ms: number | null): string {
   return ms === null ? "" : `; writes paused for ${Math.round(ms)} ms`;
 }
 
-/** As people ask for it: `90 s`, `45 min`, `2 h`. */
-export function lasted(ms: number): string {
-  if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
-  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
+const pauseReasons: Readonly<Record<string, string>> = {
+  switchover: "switchover",
+  failover: "failover",
+  restart: "restart",
+  upgrade: "upgrade",
+  config: "change of settings",
+  crash: "the primary ended and was started again",
+  stop: "stopped as asked",
+  voters: "commits waited for standbys",
+};
+
+export function pauseReason(why: string): string {
+  return pauseReasons[why] ?? "cause not known";
 }

@@ -49,7 +49,8 @@ export async function beginCreate(parts: Parts, request: CreateRequest, asked: A
   const password = request.password ?? generatePassword();
   const verifier = scramVerifier(password);
   const operation = beginOperation(parts, spec, asked);
-  void build(parts, { spec, hosts: shape.places.hosts, verifier, operation });
+  const version = request.minor_version;
+  void build(parts, { spec, hosts: shape.places.hosts, verifier, operation, ...(version ? { version } : {}) });
   return {
     operation,
     connection: { ...connectionTo(parts, spec, { role: "primary" }), ...withPassword(parts, spec, password) },
@@ -77,14 +78,16 @@ interface Build {
   readonly hosts: readonly HostRecord[];
   readonly verifier: string;
   readonly operation: OperationRecord;
+  /** of Postgres; left out: what this release was tested with */
+  readonly version?: string;
 }
 
-async function build(parts: Parts, { spec, hosts, verifier, operation }: Build): Promise<void> {
+async function build(parts: Parts, { spec, hosts, verifier, operation, ...more }: Build): Promise<void> {
   const claimed: number[] = Object.values(spec.ports);
   try {
     const places = await claimFor(parts, spec, hosts);
     if (hosts.length === 0) claimed.push(...places.map((place) => place.port));
-    await makeFirstRecords(parts, spec, { verifier, places, id: operation.id });
+    await makeFirstRecords(parts, spec, { verifier, places, id: operation.id, ...more });
     parts.ports.letGo(claimed);
     await parts.runtime.adopt(spec.name);
     await bringUp(parts, spec.name, operation);
@@ -112,6 +115,7 @@ interface Making {
   readonly verifier: string;
   /** one for each member */
   readonly places: readonly Place[];
+  readonly version?: string;
 }
 
 async function claimFor(parts: Parts, spec: ClusterSpec, where: readonly HostRecord[]): Promise<readonly Place[]> {
@@ -120,10 +124,11 @@ async function claimFor(parts: Parts, spec: ClusterSpec, where: readonly HostRec
   return claimPlaces(parts, hosts, { cluster: spec.name, members: spec.members, where, engine: spec });
 }
 
-async function makeFirstRecords(parts: Parts, plan: ClusterSpec, { verifier, places, id }: Making): Promise<void> {
+async function makeFirstRecords(parts: Parts, plan: ClusterSpec, making: Making): Promise<void> {
+  const { verifier, places, id } = making;
   const { servers, operations } = parts;
   const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(engineInstallMs)]);
-  const engine = await servers.engine(wantedFor(plan), (line) => operations.step(id, line, 0), signal);
+  const engine = await servers.engine(wantedFor(plan, making.version), (line) => operations.step(id, line, 0), signal);
   operations.step(id, `preparing Postgres ${engine.version}`, 1);
   const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
   await validateSettings(plan.settings, { template, owner: servers.owner, signal });
@@ -141,8 +146,9 @@ async function makeFirstRecords(parts: Parts, plan: ClusterSpec, { verifier, pla
 }
 
 /** New clusters begin on what this release was tested with, whatever older version is installed too. */
-function wantedFor({ engine, major }: ClusterSpec): WantedEngine {
-  return engine === "embedded" ? { engine, major, version: releaseInCatalog(major).version } : { engine, major };
+function wantedFor({ engine, major }: ClusterSpec, version: string | undefined): WantedEngine {
+  if (engine === "system") return { engine, major };
+  return { engine, major, version: version ?? releaseInCatalog(major).version };
 }
 
 /** On one host all are made from one template; over several the first is, and the others' agents copy it. */

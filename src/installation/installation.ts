@@ -16,12 +16,12 @@ import {
   type FailoverOptions,
 } from "./changes.ts";
 import { createAccounts } from "./accounts/accounts.ts";
-import { awake, setAutostop } from "./awake.ts";
 import { createSettings } from "./settings/settings.ts";
 import { connectionTo } from "./connection.ts";
 import { beginCreate } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
 import { createExtensions } from "./extensions/extensions.ts";
+import { downtimeOf } from "./downtime.ts";
 import { candidatesOf, explainCluster } from "./explain.ts";
 import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
 import { readLogs } from "./logs.ts";
@@ -29,6 +29,7 @@ import { restartCluster } from "./restart.ts";
 import { addMember, recloneMember, removeMember, scaleCluster } from "./members.ts";
 import { clusterOf, memberOf, type Parts } from "./parts.ts";
 import { createStorage } from "./storage/storage.ts";
+import { createUpgrades } from "./upgrade/upgrade.ts";
 import { clusterStatus, storeStatusOf, type StatusContext } from "./status.ts";
 
 /** @param stopAgent ends this process in order; `servers`: the clusters' servers and the router too */
@@ -56,6 +57,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
       return explainCluster(cluster, contextOf(parts, cluster));
     },
     events: async (cluster, query: EventQuery): Promise<readonly ClusterEvent[]> => events.list({ cluster, ...query }),
+    downtime: async (name, since) => downtimeOf(parts, name, since),
     watchEvents: (cluster, happened, signal) => events.subscribe({ cluster }, happened, signal),
     logs: (name, query) => readLogs(parts, name, query),
     authority: () => readFile(parts.caFile, "utf8"),
@@ -74,16 +76,12 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
       await resumeCluster(parts, name);
       return statusOf(clusterOf(parts, name));
     },
-    autostop: async (name, idleMs, asked) => {
-      await setAutostop(parts, name, idleMs, asked);
-      return statusOf(clusterOf(parts, name));
-    },
     switchover: (name, { to, primaryRegion }, asked) =>
       primaryRegion === undefined
         ? switchOver(parts, name, to, asked)
         : changeRegion(parts, name, { to, primaryRegion }, asked),
     candidates: async (name, kind, to, region): Promise<readonly Candidate[]> => {
-      const cluster = await awake(parts, name, { by: "a look at its candidates" });
+      const cluster = clusterOf(parts, name);
       if (to !== undefined) memberOf(cluster, to);
       return kind === "failover" ? successorsOf(cluster, to, region) : candidatesOf(cluster, to, region);
     },
@@ -94,6 +92,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     removeMember: (name, member, asked) => removeMember(parts, name, member, asked),
     recloneMember: (name, member, asked) => recloneMember(parts, name, member, asked),
     accounts: createAccounts(parts),
+    upgrades: createUpgrades(parts),
     storage: createStorage(parts),
     extensions: createExtensions(parts),
     settings: createSettings(parts),
@@ -115,6 +114,8 @@ function contextOf(parts: Parts, cluster: ClusterRuntime): StatusContext {
     version:
       parts.servers.versionOf(cluster.record.spec.value) ??
       (engine === "embedded" ? (embeddedReleases[major]?.version ?? String(major)) : String(major)),
+    // What the home has besides is looked for when somebody asks: matriarch version CLUSTER.
+    newestVersion: engine === "embedded" ? embeddedReleases[major]?.version : undefined,
     operation: running && { id: running.id, kind: running.kind },
     wallNow: parts.clock.wallNow(),
   };

@@ -18,6 +18,7 @@ import type { Store } from "../drivers/store/port.ts";
 import { commitCluster, readCluster } from "../drivers/store/records.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { EventLog } from "../events/event-log.ts";
+import type { PauseMarks } from "../events/pause-marks.ts";
 import type { OperationLog } from "../events/operation-log.ts";
 import type { Log } from "../log/log.ts";
 import type { PortClaims } from "./ports.ts";
@@ -44,6 +45,8 @@ export interface Parts {
   readonly storeHealth: Pick<ClusterRuntime, "storeReachable" | "storeAwaySince">;
   readonly events: EventLog;
   readonly operations: OperationLog;
+  /** interruptions of writes that last, as this host knows them */
+  readonly pauses: PauseMarks;
   readonly servers: MemberServers;
   /** of the volumes of this host */
   readonly usage: Pick<UsageHistory, "add" | "growthPerDay">;

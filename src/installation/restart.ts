@@ -12,10 +12,9 @@ import type { MemberId, RestartIntent } from "../domain/cluster.ts";
 import { bytesBetween } from "../domain/lsn.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
-import { awake } from "./awake.ts";
 import { begin, intend, intentBase, refuseUnfit } from "./changes.ts";
 import { viewOf } from "./explain.ts";
-import { memberOf, type Parts } from "./parts.ts";
+import { clusterOf, memberOf, type Parts } from "./parts.ts";
 import { servingPrimary } from "./status.ts";
 import { stepOf } from "./turns.ts";
 
@@ -34,7 +33,7 @@ export async function restartCluster(
   options: RestartOptions,
   asked: Asked,
 ): Promise<OperationRecord> {
-  const cluster = await awake(parts, name, asked);
+  const cluster = clusterOf(parts, name);
   if (options.member !== undefined) memberOf(cluster, options.member);
   const members = membersFor(cluster, options);
   if (members.length === 0) return nothingToDo(parts, name, asked);
@@ -57,7 +56,7 @@ function nothingToDo(parts: Parts, name: string, asked: Asked): OperationRecord 
   return parts.operations.get(operation.id);
 }
 
-export interface RestartWish extends Pick<RestartIntent, "purpose" | "inPlace" | "upgrade"> {
+export interface RestartWish extends Pick<RestartIntent, "purpose" | "inPlace"> {
   readonly members: readonly MemberId[];
 }
 
@@ -68,34 +67,24 @@ export async function restartMembers(
   { members, ...wish }: RestartWish,
   asked: Asked,
 ): Promise<OperationRecord> {
-  const cluster = await awake(parts, name, asked);
+  const cluster = clusterOf(parts, name);
   const pending = inOrder(cluster, members);
   refuseRestart(parts, cluster, pending, wish.inPlace === true);
-  const { upgrade } = wish;
-  const kind = upgrade ? "upgrade" : "restart";
-  const operation = begin(parts, kind, name, asked, stepOf(pending, 0, cluster), pending.length);
-  const about = { cluster: name, actor: asked.by };
-  if (upgrade) parts.events.emit("upgrade.started", about, { members: pending, to: upgrade.to });
-  else parts.events.emit("restart.started", about, { members: pending });
+  const operation = begin(parts, "restart", name, asked, stepOf(pending, 0, cluster), pending.length);
+  parts.events.emit("restart.started", { cluster: name, actor: asked.by }, { members: pending });
   return intend(parts, operation, { kind: "restart", pending, ...wish, ...intentBase(parts, operation) });
 }
 
 /** Standbys first. */
-function inOrder({ record }: ClusterRuntime, members: readonly MemberId[]): readonly MemberId[] {
+export function inOrder({ record }: ClusterRuntime, members: readonly MemberId[]): readonly MemberId[] {
   const { holder } = record.reign.value;
   return [...members.filter((id) => id !== holder), ...members.filter((id) => id === holder)];
 }
 
-/** Everything that keeps it from going well, at once. */
-export function refuseRestart(
-  parts: Parts,
-  cluster: ClusterRuntime,
-  pending: readonly MemberId[],
-  inPlace: boolean,
-): void {
+function refuseRestart(parts: Parts, cluster: ClusterRuntime, pending: readonly MemberId[], inPlace: boolean): void {
   refuseUnfit(parts, cluster);
   refuseWithoutPrimary(cluster);
-  const problems = [...unwell(cluster, pending), ...(inPlace ? [] : nobodyTakesOver(cluster, pending))];
+  const problems = restartProblems(cluster, pending, inPlace);
   if (problems.length === 0) return;
   throw new OpError("not-healthy", {
     message: `cluster "${cluster.name}" is not well enough for a restart`,
@@ -104,8 +93,17 @@ export function refuseRestart(
   });
 }
 
+/** Everything that keeps it from going well, at once. */
+export function restartProblems(
+  cluster: ClusterRuntime,
+  pending: readonly MemberId[],
+  inPlace: boolean,
+): readonly string[] {
+  return [...unwell(cluster, pending), ...(inPlace ? [] : nobodyTakesOver(cluster, pending))];
+}
+
 /** It would wait for one, and keep everything else from being done. */
-function refuseWithoutPrimary(cluster: ClusterRuntime): void {
+export function refuseWithoutPrimary(cluster: ClusterRuntime): void {
   if (servingPrimary(cluster)) return;
   throw new OpError("no-primary", {
     message: `cluster "${cluster.name}" has no primary now`,

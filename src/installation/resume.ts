@@ -79,8 +79,18 @@ const goals: Readonly<Record<string, (cluster: ClusterRuntime) => boolean>> = {
 function resumeIntent(parts: Parts, operation: OperationRecord): void {
   const intent = parts.runtime.clusters.get(operation.cluster)?.record.intent?.value;
   if (intent?.id === operation.id) return void awaitIntentEnd(parts, operation);
+  if (operation.kind === "upgrade" && operation.steps_done === 0) return endBeforeTurns(parts, operation);
   const step = "it ended while the agent was away; `matriarch events` tells how";
   parts.operations.finish(operation.id, { state: "done", step });
+}
+
+/** It was still fetching the binaries. */
+function endBeforeTurns(parts: Parts, { id, cluster }: OperationRecord): void {
+  const error = new OpError("interrupted", {
+    message: `the agent ended before any member of "${cluster}" was restarted`,
+    hint: `Give it again: matriarch upgrade ${cluster}`,
+  });
+  parts.operations.finish(id, { state: "failed", error });
 }
 
 /** Every server of this host, in order and then hard; the records stay as they are, so that all come back. */

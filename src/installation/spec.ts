@@ -45,6 +45,7 @@ export async function planShape(parts: Parts, request: CreateRequest): Promise<S
   refuseCount(members + (request.regions ?? []).length);
   const engine = request.engine ?? "embedded";
   const major = await chooseMajor(parts, engine, request.version);
+  refuseMinor(request.minor_version, engine, major);
   const places = planPlaces(parts, request, { name: request.name, members, engine, major });
   return { preset, engine, major, places };
 }
@@ -70,7 +71,6 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
     primaryRegion: places.primaryRegion,
     lastMember: places.members.length,
     wish: "running",
-    ...(request.autostop_ms === undefined ? {} : { autostopMs: request.autostop_ms }),
     memoryBytes,
     cpus: request.cpus ?? availableParallelism(),
     ...(request.volume_bytes === undefined ? {} : { volumeBytes: request.volume_bytes }),
@@ -125,6 +125,18 @@ async function chooseMajor(parts: Parts, engine: EngineKind, version: number | u
     });
   if (engine === "system") return newestElsewhere(parts, version) ?? (await findSystemEngine(version)).major;
   return version ?? Math.max(...supportedMajors);
+}
+
+/** What the machine's packages are is not ours to choose. */
+function refuseMinor(wanted: string | undefined, engine: EngineKind, major: number): void {
+  if (wanted === undefined) return;
+  if (engine === "system")
+    throw new OpError("bad-value", {
+      message: `--version ${wanted} names a minor version, and the system engine has one for each major`,
+      hint: `Use --version ${major}, or the embedded engine.`,
+    });
+  if (Number.parseInt(wanted, 10) === major) return;
+  throw new OpError("bad-value", { message: `Postgres ${wanted} is not of the major version ${major}` });
 }
 
 /** Over several hosts those that lack it are told one by one (placement). */

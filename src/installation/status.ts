@@ -7,17 +7,20 @@ import { isVoter } from "../core/candidates.ts";
 import { formatReason } from "../core/reason.ts";
 import { inPrimaryRegion, mayVote, votersInFull } from "../core/regions.ts";
 import type { Attachment } from "../domain/attachment.ts";
-import { isAsleep, type ClusterRecord, type ClusterSpec } from "../domain/cluster.ts";
+import type { ClusterRecord, ClusterSpec } from "../domain/cluster.ts";
 import { bytesBetween, formatLsn, type Lsn } from "../domain/lsn.ts";
 import { usualAcks } from "../domain/rule.ts";
 import type { Server } from "../domain/server.ts";
+import { compareVersions, newestOf } from "../drivers/postgres/engine/releases.ts";
 
 export interface StatusContext {
   /** where this host's endpoints listen */
   readonly endpointHost: string;
   readonly hostName: string;
-  /** `18.4` */
+  /** `18.4`, where no server says it */
   readonly version: string;
+  /** of this major, what is newest without asking any network */
+  readonly newestVersion: string | undefined;
   /** running operation of this cluster, and its kind */
   readonly operation: { readonly id: string; readonly kind: string } | undefined;
   readonly wallNow: number;
@@ -36,7 +39,8 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
     name: spec.name,
     state,
     detail: detailOf(cluster, state),
-    version: context.version,
+    version: (primary && runningVersion(primary)) ?? context.version,
+    newer_version: newerThanRunning(cluster, context.newestVersion),
     engine: spec.engine,
     durability: spec.durability,
     epoch: record.reign.value.epoch,
@@ -56,8 +60,6 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
         ? new Date(record.pause.value.until).toISOString()
         : null,
     operation: context.operation?.id ?? null,
-    autostop_ms: spec.autostopMs ?? null,
-    asleep_since: isAsleep(record) ? new Date(record.sleep?.value.since ?? 0).toISOString() : null,
     store: storeStatusOf(cluster),
     attachments: Object.values(record.attachments)
       .map(({ value }) => attachmentStatus(value))
@@ -75,6 +77,22 @@ export function storeStatusOf({
   storeAwaySince: since,
 }: Pick<ClusterRuntime, "storeReachable" | "storeAwaySince">): ClusterStatus["store"] {
   return { reachable, since: reachable || since === undefined ? null : new Date(since).toISOString() };
+}
+
+export function runningVersion({ server }: MemberRuntime): string | undefined {
+  return server.kind === "running" ? server.version : undefined;
+}
+
+/** Also what a member would get at its next start: the machine's packages may have been replaced under it. */
+function newerThanRunning({ members }: ClusterRuntime, known: string | undefined): string | null {
+  const all = [...members.values()];
+  const newest = newestOf([
+    ...all.flatMap(({ installed }) => installed ?? []),
+    ...(known === undefined ? [] : [known]),
+  ]);
+  if (newest === undefined) return null;
+  const isOlder = all.some((member) => compareVersions(runningVersion(member) ?? newest, newest) < 0);
+  return isOlder ? newest : null;
 }
 
 export function memberNumber(id: string): number {
@@ -112,6 +130,7 @@ function memberStatus(cluster: ClusterRuntime, member: MemberRuntime, context: S
     is_read_replica: !mayVote(record, member.id),
     resources: resourcesOf(record.spec.value, member.limits),
     incarnation: own?.incarnation ?? 0,
+    version: runningVersion(member) ?? null,
     because: member.progress
       ? progressText(member.progress)
       : member.decision
@@ -179,7 +198,6 @@ function stateOf(cluster: ClusterRuntime, { operation, wallNow }: StatusContext)
   if (operation?.kind === "create") return "creating";
   if (operation?.kind === "destroy") return "destroying";
   if (record.spec.value.wish === "stopped") return "stopped";
-  if (isAsleep(record)) return "asleep";
   if (record.pause && record.pause.value.until > wallNow) return "paused";
   if (
     record.intent?.value.kind === "switchover" &&
@@ -226,8 +244,6 @@ function detailOf(cluster: ClusterRuntime, state: ClusterStatus["state"]): strin
       return "every member is up and streaming";
     case "stopped":
       return `stopped, as asked; start it with: matriarch start ${cluster.name}`;
-    case "asleep":
-      return `no client needed it; the next one wakes it, and so does: matriarch start ${cluster.name}`;
     case "unavailable":
       return waiting ? formatReason(waiting.because) : `no member can be primary now`;
     case "degraded":

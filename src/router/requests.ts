@@ -53,7 +53,6 @@ function route(input: unknown): Route {
     state,
     targets,
     cut: value["cut"],
-    ...(value["isAsleep"] === true ? { isAsleep: true } : {}),
     ...message,
   };
 }

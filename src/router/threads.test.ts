@@ -34,7 +34,6 @@ async function threadsOf(program: string, log: Log): Promise<Threads> {
     log,
     threadFile,
     drained: () => undefined,
-    clientWaits: () => undefined,
   });
 }
 

@@ -27,6 +27,8 @@ import {
   operationSchema,
 } from "../../src/contract/cluster.ts";
 import { extensionListSchema, extensionPlanSchema } from "../../src/contract/extensions.ts";
+import { downtimeSchema } from "../../src/contract/downtime.ts";
+import { upgradePlanSchema, versionReportSchema } from "../../src/contract/upgrade.ts";
 import { errorBodySchema } from "../../src/contract/error.ts";
 import { statusOf } from "./memory-installation.ts";
 import { cliEntry, createHarness, parseOutput, type Harness } from "./harness.ts";
@@ -56,6 +58,11 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["switchover shop --to shop-2", operationSchema],
   ["failover shop --yes", operationSchema],
   ["restart shop --member shop-2", operationSchema],
+  ["restart shop --pending --in-place", operationSchema],
+  ["upgrade shop --to 18.4 --force", operationSchema],
+  ["upgrade shop --dry-run", upgradePlanSchema],
+  ["version shop --check", versionReportSchema],
+  ["events shop --downtime --since 30d", downtimeSchema],
   ["stop shop", operationSchema],
   ["start shop", operationSchema],
   ["pause shop --for 15m", clusterStatusSchema],

@@ -16,6 +16,7 @@ import type {
 } from "../../src/contract/cluster.ts";
 import type { Asked, Installation } from "../../src/contract/installation.ts";
 import { OpError } from "../../src/errors/op-error.ts";
+import { createMemoryUpgrades } from "./memory-upgrades.ts";
 import { createMemoryAccounts } from "./memory-accounts.ts";
 import { createMemoryStorage } from "./memory-storage.ts";
 import { createMemoryExtensions } from "./memory-extensions.ts";
@@ -214,11 +215,6 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       update(cluster, { state: "healthy", paused_until: null });
       return find(cluster);
     },
-    async autostop(cluster, idleMs, asked) {
-      record("autostop", asked, cluster, idleMs);
-      update(cluster, { autostop_ms: idleMs ?? null });
-      return find(cluster);
-    },
     async switchover(cluster, options, asked) {
       const to = options.to ?? `${cluster}-2`;
       if (findMember(cluster, to).lag_bytes === 36_700_160) {
@@ -275,6 +271,13 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       record,
       begin: (kind, cluster, asked, result) => begin(kind, cluster, asked, () => result),
     }),
+    upgrades: createMemoryUpgrades({ find, record, begin: (...of) => begin(...of, () => null) }),
+    async downtime(cluster) {
+      const from = find(cluster).created_at;
+      const pause = { from, to: from, ms: 312, why: "switchover", by: "ann", member: `${cluster}-2` } as const;
+      const sums = { paused_ms: 312, longest_ms: 312, stopped_ms: 0, availability_percent: 99.9 };
+      return { cluster, since: from, until: from, pauses: [pause], ...sums };
+    },
     async operation(id) {
       const found = operations.get(id);
       if (!found) throw new OpError("operation-not-found", { message: `operation "${id}" does not exist` });
@@ -301,6 +304,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     name,
     state: "healthy",
     detail: "",
+    newer_version: null,
     version: "18.4",
     engine: request.engine ?? "embedded",
     durability: request.durability ?? "quorum",
@@ -313,8 +317,6 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     members: ids.map((id, at) => memberOf(id, at, home)),
     paused_until: null,
     operation: null,
-    autostop_ms: request.autostop_ms ?? null,
-    asleep_since: null,
     store: { reachable: true, since: null },
     attachments: [],
     created_at: new Date(0).toISOString(),
@@ -340,6 +342,7 @@ function memberOf(id: string, at: number, home: string): MemberStatus {
     is_read_replica: false,
     resources: null,
     incarnation: 1,
+    version: "18.4",
     because: at === 0 ? "it holds the lease" : "it follows the primary",
   };
 }

@@ -31,7 +31,7 @@ export class Clients {
 
   start(client: Client): void {
     const again = (): void => {
-      if (!this.#world.isQuiet) this.#once(client);
+      this.#once(client);
       this.#world.scheduler.after(this.#world.random.between(20, 160), again);
     };
     this.#world.scheduler.after(this.#world.random.between(0, 500), again);
@@ -40,13 +40,9 @@ export class Clients {
   #once(client: Client): void {
     const member = client.direct ?? this.#route(client.host);
     const server = member === undefined ? undefined : this.#world.server(member);
-    if (!server || (client.direct === undefined && !client.host.endpoint.admits())) return;
-    const gone = client.direct === undefined ? client.host.endpoint.begin() : () => undefined;
-    this.#world.scheduler.after(patienceMs, gone);
+    if (!server) return;
     this.#world.network.send(client.host.id, server.host, () =>
-      server.part.run(() =>
-        client.kind === "writer" ? this.#write(client, server, gone) : this.#read(client, server, gone),
-      ),
+      server.part.run(() => (client.kind === "writer" ? this.#write(client, server) : this.#read(client, server))),
     );
   }
 
@@ -58,16 +54,13 @@ export class Clients {
     return record.reign.value.holder;
   }
 
-  #write(client: Client, server: PgServer, gone: () => void): void {
-    if (!server.serves || !server.dir) return gone();
-    const leave = server.join();
+  #write(client: Client, server: PgServer): void {
+    if (!server.serves || !server.dir) return;
     const write = this.#nextWrite++;
     let answered = false;
     server.commit(write, (outcome) => {
       if (answered) return;
       answered = true;
-      leave();
-      gone();
       if (outcome === "unknown") {
         this.unknown += 1;
         return;
@@ -81,13 +74,10 @@ export class Clients {
     });
     this.#world.scheduler.after(patienceMs, () => {
       if (!answered) this.unknown += 1;
-      leave();
     });
   }
 
-  #read(client: Client, server: PgServer, gone: () => void): void {
-    server.join()();
-    gone();
+  #read(client: Client, server: PgServer): void {
     if (server.serves) this.#world.checker.read(server, client.direct === undefined ? server.visible : undefined);
   }
 }

@@ -70,8 +70,6 @@ export class PgServer {
   #waiters: Waiter[] = [];
   #unflushed: Waiter[] = [];
   #released = -1;
-  #connected = 0;
-  #served = 0;
   #lastSeen: RunningServer | undefined;
   readonly #world: World;
 
@@ -86,18 +84,6 @@ export class PgServer {
   get streamName(): string {
     const incarnation = this.#world.wiring.switches.has("incarnation-not-in-stream-name") ? 1 : this.incarnation;
     return voterName({ member: this.member, incarnation });
-  }
-
-  /** A client's session begins. @returns its end */
-  join(): () => void {
-    this.#connected += 1;
-    this.#served += 1;
-    const { life } = this.part;
-    let left = false;
-    return () => {
-      if (!left && this.part.life === life) this.#connected -= 1;
-      left = true;
-    };
   }
 
   get serves(): boolean {
@@ -173,7 +159,6 @@ export class PgServer {
   }
 
   #ended(): void {
-    this.#connected = 0;
     this.state = "stopped";
     this.stopping = false;
     this.#since = this.#now();
@@ -504,6 +489,7 @@ export class PgServer {
       upstream: this.upstream,
       receiving: this.receiver !== undefined,
       streaming,
+      ...(this.version === undefined ? {} : { version: this.version }),
       notStreamingSince: streaming ? undefined : (this.#notStreamingSince ?? this.#runningSince),
       walMissing: this.#walMissing,
       syncNames: formatSyncNames(this.names),
@@ -518,7 +504,6 @@ export class PgServer {
       flushStuckSince: this.#flushStuckSince,
       pendingRestart: false,
       configured: this.filesSay === this.wanted.settings ? this.wanted.generation : 0,
-      clients: { connected: this.#connected, served: this.#served },
     };
   }
 }

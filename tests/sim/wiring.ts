@@ -21,10 +21,7 @@ export type Switch =
   | "store-ignores-requirements"
   | "incarnation-not-in-stream-name"
   | "heartbeat-without-agent"
-  | "pause-not-required"
-  | "sleeps-beside-clients"
-  | "hosts-not-asked"
-  | "nobody-wakes-it";
+  | "pause-not-required";
 
 export interface Wiring {
   readonly switches: ReadonlySet<Switch>;

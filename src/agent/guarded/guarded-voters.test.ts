@@ -117,8 +117,6 @@ function viewOf(parts: Partial<View>): View {
     server: { kind: "absent" },
     peers: {},
     lease: { startedAt: 0, epochSeenAt: 0, held: [], given: undefined, heardHolderAt: undefined },
-    isWorkedOn: false,
-    hushed: undefined,
     busy: [],
     memory: emptyMemory,
     ...parts,

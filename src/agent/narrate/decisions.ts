@@ -8,7 +8,8 @@ import { nameOf } from "./records.ts";
 import type { Teller } from "./teller.ts";
 
 /** What is told of: a cluster's loop, and one of its members that this host looks after. */
-export type ToldCluster = Pick<ClusterLoop, "name" | "record" | "clock">;
+export type ToldCluster = Pick<ClusterLoop, "name" | "record" | "clock"> &
+  Partial<Pick<ClusterLoop, "members" | "remoteMembers">>;
 export type ToldMember = Pick<MemberLoop, "id">;
 
 const fencing: ReadonlySet<ReasonCode> = new Set([

@@ -30,9 +30,18 @@ class Host {
     this.name = name;
     this.record = record;
     this.file = openEventFile(join(directory, `${name}-${performance.now()}.sqlite`), { host: name, now });
-    const { events, operations } = this.file;
+    const { events, operations, pauses } = this.file;
     const clock = { now, wallNow: now };
-    this.narrator = new Narrator({ events, operations, log, clock, host: name, isHeard, changed: () => undefined });
+    this.narrator = new Narrator({
+      events,
+      operations,
+      pauses,
+      log,
+      clock,
+      host: name,
+      isHeard,
+      changed: () => undefined,
+    });
     this.narrator.recordChanged(this.loop, undefined);
   }
 

@@ -7,23 +7,24 @@ import type { Decision } from "../../core/decision.ts";
 import { formatReason } from "../../core/reason.ts";
 import type { ClusterRecord, Intent, RestartIntent } from "../../domain/cluster.ts";
 import type { EventContext, EventLog } from "../../events/event-log.ts";
+import { markName, type PauseMarks } from "../../events/pause-marks.ts";
 import type { OperationLog } from "../../events/operation-log.ts";
 import type { Log } from "../../log/log.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Route } from "../../router/wire.ts";
 import type { Clock } from "../clock.ts";
-import type { Waking } from "../sleeper.ts";
 import type { Witness } from "../cluster-loop.ts";
 import type { MemberLoop } from "../member-loop.ts";
 import { Availability, MissingVotes, tellDecision, type ToldCluster } from "./decisions.ts";
-import { nameOf as nameOfOccasion, tellRecordChange } from "./records.ts";
+import { Pauses } from "./pauses.ts";
+import { tellRecordChange } from "./records.ts";
 import { ServerStories } from "./servers.ts";
 import { Teller } from "./teller.ts";
-import { WritePause } from "./write-pause.ts";
 
 export interface NarratorParts {
   readonly events: EventLog;
   readonly operations: OperationLog;
+  readonly pauses: PauseMarks;
   readonly log: Log;
   readonly clock: Clock;
   /** name of this host; left out in an installation of one host */
@@ -36,7 +37,7 @@ export interface NarratorParts {
 
 /** What is remembered of one cluster between two of its events. */
 interface Memory {
-  readonly pause: WritePause;
+  readonly pauses: Pauses;
   readonly servers: ServerStories;
   readonly missingVotes: MissingVotes;
   readonly availability: Availability;
@@ -58,7 +59,8 @@ export class Narrator implements Witness {
 
   decided(loop: ToldCluster, member: MemberLoop, decision: Decision, before: Decision | undefined): void {
     const { events, log } = this.#parts;
-    const { servers, missingVotes, availability } = this.#memoryOf(loop);
+    const { servers, missingVotes, availability, pauses } = this.#memoryOf(loop);
+    pauses.decided(loop, member, decision);
     servers.observed(member, decision, loop.record);
     missingVotes.decided(this.#teller, loop, member, decision);
     availability.decided(events, loop, member, decision);
@@ -100,23 +102,20 @@ export class Narrator implements Witness {
       memory.intent = intent;
       memory.intentAt = this.#parts.clock.now();
     }
-    if (before) tellRecordChange(this.#teller, before, loop.record, memory);
+    memory.pauses.recordChanged(loop);
+    const { formerHolder } = memory;
+    const background = { pause: memory.pauses.endpoint, formerHolder };
+    if (before) tellRecordChange(this.#teller, before, loop.record, background);
     this.#parts.changed(loop.name);
   }
 
   routed(loop: ToldCluster, routes: readonly Route[]): void {
-    this.#memoryOf(loop).pause.routed(routes);
+    this.#memoryOf(loop).pauses.routed(loop, routes);
     this.#parts.changed(loop.name);
   }
 
   heard(loop: ToldCluster): void {
-    this.#parts.changed(loop.name);
-  }
-
-  woken(loop: ToldCluster, waking: Waking, tookMs: number): void {
-    const told = { by: waking.by, took_ms: Math.round(tookMs) };
-    const about = { cluster: loop.name, durationMs: told.took_ms };
-    this.#teller.tellToo(nameOfOccasion(loop.record, `woken/${waking.revision}`), "cluster.woken", about, told);
+    this.#memoryOf(loop).pauses.heard(loop);
     this.#parts.changed(loop.name);
   }
 
@@ -131,9 +130,9 @@ export class Narrator implements Witness {
   #memoryOf(loop: ToldCluster): Memory {
     let memory = this.#memories.get(loop.name);
     if (!memory) {
-      const { clock, events } = this.#parts;
+      const { clock, events, pauses: marks, host } = this.#parts;
       memory = {
-        pause: new WritePause(clock),
+        pauses: new Pauses(this.#teller, { clock, marks, cluster: markName(loop.record.spec.value) }, host),
         servers: new ServerStories(events, loop.name),
         missingVotes: new MissingVotes(),
         availability: new Availability(),
@@ -160,10 +159,10 @@ export class Narrator implements Witness {
    * another host, and not be known here yet.
    */
   #finish({ operation, state, message }: Outcome, loop: ToldCluster): void {
-    const { pause, intent, intentAt } = this.#memoryOf(loop);
+    const { pauses, intent, intentAt } = this.#memoryOf(loop);
     if (intent?.id === operation && intent.kind === "restart")
       this.#tellRestart({ state, message }, { cluster: loop.name, actor: intent.by }, intent);
-    const pausedMs = pause.since(intentAt) ?? null;
+    const pausedMs = pauses.endpoint.since(intentAt) ?? null;
     const primary = loop.record.reign.value.holder;
     const result = { message: endOf(intent, operation) ?? message, primary, write_pause_ms: pausedMs };
     const hint = `See: matriarch explain ${loop.name}`;

@@ -5,11 +5,13 @@
  * narrator's parts.
  */
 import type { EventType } from "../../events/catalog.ts";
+import type { OperationLog } from "../../events/operation-log.ts";
 import type { EventContext, EventLog, FieldArguments } from "../../events/event-log.ts";
 import type { Clock } from "../clock.ts";
 
 export interface TellerParts {
   readonly events: EventLog;
+  readonly operations: OperationLog;
   readonly clock: Pick<Clock, "wallNow">;
   /** name of this host; left out in an installation of one host */
   readonly host?: string;
@@ -43,6 +45,10 @@ export class Teller {
 
   get events(): EventLog {
     return this.#parts.events;
+  }
+
+  get operations(): Pick<OperationLog, "list"> {
+    return this.#parts.operations;
   }
 
   get isAlone(): boolean {

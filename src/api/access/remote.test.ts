@@ -49,6 +49,7 @@ const peer = {
     clusters_directory: "/clusters",
     engine_version: null,
   }),
+  prepareEngine: async () => ({ version: "18.4" }),
   erase: async () => undefined,
   contents: async () => ({ extensions: [], libraries: [], packages: [] }),
   installPackage: async () => undefined,

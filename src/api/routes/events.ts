@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import type { z } from "zod";
 
 import type { ClusterEvent } from "../../contract/cluster.ts";
+import { downtimeQuerySchema } from "../../contract/downtime.ts";
 import type { EventQuery, Installation } from "../../contract/installation.ts";
 import { eventsQuerySchema } from "../../contract/requests.ts";
 import { readQuery } from "../input.ts";
@@ -15,6 +16,10 @@ export function eventRoutes(installation: Installation): Hono {
     .get("/:cluster/events", async (c) => {
       const query = readQuery(c, eventsQuerySchema);
       return c.json(await installation.events(c.req.param("cluster"), toEventQuery(query)));
+    })
+    .get("/:cluster/downtime", async (c) => {
+      const { since } = readQuery(c, downtimeQuerySchema);
+      return c.json(await installation.downtime(c.req.param("cluster"), since));
     })
     .get("/:cluster/events/stream", async (c) => {
       const cluster = c.req.param("cluster");

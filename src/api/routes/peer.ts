@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import {
   claimPortsRequestSchema,
   contentsRequestSchema,
+  engineRequestSchema,
   eraseRequestSchema,
   installRequestSchema,
   journalRequestSchema,
@@ -20,6 +21,7 @@ type Part = (peer: PeerApi, body: unknown, host: string) => Promise<unknown>;
 const parts: Readonly<Record<string, Part>> = {
   "looks": (peer, body, host) => peer.looks(host, body),
   "ports": (peer, body) => peer.claimPorts(check(claimPortsRequestSchema, body, "body")),
+  "engine": (peer, body) => peer.prepareEngine(check(engineRequestSchema, body, "body")),
   "erase": (peer, body) => peer.erase(check(eraseRequestSchema, body, "body").cluster),
   "contents": (peer, body) => peer.contents(check(contentsRequestSchema, body, "body")),
   "install": (peer, body) => peer.installPackage(check(installRequestSchema, body, "body")),

@@ -64,6 +64,13 @@ import {
   type HostStatus,
   type JoinToken,
 } from "../../contract/host.ts";
+import { downtimeSchema, type Downtime } from "../../contract/downtime.ts";
+import {
+  upgradePlanSchema,
+  versionReportSchema,
+  type UpgradePlan,
+  type VersionReport,
+} from "../../contract/upgrade.ts";
 import { logLinesSchema, type LogLines } from "../../contract/logs.ts";
 import {
   extendedSchema,
@@ -151,6 +158,17 @@ export function createClient(options: TransportOptions) {
     explain: (cluster: string): Promise<Explanation> => read(`${at(cluster)}/explain`, explainSchema),
     events: (cluster: string, query: Query): Promise<readonly ClusterEvent[]> =>
       read(`${at(cluster)}/events${encode(query)}`, z.array(eventSchema)),
+    downtime: (cluster: string, since: string | undefined): Promise<Downtime> =>
+      read(`${at(cluster)}/downtime${encode({ since })}`, downtimeSchema),
+    versions: async (cluster: string, asksRegistry: boolean): Promise<VersionReport> => {
+      const path = `${at(cluster)}/version${encode({ check: String(asksRegistry) })}`;
+      const deadlineMs = asksRegistry ? changeDeadlineMs : readDeadlineMs;
+      return check(versionReportSchema, await call(options, { method: "GET", path, deadlineMs }));
+    },
+    planUpgrade: (cluster: string, query: Query): Promise<UpgradePlan> =>
+      read(`${at(cluster)}/upgrade${encode(query)}`, upgradePlanSchema),
+    upgrade: (cluster: string, body: { to?: string; force?: boolean; in_place?: boolean }): Promise<Operation> =>
+      change(cluster, "upgrade", body),
     watchEvents: (cluster: string, query: Query, signal: AbortSignal): AsyncGenerator<ClusterEvent> =>
       watch(`${at(cluster)}/events/stream${encode(query)}`, eventSchema, signal),
     logs: (cluster: string, query: Query): Promise<LogLines> =>
@@ -192,8 +210,6 @@ export function createClient(options: TransportOptions) {
     scale: (cluster: string, members: number): Promise<Operation> => change(cluster, "scale", { members }),
     pause: (cluster: string, forMs: number): Promise<ClusterStatus> =>
       post(`${at(cluster)}/pause`, { for_ms: forMs }, clusterStatusSchema),
-    autostop: (cluster: string, idleMs: number | null): Promise<ClusterStatus> =>
-      post(`${at(cluster)}/autostop`, { idle_ms: idleMs }, clusterStatusSchema),
     resume: (cluster: string): Promise<ClusterStatus> => post(`${at(cluster)}/resume`, {}, clusterStatusSchema),
     addMember: (cluster: string, where: { region?: string; zone?: string; host?: string } = {}): Promise<Operation> =>
       change(cluster, "members", where),

@@ -2,12 +2,12 @@
 import { Argument, Option } from "@commander-js/extra-typings";
 
 import {
-  autostopArgument,
   command,
   countArgument,
   settingArgument,
   severalArgument,
   sizeArgument,
+  versionArgument,
   type Run,
 } from "../command.ts";
 
@@ -19,9 +19,9 @@ export const create = (run: Run) =>
     .addArgument(new Argument("<cluster>", "its name: lower-case letters, digits and hyphens, at most 40"))
     .option("--members <count>", "how many members, 1 to 16 (default: 3)", countArgument(1, 16))
     .option(
-      "--version <major>",
-      "major version of Postgres, 14 to 18 (default: 18, or the system's)",
-      countArgument(14, 18),
+      "--version <version>",
+      "major version of Postgres, 14 to 18, or a minor one like 18.3 (default: 18, or the system's)",
+      versionArgument,
     )
     .addOption(
       new Option(
@@ -51,11 +51,6 @@ export const create = (run: Run) =>
       "--volume-size <size>",
       "room that each member may take, for example 20GB (default: no limit)",
       sizeArgument,
-    )
-    .option(
-      "--autostop <duration>",
-      "without a client for so long it stops until the next one, 1s to 365d",
-      autostopArgument,
     )
     .option(
       "--port <port>",

@@ -1,7 +1,6 @@
 /** The picture of one cluster, and the list of all. */
 import { formatDuration, formatSize } from "../../contract/units.ts";
 import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
-import { asleepLines } from "./autostop.ts";
 import { renderAttachments } from "./attachments.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable, type Cell, type Column } from "./table.ts";
@@ -17,7 +16,6 @@ export function renderStatus(status: ClusterStatus, paint: Paint, now: number = 
     const left = Math.max(0, Date.parse(status.paused_until) - now);
     head.push(`Automation is paused for another ${formatDuration(left)}.`);
   }
-  head.push(...asleepLines(status, now));
   return [
     ...head,
     "",
@@ -30,18 +28,14 @@ export function renderStatus(status: ClusterStatus, paint: Paint, now: number = 
 
 function facts(status: ClusterStatus, paint: Paint): readonly string[] {
   const { primary, read } = status.endpoints;
-  const asleep = status.state === "asleep";
-  const leads = asleep ? "wakes it" : status.primary === null ? "no primary now" : `leads to ${status.primary}`;
+  const leads = status.primary === null ? "no primary now" : `leads to ${status.primary}`;
   const line = (name: string, text: string) => `${paint("dim", name.padEnd(10))}${text}`;
   return [
     line("primary", `${primary.host}:${primary.port}  ${leads}`),
     line("read", `${read.host}:${read.port}`),
-    line("postgres", `${status.version} (${status.engine})`),
+    line("postgres", postgresWords(status)),
     line("commit", ruleWords(status)),
     ...sizeLines(status.members).map((text, at) => line(at === 0 ? "size" : "", text)),
-    ...(status.autostop_ms === null
-      ? []
-      : [line("autostop", `asleep after ${formatDuration(status.autostop_ms)} without a client`)]),
     line("epoch", `${status.epoch}${status.timeline === null ? "" : `, timeline ${status.timeline}`}`),
   ];
 }
@@ -61,6 +55,13 @@ function sizeLines(members: readonly MemberStatus[]): readonly string[] {
 
 function who(notes: readonly { readonly id: string; readonly note: string }[], said: string): string {
   return notes.flatMap(({ id, note }) => (note === said ? [id] : [])).join(", ");
+}
+
+function postgresWords({ name, version, newer_version: newer, engine, members }: ClusterStatus): string {
+  const running = [...new Set(members.flatMap((member) => member.version ?? []))];
+  const which = running.length > 1 ? running.join(" and ") : version;
+  const hint = newer === null ? "" : `; ${newer} is there: matriarch upgrade ${name}`;
+  return `${which} (${engine})${hint}`;
 }
 
 function attached({ attachments }: ClusterStatus, paint: Paint): readonly string[] {
@@ -119,6 +120,9 @@ const placeColumns: readonly (Column<MemberStatus> & { readonly of: (member: Mem
   { heading: "REGION", of: (member) => member.region, cell: (member) => member.region },
 ];
 
+/** Only while an upgrade is under way, or has stopped half-way. */
+const versionColumn: Column<MemberStatus> = { heading: "POSTGRES", cell: (member) => member.version ?? "-" };
+
 function roleCell({ role, is_read_replica: isReplica }: MemberStatus): Cell {
   if (role === "primary") return { text: role, tone: "strong" };
   return { text: isReplica ? "read replica" : role };
@@ -131,7 +135,8 @@ export function renderMembers(
 ): string {
   const [first, ...others] = memberColumns;
   const places = placeColumns.filter(({ of }) => new Set(members.map(of)).size > 1);
-  return renderTable(first ? [first, ...places, ...others, ...more] : places, members, paint);
+  const versions = new Set(members.flatMap(({ version }) => version ?? [])).size > 1 ? [versionColumn] : [];
+  return renderTable(first ? [first, ...places, ...others, ...more, ...versions] : places, members, paint);
 }
 
 const clusterColumns: readonly Column<ClusterStatus>[] = [

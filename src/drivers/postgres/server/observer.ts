@@ -20,7 +20,7 @@ import {
 } from "../session/observation.ts";
 import { answersConnections, Session, socketError, sqlState } from "../session/session.ts";
 import { inspectDirectory, isFull } from "./directory.ts";
-import type { Postmaster } from "./postmaster.ts";
+import { startupLog, type Postmaster } from "./postmaster.ts";
 import { isFrozen, saysReady } from "./processes.ts";
 import { memberOfSlot, upstreamOfConninfo } from "./replication-names.ts";
 import { lastWordsIn, ServerLog, tellsDamage, tellsDivergence, tellsMissingWal, tellsNoRoom } from "./server-log.ts";
@@ -109,7 +109,7 @@ export class Observer {
 
   /** What is in the log until now belongs to earlier runs. */
   async beginRun(): Promise<void> {
-    await this.#log.skip();
+    await this.#log.skip(startupLog(this.#config));
   }
 
   /** Why the last start failed before the server was up: not for what is in the directory, nor for want of room. */

@@ -17,10 +17,13 @@ export class ServerLog {
     this.#directory = directory;
   }
 
-  /** From here on: what is in the files now is old. */
-  async skip(): Promise<void> {
+  /**
+   * From here on: what is in the files now is old.
+   * @param emptied a file that is about to be emptied: as long as before it may be new all the same
+   */
+  async skip(emptied?: string): Promise<void> {
     this.#hasBegun = true;
-    for (const [path, size] of await this.#sizes()) this.#read.set(path, size);
+    for (const [path, size] of await this.#sizes()) this.#read.set(path, path === emptied ? 0 : size);
   }
 
   /** Text written since the last call; the first call only begins, for nobody knows how old the text is. */
