@@ -55,19 +55,21 @@ export class Installation implements AsyncDisposable {
   /** Runs the command line; never throws for its exit code. */
   async run(
     args: readonly string[],
-    options: { input?: string; signal?: AbortSignal; interruptAfterMs?: number } = {},
+    options: { input?: string; signal?: AbortSignal; interruptOnceItSays?: string } = {},
   ): Promise<Ran> {
     const child = this.begin(args);
     const deadline = setTimeout(() => child.kill("SIGKILL"), runWithinMs);
-    const interrupt =
-      options.interruptAfterMs === undefined
-        ? undefined
-        : setTimeout(() => child.kill("SIGINT"), options.interruptAfterMs);
+    let told = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      const before = told;
+      told += chunk.toString();
+      const awaited = options.interruptOnceItSays;
+      if (awaited !== undefined && told.includes(awaited) && !before.includes(awaited)) child.kill("SIGINT");
+    });
     child.stdin.end(options.input ?? "");
     const code = new Promise<number | null>((resolve) => child.on("close", resolve));
     const [stdout, stderr, ended] = await Promise.all([text(child.stdout), text(child.stderr), code]);
     clearTimeout(deadline);
-    clearTimeout(interrupt);
     return { code: ended, stdout, stderr };
   }
 
