@@ -10,6 +10,7 @@ import type { CommandContext, Outcome } from "./context.ts";
 import { follow } from "./follow.ts";
 import { connectLines, renderCreated } from "./output/create.ts";
 import { notEnforcedLines } from "./output/volumes.ts";
+import { figureLines } from "./output/operation.ts";
 import { readPassword } from "./password-file.ts";
 
 export interface CreateOptions {
@@ -37,10 +38,19 @@ interface Begun {
 export async function createCluster(context: CommandContext, name: string, options: CreateOptions): Promise<Outcome> {
   const request = await toRequest(name, options);
   const client = await context.client();
-  const { operation, connection } = await begin(context, client, request);
+  return followCreate(context, name, await begin(context, client, request), options);
+}
+
+/** @param begun its password is shown, whatever happens after */
+export async function followCreate(
+  context: CommandContext,
+  name: string,
+  { operation, connection }: Begun,
+  options: Pick<CreateOptions, "detach" | "volumeSize">,
+): Promise<Outcome> {
   if (options.detach) return detached(operation, connection, name);
   try {
-    await follow(context, operation);
+    tellResult(context, await follow(context, operation));
   } catch (error) {
     // It may yet come to life, and nobody could log in.
     if (error instanceof OpError && error.code === "interrupted") tellPassword(context, connection, name);
@@ -92,6 +102,12 @@ async function findRunningCreate(client: Client, name: string, error: unknown): 
   const status = await client.status(name).catch(() => undefined);
   if (status?.state !== "creating" || status.operation === null) return undefined;
   return client.operation(status.operation).catch(() => undefined);
+}
+
+/** Of a copy: what is in it. */
+function tellResult(context: CommandContext, operation: Operation): void {
+  if (operation.result === null || Object.keys(operation.result).length === 0) return;
+  context.note(figureLines(operation).join("\n"));
 }
 
 function tellPassword(context: CommandContext, connection: Connection, name: string): void {

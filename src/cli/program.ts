@@ -19,6 +19,7 @@ import { explain } from "./commands/explain.ts";
 import { extensionCommands } from "./commands/extension/group.ts";
 import { failover } from "./commands/failover.ts";
 import { help } from "./commands/help.ts";
+import { fork } from "./commands/fork.ts";
 import { hostCommands } from "./commands/host/group.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
@@ -62,7 +63,7 @@ export function createProgram(run: Run) {
       `\nTopics: ${topics.map(({ name }) => name).join(", ")}.\n"matriarch help SUBJECT" tells more of a command or a topic.`,
     );
   program.commandsGroup("Clusters:");
-  for (const make of [create, list, status, explain, events, logs, destroy]) program.addCommand(make(run));
+  for (const make of [create, fork, list, status, explain, events, logs, destroy]) program.addCommand(make(run));
   program.commandsGroup("Connecting:");
   for (const make of [uri, connect, tunnel, attach, detach]) program.addCommand(make(run));
   program.commandsGroup("Changing:");

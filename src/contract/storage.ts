@@ -1,7 +1,12 @@
 /** Volumes of a cluster: what the API says of them and takes for them. */
 import { z } from "zod";
 import type { Asked } from "./asked.ts";
-import type { Operation } from "./cluster.ts";
+import type { Connection, Operation } from "./cluster.ts";
+
+interface CreatedCluster {
+  readonly operation: Operation;
+  readonly connection: Connection;
+}
 
 const missing = z.array(z.object({ host: z.string(), reason: z.string() }));
 
@@ -117,7 +122,25 @@ export const snapshotPolicyRequestSchema = z.strictObject({
 });
 export type SnapshotPolicyRequest = z.infer<typeof snapshotPolicyRequestSchema>;
 
+export const forkRequestSchema = z.strictObject({
+  name: z.string(),
+  snapshot: z.string().optional(),
+  member: z.string().optional(),
+  members: z.int().min(1).max(16).optional(),
+  port: z.int().optional(),
+  password: z.string().optional(),
+  volume_bytes: z.int().positive().optional(),
+  /** destroyed by itself after this time, at least a minute */
+  expires_ms: z.int().min(60_000).optional(),
+  /** said by an agent that forwards: of what this host has, or not at all */
+  here: z.boolean().default(false),
+});
+export type ForkRequest = z.output<typeof forkRequestSchema>;
+export type ForkWish = z.input<typeof forkRequestSchema>;
+
 export interface StorageInstallation {
+  /** @throws OpError cluster-exists, snapshot-not-found, no-candidate, too-little-disk */
+  fork(cluster: string, request: ForkRequest, asked: Asked): Promise<CreatedCluster>;
   /** also of a cluster that does not exist any more. @throws OpError cluster-not-found when nothing is left of it */
   snapshots(cluster: string, query: { readonly here: boolean }): Promise<Snapshots>;
   takeSnapshot(cluster: string, request: SnapshotRequest, asked: Asked): Promise<Operation>;

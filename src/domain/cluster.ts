@@ -42,6 +42,8 @@ export interface ClusterSpec {
   readonly volumeBytes?: number;
   /** which of the two the user gave: each server is kept to them. What Matriarch chose is for the tuning alone */
   readonly limited?: { readonly memory: boolean; readonly cpus: boolean };
+  /** it began as a copy of this cluster, as that was then; past `expiresAt` it is destroyed by itself */
+  readonly fork?: { readonly of: string; readonly at: number; readonly expiresAt?: number };
   /** how snapshots are taken and kept, where it is not the usual way */
   readonly snapshots?: { readonly daily: boolean; readonly keptDays: number };
   readonly ports: { readonly primary: number; readonly read: number };

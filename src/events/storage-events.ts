@@ -8,6 +8,17 @@ export const storageEvents = {
     (e) =>
       `volumes ${e.from_bytes === null ? "given" : `extended from ${size(e.from_bytes)} to`} ${size(e.size_bytes)}`,
   ),
+  "cluster.forked": define<{ of: string; as_of: string; until: string | null }>(
+    "info",
+    "The cluster began as a copy of another one, with an identity and passwords of its own.",
+    (e) =>
+      `cluster "${e.cluster}" began as "${e.of}" was at ${e.as_of}${e.until === null ? "" : `; it is destroyed at ${e.until}`}`,
+  ),
+  "cluster.expired": define<{ of: string }>(
+    "info",
+    "A fork was made for a time, which is over: it is destroyed now. Its snapshots are kept for theirs.",
+    (e) => `the time of fork "${e.cluster}" of "${e.of}" is over; it is destroyed`,
+  ),
   "snapshot.taken": define<{ snapshot: string; size_bytes: number; why: string }>(
     "info",
     "A copy of a member's volume was made on its host, from which a cluster can be made.",

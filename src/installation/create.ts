@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { WantedEngine } from "../agent/member-servers.ts";
 import { noVoters, usualAcks, type CommitRule } from "../domain/rule.ts";
 import type { HostRecord } from "../domain/host.ts";
+import type { TimelineHistory } from "../domain/timeline.ts";
 import { zeroLsn } from "../domain/lsn.ts";
 import type { ClusterRecord, ClusterSpec, MemberRecord } from "../domain/cluster.ts";
 import { isVoter } from "../core/candidates.ts";
@@ -18,7 +19,8 @@ import type { CreateRequest } from "../contract/cluster.ts";
 import type { Asked, Created } from "../contract/installation.ts";
 import { releaseInCatalog } from "../drivers/postgres/engine/releases.ts";
 import { validateSettings } from "../drivers/postgres/configuration/validate.ts";
-import { createDirectories } from "../drivers/postgres/provision/create.ts";
+import type { Engine } from "../drivers/postgres/port.ts";
+import { createDirectories, type CreateRequest as DirectoriesRequest } from "../drivers/postgres/provision/create.ts";
 import { generatePassword, scramVerifier } from "../drivers/postgres/provision/scram.ts";
 import { ensureTemplate } from "../drivers/postgres/provision/template.ts";
 import { createCluster } from "../drivers/store/records.ts";
@@ -34,33 +36,61 @@ import { planCluster, planShape } from "./spec.ts";
 import { servingPrimary } from "./status.ts";
 import { firstUser, setPassword } from "./users.ts";
 
+/** Kind of the operation that makes a cluster of a copy of another one. */
+export const forkKind = "fork";
+
 const engineInstallMs = 600_000;
 /** From records to the first commit acknowledged by a quorum; seconds at most, unless the machine is overloaded. */
 const openMs = 120_000;
 const passwordPauseMs = 200;
 
 /** Refuses at once, or begins; what follows is told by the operation. */
-export async function beginCreate(parts: Parts, request: CreateRequest, asked: Asked): Promise<Created> {
+export async function beginCreate(parts: Parts, request: CreateRequest, asked: Asked, seed?: Seed): Promise<Created> {
   const shape = await planShape(parts, request);
   refuseWithoutStore(parts);
   const elsewhere = firstHostElsewhere(parts, request, shape.places);
   if (elsewhere !== undefined) return forwardCreate(parts, request, elsewhere, asked);
-  const spec = await planCluster(parts, request, shape);
+  const planned = await planCluster(parts, request, shape);
+  const spec = seed ? { ...planned, fork: seed.fork } : planned;
   const password = request.password ?? generatePassword();
   const verifier = scramVerifier(password);
   const operation = beginOperation(parts, spec, asked);
   const version = request.minor_version;
-  void build(parts, { spec, hosts: shape.places.hosts, verifier, operation, ...(version ? { version } : {}) });
+  void build(parts, { spec, hosts: shape.places.hosts, verifier, operation, seed, ...(version ? { version } : {}) });
   return {
     operation,
     connection: { ...connectionTo(parts, spec, { role: "primary" }), ...withPassword(parts, spec, password) },
   };
 }
 
+/** What the first member is made of instead of an empty database. */
+export interface Seed {
+  readonly fork: NonNullable<ClusterSpec["fork"]>;
+  /** The directory does not exist yet. Interrupted, it may leave anything there; the cluster is removed then. */
+  make(request: SeedRequest): Promise<Sown>;
+}
+
+export interface SeedRequest {
+  readonly dataDirectory: string;
+  readonly spec: ClusterSpec;
+  readonly engine: Engine;
+  readonly told: (step: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Sown {
+  readonly systemIdentifier: bigint;
+  /** the last one is what the first epoch writes on */
+  readonly timelines: TimelineHistory;
+  /** what it got, for people */
+  readonly result: Readonly<Record<string, unknown>>;
+}
+
 function beginOperation(parts: Parts, spec: ClusterSpec, { by }: Asked): OperationRecord {
   const { name: cluster } = spec;
+  const kind = spec.fork ? forkKind : "create";
   try {
-    return parts.operations.begin({ kind: "create", cluster, by, stepsTotal: 5, step: "checking", exclusive: true });
+    return parts.operations.begin({ kind, cluster, by, stepsTotal: 5, step: "checking", exclusive: true });
   } catch (error) {
     parts.ports.forget(Object.values(spec.ports));
     throw error;
@@ -80,6 +110,7 @@ interface Build {
   readonly operation: OperationRecord;
   /** of Postgres; left out: what this release was tested with */
   readonly version?: string;
+  readonly seed: Seed | undefined;
 }
 
 async function build(parts: Parts, { spec, hosts, verifier, operation, ...more }: Build): Promise<void> {
@@ -87,10 +118,10 @@ async function build(parts: Parts, { spec, hosts, verifier, operation, ...more }
   try {
     const places = await claimFor(parts, spec, hosts);
     if (hosts.length === 0) claimed.push(...places.map((place) => place.port));
-    await makeFirstRecords(parts, spec, { verifier, places, id: operation.id, ...more });
+    const result = await makeFirstRecords(parts, spec, { verifier, places, id: operation.id, ...more });
     parts.ports.letGo(claimed);
     await parts.runtime.adopt(spec.name);
-    await bringUp(parts, spec.name, operation);
+    await bringUp(parts, spec.name, operation, result);
   } catch (error) {
     parts.log.error("create failed", { cluster: spec.name, error });
     // The agent is ending: the next one goes on from what is in the store.
@@ -116,6 +147,7 @@ interface Making {
   /** one for each member */
   readonly places: readonly Place[];
   readonly version?: string;
+  readonly seed: Seed | undefined;
 }
 
 async function claimFor(parts: Parts, spec: ClusterSpec, where: readonly HostRecord[]): Promise<readonly Place[]> {
@@ -124,8 +156,8 @@ async function claimFor(parts: Parts, spec: ClusterSpec, where: readonly HostRec
   return claimPlaces(parts, hosts, { cluster: spec.name, members: spec.members, where, engine: spec });
 }
 
-async function makeFirstRecords(parts: Parts, plan: ClusterSpec, making: Making): Promise<void> {
-  const { verifier, places, id } = making;
+async function makeFirstRecords(parts: Parts, plan: ClusterSpec, making: Making): Promise<Sown["result"]> {
+  const { verifier, places, id, seed } = making;
   const { servers, operations } = parts;
   const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(engineInstallMs)]);
   const engine = await servers.engine(wantedFor(plan, making.version), (line) => operations.step(id, line, 0), signal);
@@ -134,15 +166,30 @@ async function makeFirstRecords(parts: Parts, plan: ClusterSpec, making: Making)
   await validateSettings(plan.settings, { template, owner: servers.owner, signal });
   const hosts = places.map(({ host }) => host);
   const settings = await settingsWithLibraries(parts, plan, hosts);
-  operations.step(id, `making ${plan.members.length} members`, 2);
-  const directories = directoriesToMake(parts, places);
+  const count = plan.members.length;
+  operations.step(id, count === 1 ? "making one member" : `making ${count} members`, 2);
+  const directories = directoriesToMake(parts, places, seed);
   await keepVerifier(parts, plan.name, verifier);
-  for (const directory of directories) await servers.volume(plan, directory).make();
-  const systemIdentifier = await createDirectories({ template, owner: servers.owner, directories, signal });
-  const spec = { ...plan, settings, systemIdentifier: String(systemIdentifier) };
+  const told = (step: string): unknown => operations.step(id, step, 2);
+  const sown = seed
+    ? await seed.make({ dataDirectory: directories[0] ?? "", spec: plan, engine, told, signal })
+    : await makeEmpty(parts, plan, { template, directories, signal });
+  const spec = { ...plan, settings, systemIdentifier: String(sown.systemIdentifier) };
   const version = engine.kind === "embedded" ? engine.version : undefined;
-  await createCluster(parts.store, firstRecords({ spec, version }, places, directories.length === places.length));
+  const first = { spec, version, timelines: sown.timelines };
+  await createCluster(parts.store, firstRecords(first, places, directories.length === places.length));
   operations.step(id, "waiting for the first commit on a quorum", 3);
+  return sown.result;
+}
+
+async function makeEmpty(
+  { servers }: Parts,
+  plan: ClusterSpec,
+  made: Pick<DirectoriesRequest, "template" | "directories" | "signal">,
+): Promise<Sown> {
+  for (const directory of made.directories) await servers.volume(plan, directory).make();
+  const systemIdentifier = await createDirectories({ ...made, owner: servers.owner });
+  return { systemIdentifier, timelines: [{ id: 1, parent: null, forkedAt: zeroLsn, epoch: 1 }], result: {} };
 }
 
 /** New clusters begin on what this release was tested with, whatever older version is installed too. */
@@ -151,9 +198,9 @@ function wantedFor({ engine, major }: ClusterSpec, version: string | undefined):
   return { engine, major, version: version ?? releaseInCatalog(major).version };
 }
 
-/** On one host all are made from one template; over several the first is, and the others' agents copy it. */
-function directoriesToMake({ hosts }: Parts, places: readonly Place[]): readonly string[] {
-  return places.slice(0, hosts.self ? 1 : places.length).map((place) => place.dataDirectory);
+/** On one host all are made from one template; over several, and of a fork, the first is, and the others copy it. */
+function directoriesToMake({ hosts }: Parts, places: readonly Place[], seed: Seed | undefined): readonly string[] {
+  return places.slice(0, hosts.self || seed ? 1 : places.length).map((place) => place.dataDirectory);
 }
 
 /**
@@ -162,7 +209,11 @@ function directoriesToMake({ hosts }: Parts, places: readonly Place[]): readonly
  * nobody has a password before (`bringUp`).
  */
 function firstRecords(
-  { spec, version }: { readonly spec: ClusterSpec; readonly version: string | undefined },
+  {
+    spec,
+    version,
+    timelines,
+  }: { readonly spec: ClusterSpec; readonly version: string | undefined; readonly timelines: TimelineHistory },
   places: readonly Place[],
   areMade: boolean,
 ) {
@@ -179,20 +230,25 @@ function firstRecords(
       epoch: 1,
       holder: spec.members[0] ?? "",
       incarnation: 1,
-      timeline: 1,
+      timeline: timelines.at(-1)?.id ?? 1,
       phase: "taken",
       how: "bootstrap",
       since: spec.createdAt,
     },
     rule: { epoch: 1, rule, previous: [] },
-    timelines: [{ id: 1, parent: null, forkedAt: zeroLsn, epoch: 1 }],
+    timelines,
   } as const;
 }
 
 /** Until the cluster is open and its first user has a password. Also the way on after an interrupted create. */
-async function bringUp(parts: Parts, name: string, { id, by }: OperationRecord): Promise<void> {
+async function bringUp(
+  parts: Parts,
+  name: string,
+  { id, by, kind }: OperationRecord,
+  result: Sown["result"] = {},
+): Promise<void> {
   await awaitPrimary(parts, name);
-  if (parts.hosts.self) await awaitVoters(parts, name, id);
+  if (parts.hosts.self || kind === forkKind) await awaitVoters(parts, name, id);
   parts.operations.step(id, "setting the password", 4);
   const verifier = await keptVerifier(parts, name);
   if (verifier !== undefined) await setFirstPassword(parts, name, verifier);
@@ -204,7 +260,14 @@ async function bringUp(parts: Parts, name: string, { id, by }: OperationRecord):
     { cluster: name, actor: by },
     { members: members.length, version: String(major), durability },
   );
-  parts.operations.finish(id, { state: "done", step: "the cluster takes writes" });
+  const { fork } = record.spec.value;
+  if (fork) parts.events.emit("cluster.forked", { cluster: name, actor: by }, forkFields(fork));
+  parts.operations.finish(id, { state: "done", step: "the cluster takes writes", result });
+}
+
+function forkFields({ of, at, expiresAt }: Seed["fork"]) {
+  const until = expiresAt === undefined ? null : new Date(expiresAt).toISOString();
+  return { of, as_of: new Date(at).toISOString(), until };
 }
 
 function awaitPrimary(parts: Parts, name: string): Promise<void> {
@@ -230,7 +293,8 @@ async function setFirstPassword(parts: Parts, name: string, verifier: string): P
 
 /** The other hosts' agents fetch Postgres where it is missing, copy the first member and stream. */
 async function awaitVoters(parts: Parts, name: string, id: string): Promise<void> {
-  parts.operations.step(id, "copying the first member to the other hosts", 3);
+  if (clusterOf(parts, name).record.spec.value.members.length === 1) return;
+  parts.operations.step(id, "copying the first member to the others", 3);
   const missing = (record: ClusterRecord): number => votersInFull(record) - record.rule.value.rule.voters.length;
   await awaitCluster(parts, name, ({ record }) => missing(record) <= 0, {
     withinMs: engineInstallMs,

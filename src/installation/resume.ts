@@ -6,7 +6,7 @@ import type { OperationRecord } from "../events/event.ts";
 import { snapshotKind } from "../events/operation-log.ts";
 import { removeLeftOvers } from "./storage/snapshots/files.ts";
 import { awaitIntentEnd, follow, isDown } from "./changes.ts";
-import { resumeCreate } from "./create.ts";
+import { forkKind, resumeCreate } from "./create.ts";
 import { finishDestroy } from "./destroy.ts";
 import { endInterrupted, extensionKind } from "./extensions/carry-out.ts";
 import { isSettled } from "./members.ts";
@@ -31,6 +31,7 @@ function resume(parts: Parts, operation: OperationRecord): void {
   if (operation.kind.startsWith(regionKind)) return void resumeRegion(parts, operation);
   switch (operation.kind) {
     case "create":
+    case forkKind:
       return void resumeCreate(parts, operation);
     case "destroy":
       return void finishDestroy(parts, operation);

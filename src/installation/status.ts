@@ -195,7 +195,7 @@ function endOfLog(cluster: ClusterRuntime): Lsn | undefined {
 
 function stateOf(cluster: ClusterRuntime, { operation, wallNow }: StatusContext): ClusterStatus["state"] {
   const { record } = cluster;
-  if (operation?.kind === "create") return "creating";
+  if (operation?.kind === "create" || operation?.kind === "fork") return "creating";
   if (operation?.kind === "destroy") return "destroying";
   if (record.spec.value.wish === "stopped") return "stopped";
   if (record.pause && record.pause.value.until > wallNow) return "paused";

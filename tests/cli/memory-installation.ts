@@ -265,7 +265,7 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
     },
     settings: createMemorySettings({ find, record, begin }),
     accounts: createMemoryAccounts({ find, update, record, connectionOf }),
-    storage: createMemoryStorage({ find, record, begin }),
+    storage: createMemoryStorage({ find, record, begin, connectionOf }),
     extensions: createMemoryExtensions({
       find,
       record,

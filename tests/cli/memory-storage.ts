@@ -1,6 +1,6 @@
 /** The volumes of memory-installation.ts: each call is recorded and answered with something of the right shape. */
 import type { Asked } from "../../src/contract/asked.ts";
-import type { ClusterStatus, Operation } from "../../src/contract/cluster.ts";
+import type { ClusterStatus, Connection, Operation } from "../../src/contract/cluster.ts";
 import { OpError } from "../../src/errors/op-error.ts";
 import type {
   Snapshots,
@@ -13,6 +13,7 @@ import type {
 interface Around {
   readonly find: (cluster: string) => ClusterStatus;
   readonly record: (name: string, asked: Asked, ...args: readonly unknown[]) => void;
+  readonly connectionOf: (port: number, user: string, database: string, password: string | null) => Connection;
   readonly begin: (kind: string, cluster: string, asked: Asked, end: () => Operation["result"]) => Operation;
 }
 
@@ -37,7 +38,7 @@ const snapshot: SnapshotStatus = {
   is_current: true,
 };
 
-export function createMemoryStorage({ find, record, begin }: Around): StorageInstallation {
+export function createMemoryStorage({ find, record, begin, connectionOf }: Around): StorageInstallation {
   const volumesOf = (cluster: string, size: number | null): Volumes => ({
     volumes: find(cluster).members.map(({ id, host }): VolumeStatus => ({
       member: id,
@@ -60,6 +61,12 @@ export function createMemoryStorage({ find, record, begin }: Around): StorageIns
     missing: [],
   });
   return {
+    async fork(cluster, request, asked) {
+      const { endpoints } = find(cluster);
+      record("fork", asked, cluster, request);
+      const operation = begin("fork", request.name, asked, () => ({ copied_from: cluster, size_bytes: 72_000_000 }));
+      return { operation, connection: connectionOf(endpoints.primary.port + 2, "postgres", "postgres", "n3w") };
+    },
     async snapshots(cluster) {
       find(cluster);
       return snapshotsOf();

@@ -17,6 +17,7 @@ function leaves() {
 
 const wanted = [
   "create",
+  "fork",
   "list",
   "status",
   "explain",

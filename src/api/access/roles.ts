@@ -55,6 +55,7 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "DELETE /v1/clusters/:cluster/users/:user": "operator",
   "POST /v1/clusters/:cluster/users/:user/grant": "operator",
   "POST /v1/clusters/:cluster/users/:user/rotate": "operator",
+  "POST /v1/clusters/:cluster/forks": "operator",
   "GET /v1/clusters/:cluster/snapshots": "viewer",
   "POST /v1/clusters/:cluster/snapshots": "operator",
   "POST /v1/clusters/:cluster/snapshots/policy": "operator",

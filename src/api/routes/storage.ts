@@ -1,10 +1,11 @@
-/** Storage of a cluster: its volumes, its snapshots. */
+/** Storage of a cluster: its volumes, its snapshots, and copies of the whole. */
 import { Hono } from "hono";
 
 import type { Installation } from "../../contract/installation.ts";
 import { nothingSchema } from "../../contract/requests.ts";
 import {
   extendRequestSchema,
+  forkRequestSchema,
   hereQuerySchema,
   snapshotPolicyRequestSchema,
   snapshotRequestSchema,
@@ -29,6 +30,10 @@ export function storageRoutes({ storage }: Pick<Installation, "storage">): Hono 
       const query = readQuery(c, hereQuerySchema);
       await storage.deleteSnapshot(c.req.param("cluster"), c.req.param("snapshot"), query, asked(c));
       return c.json({});
+    })
+    .post("/:cluster/forks", async (c) => {
+      const request = await readBody(c, forkRequestSchema);
+      return c.json(await storage.fork(c.req.param("cluster"), request, asked(c)), 202);
     })
     .get("/:cluster/volumes", async (c) =>
       c.json(await storage.volumes(c.req.param("cluster"), readQuery(c, hereQuerySchema))),

@@ -78,6 +78,7 @@ import {
   volumesSchema,
   type Extended,
   type ExtendRequest,
+  type ForkWish,
   type SnapshotPolicyRequest,
   type Snapshots,
   type Volumes,
@@ -253,6 +254,10 @@ export function createClient(options: TransportOptions) {
     changeExtension: (cluster: string, request: ExtensionRequest): Promise<Operation> =>
       change(cluster, "extensions", request),
 
+    fork: async (cluster: string, wish: ForkWish) => {
+      const { operation, connection } = await post(`${at(cluster)}/forks`, wish, createdSchema);
+      return { operation, connection: here(connection) };
+    },
     snapshots: (cluster: string): Promise<Snapshots> => read(`${at(cluster)}/snapshots`, snapshotsSchema),
     takeSnapshot: (cluster: string, body: { member?: string; kept_days?: number }): Promise<Operation> =>
       change(cluster, "snapshots", body),

@@ -6,10 +6,14 @@ import type { Paint } from "./paint.ts";
 export function renderOperation(operation: Operation, paint: Paint): string {
   const took = operation.ended_at === null ? "" : ` in ${formatDuration(tookMs(operation))}`;
   const state = operation.state === "done" ? paint("good", "done") : operation.state;
-  const { message, ...rest } = operation.result ?? {};
+  const { message } = operation.result ?? {};
   const what = typeof message === "string" ? `: ${message}` : "";
-  const figures = Object.entries(rest).map(([name, value]) => `  ${describeFigure(name, value)}`);
-  return [`${operation.kind} of "${operation.cluster}" ${state}${took}${what}`, ...figures].join("\n");
+  return [`${operation.kind} of "${operation.cluster}" ${state}${took}${what}`, ...figureLines(operation)].join("\n");
+}
+
+export function figureLines({ result }: Operation): readonly string[] {
+  const { message: _, ...rest } = result ?? {};
+  return Object.entries(rest).map(([name, value]) => `  ${describeFigure(name, value)}`);
 }
 
 function tookMs(operation: Operation): number {

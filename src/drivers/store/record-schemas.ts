@@ -53,6 +53,7 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   cpus: z.number().positive(),
   volumeBytes: z.int().positive().exactOptional(),
   limited: z.strictObject({ memory: z.boolean(), cpus: z.boolean() }).exactOptional(),
+  fork: z.strictObject({ of: id, at: z.number(), expiresAt: z.number().exactOptional() }).exactOptional(),
   snapshots: z.strictObject({ daily: z.boolean(), keptDays: z.int().positive() }).exactOptional(),
   ports: z.strictObject({ primary: port, read: port }),
   settings,

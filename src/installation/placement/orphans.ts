@@ -30,7 +30,9 @@ type OrphanParts = Pick<Parts, "store" | "clock" | "home" | "clustersDirectory" 
 export async function putOrphansAside(parts: OrphanParts): Promise<void> {
   for (const cluster of await names(parts.clustersDirectory)) {
     if (
-      parts.operations.list({ cluster, state: "running" }).some(({ kind }) => kind === "create" || kind === "destroy")
+      parts.operations
+        .list({ cluster, state: "running" })
+        .some(({ kind }) => ["create", "fork", "destroy"].includes(kind))
     )
       continue;
     // Read anew: a picture that is old would show members that have just been added as unknown.

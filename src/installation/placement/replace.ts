@@ -38,7 +38,7 @@ function isSilent(hosts: readonly { readonly name: string; readonly silentMs: nu
 
 /** Operations that add and remove members themselves. */
 function isPlacing({ kind }: { readonly kind: string }): boolean {
-  return ["create", "destroy", "scale", "member add", "member remove"].includes(kind);
+  return ["create", "fork", "destroy", "scale", "member add", "member remove"].includes(kind);
 }
 
 async function carryOut(parts: Parts, { name, record }: ClusterRuntime, step: ReplacementStep): Promise<void> {

@@ -1,12 +1,14 @@
 /** What the API may ask about storage, each delegated to where it is done. */
 import type { StorageInstallation } from "../../contract/storage.ts";
 import type { Parts } from "../parts.ts";
+import { beginFork } from "./fork.ts";
 import { changePolicy, deleteSnapshot, listSnapshots } from "./snapshots/list.ts";
 import { beginSnapshot } from "./snapshots/take.ts";
 import { applySize, extendVolumes, listVolumes } from "./volumes.ts";
 
 export function createStorage(parts: Parts): StorageInstallation {
   return {
+    fork: (cluster, request, asked) => beginFork(parts, cluster, request, asked),
     snapshots: (cluster, query) => listSnapshots(parts, cluster, query),
     takeSnapshot: (cluster, request, asked) => beginSnapshot(parts, cluster, request, asked),
     deleteSnapshot: (cluster, id, query, asked) => deleteSnapshot(parts, cluster, id, { ...query, ...asked }),

@@ -200,14 +200,15 @@ async function copyControl(from: string, to: string, owner: ServerOwner | undefi
 
 /**
  * The log from the backup's beginning to its end, and the history of timelines: with them the copy becomes consistent
- * on its own, whatever the source removes meanwhile. Segments of before an ending timeline's fork are not looked for.
+ * on its own, whatever the source removes meanwhile. A standby's backup may begin on one timeline and end on a later one:
+ * its last restartpoint lies before the promotion that it follows now.
  */
 async function copyLog(request: CopyRequest, label: BackupLabel): Promise<void> {
   const from = join(request.source.dataDirectory, "pg_wal");
-  const prefix = label.timeline.toString(16).toUpperCase().padStart(8, "0");
+  const first = label.timeline.toString(16).toUpperCase().padStart(8, "0");
   const names = (await readdir(from)).filter((name) => {
     if (name.endsWith(".history")) return true;
-    const segment = name.length === 24 && name.startsWith(prefix) ? name.slice(8) : "";
+    const segment = name.length === 24 && name.slice(0, 8) >= first ? name.slice(8) : "";
     return segment >= label.from && segment <= label.to;
   });
   if (names.length === 0) return;

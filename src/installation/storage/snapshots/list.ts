@@ -58,7 +58,7 @@ export async function deleteSnapshot(
 ): Promise<void> {
   const found = isSnapshotId(id) ? (await listSnapshots(parts, name, { here })).snapshots : [];
   const snapshot = found.find((one) => one.id === id);
-  if (!snapshot) throw notFound(name, id);
+  if (!snapshot) throw snapshotNotFound(name, id);
   if (parts.hosts.self === undefined || snapshot.host === parts.hosts.self.name || here) {
     await removeSnapshot(parts, parts.servers.pool, snapshot);
     parts.events.emit("snapshot.deleted", { cluster: name, actor: by }, { snapshot: id });
@@ -132,12 +132,12 @@ function nextAt(parts: Parts, spec: ClusterSpec): string | null {
   return new Date(lastDueAt(spec.name, parts.clock.wallNow()) + dayMs).toISOString();
 }
 
-export function otherHosts({ hosts }: Parts): readonly string[] {
+function otherHosts({ hosts }: Parts): readonly string[] {
   const self = hosts.self?.name;
   return self === undefined ? [] : hosts.all().flatMap(({ name }) => (name === self ? [] : [name]));
 }
 
-function notFound(name: string, id: string): OpError {
+export function snapshotNotFound(name: string, id: string): OpError {
   return new OpError("snapshot-not-found", {
     message: `cluster "${name}" has no snapshot "${id}"`,
     hint: `See those that there are: matriarch snapshot list ${name}`,

@@ -83,7 +83,9 @@ async function take(
   const path = volumeOfSnapshot(parts, { cluster: name, id });
   try {
     const socketDirectory = members.get(chosen.member.id)?.socketDirectory ?? "";
-    const how = await copy(parts, { chosen, path, socketDirectory, major: record.spec.value.major, operation, signal });
+    const told = (step: string): unknown => parts.operations.step(operation.id, step, 0);
+    const { major } = record.spec.value;
+    const how = await copyMember(parts, { chosen, path, socketDirectory, major, told, signal });
     parts.operations.step(operation.id, "bringing it to the disk", 1);
     await syncFileSystem([path], signal);
     const { timeline, minRecoveryTimeline } = await readControl(join(path, "data"));
@@ -113,34 +115,37 @@ async function take(
   }
 }
 
-interface Copying {
+export interface Copying {
   readonly chosen: Chosen;
   readonly path: string;
   readonly socketDirectory: string;
   readonly major: number;
-  readonly operation: OperationRecord;
+  /** of the copy, if it is to have one */
+  readonly sizeBytes?: number | undefined;
+  readonly told: (step: string) => void;
   readonly signal: AbortSignal;
 }
 
-async function copy(
-  { servers, operations }: Parts,
-  { chosen: { member, state }, path, socketDirectory, major, operation, signal }: Copying,
+/** A volume at `path`, which does not exist yet, with a data directory that stands on its own. */
+export async function copyMember(
+  { servers }: Pick<Parts, "servers">,
+  { chosen: { member, state }, path, socketDirectory, major, sizeBytes, told, signal }: Copying,
 ): Promise<Snapshot["how"]> {
   const { pool, owner } = servers;
   const volume = dirname(member.dataDirectory);
   const isAtomic = await pool.isAtomic(volume);
   if (isAtomic || state === "stopped") {
     await refuseTablespaces(member.dataDirectory);
-    await pool.copy(volume, path, { owner }, signal);
+    await pool.copy(volume, path, { owner, sizeBytes }, signal);
     // Of the member, and not of its data: its log, and directories that a copy of it left or replaced.
     for (const other of await readdir(path)) if (other !== "data") await rm(join(path, other), { recursive: true });
     return state === "stopped" ? "stopped" : "atomic";
   }
-  await pool.create(path, { owner });
+  await pool.create(path, { owner, sizeBytes });
   const source = { member: member.id, socketDirectory, port: member.port, dataDirectory: member.dataDirectory };
   const tell = (done: number, total: number | undefined): void => {
     const of = total === undefined ? "" : ` of ${formatSize(total)}`;
-    operations.step(operation.id, `copying "${member.id}": ${formatSize(done)}${of}`, 0);
+    told(`copying "${member.id}": ${formatSize(done)}${of}`);
   };
   await copyRunning({
     source,
@@ -173,7 +178,11 @@ function refuseAnother({ operations }: Parts, name: string): void {
 }
 
 /** @throws OpError too-little-disk */
-async function refuseRoom({ servers: { pool } }: Parts, { member }: Chosen, why: Snapshot["why"]): Promise<void> {
+export async function refuseRoom(
+  { servers: { pool } }: Parts,
+  { member }: Chosen,
+  why: Snapshot["why"],
+): Promise<void> {
   const { usedBytes, poolFreeBytes } = await pool.usage(dirname(member.dataDirectory));
   const needed = pool.sharesBlocks ? 0 : usedBytes;
   const wanted = why === "daily" && needed > 0 ? dailyTimes * needed : needed + reserveBytes;
