@@ -31,6 +31,7 @@ import { clusterRoutes } from "./routes/clusters.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { extensionRoutes } from "./routes/extensions.ts";
 import { hostPeerRoutes, hostRoutes, joinRoutes, joinTokenRoutes } from "./routes/hosts.ts";
+import { importRoutes } from "./routes/imports.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { peerRoutes } from "./routes/peer.ts";
@@ -139,6 +140,7 @@ export function createApp(
   app.route("/v1/clusters", extensionRoutes(installation));
   app.route("/v1/clusters", settingRoutes(installation));
   app.route("/v1/clusters", upgradeRoutes(installation));
+  app.route("/v1/clusters", importRoutes(installation));
   app.route("/v1/clusters", eventRoutes(installation));
   app.route("/v1/clusters", tunnelRoutes(installation, new TunnelBook()));
   app.route("/v1/operations", operationRoutes(installation));

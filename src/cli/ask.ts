@@ -34,3 +34,10 @@ export async function askWhether(question: string): Promise<boolean> {
   if (isCancel(answer)) throw new OpError("not-confirmed", { message: "not confirmed, nothing was changed" });
   return answer;
 }
+
+/** @throws OpError not-confirmed when the person leaves */
+export async function askForSecret(message: string): Promise<string> {
+  const typed = await password({ message, output: process.stderr });
+  if (isCancel(typed)) throw new OpError("not-confirmed", { message: "nothing was given, nothing was changed" });
+  return typed;
+}

@@ -21,6 +21,7 @@ import { failover } from "./commands/failover.ts";
 import { help } from "./commands/help.ts";
 import { fork } from "./commands/fork.ts";
 import { hostCommands } from "./commands/host/group.ts";
+import { importCommands } from "./commands/import/group.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
 import { man } from "./commands/man.ts";
@@ -77,6 +78,7 @@ export function createProgram(run: Run) {
     volumeCommands,
     snapshotCommands,
     extensionCommands,
+    importCommands,
   ])
     program.addCommand(make(run));
   program.commandsGroup("Matriarch:");

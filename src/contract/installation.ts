@@ -18,6 +18,7 @@ import type { ExtensionsInstallation } from "./extensions.ts";
 import type { SettingsInstallation } from "./settings.ts";
 import type { UpgradesInstallation } from "./upgrade.ts";
 import type { Downtime } from "./downtime.ts";
+import type { ImportsInstallation } from "./imports.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
 import type { StorageInstallation } from "./storage.ts";
 
@@ -104,6 +105,8 @@ export interface Installation {
   readonly extensions: ExtensionsInstallation;
   /** settings of the servers */
   readonly settings: SettingsInstallation;
+  /** databases from elsewhere */
+  readonly imports: ImportsInstallation;
 
   operation(id: string): Promise<Operation>;
   /** calls back at once and at every step, until it ends or the signal aborts */

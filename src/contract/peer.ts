@@ -22,6 +22,8 @@ export const claimPortsAnswerSchema = z.object({
   clusters_directory: z.string(),
   /** `15.14`, of the engine that was asked about; null when it is fetched at its first use */
   engine_version: z.string().nullable(),
+  /** of the file system that holds the directories; older agents do not say it */
+  free_bytes: z.number().optional(),
 });
 export type ClaimPortsRequest = z.output<typeof claimPortsRequestSchema>;
 export type ClaimPortsAnswer = z.infer<typeof claimPortsAnswerSchema>;

@@ -30,6 +30,7 @@ import { openEventFile } from "../events/event-file.ts";
 import { createInstallation } from "../installation/installation.ts";
 import type { Parts } from "../installation/parts.ts";
 import { PortClaims } from "../installation/ports.ts";
+import { careForImports } from "../installation/imports/care.ts";
 import { resumeOperations } from "../installation/resume.ts";
 import { careForStorage } from "../installation/storage/care.ts";
 import { openLogFile, type Log } from "../log/log.ts";
@@ -155,6 +156,7 @@ async function runAgent(): Promise<void> {
   log.info("agent started", { version, pid: process.pid, home: paths.home });
   resumeOperations(parts);
   void careForStorage(parts);
+  careForImports(parts);
   if (offer) forHosts?.careForHosts(parts, offer);
 }
 

@@ -3,14 +3,8 @@
  * be sent again. `docs/errors.md` is generated from here.
  */
 
-export interface ErrorKind {
-  readonly httpStatus: number;
-  /** 1 failed, 2 usage, 3 refused and nothing changed, 4 outcome unknown, 5 not found */
-  readonly exitCode: 1 | 2 | 3 | 4 | 5;
-  readonly retry: "no" | "later" | "after-change";
-  /** what it means and what to do, for docs/errors.md */
-  readonly meaning: string;
-}
+import { importErrors } from "./import-errors.ts";
+import type { ErrorKind } from "./kind.ts";
 
 export const errorCatalog = {
   "usage": {
@@ -114,6 +108,7 @@ export const errorCatalog = {
     retry: "after-change",
     meaning: "Postgres refused a change of databases or users; its own words say why.",
   },
+  ...importErrors,
   "variable-taken": {
     httpStatus: 409,
     exitCode: 3,

@@ -1,5 +1,6 @@
 /** An expected failure. Wording follows Postgres: message in lower case without a full stop, detail and hint as sentences. */
-import { errorCatalog, type ErrorCode, type ErrorKind } from "./catalog.ts";
+import { errorCatalog, type ErrorCode } from "./catalog.ts";
+import type { ErrorKind } from "./kind.ts";
 
 export interface OpErrorText {
   readonly message: string;

@@ -212,6 +212,31 @@ export const clusterEvents = {
     "A user has a new password. Open sessions go on; new ones need it.",
     (e) => `password of user "${e.user}" changed`,
   ),
+  "import.started": define<{ database: string; source: string; live: boolean }>(
+    "info",
+    "A database from elsewhere is being copied into the cluster.",
+    (e) => `import of ${e.source} into database "${e.database}" began${e.live ? ", live" : ""}`,
+  ),
+  "import.following": define<{ database: string; source: string; tables: number }>(
+    "info",
+    "A live import has its schema and its subscription; the first copy runs, then changes follow until the cutover.",
+    (e) => `database "${e.database}" follows ${e.source}: ${e.tables} tables`,
+  ),
+  "import.done": define<{ database: string; source: string; tables: number }>(
+    "info",
+    "A database from elsewhere is here, and was compared with its source.",
+    (e) => `${e.source} imported into database "${e.database}": ${e.tables} tables`,
+  ),
+  "import.cutover": define<{ database: string; source: string; pause_ms: number }>(
+    "info",
+    "A live import is over: the database here has everything, and follows its source no more.",
+    (e) => `database "${e.database}" is cut over from ${e.source}; writes paused for ${e.pause_ms} ms`,
+  ),
+  "import.failed": define<{ database: string; reason: string; undone: boolean }>(
+    "error",
+    "An import ended without success, or was given up. What it had made is gone, unless the event says otherwise: then `matriarch import abandon` takes it away.",
+    (e) => `import into database "${e.database}" ended: ${e.reason}${e.undone ? "" : "; not undone yet"}`,
+  ),
   "certificate.renewed": define<{ until: string }>(
     "info",
     "The endpoints use a new certificate of the installation's own authority.",

@@ -24,6 +24,7 @@ import { createExtensions } from "./extensions/extensions.ts";
 import { downtimeOf } from "./downtime.ts";
 import { candidatesOf, explainCluster } from "./explain.ts";
 import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
+import { createImports } from "./imports/imports.ts";
 import { readLogs } from "./logs.ts";
 import { restartCluster } from "./restart.ts";
 import { addMember, recloneMember, removeMember, scaleCluster } from "./members.ts";
@@ -96,6 +97,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     storage: createStorage(parts),
     extensions: createExtensions(parts),
     settings: createSettings(parts),
+    imports: createImports(parts),
     operation: async (id): Promise<Operation> => operations.get(id),
     watchOperation: (id, changed, signal) => {
       const now = operations.get(id);

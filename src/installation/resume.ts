@@ -9,6 +9,7 @@ import { awaitIntentEnd, follow, isDown } from "./changes.ts";
 import { forkKind, resumeCreate } from "./create.ts";
 import { finishDestroy } from "./destroy.ts";
 import { endInterrupted, extensionKind } from "./extensions/carry-out.ts";
+import { resumeImport } from "./imports/resume.ts";
 import { isSettled } from "./members.ts";
 import { regionKind, resumeRegion } from "./region.ts";
 import { configKind, restartingConfigKind, resumeConfig } from "./settings/apply.ts";
@@ -40,6 +41,11 @@ function resume(parts: Parts, operation: OperationRecord): void {
       return void resumeConfig(parts, operation);
     case snapshotKind:
       return void endSnapshot(parts, operation);
+    case "import":
+      return void resumeImport(parts, operation);
+    case "import abandon":
+    case "import cutover":
+      return parts.operations.finish(operation.id, { state: "failed", error: agentEnded(operation) });
     case "switchover":
     case "failover":
     case "restart":
@@ -60,6 +66,14 @@ async function endSnapshot(parts: Parts, { id }: OperationRecord): Promise<void>
     hint: "Take it again.",
   });
   parts.operations.finish(id, { state: "failed", error });
+}
+
+/** Both go on from what they find when they are given again. */
+function agentEnded({ kind, cluster }: OperationRecord): OpError {
+  return new OpError("interrupted", {
+    message: `the agent ended in the middle of ${kind}`,
+    hint: `See matriarch import status ${cluster}, and give the same command again.`,
+  });
 }
 
 /** The wish stands in the store and the loops fulfil it; it is only followed to its end again. */

@@ -264,6 +264,14 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       return begin("member reclone", cluster, asked, () => ({ copied_bytes: 40_894_464 }));
     },
     settings: createMemorySettings({ find, record, begin }),
+    // Nothing imitates a source: imports are tested on real servers (tests/user/import.test.ts).
+    imports: {
+      check: async () => ({ ok: true, checks: [] }),
+      begin: async (name, _wish, asked) => begin("import", name, asked, () => null),
+      list: async () => [],
+      cutover: async (name, _wish, asked) => begin("import cutover", name, asked, () => null),
+      abandon: async (name, _wish, asked) => begin("import abandon", name, asked, () => null),
+    },
     accounts: createMemoryAccounts({ find, update, record, connectionOf }),
     storage: createMemoryStorage({ find, record, begin, connectionOf }),
     extensions: createMemoryExtensions({

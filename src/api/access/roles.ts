@@ -74,6 +74,12 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "DELETE /v1/clusters/:cluster/members/:member": "operator",
   "POST /v1/clusters/:cluster/members/:member/reclone": "operator",
 
+  "GET /v1/clusters/:cluster/imports": "viewer",
+  "POST /v1/clusters/:cluster/imports": "operator",
+  "POST /v1/clusters/:cluster/imports/check": "operator",
+  "POST /v1/clusters/:cluster/imports/cutover": "operator",
+  "POST /v1/clusters/:cluster/imports/abandon": "operator",
+
   "GET /v1/operations/:id": "viewer",
   "GET /v1/operations/:id/stream": "viewer",
 

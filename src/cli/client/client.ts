@@ -71,6 +71,15 @@ import {
   type UpgradePlan,
   type VersionReport,
 } from "../../contract/upgrade.ts";
+import {
+  importChecksSchema,
+  importStatusSchema,
+  type AbandonRequest,
+  type CutoverRequest,
+  type ImportChecks,
+  type ImportRequest,
+  type ImportStatus,
+} from "../../contract/imports.ts";
 import { logLinesSchema, type LogLines } from "../../contract/logs.ts";
 import {
   extendedSchema,
@@ -106,6 +115,8 @@ const readDeadlineMs = 10_000;
 const changeDeadlineMs = 30_000;
 /** etcd is ended, started and leads */
 const rebuildDeadlineMs = 75_000;
+/** The source is far away, and looked at as a whole. */
+const importDeadlineMs = 120_000;
 /** The agent pings every 5 s. */
 const quietMs = 15_000;
 
@@ -253,6 +264,22 @@ export function createClient(options: TransportOptions) {
       post(`${at(cluster)}/extensions/plan`, request, extensionPlanSchema),
     changeExtension: (cluster: string, request: ExtensionRequest): Promise<Operation> =>
       change(cluster, "extensions", request),
+    checkImport: async (cluster: string, request: ImportRequest): Promise<ImportChecks> => {
+      const path = `${at(cluster)}/imports/check`;
+      const answer = await call(options, { method: "POST", path, body: request, deadlineMs: importDeadlineMs });
+      return check(importChecksSchema, answer);
+    },
+    beginImport: async (cluster: string, request: ImportRequest): Promise<Operation> => {
+      const path = `${at(cluster)}/imports`;
+      const answer = await call(options, { method: "POST", path, body: request, deadlineMs: importDeadlineMs });
+      return check(operationSchema, answer);
+    },
+    imports: (cluster: string): Promise<readonly ImportStatus[]> =>
+      read(`${at(cluster)}/imports`, z.array(importStatusSchema)),
+    cutOverImport: (cluster: string, request: CutoverRequest): Promise<Operation> =>
+      change(cluster, "imports/cutover", request),
+    abandonImport: (cluster: string, request: AbandonRequest): Promise<Operation> =>
+      change(cluster, "imports/abandon", request),
 
     fork: async (cluster: string, wish: ForkWish) => {
       const { operation, connection } = await post(`${at(cluster)}/forks`, wish, createdSchema);

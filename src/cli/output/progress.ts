@@ -17,6 +17,8 @@ export interface Progress {
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const plainFrames = ["-", "\\", "|", "/"];
 const frameMs = 80;
+/** A step that tells how far it is takes a line so often, where there is no terminal. */
+const plainEveryMs = 10_000;
 /** What is over sooner than this needs no turning line. */
 const quietMs = 250;
 
@@ -27,14 +29,19 @@ export function createProgress(stderr: NodeJS.WriteStream, paint: Paint): Progre
 class PlainLines implements Progress {
   readonly #stderr: NodeJS.WriteStream;
   #last = "";
+  #writtenAt = 0;
 
   constructor(stderr: NodeJS.WriteStream) {
     this.#stderr = stderr;
   }
 
   step(text: string): void {
-    if (text !== "" && text !== this.#last) this.#stderr.write(`${text}\n`);
+    if (text === "" || text === this.#last) return;
+    const isSame = isSameStep(this.#last, text);
     this.#last = text;
+    if (isSame && Date.now() - this.#writtenAt < plainEveryMs) return;
+    this.#writtenAt = Date.now();
+    this.#stderr.write(`${text}\n`);
   }
 
   end(): void {}
@@ -56,8 +63,9 @@ class TurningLine implements Progress {
 
   step(text: string): void {
     if (text === "" || text === this.#current?.text) return;
-    this.#finish(true);
-    this.#current = { text, since: Date.now() };
+    const since = this.#current && isSameStep(this.#current.text, text) ? this.#current.since : undefined;
+    if (since === undefined) this.#finish(true);
+    this.#current = { text, since: since ?? Date.now() };
     this.#timer ??= setInterval(() => this.#draw(), frameMs);
   }
 
@@ -91,6 +99,12 @@ class TurningLine implements Progress {
     const cut = plainLength > columns && !text.endsWith("\n") ? text.slice(0, columns - 1) : text;
     this.#stderr.write(cut.endsWith("\n") ? `\r${cut.slice(0, -1)}\u001b[K\n` : `\r${cut}\u001b[K`);
   }
+}
+
+/** "copying: 2 of 9 MB" and "copying: 3 of 9 MB" are one step that tells how far it is. */
+function isSameStep(before: string, after: string): boolean {
+  const at = after.indexOf(": ");
+  return at > 0 && before.startsWith(after.slice(0, at + 2));
 }
 
 function isUnicode(env: Readonly<Record<string, string | undefined>> = process.env): boolean {

@@ -31,6 +31,7 @@ import { hostClock, type MonotonicClock } from "./session/deadline.ts";
 import { askServer } from "./session/observation.ts";
 import { withSession, type Session } from "./session/session.ts";
 import { passBarrier } from "./server/barrier.ts";
+import { closeGates } from "./server/import-gates.ts";
 import { Observer } from "./server/observer.ts";
 import { endLeftovers } from "./server/leftovers.ts";
 import { makeOwnedDirectory, writeOwnedFile } from "./server/owned-files.ts";
@@ -98,6 +99,7 @@ class PostgresServer implements MemberServer {
   async startStandby(upstream: Upstream | null, rule: CommitRule): Promise<void> {
     const fences = this.#postmaster.fences;
     await this.#prepareStart("standby", upstream, rule);
+    await closeGates(this.#config.dataDirectory);
     await writeOwnedFile(join(this.#config.dataDirectory, "standby.signal"), "", this.#config.owner);
     await this.#start(fences);
   }

@@ -2,6 +2,7 @@
  * Room for members on hosts, this one and others: ports that are free there, where directories go, and one version of
  * Postgres everywhere. Asked of each host before anything is made.
  */
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { claimPortsAnswerSchema, type ClaimPortsAnswer, type ClaimPortsRequest } from "../../contract/peer.ts";
@@ -143,7 +144,40 @@ export async function answerClaim(parts: Parts, request: ClaimPortsRequest): Pro
   const claimed = [...request.exact, ...ports];
   parts.ports.letGo(claimed);
   setTimeout(() => parts.ports.forget(claimed), claimKeptMs).unref();
-  return { ports: [...ports], clusters_directory: parts.clustersDirectory, engine_version: found?.version ?? null };
+  return {
+    ports: [...ports],
+    clusters_directory: parts.clustersDirectory,
+    engine_version: found?.version ?? null,
+    free_bytes: await freeBytes(parts.clustersDirectory),
+  };
+}
+
+/** Of the file system, for whoever is not root. */
+export async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
+}
+
+/** By host, of those that have the members; undefined where its agent does not say it. */
+export async function freeBytesOn(
+  parts: Parts,
+  members: readonly MemberRecord[],
+): Promise<ReadonlyMap<string, number | undefined>> {
+  const free = new Map<string, number | undefined>();
+  for (const name of new Set(members.map(({ host }) => host))) {
+    const isOwn = parts.hosts.self === undefined || parts.hosts.self.name === name;
+    free.set(name, isOwn ? await freeBytes(parts.clustersDirectory) : await askFree(parts, name));
+  }
+  return free;
+}
+
+async function askFree({ hosts }: Parts, host: string): Promise<number | undefined> {
+  const body: ClaimPortsRequest = { count: 0, exact: [] };
+  const call = { method: "POST", path: "/v1/peer/ports", body, deadlineMs: askMs } as const;
+  return hosts.call(host, call).then(
+    (answer) => claimPortsAnswerSchema.safeParse(answer).data?.free_bytes,
+    () => undefined,
+  );
 }
 
 /** Within a cluster all servers are of one version: a standby of another cannot follow, or comes to other results. */

@@ -79,6 +79,22 @@ export async function findPsql(): Promise<string | undefined> {
   return undefined;
 }
 
+/** Where packages, or pg_config on PATH, have all of these programs, and of which major they are. */
+export async function packagedTools(
+  programs: readonly string[],
+): Promise<readonly { readonly major: number; readonly directory: string }[]> {
+  const directories = [...(await packagedDirectories()), ...(await pgConfigDirectory())];
+  const found = await Promise.all(
+    directories.map(async (directory) => {
+      const paths = await Promise.all(programs.map((program) => executable(join(directory, program))));
+      if (paths.includes(undefined)) return [];
+      const major = Number(/\(PostgreSQL\) (\d+)/.exec((await ask(paths[0] ?? "", ["--version"])) ?? "")?.[1]);
+      return Number.isInteger(major) ? [{ major, directory }] : [];
+    }),
+  );
+  return found.flat().filter(({ major }, at, all) => all.findIndex((other) => other.major === major) === at);
+}
+
 async function packagedDirectories(): Promise<readonly string[]> {
   const found = await Promise.all(
     places.map(async ({ parent, child }) => {

@@ -1,0 +1,130 @@
+/**
+ * A Postgres of the tests' own to import from: the distribution's server in a scratch directory, on a port that the
+ * system chose, with passwords and logical replication. Ended by pid, and swept away when its test was killed.
+ */
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { chown, mkdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Client } from "pg";
+import { chooseServerOwner } from "../../src/drivers/postgres/engine/owner.ts";
+import { findSystemEngines } from "../../src/drivers/postgres/engine/system.ts";
+import type { Engine } from "../../src/drivers/postgres/port.ts";
+import { makeScratch, removeScratch, sweepScratch } from "../faults/scratch.ts";
+import { until } from "../faults/until.ts";
+
+const scratchPrefix = "/tmp/ms-";
+export const sourcePassword = "p@ss w'rd:/?#%\\";
+
+/** Oldest that is installed; undefined: the tests that need it are skipped. */
+export async function sourceEngine(): Promise<Engine | undefined> {
+  return (await findSystemEngines()).at(-1);
+}
+
+export class SourceServer implements AsyncDisposable {
+  readonly port: number;
+  readonly #scratch: string;
+  #child: ChildProcess;
+  readonly #start: () => ChildProcess;
+
+  private constructor(scratch: string, port: number, startServer: () => ChildProcess) {
+    this.#scratch = scratch;
+    this.port = port;
+    this.#start = startServer;
+    this.#child = startServer();
+  }
+
+  static async start(engine: Engine, settings: Readonly<Record<string, string>> = {}): Promise<SourceServer> {
+    await sweepScratch(scratchPrefix);
+    const scratch = await makeScratch(scratchPrefix);
+    const owner = await chooseServerOwner();
+    const as = owner ? { uid: owner.uid, gid: owner.gid } : {};
+    const data = join(scratch, "data");
+    await mkdir(data, { mode: 0o700 });
+    if (owner) await chown(data, owner.uid, owner.gid);
+    const passwordFile = join(scratch, "password");
+    await writeFile(passwordFile, sourcePassword);
+    const initdb = ["-D", data, "-U", "boss", "-A", "scram-sha-256", "--pwfile", passwordFile, "--no-sync"];
+    const locale = ["--encoding=UTF8", "--locale=C"];
+    await promisify(execFile)(join(engine.binDirectory, "initdb"), [...initdb, ...locale], { ...as, cwd: "/" });
+    const port = await freePort();
+    const all = {
+      port: String(port),
+      listen_addresses: "127.0.0.1",
+      unix_socket_directories: "",
+      fsync: "off",
+      wal_level: "logical",
+      max_replication_slots: "20",
+      max_wal_senders: "20",
+      shared_buffers: "64MB",
+      ...settings,
+    };
+    const flags = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    const server = new SourceServer(scratch, port, () =>
+      spawn(join(engine.binDirectory, "postgres"), ["-D", data, ...flags], { ...as, cwd: "/", stdio: "ignore" }),
+    );
+    await server.answers();
+    return server;
+  }
+
+  async answers(): Promise<void> {
+    await until("the source's server to answer", async () => {
+      const client = await this.connect("postgres").catch(() => undefined);
+      await client?.end();
+      return client && true;
+    });
+  }
+
+  async connect(database: string): Promise<Client> {
+    const client = new Client({ host: "127.0.0.1", port: this.port, user: "boss", password: sourcePassword, database });
+    client.on("error", () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  async sql(database: string, ...statements: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+    const client = await this.connect(database);
+    try {
+      let rows: readonly Record<string, unknown>[] = [];
+      for (const statement of statements) rows = (await client.query<Record<string, unknown>>(statement)).rows ?? [];
+      return rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  uri(database: string, more = ""): string {
+    const login = `boss:${encodeURIComponent(sourcePassword)}`;
+    return `postgres://${login}@127.0.0.1:${this.port}/${encodeURIComponent(database)}${more}`;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = once(this.#child, "exit");
+    this.#child.kill("SIGQUIT");
+    await gone;
+  }
+
+  async startAgain(): Promise<void> {
+    this.#child = this.#start();
+    await this.answers();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await removeScratch(this.#scratch);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  probe.listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
