@@ -38,6 +38,8 @@ const lagBytesMax = 64 * 1024 * 1024;
 /** The counters of writes are up to a second late. */
 const silentMs = 1200;
 const lookMs = 50;
+const closeBytes = 256 * 1024;
+const catchUpMs = 10_000;
 
 export async function cutOver(parts: Parts, cluster: string, wish: Wish, { by }: Asked): Promise<OperationRecord> {
   const [database, mark] = chooseMark(await lookOnPrimary(parts, cluster, readMarks), cluster, wish.database);
@@ -122,6 +124,8 @@ async function moveOver(cut: Cut) {
   const { parts, cluster, database, mark, place, wish, session, server, step } = cut;
   step("statistics");
   await inTarget(place.target, database, "ANALYZE");
+  step("catching up");
+  await catchUp(cut);
   const startedAt = performance.now();
   try {
     step(wish.lock_source ? "stopping writes at the source" : "waiting for writes at the source to stop");
@@ -153,6 +157,13 @@ async function moveOver(cut: Cut) {
     if (wish.lock_source) await reopen(server);
     throw error;
   }
+}
+
+/** What is left to arrive when writes stop is what they wait for. A source that writes faster than this is not waited for. */
+async function catchUp({ session, mark, signal }: Cut): Promise<void> {
+  const until = performance.now() + catchUpMs;
+  while (((await readLag(session, mark.name))?.bytes ?? 0) > closeBytes && performance.now() < until)
+    await sleep(lookMs, undefined, { signal });
 }
 
 function openAgain({ database }: SourceServer): string {

@@ -21,7 +21,12 @@ export function hostOfPrimary(parts: Parts, name: string): string | undefined {
 /** @param verb "" to begin one. The whole request; a password in it goes over mutual TLS, as it came. */
 export async function forward(
   parts: Parts,
-  { host, cluster, verb, body }: { readonly host: string; readonly cluster: string; readonly verb: string; readonly body: unknown },
+  {
+    host,
+    cluster,
+    verb,
+    body,
+  }: { readonly host: string; readonly cluster: string; readonly verb: string; readonly body: unknown },
   { by }: Asked,
 ): Promise<OperationRecord> {
   const path = `/v1/clusters/${encodeURIComponent(cluster)}/imports${verb === "" ? "" : `/${verb}`}`;

@@ -27,7 +27,6 @@ export interface Work {
 
 export type Figures = Readonly<Record<string, unknown>>;
 
-
 export type CutoverWish = z.output<typeof cutoverRequestSchema>;
 
 export interface Cut {
@@ -45,4 +44,3 @@ export interface Cut {
   readonly signal: AbortSignal;
   readonly step: (text: string) => void;
 }
-
