@@ -4,6 +4,9 @@
  * one; after a failure they get a fresh one.
  */
 import { after, before, describe, test } from "node:test";
+import { tmpdir } from "node:os";
+import { ensureEmbeddedEngine } from "../../src/drivers/postgres/engine/embedded.ts";
+import { releaseInCatalog } from "../../src/drivers/postgres/engine/releases.ts";
 import { findSystemEngines } from "../../src/drivers/postgres/engine/system.ts";
 import { whyNoLab } from "./lab/able.ts";
 import { LabCluster } from "./lab/cluster.ts";
@@ -33,6 +36,7 @@ const kinds: Readonly<Record<Kind, { readonly lab: LabOptions; readonly create: 
     create: ["--set", "max_slot_wal_keep_size=48MB", "--set", "max_wal_size=64MB", "--set", "wal_keep_size=0"],
   },
   "given-etcd": { lab: { givenEtcd: true }, create: [] },
+  "older-version": { lab: {}, create: ["--version", "18.3"] },
   "system-engine": { lab: {}, create: ["--engine", "system", "--version", String(systemMajor)] },
 };
 
@@ -55,6 +59,7 @@ for (const kind of [
   "regions",
   "short-slots",
   "system-engine",
+  "older-version",
   "given-etcd",
 ] as const) {
   const chosen = stories.filter((story) => (story.needs ?? "plain") === kind);
@@ -67,11 +72,18 @@ function whyNot(kind: Kind): string | false {
   return whyNoLab();
 }
 
+/** The laboratory's hosts reach no registry. */
+async function fetchVersions(): Promise<void> {
+  for (const version of ["18.3", releaseInCatalog(18).version])
+    await ensureEmbeddedEngine(tmpdir(), 18, { signal: AbortSignal.timeout(120_000), version });
+}
+
 function tellAll(kind: Kind, chosen: readonly Story[]): void {
   let lab: Lab | undefined;
   let cluster: LabCluster | undefined;
 
   async function prepare(): Promise<readonly [Lab, LabCluster]> {
+    if (kind === "older-version") await fetchVersions();
     lab ??= await Lab.make(kinds[kind].lab);
     cluster ??= await LabCluster.create(lab, "shop", ...kinds[kind].create);
     return [lab, cluster];

@@ -75,7 +75,7 @@ async function upgradeCluster(
     ? restartProblems(cluster, members, inPlace)
     : await problemsOf(parts, cluster, members, inPlace);
   if (problems.length > 0) throw blocked(name, problems);
-  const operation = begin(parts, "upgrade", name, asked, `fetching Postgres ${to}`, members.length);
+  const operation = begin(parts, "upgrade", name, asked, preparing(cluster, to), members.length);
   void run(parts, operation, { members, to, inPlace }).catch((error: unknown) => {
     if (!parts.signal.aborted) parts.operations.finish(operation.id, { state: "failed", error });
   });
@@ -128,10 +128,11 @@ async function run(parts: Parts, operation: OperationRecord, { members, to, inPl
 
 /** On every host that has a member, also one that runs it already: where the primary goes nobody knows yet. */
 async function fetchEverywhere(parts: Parts, operation: OperationRecord, to: string): Promise<void> {
-  const { record } = clusterOf(parts, operation.cluster);
+  const cluster = clusterOf(parts, operation.cluster);
+  const { record } = cluster;
   const { engine, major } = record.spec.value;
   for (const host of hostsOf(parts, record)) {
-    if (host !== undefined) parts.operations.step(operation.id, `fetching Postgres ${to} on host ${host}`, 0);
+    if (host !== undefined) parts.operations.step(operation.id, `${preparing(cluster, to)} on host ${host}`, 0);
     const version = await prepareOn(parts, host, {
       kind: engine,
       major,
@@ -139,6 +140,10 @@ async function fetchEverywhere(parts: Parts, operation: OperationRecord, to: str
     });
     if (version !== to) throw otherInstalled(host ?? parts.hostName, { major, version, to });
   }
+}
+
+function preparing({ record }: ClusterRuntime, to: string): string {
+  return record.spec.value.engine === "system" ? `looking for Postgres ${to}` : `fetching Postgres ${to}`;
 }
 
 function otherInstalled(host: string, { major, version, to }: { major: number; version: string; to: string }): OpError {

@@ -22,6 +22,7 @@ export interface Story {
     | "spare"
     | "short-slots"
     | "system-engine"
+    | "older-version"
     | "given-etcd"
     | "regions";
   /** a person accepts that acknowledged writes are lost; everything else holds as always */

@@ -29,13 +29,14 @@ export class Scene {
   /** where reads may be old while something of the host is frozen, when the story allows it */
   frozen: Host | undefined;
   readonly #recorder: Recorder;
-  readonly #since: number;
+  /** wall clock */
+  readonly since: number;
 
   constructor(lab: Lab, cluster: LabCluster, recorder: Recorder, since: number) {
     this.lab = lab;
     this.cluster = cluster;
     this.#recorder = recorder;
-    this.#since = since;
+    this.since = since;
   }
 
   primary(): Promise<Host> {
@@ -94,7 +95,7 @@ export class Scene {
 
   /** Since the story began. */
   async events(): Promise<readonly ClusterEvent[]> {
-    return (await this.cluster.events()).filter(({ at }) => Date.parse(at) >= this.#since);
+    return (await this.cluster.events()).filter(({ at }) => Date.parse(at) >= this.since);
   }
 
   async switchover(...flags: readonly string[]): Promise<number | null> {

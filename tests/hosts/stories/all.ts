@@ -6,6 +6,7 @@ import { hostsLost } from "./hosts-lost.ts";
 import { membership } from "./membership.ts";
 import { partitions } from "./partitions.ts";
 import { processStories } from "./processes.ts";
+import { planned } from "./planned.ts";
 import { regions } from "./regions.ts";
 import { replaced } from "./replaced.ts";
 import { storeStories } from "./store.ts";
@@ -22,6 +23,7 @@ export const chapters: readonly Chapter[] = [
   { title: "The store", stories: storeStories },
   { title: "Single processes", stories: processStories },
   { title: "Switchovers", stories: switchovers },
+  { title: "Restarts and upgrades", stories: planned },
   { title: "Disks and clocks", stories: disksAndClocks },
   { title: "Hosts and members that come and go", stories: membership },
   { title: "Engines", stories: engines },

@@ -1,0 +1,121 @@
+/** Planned work on every member over several hosts: rolling restarts, a newer minor version, and what breaks meanwhile. */
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { downtimeSchema, type Pause } from "../../../src/contract/downtime.ts";
+import { versionReportSchema } from "../../../src/contract/upgrade.ts";
+import { releaseInCatalog } from "../../../src/drivers/postgres/engine/releases.ts";
+import { until } from "../../faults/until.ts";
+import type { Host } from "../lab/host.ts";
+import { promised, type Story } from "../lab/stories.ts";
+import type { Scene } from "../lab/story.ts";
+
+const { version: newest } = releaseInCatalog(18);
+
+export const planned: readonly Story[] = [
+  {
+    name: "a newer minor version, asked of a host without the primary",
+    outcome: "every member runs it, one pause, the same in every host's ledger",
+    gapMsMax: promised.hostLost,
+    needs: "older-version",
+    run: async (scene) => {
+      const host = await aStandby(scene);
+      await host.ok("upgrade", scene.cluster.name, "--to", newest);
+      await everywhere(scene, newest);
+      await agreed(scene, ["upgrade"]);
+    },
+  },
+  {
+    name: "rolling restart, asked of a host without the primary",
+    outcome: "every server is another one, one pause, the same in every host's ledger",
+    gapMsMax: promised.hostLost,
+    run: async (scene) => {
+      const before = await pids(scene);
+      await (await aStandby(scene)).ok("restart", scene.cluster.name);
+      const after = await pids(scene);
+      assert.ok(
+        [...before.keys()].every((id) => before.get(id) !== after.get(id)),
+        "a server was not restarted",
+      );
+      await agreed(scene, ["restart"]);
+    },
+  },
+  {
+    name: "rolling restart with the agent of the host that was asked killed in the middle",
+    outcome: "it goes on, and its end is told",
+    gapMsMax: promised.hostLost,
+    run: async (scene) => {
+      const host = await aStandby(scene);
+      const asked = host.matriarch(["restart", scene.cluster.name]);
+      await scene.event("restart.started");
+      await host.killRole("agent");
+      await asked;
+      host.boot();
+      await scene.event("restart.done", 60_000);
+      await scene.cluster.healthy();
+    },
+  },
+  {
+    name: "rolling restart with the primary's host killed in the middle",
+    outcome: "a failover, and the restart goes on or is given up with an account; the next one is done",
+    gapMsMax: 2 * promised.hostLost,
+    run: async (scene) => {
+      const [host, lost] = [await aStandby(scene), await scene.primary()];
+      const asked = host.matriarch(["restart", scene.cluster.name], { withinMs: 300_000 });
+      await scene.event("restart.started");
+      await sleep(50);
+      await lost.kill();
+      await scene.writesAgain();
+      lost.boot();
+      await asked;
+      await scene.cluster.healthy();
+      await host.ok("restart", scene.cluster.name);
+    },
+  },
+];
+
+async function aStandby(scene: Scene): Promise<Host> {
+  const [host] = await scene.standbys();
+  if (!host) throw new Error("there is no standby");
+  return host;
+}
+
+async function pids(scene: Scene): Promise<ReadonlyMap<string, number | null>> {
+  const { members } = await scene.cluster.healthy();
+  return new Map(members.map(({ id, pid }) => [id, pid]));
+}
+
+async function everywhere(scene: Scene, version: string): Promise<void> {
+  for (const host of scene.lab.hosts) {
+    const report = versionReportSchema.parse(await host.json("version", scene.cluster.name));
+    assert.deepEqual(
+      report.members.map(({ running }) => running),
+      [version, version, version],
+    );
+  }
+}
+
+/** Each host's ledger of what this story cost, once they have told each other. */
+async function agreed(scene: Scene, whys: readonly Pause["why"][]): Promise<void> {
+  let seen: readonly (readonly Pause[])[] = [];
+  await until(
+    "every host to have the same pauses",
+    async () => {
+      seen = await Promise.all(scene.lab.hosts.map((host) => pausesOf(scene, host)));
+      const texts = seen.map((pauses) => JSON.stringify(pauses));
+      return new Set(texts).size === 1 && seen[0]?.length === whys.length ? true : undefined;
+    },
+    { withinMs: 30_000, seen: () => JSON.stringify(seen, undefined, 1) },
+  );
+  // What another host would tell in its place, had it not heard, would have come by now.
+  await sleep(7000);
+  for (const host of scene.lab.hosts)
+    assert.deepEqual(
+      (await pausesOf(scene, host)).map(({ why }) => why),
+      whys,
+    );
+}
+
+async function pausesOf(scene: Scene, host: Host): Promise<readonly Pause[]> {
+  const since = new Date(scene.since).toISOString();
+  return downtimeSchema.parse(await host.json("events", scene.cluster.name, "--downtime", "--since", since)).pauses;
+}
