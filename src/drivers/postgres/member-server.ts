@@ -204,7 +204,8 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
   }
 
   want(wanted: WantedSettings): void {
-    this.#settings.want(wanted);
+    // What the host lacked may be there now: the files are written again, once for each generation.
+    this.#settings.want(wanted, this.#missing.length > 0);
   }
 
   async configure(): Promise<void> {

@@ -129,6 +129,17 @@ async function settleSettings(parts: Parts, { wish, plan, operation }: Work): Pr
   const set = Object.fromEntries(changes.flatMap(([setting, value]) => (value === null ? [] : [[setting, value]])));
   const unset = changes.flatMap(([setting, value]) => (value === null ? [setting] : []));
   await applyWithin(parts, operation, { set, unset }, { restart: mayRestart });
+  if (plan.change === "enable") await refuseUnloaded(parts, operation.cluster, wish);
+}
+
+/** Read back from the servers: the statement would fail, or be of no use on the next primary. */
+async function refuseUnloaded(parts: Parts, name: string, wish: ExtensionWish): Promise<void> {
+  const { restart } = await planChange(parts, name, wish);
+  if (restart.length === 0) return;
+  throw new OpError("operation-failed", {
+    message: `${restart.join(", ")} ${restart.length === 1 ? "does" : "do"} not have the library of "${wish.name}" loaded yet`,
+    hint: `See why: matriarch events ${name}. Then give the same command again.`,
+  });
 }
 
 function tell(parts: Parts, cluster: string, plan: ExtensionPlan, by: string): void {

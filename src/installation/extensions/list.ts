@@ -5,6 +5,7 @@ import type {
   ExtensionList,
   PreloadedLibrary,
 } from "../../contract/extensions.ts";
+import type { ContentsAnswer } from "../../contract/peer.ts";
 import { knownLibraries, knownOf } from "../../drivers/postgres/extensions/known.ts";
 import {
   holdsLibrary,
@@ -35,9 +36,7 @@ function availableIn(scene: Scene): AvailableExtension[] {
     ...toldOf(one),
     needs_preload: knownOf(one.name).load !== undefined,
     enabled_in: [...databasesWith(scene, one.name)],
-    missing_on: answered
-      .filter(({ contents }) => !contents.extensions.some(({ name }) => name === one.name))
-      .map(({ host }) => host),
+    missing_on: answered.filter(({ contents }) => lacksExtension(contents, one)).map(({ host }) => host),
   }));
   const libraries = knownLibraries.flatMap((name): readonly AvailableExtension[] => {
     const library = knownOf(name).load?.library ?? "";
@@ -47,6 +46,12 @@ function availableIn(scene: Scene): AvailableExtension[] {
     return [{ name, version: "", comment, needs_preload: true, requires: [], enabled_in: [], missing_on: missing }];
   });
   return [...withExtension, ...libraries].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** A control file whose library is gone is of no use. */
+function lacksExtension({ extensions, libraries }: ContentsAnswer, { name, library }: FoundExtension): boolean {
+  const hasLibrary = library === null || library.includes("/") || libraries.includes(library);
+  return !hasLibrary || !extensions.some((extension) => extension.name === name);
 }
 
 function toldOf({ name, version, comment, requires }: FoundExtension) {

@@ -45,7 +45,9 @@ export class MemberSettings {
     return this.#refused;
   }
 
-  want(wanted: WantedSettings): void {
+  /** @param again the files are to be written with a new generation, even if it changes nothing */
+  want(wanted: WantedSettings, again = false): void {
+    if (again && wanted.generation > this.#wanted.generation) this.#filesSay = undefined;
     this.#wanted = wanted;
   }
 
