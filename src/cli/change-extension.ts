@@ -17,7 +17,12 @@ export async function enableExtension(
   if (dryRun || plan.is_done) return told(plan, cluster);
   if (plan.installs.length > 0) await context.agree(planWords(plan, cluster), "Install and go on?", "--yes");
   const isAsked = plan.restart.length > 0 && request.restart !== true && (context.canAsk || context.flags.yes);
-  if (isAsked) await context.agree(planWords(plan, cluster), "Restart them, one at a time?", "--restart");
+  if (isAsked)
+    await context.agree(
+      planWords(plan, cluster),
+      plan.restart.length > 1 ? "Restart them, one at a time?" : "Restart it?",
+      "--restart",
+    );
   return carryOut(context, cluster, { ...request, restart: request.restart === true || isAsked });
 }
 

@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { extensionListSchema, extensionPlanSchema, type ExtensionList } from "../../src/contract/extensions.ts";
 import { operationSchema } from "../../src/contract/cluster.ts";
 import { createCluster, type Cluster } from "../faults/cluster.ts";
+import { until } from "../faults/until.ts";
 import { makeInstallation, type Installation, type Ran } from "../faults/installation.ts";
 
 describe("extensions that must be loaded", () => {
@@ -63,6 +64,40 @@ describe("extensions that must be loaded", () => {
     assert.deepEqual(await pids(), before);
     await done("disable", "shop", "pg_stat_statements", "--restart");
     assert.deepEqual(await loadedBy(), ["", ""]);
+  });
+
+  test("the agent is killed half-way: the same command goes on from what is there", async () => {
+    const after = await cluster.lastEvent();
+    const asked = run("enable", "shop", "pg_stat_statements", "--restart");
+    await cluster.event("config.changed", after);
+    await installation.killAgent();
+    const ran = await asked;
+    assert.notEqual(ran.code, 0, ran.stdout);
+    assert.match(ran.stderr, /agent (ended during extension enable|went away)/);
+    await installation.startAgent();
+    // Members that were being restarted go on being restarted, which is told as such.
+    const again = await until("the command to be taken again", async () => {
+      const tried = await run("enable", "shop", "pg_stat_statements", "--restart");
+      if (tried.code === 0) return tried;
+      assert.match(tried.stderr, /busy|under way|no primary|did not confirm|still|running/);
+      return undefined;
+    });
+    assert.match(again.stdout, /"pg_stat_statements"/);
+    assert.deepEqual(await loadedBy(), ["pg_stat_statements", "pg_stat_statements"]);
+    assert.deepEqual(
+      (await list()).enabled.map(({ name }) => name),
+      ["pg_stat_statements"],
+    );
+    await done("disable", "shop", "pg_stat_statements", "--restart");
+  });
+
+  test("a cluster that is stopped is told to be, and nothing is changed", async () => {
+    await installation.ok("stop", "shop");
+    const ran = await run("enable", "shop", "hstore");
+    assert.equal(ran.code, 3, ran.stderr);
+    assert.match(ran.stderr, /cluster "shop" is stopped(.*\n)*HINT.*matriarch start shop/);
+    assert.equal((await run("list", "shop")).code, 3);
+    await installation.ok("start", "shop");
   });
 
   test("enabled only with a restart that is allowed; then every member is restarted, and those to come begin with it", async () => {

@@ -113,9 +113,11 @@ function consequences({ change, also, installs, restart, drops, loses, settings 
 
 function restartWords(change: ExtensionPlan["change"], restart: readonly string[]): readonly string[] {
   if (restart.length === 0) return [];
-  return change === "enable"
-    ? [`Restarted one at a time, the primary last, because a library must be loaded: ${restart.join(", ")}.`]
-    : [`Its library stays loaded until the next restart of ${restart.join(", ")}.`];
+  if (change === "disable") return [`Its library stays loaded until the next restart of ${restart.join(", ")}.`];
+  const [only, ...more] = restart;
+  return more.length === 0
+    ? [`${only} is restarted, because a library must be loaded at its start.`]
+    : [`Restarted one at a time, the primary last, because a library must be loaded: ${restart.join(", ")}.`];
 }
 
 export function doneWords(

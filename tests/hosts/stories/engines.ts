@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promised, type Story } from "../lab/stories.ts";
+import { extensionListSchema } from "../../../src/contract/extensions.ts";
+import { until } from "../../faults/until.ts";
 import type { Scene } from "../lab/story.ts";
 
 export const engines: readonly Story[] = [
@@ -28,7 +30,53 @@ export const engines: readonly Story[] = [
       assert.ok(!types.includes("rejoin.rewind-failed"), "pg_rewind failed");
     },
   },
+  {
+    name: "an extension with its package and library brought to every host (pg_cron), then the primary's host lost",
+    outcome: "a rolling restart, no member without the library, and the jobs go on with the new primary",
+    needs: "system-engine",
+    healsWithinMs: 180_000,
+    run: async (scene) => {
+      const { name } = scene.cluster;
+      const first = await scene.primary();
+      await first.ok("extension", "enable", name, "pg_cron", "--install", "--restart", "--yes");
+      await scene.cluster.healthy();
+      await loadedEverywhere(scene, "pg_cron");
+      await sql(scene, "CREATE TABLE IF NOT EXISTS public.runs (at timestamptz DEFAULT pg_catalog.clock_timestamp())");
+      await sql(scene, "SELECT cron.schedule('count', '* * * * *', 'INSERT INTO public.runs DEFAULT VALUES')");
+      const lost = await scene.primary();
+      await lost.kill();
+      await scene.writesAgain();
+      // A job of the minute in which the primary was lost may have run on either.
+      const [, since = ""] = /(\d+)/.exec(await sql(scene, "SELECT count(*) FROM public.runs")) ?? [];
+      await until(
+        "two jobs of the new primary",
+        async () => {
+          const [, now = "0"] = /(\d+)/.exec(await sql(scene, "SELECT count(*) FROM public.runs")) ?? [];
+          return Number(now) >= Number(since) + 2 ? true : undefined;
+        },
+        { withinMs: 150_000 },
+      );
+      lost.boot();
+      await scene.cluster.healthy();
+      await loadedEverywhere(scene, "pg_cron");
+      await (await scene.primary()).ok("extension", "disable", name, "pg_cron", "--restart", "--yes");
+      await sql(scene, "DROP TABLE public.runs");
+    },
+  },
 ];
+
+async function sql(scene: Scene, text: string): Promise<string> {
+  return (await scene.primary()).ok("connect", scene.cluster.name, "-c", text);
+}
+
+async function loadedEverywhere(scene: Scene, library: string): Promise<void> {
+  const host = await scene.primary();
+  const { preloaded } = extensionListSchema.parse(
+    JSON.parse(await host.ok("extension", "list", scene.cluster.name, "--json")),
+  );
+  const found = preloaded.find((one) => one.library === library);
+  assert.deepEqual(found, { library, not_on: [] });
+}
 
 /** The former primary has written what nobody acknowledged: it can only come back rewound. */
 async function cutOff(scene: Scene): Promise<void> {

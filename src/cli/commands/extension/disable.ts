@@ -3,8 +3,8 @@ import { clusterArgument, extensionArgument } from "../../arguments.ts";
 import { command, type Run } from "../../command.ts";
 
 const notes = `
-A library that no database needs any more is not loaded from the next start of each member on; --restart restarts them
-now, one at a time.`;
+A library that no database needs any more is not loaded from the next start of each member on;
+--restart restarts them now, one at a time.`;
 
 export const extensionDisable = (run: Run) =>
   command("disable", "Remove an extension from a database.", [

@@ -3,11 +3,13 @@ import { clusterArgument, extensionArgument } from "../../arguments.ts";
 import { command, type Run } from "../../command.ts";
 
 const notes = `
-What it requires is enabled with it. A few must be loaded when a server starts (pg_cron, timescaledb, pgaudit …): then
-the members are restarted one at a time, which is asked first; scripts give --restart.
+What it requires is enabled with it. A few must be loaded when a server starts (pg_cron,
+timescaledb, pgaudit …): then the members are restarted one at a time, which is asked first;
+scripts give --restart.
 
-Every host with a member must have the extension. Where a package is missing, --install gets it with apt-get, after
-showing the command; otherwise nothing is changed, and you are told what is missing where.`;
+Every host with a member must have the extension. Where a package is missing, --install gets it
+with apt-get, after showing the command; otherwise nothing is changed, and you are told what is
+missing where.`;
 
 export const extensionEnable = (run: Run) =>
   command("enable", "Enable an extension in a database.", [
