@@ -170,6 +170,16 @@ test("what the user has set for it stays", async () => {
   assert.deepEqual([plan.settings, plan.restart, plan.is_done], [{}, [], true]);
 });
 
+test("a member that came up without the library is restarted, and no other", async () => {
+  const settings = { shared_preload_libraries: "pgaudit" };
+  const audit = { ...cron, name: "pgaudit", library: "pgaudit" };
+  const hosts = { a: { extensions: [audit], libraries: ["pgaudit"] } };
+  const running = { "shop-2": "", "shop-1": "pgaudit" };
+  const scene = sceneOf({ hosts, databases: { orders: ["pgaudit"] }, settings, running });
+  const plan = await enable(scene, { name: "pgaudit" });
+  assert.deepEqual([plan.settings, plan.restart, plan.is_done], [{}, ["shop-2"], false]);
+});
+
 test("disabled, a library stays while another database has an extension that needs it", async () => {
   const settings = { shared_preload_libraries: "pg_stat_statements,auto_explain" };
   const names = ["pg_stat_statements"];
