@@ -1,5 +1,6 @@
 /** Extensions as a user meets them: the real commands on a real server, with what comes with Postgres itself. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { extensionListSchema, extensionPlanSchema, type ExtensionList } from "../../src/contract/extensions.ts";
 import { operationSchema } from "../../src/contract/cluster.ts";
@@ -153,6 +154,9 @@ describe("extensions", () => {
     await refused(3, /does not have "vector"(.*\n)*HINT.*postgresql-\d+-pgvector/, "enable", "shop", "vector", ...at);
     await refused(3, /no extension "pgvector"(.*\n)*HINT.*Did you mean "vector"/, "enable", "shop", "pgvector", ...at);
     await refused(3, /no extension "pg_trmg"(.*\n)*HINT.*Did you mean "pg_trgm"/, "enable", "shop", "pg_trmg", ...at);
+    const language = /library of "plperl" does not load(.*\n)*DETAIL.*libperl(.*\n)*HINT.*--engine system/;
+    if (!existsSync("/usr/lib/x86_64-linux-gnu/libperl.so.5.26"))
+      await refused(3, language, "enable", "shop", "plperl", ...at);
     await refused(3, /does not have "timescaledb"/, "enable", "shop", "timescaledb", ...at, "--install", "--yes");
   });
 

@@ -13,6 +13,7 @@ import { begin, follow, refuseUnfit } from "../changes.ts";
 import { clusterOf, type Parts } from "../parts.ts";
 import { applyWithin } from "../settings/apply.ts";
 import { installOn } from "./hosts.ts";
+import { asUnloadable } from "./refusals.ts";
 import { planChange } from "./plan.ts";
 
 /** Of operations, before what is done. */
@@ -93,9 +94,14 @@ async function installPackages(parts: Parts, cluster: string, { plan, operation 
 async function runStatement(parts: Parts, name: string, { wish, plan }: Omit<Work, "operation">): Promise<void> {
   const { database } = plan;
   if (database === null || (plan.change !== "disable" && plan.version === plan.version_before)) return;
-  await changeOnPrimary(parts, name, (admin) =>
-    admin.inDatabase(database, (session) => runIn(session, wish, plan), scriptMs),
-  );
+  try {
+    await changeOnPrimary(parts, name, (admin) =>
+      admin.inDatabase(database, (session) => runIn(session, wish, plan), scriptMs),
+    );
+  } catch (error) {
+    const { engine, major } = clusterOf(parts, name).record.spec.value;
+    throw asUnloadable(error, plan.name, { engine, major });
+  }
 }
 
 async function runIn(

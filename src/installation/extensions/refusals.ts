@@ -2,6 +2,7 @@
 import { shellWord } from "../../contract/shell-word.ts";
 import { debianPackage, isKnown, knownNames, otherNameOf } from "../../drivers/postgres/extensions/known.ts";
 import { installLine, otherSource } from "../../drivers/postgres/extensions/packages.ts";
+import type { ClusterSpec } from "../../domain/cluster.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { HostContents, PackageOutlook } from "./hosts.ts";
 import type { Scene } from "./scene.ts";
@@ -82,6 +83,26 @@ export function refuseDifferent(versions: readonly { readonly host: string; read
     message: "the hosts have different versions of it",
     detail: `${versions.map(({ host, version }) => `"${host}" has ${version}`).join(", ")}.`,
     hint: "Bring them to the same one: its functions must be on whichever host is primary.",
+  });
+}
+
+/** The library is there, and needs another one of the system's that is not: the languages are built that way. */
+export function asUnloadable(
+  error: unknown,
+  extension: string,
+  { engine, major }: Pick<ClusterSpec, "engine" | "major">,
+): unknown {
+  const [, said] = (error instanceof OpError && /could not load library "[^"]*": (.*)/.exec(error.message)) || [];
+  if (said === undefined) return error;
+  const brings = debianPackage(extension, major);
+  return new OpError("extension-missing", {
+    message: `the library of "${extension}" does not load on the primary's host`,
+    detail: `${said}. Nothing was changed in the database.`,
+    hint:
+      engine === "embedded"
+        ? "The Postgres that comes with Matriarch was built with another version of it. A cluster on the machine's own Postgres can have it: matriarch create NEW --engine system"
+        : `Install what it needs on every host${brings === undefined ? "" : `, with package ${brings}`}.`,
+    cause: error,
   });
 }
 
