@@ -202,7 +202,12 @@ export class RawCluster {
   }
 
   /** The first write that a standby has too. Resolves when it is acknowledged. */
-  async firstWrite(): Promise<void> {
+  firstWrite(): Promise<void> {
+    return this.quorumWrite("first_write");
+  }
+
+  /** A new table of this name, once a standby can acknowledge it. */
+  async quorumWrite(name: string): Promise<void> {
     const client = await this.servers[0].connect();
     const end = performance.now() + startMs;
     // A commit waits for nobody until the checkpointer has read the names.
@@ -214,7 +219,7 @@ export class RawCluster {
       if (performance.now() > end) throw new Error(`raw standbys do not stream:\n${await this.#logs()}`);
       await sleep(2);
     }
-    await client.query("CREATE TABLE first_write AS SELECT 1 AS id");
+    await client.query(`CREATE TABLE ${name} AS SELECT 1 AS id`);
     await client.end();
   }
 

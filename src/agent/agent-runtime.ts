@@ -34,7 +34,12 @@ export interface RuntimeParts {
   notAdopted(cluster: string, error: unknown): void;
   /** the endpoints of all clusters, whenever one comes or goes */
   configureEndpoints(clusters: readonly ClusterRecord[]): Promise<void>;
-  route(routes: readonly Route[]): Promise<void>;
+  /** false: the router has not taken them */
+  route(routes: readonly Route[]): Promise<boolean>;
+  /** clients that the endpoints of a cluster hold; undefined: they are not on hold, or the router does not say */
+  connections(cluster: string): Promise<number | undefined>;
+  /** an operation on the cluster runs, here or elsewhere */
+  isWorkedOn(cluster: string): boolean;
 }
 
 const endpointRetryMs = 2000;
@@ -147,6 +152,15 @@ export class AgentRuntime implements Runtime {
     );
   }
 
+  wake(cluster: string, by: string): void {
+    this.#loops.get(cluster)?.wake(by);
+  }
+
+  /** A client waits at one of this host's endpoints of a cluster that is asleep. */
+  knock(cluster: string, endpoint: string): void {
+    this.#loops.get(cluster)?.knock(endpoint);
+  }
+
   nudge(cluster: string): void {
     this.#loops.get(cluster)?.wakeAll();
   }
@@ -187,6 +201,8 @@ export class AgentRuntime implements Runtime {
       upstream: (member) => parts.upstream(member),
       membersChanged: () => parts.connectMembers(this.#records()),
       route: (routes) => parts.route(routes),
+      connections: (cluster) => parts.connections(cluster),
+      isWorkedOn: (cluster) => parts.isWorkedOn(cluster),
     };
   }
 }
@@ -205,6 +221,7 @@ function watchedByLimits(witness: Witness, limits: MemberLimits): Witness {
     },
     routed: (...told) => witness.routed(...told),
     heard: (loop) => witness.heard(loop),
+    woken: (...told) => witness.woken(...told),
     failed: (...told) => witness.failed(...told),
     closed: (loop) => {
       limits.keepOnly(loop.name, []);

@@ -5,7 +5,7 @@
  */
 import type { Action, ActionResult } from "../core/action.ts";
 import type { Decision } from "../core/decision.ts";
-import type { Peer, View } from "../core/view.ts";
+import type { View } from "../core/view.ts";
 import type { ClusterRecord, ClusterTxn, MemberId, MemberRecord, Timings } from "../domain/cluster.ts";
 import type { MemberServer, Upstream, WantedSettings } from "../drivers/postgres/port.ts";
 import type { CommitOutcome, Store } from "../drivers/store/port.ts";
@@ -16,10 +16,13 @@ import type { Clock } from "./clock.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
 import { holdOf } from "./hold.ts";
 import { MemberLoop, type MemberSurroundings } from "./member-loop.ts";
+import { membersDiffer, peersOf, seenOf } from "./members-seen.ts";
 import type { Neighbourhood, RemoteMember } from "./neighbourhood.ts";
 import type { MemberLook } from "./peers/look.ts";
 import { Preparation, type Engines } from "./preparation.ts";
 import type { Promises } from "./promises.ts";
+import { SharedRead } from "./shared-read.ts";
+import { Sleeper, type Waking } from "./sleeper.ts";
 
 /** What the runtime gives to a cluster. */
 export interface ClusterHost {
@@ -39,8 +42,12 @@ export interface ClusterHost {
   upstream(member: MemberRecord): Upstream;
   /** the members of the cluster, or where they are, have changed */
   membersChanged(): void;
-  /** resolves once the router has taken them */
-  route(routes: readonly Route[]): Promise<void>;
+  /** resolves once the router has taken them; false: it has not */
+  route(routes: readonly Route[]): Promise<boolean>;
+  /** clients that the endpoints of a cluster hold; undefined: they are not on hold, or the router does not say */
+  connections(cluster: string): Promise<number | undefined>;
+  /** an operation on the cluster runs */
+  isWorkedOn(cluster: string): boolean;
   witness: Witness;
 }
 
@@ -57,6 +64,8 @@ export interface Witness {
   routed(loop: ClusterLoop, routes: readonly Route[]): void;
   /** another host has said something of its members */
   heard(loop: ClusterLoop): void;
+  /** a client at an endpoint of this host, or a command given here, has woken it, and it serves again */
+  woken(loop: ClusterLoop, waking: Waking, tookMs: number): void;
   failed(loop: ClusterLoop, member: MemberLoop, error: unknown): void;
   closed(loop: ClusterLoop): void;
 }
@@ -71,16 +80,16 @@ export class ClusterLoop implements MemberSurroundings {
   readonly #voters: Promises;
   readonly #ended = new AbortController();
   readonly #lastDecisions = new Map<MemberId, Decision>();
-  #reading: Promise<void> | undefined;
-  #readAgain = false;
-  /** the read to come must have this revision; undefined: it is to be the newest */
-  #wanted: number | undefined;
+  readonly #reads = new SharedRead(async (atLeast) =>
+    this.#accept(await readCluster(this.#host.store, this.name, undefined, atLeast)),
+  );
   #routes = "";
   #storeReachable = true;
   #routeTimer: NodeJS.Timeout | undefined;
   readonly #startedAt: number;
   #isKnown = false;
   readonly #preparation: Preparation;
+  readonly #sleeper: Sleeper;
 
   constructor(host: ClusterHost, record: ClusterRecord) {
     this.#host = host;
@@ -91,6 +100,34 @@ export class ClusterLoop implements MemberSurroundings {
     this.#startedAt = host.clock.now();
     this.#preparation = new Preparation(host.engines, () => this.#beginMembers(), this.#ended.signal);
     this.#voters = host.makePromises(this.name, () => this.wakeAll());
+    this.#sleeper = new Sleeper({
+      clock: host.clock,
+      neighbourhood: host.neighbourhood,
+      signal: this.#ended.signal,
+      record: () => this.record,
+      commit: (txn) => this.commit(txn),
+      connections: () => host.connections(this.name),
+      changed: () => this.#sleepChanged(),
+      woken: (waking, tookMs) => host.witness.woken(this, waking, tookMs),
+    });
+  }
+
+  get countsClients(): boolean {
+    return this.record.spec.value.autostopMs !== undefined;
+  }
+
+  /** A client waits at an endpoint of this host. */
+  knock(endpoint: string): void {
+    this.#sleeper.knock(endpoint);
+  }
+
+  wake(by: string): void {
+    this.#sleeper.wake(by);
+  }
+
+  #sleepChanged(): void {
+    this.wakeAll();
+    void this.#feedRouter();
   }
 
   start(): void {
@@ -121,7 +158,17 @@ export class ClusterLoop implements MemberSurroundings {
     this.#voters.exchange(this.record, now);
     const lease = this.#voters.view(member, now);
     if (!lease) this.#voters.introduce(this.record, member, this.members.get(member)?.postmaster ?? null, now);
-    return lease && { cluster: this.record, storeReachable: this.storeReachable, peers: this.#peersOf(member), lease };
+    if (!lease) return undefined;
+    const { record: cluster, storeReachable, name } = this;
+    const isWorkedOn = this.countsClients && this.#host.isWorkedOn(name);
+    return {
+      cluster,
+      storeReachable,
+      peers: peersOf(cluster, member, this.members, this.remoteMembers()),
+      lease,
+      isWorkedOn,
+      hushed: this.#sleeper.hushed,
+    };
   }
 
   get storeReachable(): boolean {
@@ -137,6 +184,10 @@ export class ClusterLoop implements MemberSurroundings {
     return this.#host.neighbourhood.membersOf(this.record);
   }
 
+  get #seen(): ReadonlyMap<MemberId, MemberSeen> {
+    return seenOf(this.members, this.remoteMembers());
+  }
+
   isLocal(member: MemberId): boolean {
     const record = this.record.members[member]?.value;
     return record !== undefined && this.#host.neighbourhood.isLocal(record);
@@ -149,7 +200,7 @@ export class ClusterLoop implements MemberSurroundings {
    */
   #hasSeenAll(): boolean {
     if (this.#isKnown) return true;
-    const seen = this.#seen();
+    const seen = this.#seen;
     const all = Object.keys(this.record.members).every((id) => seen.has(id));
     if (!all && this.clock.now() - this.#startedAt < this.timings.unresponsiveMs) return false;
     this.#isKnown = true;
@@ -263,25 +314,9 @@ export class ClusterLoop implements MemberSurroundings {
     }
   }
 
-  /**
-   * Reads the records anew; callers at the same time share a read that began after they called.
-   * @param atLeast a revision that the store has told of; undefined: the newest there is
-   */
-  async refresh(atLeast?: number): Promise<void> {
-    this.#wanted =
-      atLeast === undefined || !this.#readAgain ? atLeast : this.#wanted && Math.max(this.#wanted, atLeast);
-    this.#readAgain = true;
-    this.#reading ??= this.#readUntilFresh().finally(() => {
-      this.#reading = undefined;
-    });
-    return this.#reading;
-  }
-
-  async #readUntilFresh(): Promise<void> {
-    while (this.#readAgain) {
-      this.#readAgain = false;
-      this.#accept(await readCluster(this.#host.store, this.name, undefined, this.#wanted));
-    }
+  /** @param atLeast a revision that the store has told of; undefined: the newest there is */
+  refresh(atLeast?: number): Promise<void> {
+    return this.#reads.refresh(atLeast);
   }
 
   #accept(record: ClusterRecord | undefined): void {
@@ -333,25 +368,6 @@ export class ClusterLoop implements MemberSurroundings {
     }
   }
 
-  #peersOf(self: MemberId): Readonly<Record<MemberId, Peer>> {
-    const peers: Record<MemberId, Peer> = {};
-    for (const [id, { look, heardAt }] of this.remoteMembers()) {
-      if (look) peers[id] = { ...look, heardAt, eligible: true };
-    }
-    for (const [id, loop] of this.members) {
-      const record = this.record.members[id]?.value;
-      if (id === self || loop.observedAt === undefined || !record) continue;
-      peers[id] = {
-        heardAt: loop.observedAt,
-        incarnation: record.incarnation,
-        server: loop.observed,
-        epoch: this.record.reign.value.epoch,
-        eligible: true,
-      };
-    }
-    return peers;
-  }
-
   #upstream(id: MemberId): Upstream {
     const record = this.record.members[id]?.value;
     if (!record) throw new Error(`no member ${id}`);
@@ -369,27 +385,12 @@ export class ClusterLoop implements MemberSurroundings {
   /** Tells the router where the endpoints lead, when that has changed. */
   async #feedRouter(): Promise<void> {
     if (!this.#isKnown && !this.#hasSeenAll()) return;
-    const routes = routesOf(this.record, this.#seen(), this.#host.neighbourhood);
+    const routes = routesOf(this.record, this.#seen, this.#host.neighbourhood, this.#sleeper.holds);
     const text = JSON.stringify(routes);
     if (text === this.#routes) return;
     this.#routes = text;
     this.#host.witness.routed(this, routes);
-    await this.#host.route(routes);
+    const isTaken = await this.#host.route(routes);
+    await this.#sleeper.routed(routes, isTaken);
   }
-
-  #seen(): ReadonlyMap<MemberId, MemberSeen> {
-    const seen = new Map<MemberId, MemberSeen>();
-    for (const [id, { server, look }] of this.remoteMembers()) if (look) seen.set(id, { server, hold: look.hold });
-    for (const [id, loop] of this.members)
-      if (loop.observedAt !== undefined) seen.set(id, { server: loop.observed, hold: holdOf(loop) });
-    return seen;
-  }
-}
-
-function membersDiffer(before: ClusterRecord | undefined, after: ClusterRecord): boolean {
-  const revisions = (record: ClusterRecord): string =>
-    Object.entries(record.members)
-      .map(([id, { revision }]) => `${id}@${revision}`)
-      .join();
-  return before === undefined || revisions(before) !== revisions(after);
 }

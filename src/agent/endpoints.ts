@@ -17,12 +17,17 @@ export interface MemberSeen {
 
 type TargetOf = Neighbourhood["targetOf"];
 
-/** @param near where this host's router reaches a member */
+/**
+ * @param near where this host's router reaches a member
+ * @param isHeldForSleep false where a client has come into a doze that this host has not agreed to
+ */
 export function routesOf(
   cluster: ClusterRecord,
   members: ReadonlyMap<MemberId, MemberSeen>,
   near: Pick<Neighbourhood, "targetOf"> = alone,
+  isHeldForSleep = cluster.sleep !== undefined,
 ): readonly [Route, Route] {
+  if (isHeldForSleep && cluster.spec.value.wish !== "stopped") return asleep(cluster);
   const targetOf: TargetOf = (member) => near.targetOf(member);
   return [primaryRoute(cluster, members, targetOf), readRoute(cluster, members, targetOf)];
 }
@@ -75,6 +80,23 @@ export function followsHolder(cluster: ClusterRecord, server: Server): boolean {
   if (server.kind !== "running" || server.role !== "standby" || !server.streaming) return false;
   const position = { timeline: server.timeline, lsn: server.replayed };
   return canFollow(cluster.timelines.value, position, cluster.reign.value.timeline);
+}
+
+/** Whoever comes waits, and wakes it. Falling asleep cuts nobody: who is there keeps it awake. */
+function asleep({ spec, reign, sleep }: ClusterRecord): readonly [Route, Route] {
+  const base = {
+    cluster: spec.value.name,
+    epoch: reign.value.epoch,
+    state: "hold",
+    targets: [],
+    cut: sleep?.value.phase === "asleep",
+    isAsleep: true,
+    message: `cluster "${spec.value.name}" was asleep and has not woken up in time`,
+  } as const;
+  return [
+    { ...base, kind: "primary" },
+    { ...base, kind: "read" },
+  ];
 }
 
 function stopped(cluster: ClusterRecord) {

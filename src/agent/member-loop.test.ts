@@ -99,7 +99,15 @@ function surroundings(server: MemberServer): MemberSurroundings {
   return {
     clock,
     timings,
-    surroundings: (member) => ({ cluster: taken, storeReachable: true, peers: {}, lease: voters.view(member) }),
+    countsClients: false,
+    surroundings: (member) => ({
+      cluster: taken,
+      storeReachable: true,
+      peers: {},
+      lease: voters.view(member),
+      isWorkedOn: false,
+      hushed: undefined,
+    }),
     hands: () => hands,
     decided: () => undefined,
     ended: () => undefined,

@@ -19,6 +19,8 @@ import type { Clock } from "./clock.ts";
 export interface MemberSurroundings {
   readonly clock: Clock;
   readonly timings: Timings;
+  /** clients matter: it falls asleep without any */
+  readonly countsClients: boolean;
   /** the parts of the view that are not the member's own; undefined while the cluster is not known well enough to decide */
   surroundings(
     member: MemberId,
@@ -126,9 +128,9 @@ export class MemberLoop {
 
   async #lookOnce(): Promise<void> {
     clearTimeout(this.#timer);
-    const { timings, clock } = this.#around;
+    const { timings, clock, countsClients } = this.#around;
     const actionsEnded = this.#actionsEnded;
-    this.observed = await this.server.observe(timings.unresponsiveMs / 2);
+    this.observed = await this.server.observe(timings.unresponsiveMs / 2, { countsClients });
     this.observedAt = clock.now();
     // Seen before the end of an action that has ended meanwhile: it would be asked for once more.
     if (actionsEnded !== this.#actionsEnded) {

@@ -32,6 +32,10 @@ export interface Neighbourhood {
   note(cluster: string, member: MemberId, look: MemberLook, urgent: boolean): void;
   forget(cluster: string, member: MemberId): void;
   poke(cluster: string): void;
+  /** Says to the others that this host's endpoints hold new clients for this doze, and have none. */
+  hush(cluster: string, revision: number): void;
+  /** Every other host has said so, and has been heard a moment ago. */
+  isHushed(cluster: string, revision: number): boolean;
   flush(withinMs: number): Promise<void>;
   /** `isNews`: more has changed than positions of the log */
   onLook(cluster: string, listener: (isNews: boolean) => Promise<void>, signal: AbortSignal): void;
@@ -47,6 +51,8 @@ export const alone: Neighbourhood = {
   note: () => undefined,
   forget: () => undefined,
   poke: () => undefined,
+  hush: () => undefined,
+  isHushed: () => true,
   flush: async () => undefined,
   onLook: () => undefined,
 };

@@ -47,6 +47,8 @@ export interface Runtime {
   adopt(cluster: string): Promise<void>;
   /** Ends the loops of a cluster and its endpoints; its servers must be stopped and removed by the caller. */
   abandon(cluster: string): Promise<void>;
+  /** Takes back the sleep of a cluster that is asleep, or about to be; it serves some moments later. */
+  wake(cluster: string, by: string): void;
   /** Looks at everything of a cluster now. */
   nudge(cluster: string): void;
 }

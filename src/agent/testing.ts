@@ -59,6 +59,7 @@ export function cluster({
     votes,
     intent: undefined,
     pause: undefined,
+    sleep: undefined,
     attachments: {},
   };
 }

@@ -1,6 +1,7 @@
 /** How a command is declared: its purpose, its options, two examples, and a handler that returns data. */
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 
+import { autostopMsMax, autostopMsMin } from "../contract/cluster.ts";
 import { parseDuration, parseSize } from "../contract/units.ts";
 import type { CommandContext, Outcome } from "./context.ts";
 
@@ -65,6 +66,12 @@ export function momentArgument(text: string): string {
       "It is neither a duration like 30d nor a past moment like 2026-11-01 or 2026-11-01T12:00.",
     );
   return new Date(at).toISOString();
+}
+
+export function autostopArgument(text: string): number {
+  const ms = durationArgument(text);
+  if (ms < autostopMsMin || ms > autostopMsMax) throw new InvalidArgumentError("It must be from 1s to 365d.");
+  return Math.round(ms);
 }
 
 export function sizeArgument(text: string): number {

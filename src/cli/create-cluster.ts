@@ -24,6 +24,7 @@ export interface CreateOptions {
   readonly memory?: number | undefined;
   readonly cpus?: number | undefined;
   readonly volumeSize?: number | undefined;
+  readonly autostop?: number | undefined;
   readonly port?: number | undefined;
   readonly passwordFile?: string | undefined;
   readonly set?: Readonly<Record<string, string>> | undefined;
@@ -65,7 +66,7 @@ export async function followCreate(
 
 async function toRequest(name: string, options: CreateOptions): Promise<CreateRequest> {
   const { members, version, engine, durability, preset, memory, cpus, port, passwordFile, set } = options;
-  const { region, primaryRegion, volumeSize } = options;
+  const { region, primaryRegion, volumeSize, autostop } = options;
   const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
   const given = {
     members,
@@ -79,6 +80,7 @@ async function toRequest(name: string, options: CreateOptions): Promise<CreateRe
     memory_bytes: memory,
     cpus,
     volume_bytes: volumeSize,
+    autostop_ms: autostop,
     port,
     password,
     settings: set,

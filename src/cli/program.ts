@@ -4,6 +4,7 @@ import { Command } from "@commander-js/extra-typings";
 import { settings, severalArgument, type Run } from "./command.ts";
 import { agentCommands } from "./commands/agent/group.ts";
 import { attach } from "./commands/attach.ts";
+import { autostop } from "./commands/autostop.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { certificateCommands } from "./commands/certificate/group.ts";
 import { completion } from "./commands/completion.ts";
@@ -68,7 +69,7 @@ export function createProgram(run: Run) {
   program.commandsGroup("Connecting:");
   for (const make of [uri, connect, tunnel, attach, detach]) program.addCommand(make(run));
   program.commandsGroup("Changing:");
-  for (const make of [switchover, failover, restart, upgrade, stop, start, pause, resume, scale])
+  for (const make of [switchover, failover, restart, upgrade, stop, start, pause, resume, scale, autostop])
     program.addCommand(make(run));
   for (const make of [
     memberCommands,

@@ -28,10 +28,17 @@ export const clusterStates = [
   "switching-over",
   "paused",
   "stopped",
+  /** no client has needed it for as long as `autostop` says; the next one wakes it */
+  "asleep",
   /** no primary, or no write can be acknowledged */
   "unavailable",
   "destroying",
 ] as const;
+
+/** A second is for trying it out; a year is as good as never. */
+export const autostopMsMin = 1000;
+export const autostopMsMax = 365 * 86_400_000;
+export const autostopMsSchema = z.int().min(autostopMsMin).max(autostopMsMax);
 
 export const addressSchema = z.object({ host: z.string(), port: z.int() });
 
@@ -106,6 +113,10 @@ export const clusterStatusSchema = z.object({
   /** wall clock, ISO 8601; null when not paused */
   paused_until: z.string().nullable(),
   operation: z.string().nullable(),
+  /** without a client for so long it falls asleep; null: never */
+  autostop_ms: z.int().nullable().default(null),
+  /** ISO 8601; null when it is awake */
+  asleep_since: z.string().nullable().default(null),
   store: storeStatusSchema,
   /** applications with an access of their own */
   attachments: z.array(attachmentSchema).default([]),
@@ -132,6 +143,7 @@ export const createRequestSchema = z.strictObject({
   cpus: z.number().positive().optional(),
   /** of each member */
   volume_bytes: z.int().positive().optional(),
+  autostop_ms: autostopMsSchema.optional(),
   /** port of the primary endpoint; the read endpoint takes the next one */
   port: z.int().optional(),
   password: z.string().optional(),

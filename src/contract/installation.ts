@@ -73,6 +73,8 @@ export interface Installation {
   ): Promise<Operation>;
   pause(cluster: string, forMs: number, asked: Asked): Promise<ClusterStatus>;
   resume(cluster: string, asked: Asked): Promise<ClusterStatus>;
+  /** after how long without a client it falls asleep; undefined: never, and it is woken now */
+  autostop(cluster: string, idleMs: number | undefined, asked: Asked): Promise<ClusterStatus>;
   /** `primaryRegion`: the primary and the voters move there for good */
   switchover(cluster: string, options: { to?: string; primaryRegion?: string }, asked: Asked): Promise<Operation>;
   /** what a switchover or failover would choose, with the verdict on every member */

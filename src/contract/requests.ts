@@ -1,5 +1,6 @@
 /** Bodies and queries of the API's requests. Unknown keys are refused, and every problem is told at once. */
 import { z } from "zod";
+import { autostopMsSchema } from "./cluster.ts";
 
 export const nothingSchema = z.strictObject({});
 
@@ -14,6 +15,9 @@ export const restartRequestSchema = z.strictObject({
 /** At most thirty days: a pause ends by itself. */
 export const pauseForMsMax = 30 * 24 * 3_600_000;
 export const pauseRequestSchema = z.strictObject({ for_ms: z.int().min(1000).max(pauseForMsMax) });
+
+/** null: off */
+export const autostopRequestSchema = z.strictObject({ idle_ms: autostopMsSchema.nullable() });
 
 export const switchoverRequestSchema = z.strictObject({
   to: z.string().exactOptional(),

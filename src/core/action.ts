@@ -133,6 +133,7 @@ export interface RecordAction {
     | "timeline"
     | "intent"
     | "pause"
+    | "sleep"
     | "member";
   readonly txn: ClusterTxn;
   /** when it is the end of an operation: how it ended, in the user's words */

@@ -16,6 +16,7 @@ import {
   recoverPrimary,
 } from "./rules/primary.ts";
 import { configurePrimary, configureStandby, restartTooLow } from "./rules/settings.ts";
+import { fallAsleep } from "./rules/sleep.ts";
 import { settleRecords } from "./rules/settling.ts";
 import { endFrozenStandby, followHolder, rebuild, rest, startStandby } from "./rules/standby.ts";
 import { putBack, restartStandby } from "./rules/restart.ts";
@@ -84,6 +85,7 @@ export const rules: readonly Rule[] = [
   endIntent,
   restartStandby,
   configurePrimary,
+  fallAsleep,
   serve,
   withdrawVote,
   rebuild,

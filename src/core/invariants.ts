@@ -114,6 +114,12 @@ export function i10ReplicaStaysOut(
   return replica && `read replica "${replica.member}" became a voter`;
 }
 
+/** When a cluster falls asleep no endpoint of any host has a client: sleep ends nobody's session. */
+export function i11SleepEndsNobody(endpoints: readonly { readonly host: string; readonly sessions: number }[]): Broken {
+  const busy = endpoints.find(({ sessions }) => sessions > 0);
+  return busy && `the cluster fell asleep while ${busy.host} had ${busy.sessions} clients`;
+}
+
 /** A directory is replaced only by one that has every acknowledged write, from a primary that serves. */
 export function i9LastGoodCopy(member: string, sourceServes: boolean, missingFromSource: readonly number[]): Broken {
   if (!sourceServes) return `"${member}" began to copy from a source that does not serve`;

@@ -4,6 +4,7 @@ import { copySource, divergedBytes, holderLeaves, restartsPending } from "./stan
 import type { ClusterRecord } from "../domain/cluster.ts";
 import type { Action, ActionResult, RecordAction } from "./action.ts";
 import { tally } from "./candidates.ts";
+import { rememberSleep } from "./rules/sleep.ts";
 import { isSettling } from "./rules/settling.ts";
 import type { Decision } from "./decision.ts";
 import type { AskedRecord, IntentProgress, Memory, View } from "./view.ts";
@@ -23,6 +24,7 @@ export function remember(view: View): Memory {
     laxer: memory.laxer?.epoch === cluster.reign.value.epoch ? memory.laxer : undefined,
     rebuild: rebuildDue(view),
     intent: intentProgress(view),
+    ...rememberSleep(view),
   };
 }
 

@@ -20,6 +20,10 @@ export type Reason =
   | { readonly code: "host-silent"; readonly host: string }
   | { readonly code: "stopping-by-wish" }
   | { readonly code: "stopped-by-wish" }
+  | { readonly code: "dozes"; readonly idleMs: number }
+  | { readonly code: "falls-asleep"; readonly idleMs: number | undefined }
+  | { readonly code: "asleep" }
+  | { readonly code: "wakes" }
   | { readonly code: "waits-for-primary-to-stop"; readonly primary: MemberId }
   | { readonly code: "being-removed"; readonly step: "voter" | "stop" | "directory" | "record" }
   | { readonly code: "given-up-by-operator"; readonly by: string }
@@ -125,6 +129,16 @@ export function formatReason(reason: Reason): string {
       return "the cluster is being stopped, as asked";
     case "stopped-by-wish":
       return "the cluster is stopped, as asked";
+    case "dozes":
+      return `no client has been there for ${seconds(reason.idleMs)}; it falls asleep when every endpoint agrees`;
+    case "falls-asleep":
+      return reason.idleMs === undefined
+        ? "the cluster falls asleep: its server stops until a client comes"
+        : `no client has been there for ${seconds(reason.idleMs)}; it falls asleep`;
+    case "asleep":
+      return "the cluster is asleep; the next client wakes it";
+    case "wakes":
+      return "somebody needs the cluster; it does not fall asleep";
     case "waits-for-primary-to-stop":
       return `it stops after the primary "${reason.primary}", so that it has every write`;
     case "being-removed":

@@ -3,7 +3,7 @@
  * and where somebody asked for it (drain). One step at a time, written as a wish by the holder's agent alone, and only
  * while nothing is in doubt. Pure; asked every minute or so (installation/placement/replace.ts).
  */
-import type { ClusterRecord, MemberId, MemberRecord } from "../domain/cluster.ts";
+import { isToRest, type ClusterRecord, type MemberId, type MemberRecord } from "../domain/cluster.ts";
 import { inPrimaryRegion } from "./regions.ts";
 
 export type ReplacementStep =
@@ -35,7 +35,7 @@ export function replacementDue(view: ReplacementView): ReplacementStep | undefin
 
 /** Only the holder's agent acts, with the store and most hosts in sight, and with nothing else under way. */
 function isInDoubt({ cluster, storeReachable, self, hosts }: ReplacementView): boolean {
-  const { reign, intent, pause, spec, members } = cluster;
+  const { reign, intent, pause, members } = cluster;
   const heard = hosts.filter(({ silentMs }) => silentMs === 0).length;
   return (
     !storeReachable ||
@@ -44,7 +44,7 @@ function isInDoubt({ cluster, storeReachable, self, hosts }: ReplacementView): b
     members[reign.value.holder]?.value.host !== self ||
     intent !== undefined ||
     pause !== undefined ||
-    spec.value.wish !== "running"
+    isToRest(cluster)
   );
 }
 

@@ -10,6 +10,7 @@ import {
   type MemberId,
   type MemberRecord,
   type Reign,
+  type Sleep,
   type Versioned,
   type Vote,
 } from "../domain/cluster.ts";
@@ -33,12 +34,15 @@ export interface ClusterChange {
   readonly votes?: readonly Vote[];
   readonly intent?: Intent;
   readonly pausedUntil?: number;
+  readonly sleep?: Sleep;
 }
 
 export interface ViewChange extends ClusterChange {
   readonly server?: View["server"];
   readonly peers?: Readonly<Record<MemberId, Partial<Peer> | undefined>>;
   readonly lease?: Partial<LeaseView>;
+  readonly isWorkedOn?: boolean;
+  readonly hushed?: number;
   readonly busy?: View["busy"];
   readonly memory?: Partial<Memory>;
 }
@@ -124,6 +128,7 @@ export function clusterOf(change: ClusterChange = {}): ClusterRecord {
     votes: Object.fromEntries(votes.map((vote) => [vote.voter.member, at(vote)])),
     intent: intent && at(intent),
     pause: change.pausedUntil === undefined ? undefined : at({ until: change.pausedUntil, by: "ann" }),
+    sleep: change.sleep && at(change.sleep),
     attachments: {},
   };
 }
@@ -156,6 +161,8 @@ export function viewOf(self: MemberId, change: ViewChange = {}): View {
       heardHolderAt: undefined,
       ...change.lease,
     },
+    isWorkedOn: change.isWorkedOn ?? false,
+    hushed: change.hushed,
     busy: change.busy ?? [],
     memory: { ...emptyMemory, settled: true, ...change.memory },
   };

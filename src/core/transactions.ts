@@ -9,6 +9,7 @@ import {
   type RecordKey,
   type Reign,
   type RuleRecord,
+  type Sleep,
   type Vote,
 } from "../domain/cluster.ts";
 import type { Lsn } from "../domain/lsn.ts";
@@ -251,6 +252,19 @@ function ownMember(view: View): MemberRecord {
 
 export function endPauseTxn(view: View): ClusterTxn {
   return { require: requiring(view.cluster, ["pause"]), write: [{ key: "pause", value: null }] };
+}
+
+/** Of two steps into sleep; nothing that would keep the cluster awake may have been written since it was decided. */
+export function sleepTxn(view: View, sleep: Sleep): ClusterTxn {
+  return {
+    require: requiring(view.cluster, ["sleep", "spec", "reign", "intent", "pause", `member/${view.self}`]),
+    write: [{ key: "sleep", value: sleep }],
+  };
+}
+
+/** Anybody may, at any time: a cluster that is awake for nothing falls asleep again. */
+export function wakeTxn(cluster: ClusterRecord): ClusterTxn {
+  return { require: requiring(cluster, ["sleep"]), write: [{ key: "sleep", value: null }] };
 }
 
 export function removeMemberTxn(view: View): ClusterTxn {

@@ -26,6 +26,10 @@ export interface View {
   /** what the other members said last, on their own or through the store */
   readonly peers: Readonly<Record<MemberId, Peer>>;
   readonly lease: LeaseView;
+  /** an operation on the cluster runs at some host: it is not to fall asleep */
+  readonly isWorkedOn: boolean;
+  /** revision of the doze for which every endpoint of every host holds new clients, and has none; else undefined */
+  readonly hushed: number | undefined;
   /** actions under way, with when they began */
   readonly busy: readonly { readonly kind: ActionKind; readonly since: number }[];
   readonly memory: Memory;
@@ -81,6 +85,12 @@ export interface Memory {
   readonly fork: { readonly timeline: number; readonly at: Lsn } | undefined;
   /** switchover or restart: its intent, and the steps that are done */
   readonly intent: IntentProgress | undefined;
+  /** holder, with autostop: since when there has been no client, and what tells a later one; undefined: there is one */
+  readonly idle: { readonly since: number; readonly mark: string } | undefined;
+  /** holder: the doze that it sees, and since when all endpoints have held */
+  readonly doze:
+    | { readonly revision: number; readonly since: number; readonly hushedAt: number | undefined }
+    | undefined;
 }
 
 /** A record on its way into the store. */
@@ -117,4 +127,6 @@ export const emptyMemory: Memory = {
   rebuild: undefined,
   fork: undefined,
   intent: undefined,
+  idle: undefined,
+  doze: undefined,
 };

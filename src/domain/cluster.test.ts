@@ -8,6 +8,7 @@ import { noVoters } from "./rule.ts";
 const at = <T>(revision: number, value: T) => ({ value, revision });
 const voter = { member: "a-1", incarnation: 1 };
 const picture: ClusterRecord = {
+  sleep: undefined,
   revision: 9,
   spec: at(1, {
     name: "a",

@@ -35,6 +35,8 @@ export interface ClusterSpec {
   readonly lastMember: number;
   /** whether the servers should run at all (`stop`, `start`) */
   readonly wish: "running" | "stopped";
+  /** without a client for so long it falls asleep, and the next client wakes it; left out: never */
+  readonly autostopMs?: number;
   /** memory that the cluster's tuning assumes for each member */
   readonly memoryBytes: number;
   readonly cpus: number;
@@ -156,6 +158,18 @@ export interface Pause {
   readonly by: string;
 }
 
+/**
+ * No client for as long as `autostopMs` says. dozing: endpoints hold new clients while it is made sure that there is
+ * none; asleep: the servers stop, and stay stopped. Whoever deletes it wakes the cluster.
+ */
+export interface Sleep {
+  readonly phase: "dozing" | "asleep";
+  /** of the holder that began it: under another one it counts no more */
+  readonly epoch: number;
+  /** wall clock */
+  readonly since: number;
+}
+
 export interface ClusterRecord {
   /** the store's revision that this is a picture of */
   readonly revision: number;
@@ -167,6 +181,7 @@ export interface ClusterRecord {
   readonly votes: Readonly<Record<MemberId, Versioned<Vote>>>;
   readonly intent: Versioned<Intent> | undefined;
   readonly pause: Versioned<Pause> | undefined;
+  readonly sleep: Versioned<Sleep> | undefined;
   /** by their applications' names as they stand in keys */
   readonly attachments: Readonly<Record<string, Versioned<Attachment>>>;
 }
@@ -179,6 +194,7 @@ export type RecordKey =
   | "timelines"
   | "intent"
   | "pause"
+  | "sleep"
   | `member/${string}`
   | `vote/${string}`
   | `attachment/${string}`;
@@ -197,9 +213,20 @@ export type RecordValue =
   | TimelineHistory
   | Intent
   | Pause
+  | Sleep
   | MemberRecord
   | Vote
   | Attachment;
+
+/** Nobody needs its servers, and they are down or on the way. */
+export function isAsleep({ sleep }: Pick<ClusterRecord, "sleep">): boolean {
+  return sleep?.value.phase === "asleep";
+}
+
+/** Its servers are to be down, by wish or because nobody needs them. */
+export function isToRest(cluster: Pick<ClusterRecord, "spec" | "sleep">): boolean {
+  return cluster.spec.value.wish === "stopped" || isAsleep(cluster);
+}
 
 export function voterOf(member: MemberRecord): Voter {
   return { member: member.id, incarnation: member.incarnation };
@@ -262,6 +289,7 @@ export function revisionOf(cluster: ClusterRecord, key: RecordKey): number {
     case "timelines":
     case "intent":
     case "pause":
+    case "sleep":
       return cluster[key]?.revision ?? 0;
     default:
       if (key.startsWith("attachment/")) return cluster.attachments[key.slice(11)]?.revision ?? 0;

@@ -76,6 +76,15 @@ export interface RunningServer {
   readonly settingsRefused?: string;
   /** that it should load, and its host lacks: it starts without them */
   readonly missingLibraries?: readonly string[];
+  /** left out: not asked for, or not known */
+  readonly clients?: ClientCount;
+}
+/** Who uses the server, besides this installation itself. */
+export interface ClientCount {
+  /** sessions of clients, and what works for them: subscriptions, jobs that last */
+  readonly connected: number;
+  /** sessions ever begun, by its own count: it moves when somebody came and went between two looks */
+  readonly served: number;
 }
 /** The process is there and answers nothing. */
 export interface UnresponsiveServer {

@@ -22,6 +22,7 @@ import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
 import { findGroups } from "../drivers/limits/find.ts";
 import { hostCertificateFiles } from "../drivers/certificates/host.ts";
+import { heldConnections } from "../drivers/router/held.ts";
 import { createRouterDriver } from "../drivers/router/process.ts";
 import { UsageHistory } from "../drivers/volume/history.ts";
 import { openVolumePool } from "../drivers/volume/open.ts";
@@ -98,8 +99,18 @@ async function runAgent(): Promise<void> {
       const endpoints = clusters.flatMap((record) => endpointsOf(record, setup.endpoints));
       await router.configure(endpoints).then(endpointTrouble.over, endpointTrouble.met);
     },
-    route: (routes) => router.route(routes).catch((error: unknown) => log.warn("route not taken", { error })),
+    route: (routes) =>
+      router.route(routes).then(
+        () => true,
+        (error: unknown) => {
+          log.warn("route not taken", { error });
+          return false;
+        },
+      ),
+    connections: async (cluster) => heldConnections(await router.status(), cluster),
+    isWorkedOn: (cluster) => operations.list({ cluster, state: "running" }).length > 0,
   });
+  router.onClientWaits((cluster, endpoint) => runtime.knock(cluster, `a client of endpoint "${endpoint}"`));
   const parts: Parts = {
     runtime,
     store,

@@ -1,5 +1,5 @@
 /** Events about an installation, a whole cluster, its users and settings. See catalog.ts. */
-import { define, list, paused, pauseReason, seconds } from "./kind.ts";
+import { define, lasted, list, paused, pauseReason, seconds } from "./kind.ts";
 
 export const clusterEvents = {
   "agent.started": define<{ version: string; pid: number }>(
@@ -54,6 +54,22 @@ export const clusterEvents = {
     () => "cluster stopped",
   ),
   "cluster.started": define("info", "The servers of a stopped cluster run again.", () => "cluster started"),
+  "cluster.autostop": define<{ idle_ms: number | null }>(
+    "info",
+    "How long without a client the cluster stays awake was changed, because somebody asked for it.",
+    (e) =>
+      e.idle_ms === null ? "autostop turned off" : `autostop set: asleep after ${lasted(e.idle_ms)} without a client`,
+  ),
+  "cluster.asleep": define<{ idle_ms: number }>(
+    "info",
+    "No client was there for as long as `autostop` says, so the servers were stopped. The next client wakes the cluster.",
+    (e) => `cluster asleep: no client for ${lasted(e.idle_ms)}`,
+  ),
+  "cluster.woken": define<{ by: string; took_ms: number }>(
+    "info",
+    "A client or a command needed the sleeping cluster, and its servers run again. `took_ms` is from the knock until the primary endpoint was open.",
+    (e) => `cluster woken by ${e.by}: served again after ${e.took_ms} ms`,
+  ),
   "cluster.paused": define<{ until: string }>(
     "warning",
     "Automation stands still for work by hand: no failover, no restarts. It ends by itself.",

@@ -70,3 +70,9 @@ const pauseReasons: Readonly<Record<string, string>> = {
 export function pauseReason(why: string): string {
   return pauseReasons[why] ?? "cause not known";
 }
+
+/** As people ask for it: `90 s`, `45 min`, `2 h`. */
+export function lasted(ms: number): string {
+  if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
+  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
+}

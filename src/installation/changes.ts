@@ -9,6 +9,7 @@ import { formatRejection } from "../core/rejection.ts";
 import type { Intent } from "../domain/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
+import { awake } from "./awake.ts";
 import { viewOf } from "./explain.ts";
 import { amend, awaitCluster, clusterOf, memberOf, refuseWithoutStore, type Parts } from "./parts.ts";
 import { servingPrimary } from "./status.ts";
@@ -31,22 +32,28 @@ export async function stopCluster(parts: Parts, name: string, asked: Asked): Pro
 }
 
 export async function startCluster(parts: Parts, name: string, asked: Asked): Promise<OperationRecord> {
-  clusterOf(parts, name);
+  const wasStopped = clusterOf(parts, name).record.spec.value.wish === "stopped";
   const operation = begin(parts, "start", name, asked, "starting the servers");
   return follow(parts, operation, async () => {
+    parts.runtime.wake(name, asked.by);
     await wishFor(parts, name, "running");
     await awaitCluster(parts, name, (cluster) => servingPrimary(cluster) !== undefined, {
       withinMs: wishMs,
       describe: () => "No primary has come up.",
     });
-    parts.events.emit("cluster.started", { cluster: name, actor: asked.by });
+    // One that was asleep tells by itself that it was woken.
+    if (wasStopped) parts.events.emit("cluster.started", { cluster: name, actor: asked.by });
   });
 }
 
 async function wishFor(parts: Parts, name: string, wish: "running" | "stopped"): Promise<void> {
-  await amend(parts, name, ({ spec }) => ({
-    require: ["spec"],
-    write: [{ key: "spec", value: { ...spec.value, wish, generation: spec.value.generation + 1 } }],
+  await amend(parts, name, ({ spec, sleep }) => ({
+    require: ["spec", "sleep"],
+    write: [
+      { key: "spec", value: { ...spec.value, wish, generation: spec.value.generation + 1 } },
+      // Stopped is stopped: no client wakes it.
+      ...(sleep ? [{ key: "sleep" as const, value: null }] : []),
+    ],
   }));
 }
 
@@ -60,7 +67,7 @@ export async function switchOver(
   to: string | undefined,
   asked: Asked,
 ): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, asked);
   refuseUnfit(parts, cluster);
   if (to !== undefined) memberOf(cluster, to);
   refuseWithoutTarget(cluster, to);
@@ -106,7 +113,7 @@ export async function failOver(
   options: FailoverOptions,
   asked: Asked,
 ): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, asked);
   refuseUnfit(parts, cluster);
   if (options.to !== undefined) memberOf(cluster, options.to);
   const primary = servingPrimary(cluster);
@@ -130,7 +137,7 @@ export async function failOver(
 }
 
 export async function pauseCluster(parts: Parts, name: string, forMs: number, asked: Asked): Promise<void> {
-  clusterOf(parts, name);
+  await awake(parts, name, asked);
   refuseWithoutStore(parts);
   const until = parts.clock.wallNow() + forMs;
   await amend(parts, name, () => ({ require: ["pause"], write: [{ key: "pause", value: { until, by: asked.by } }] }));

@@ -92,6 +92,8 @@ function bareView({ record, storeReachable }: ClusterRuntime, { id, server }: Me
     server,
     peers: {},
     lease: { startedAt: 0, epochSeenAt: 0, held: [], given: undefined, heardHolderAt: undefined },
+    isWorkedOn: false,
+    hushed: undefined,
     busy: [],
     memory: emptyMemory,
   };

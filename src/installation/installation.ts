@@ -16,6 +16,7 @@ import {
   type FailoverOptions,
 } from "./changes.ts";
 import { createAccounts } from "./accounts/accounts.ts";
+import { awake, setAutostop } from "./awake.ts";
 import { createSettings } from "./settings/settings.ts";
 import { connectionTo } from "./connection.ts";
 import { beginCreate } from "./create.ts";
@@ -77,12 +78,16 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
       await resumeCluster(parts, name);
       return statusOf(clusterOf(parts, name));
     },
+    autostop: async (name, idleMs, asked) => {
+      await setAutostop(parts, name, idleMs, asked);
+      return statusOf(clusterOf(parts, name));
+    },
     switchover: (name, { to, primaryRegion }, asked) =>
       primaryRegion === undefined
         ? switchOver(parts, name, to, asked)
         : changeRegion(parts, name, { to, primaryRegion }, asked),
     candidates: async (name, kind, to, region): Promise<readonly Candidate[]> => {
-      const cluster = clusterOf(parts, name);
+      const cluster = await awake(parts, name, { by: "a look at its candidates" });
       if (to !== undefined) memberOf(cluster, to);
       return kind === "failover" ? successorsOf(cluster, to, region) : candidatesOf(cluster, to, region);
     },

@@ -7,6 +7,7 @@ import type { ClusterRecord, MemberId, MemberRecord } from "../domain/cluster.ts
 import type { Server } from "../domain/server.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
+import { awake } from "./awake.ts";
 import { begin, follow, refuseUnfit } from "./changes.ts";
 import { amend, awaitCluster, clusterOf, isHere, memberOf, type Parts } from "./parts.ts";
 import { chooseFor, wishForMembers, type Added, type AddWish } from "./placement/add.ts";
@@ -23,7 +24,7 @@ const lostMs = 5000;
 const lookMs = 1000;
 
 export async function scaleCluster(parts: Parts, name: string, count: number, asked: Asked): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, asked);
   refuseUnfit(parts, cluster);
   if (count < 1 || count > membersMax)
     throw new OpError("bad-value", { message: `a cluster has 1 to ${membersMax} members, not ${count}` });
@@ -44,7 +45,7 @@ export async function addMember(
   where: Pick<AddWish, "region" | "zone" | "host">,
   asked: Asked,
 ): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, asked);
   refuseUnfit(parts, cluster);
   if (cluster.record.spec.value.members.length >= membersMax)
     throw new OpError("bad-value", { message: `a cluster has at most ${membersMax} members` });
@@ -70,7 +71,7 @@ function refusePlace(parts: Parts, cluster: ClusterRuntime, wish: AddWish): void
 }
 
 export async function removeMember(parts: Parts, name: string, member: string, asked: Asked): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, asked);
   refuseUnfit(parts, cluster);
   memberOf(cluster, member);
   refusePrimary(cluster, member, "removed");
@@ -84,7 +85,7 @@ export async function recloneMember(
   member: string,
   asked: Asked,
 ): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, asked);
   refuseUnfit(parts, cluster);
   memberOf(cluster, member);
   refusePrimary(cluster, member, "copied anew");

@@ -12,6 +12,7 @@ import { bytesBetween, type Lsn } from "../domain/lsn.ts";
 import type { Server } from "../domain/server.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
+import { awake } from "./awake.ts";
 import { begin, follow, refuseUnfit, type FailoverOptions } from "./changes.ts";
 import { candidatesOf, viewOf } from "./explain.ts";
 import { amend, awaitCluster, clusterOf, type Parts } from "./parts.ts";
@@ -26,7 +27,7 @@ export async function changeRegion(
   { to, primaryRegion }: { readonly to: string | undefined; readonly primaryRegion: string },
   asked: Asked,
 ): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, asked);
   refuseUnfit(parts, cluster);
   if (to !== undefined)
     throw new OpError("bad-value", {

@@ -12,9 +12,10 @@ import type { MemberId, RestartIntent } from "../domain/cluster.ts";
 import { bytesBetween } from "../domain/lsn.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
+import { awake } from "./awake.ts";
 import { begin, intend, intentBase, refuseUnfit } from "./changes.ts";
 import { viewOf } from "./explain.ts";
-import { clusterOf, memberOf, type Parts } from "./parts.ts";
+import { memberOf, type Parts } from "./parts.ts";
 import { servingPrimary } from "./status.ts";
 import { stepOf } from "./turns.ts";
 
@@ -33,7 +34,7 @@ export async function restartCluster(
   options: RestartOptions,
   asked: Asked,
 ): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, asked);
   if (options.member !== undefined) memberOf(cluster, options.member);
   const members = membersFor(cluster, options);
   if (members.length === 0) return nothingToDo(parts, name, asked);
@@ -67,7 +68,7 @@ export async function restartMembers(
   { members, ...wish }: RestartWish,
   asked: Asked,
 ): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, asked);
   const pending = inOrder(cluster, members);
   refuseRestart(parts, cluster, pending, wish.inPlace === true);
   const operation = begin(parts, "restart", name, asked, stepOf(pending, 0, cluster), pending.length);

@@ -71,6 +71,7 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
     primaryRegion: places.primaryRegion,
     lastMember: places.members.length,
     wish: "running",
+    ...(request.autostop_ms === undefined ? {} : { autostopMs: request.autostop_ms }),
     memoryBytes,
     cpus: request.cpus ?? availableParallelism(),
     ...(request.volume_bytes === undefined ? {} : { volumeBytes: request.volume_bytes }),

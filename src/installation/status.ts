@@ -7,7 +7,7 @@ import { isVoter } from "../core/candidates.ts";
 import { formatReason } from "../core/reason.ts";
 import { inPrimaryRegion, mayVote, votersInFull } from "../core/regions.ts";
 import type { Attachment } from "../domain/attachment.ts";
-import type { ClusterRecord, ClusterSpec } from "../domain/cluster.ts";
+import { isAsleep, type ClusterRecord, type ClusterSpec } from "../domain/cluster.ts";
 import { bytesBetween, formatLsn, type Lsn } from "../domain/lsn.ts";
 import { usualAcks } from "../domain/rule.ts";
 import type { Server } from "../domain/server.ts";
@@ -60,6 +60,8 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
         ? new Date(record.pause.value.until).toISOString()
         : null,
     operation: context.operation?.id ?? null,
+    autostop_ms: spec.autostopMs ?? null,
+    asleep_since: isAsleep(record) ? new Date(record.sleep?.value.since ?? 0).toISOString() : null,
     store: storeStatusOf(cluster),
     attachments: Object.values(record.attachments)
       .map(({ value }) => attachmentStatus(value))
@@ -198,6 +200,7 @@ function stateOf(cluster: ClusterRuntime, { operation, wallNow }: StatusContext)
   if (operation?.kind === "create" || operation?.kind === "fork") return "creating";
   if (operation?.kind === "destroy") return "destroying";
   if (record.spec.value.wish === "stopped") return "stopped";
+  if (isAsleep(record)) return "asleep";
   if (record.pause && record.pause.value.until > wallNow) return "paused";
   if (
     record.intent?.value.kind === "switchover" &&
@@ -244,6 +247,8 @@ function detailOf(cluster: ClusterRuntime, state: ClusterStatus["state"]): strin
       return "every member is up and streaming";
     case "stopped":
       return `stopped, as asked; start it with: matriarch start ${cluster.name}`;
+    case "asleep":
+      return `no client needed it; the next one wakes it, and so does: matriarch start ${cluster.name}`;
     case "unavailable":
       return waiting ? formatReason(waiting.because) : `no member can be primary now`;
     case "degraded":

@@ -18,6 +18,8 @@ import type { EndpointConfig, Route, RouterStatus, Target } from "./wire.ts";
 const retryMs = 100;
 /** A host that is gone takes a second to say nothing: while there are other targets, it is left alone for so long. */
 const farRetryMs = 2000;
+/** Between two words to the agent that somebody waits for a cluster that is asleep. */
+const callMs = 1000;
 
 export class Endpoint implements SessionOwner {
   #config: EndpointConfig;
@@ -40,6 +42,7 @@ export class Endpoint implements SessionOwner {
   /** targets that did not take a session, and until when they are not asked again */
   readonly #suspects = new Map<Target, number>();
   #retry: NodeJS.Timeout | undefined;
+  #call: NodeJS.Timeout | undefined;
   #arrivals = 0;
   #counts = { accepted: 0, refused: 0, timedOut: 0 };
 
@@ -118,6 +121,9 @@ export class Endpoint implements SessionOwner {
   apply(route: Route): void {
     this.#route = route;
     this.#suspects.clear();
+    // Whoever told this may be another agent than the one that was told who waits.
+    clearTimeout(this.#call);
+    this.#call = undefined;
     if (route.cut) this.#cutOthers(route);
     this.#release();
   }
@@ -130,6 +136,7 @@ export class Endpoint implements SessionOwner {
   close(): void {
     this.#listeners.leave();
     clearTimeout(this.#retry);
+    clearTimeout(this.#call);
     const ending = [...this.#sessions];
     for (const session of ending) session.cut(refusals.removed(this.config));
   }
@@ -189,13 +196,23 @@ export class Endpoint implements SessionOwner {
     this.#dialing.delete(session);
     switch (this.#route.state) {
       case "hold":
-        return;
+        return this.#callAgent();
       case "closed":
         this.#counts.refused += 1;
         return session.refuse(refusals.closed(this.config, this.#route));
       case "open":
         return this.#place(session);
     }
+  }
+
+  /** Only a client that has said who it is wakes a sleeping cluster: not a port scan, a TLS handshake or a cancel. */
+  #callAgent(): void {
+    if (this.#route.isAsleep !== true || this.#call !== undefined || this.#waiting.size === 0) return;
+    this.#shared.clientWaits({ kind: "client-waits", cluster: this.config.cluster, endpoint: this.config.kind });
+    this.#call = setTimeout(() => {
+      this.#call = undefined;
+      this.#callAgent();
+    }, callMs);
   }
 
   #place(session: Session): void {

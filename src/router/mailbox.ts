@@ -3,7 +3,7 @@
  * deadline. Called by threads.ts and worker.ts.
  */
 import type { LogFields } from "../links/log.ts";
-import type { RouterRequest, RouterStatus } from "./wire.ts";
+import type { RouterNews, RouterRequest, RouterStatus } from "./wire.ts";
 
 export type Question =
   | { readonly kind: "request"; readonly request: RouterRequest }
@@ -14,6 +14,8 @@ export type News =
   | { readonly kind: "log"; readonly level: "info" | "error"; readonly message: string; readonly fields: LogFields }
   /** it takes questions */
   | { readonly kind: "ready" }
+  /** for the agent */
+  | { readonly kind: "for-agent"; readonly news: RouterNews }
   /** draining is over in this thread */
   | { readonly kind: "drained" };
 

@@ -8,7 +8,7 @@ import { formatCancel } from "./packets.ts";
 import { tooManyClients } from "./refusals.ts";
 import { connectServer } from "./server-socket.ts";
 import type { Tally } from "./tally.ts";
-import type { Target } from "./wire.ts";
+import type { RouterNews, Target } from "./wire.ts";
 
 const cancelMs = 5000;
 /** Connections beyond the limit that are still heard, so that they can be told so. */
@@ -42,6 +42,8 @@ export interface SharedOptions {
   readonly cancelElsewhere: (key: string) => Promise<void>;
   /** called when a port could be had at last */
   readonly portOpened: () => void;
+  /** called with what the agent is to hear */
+  readonly clientWaits: (news: RouterNews) => void;
   /** called for each new connection */
   readonly admitted: () => void;
   /** called after each connection's end */
@@ -60,6 +62,7 @@ export class Shared {
   readonly tally: Tally;
   readonly keys = new Map<string, KeyOwner>();
   readonly portOpened: () => void;
+  readonly clientWaits: (news: RouterNews) => void;
   readonly #admitted: () => void;
   readonly #connectionClosed: () => void;
   readonly #cancelElsewhere: (key: string) => Promise<void>;
@@ -69,6 +72,7 @@ export class Shared {
     this.log = options.log;
     this.tally = options.tally;
     this.portOpened = options.portOpened;
+    this.clientWaits = options.clientWaits;
     this.#admitted = options.admitted;
     this.#connectionClosed = options.connectionClosed;
     this.#cancelElsewhere = options.cancelElsewhere;

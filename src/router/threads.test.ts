@@ -34,6 +34,7 @@ async function threadsOf(program: string, log: Log): Promise<Threads> {
     log,
     threadFile,
     drained: () => undefined,
+    clientWaits: () => undefined,
   });
 }
 

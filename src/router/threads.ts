@@ -14,7 +14,7 @@ import type { Limits } from "./shared.ts";
 import { mergeStatus } from "./status.ts";
 import { Tally, tallyMemory } from "./tally.ts";
 import type { ThreadData } from "./worker.ts";
-import type { RouterRequest, RouterStatus } from "./wire.ts";
+import type { RouterNews, RouterRequest, RouterStatus } from "./wire.ts";
 
 const answerMs = 2000;
 const endMs = 1000;
@@ -33,6 +33,7 @@ export interface ThreadsOptions {
   readonly threadFile: string;
   /** called when draining is over in all threads */
   readonly drained: () => void;
+  readonly clientWaits: (news: RouterNews) => void;
 }
 
 interface Thread {
@@ -199,6 +200,7 @@ export class Threads {
       },
       hear: (news) => {
         if (news.kind === "ready") ready();
+        else if (news.kind === "for-agent") this.#options.clientWaits(news.news);
         else if (news.kind === "drained") this.#hasDrained(number);
         else this.#options.log[news.level](news.message, news.fields);
       },

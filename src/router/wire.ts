@@ -48,6 +48,8 @@ export interface Route {
   readonly targets: readonly Target[];
   /** sessions to members that are not targets are cut at once; false lets them end by themselves */
   readonly cut: boolean;
+  /** hold: the cluster is asleep, or about to be; the agent is told of every client that waits (`RouterNews`) */
+  readonly isAsleep?: true;
   /** what a refused or timed-out client is told */
   readonly message?: string;
 }
@@ -64,6 +66,13 @@ export type RouterRequest =
   | { readonly id: number; readonly kind: "status" }
   /** stop listening, let sessions end, exit when the last is gone or after `withinMs` */
   | { readonly id: number; readonly kind: "drain"; readonly withinMs: number };
+
+/** What the router says unasked; again every second, for what it says while the agent is frozen is lost. */
+export interface RouterNews {
+  readonly kind: "client-waits";
+  readonly cluster: string;
+  readonly endpoint: EndpointConfig["kind"];
+}
 
 export interface RouterStatus {
   readonly pid: number;

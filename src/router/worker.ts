@@ -30,6 +30,7 @@ export function runWorker(): void {
     limits: data.limits,
     tally: new Tally(data.tally, data.thread),
     log,
+    clientWaits: (news) => mailbox.tell({ kind: "for-agent", news }),
     drained: () => mailbox.tell({ kind: "drained" }),
     cancelElsewhere: async (key) => void (await mailbox.ask({ kind: "cancel", key }, cancelMs)),
   });

@@ -215,6 +215,11 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       update(cluster, { state: "healthy", paused_until: null });
       return find(cluster);
     },
+    async autostop(cluster, idleMs, asked) {
+      record("autostop", asked, cluster, idleMs);
+      update(cluster, { autostop_ms: idleMs ?? null });
+      return find(cluster);
+    },
     async switchover(cluster, options, asked) {
       const to = options.to ?? `${cluster}-2`;
       if (findMember(cluster, to).lag_bytes === 36_700_160) {
@@ -325,6 +330,8 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     members: ids.map((id, at) => memberOf(id, at, home)),
     paused_until: null,
     operation: null,
+    autostop_ms: request.autostop_ms ?? null,
+    asleep_since: null,
     store: { reachable: true, since: null },
     attachments: [],
     created_at: new Date(0).toISOString(),

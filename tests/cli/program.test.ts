@@ -38,6 +38,7 @@ const wanted = [
   "pause",
   "resume",
   "scale",
+  "autostop",
   "member list",
   "member add",
   "member remove",

@@ -6,6 +6,7 @@ import { GuardedVoters } from "../../src/agent/guarded/guarded-voters.ts";
 import { actsAsPrimary } from "../../src/core/standing.ts";
 import type { Action, ActionKind, ActionResult } from "../../src/core/action.ts";
 import { look } from "../../src/core/decide.ts";
+import { wakeTxn } from "../../src/core/transactions.ts";
 import { afterAction } from "../../src/core/memory.ts";
 import { formatReason } from "../../src/core/reason.ts";
 import { emptyMemory, type Memory, type Peer, type View } from "../../src/core/view.ts";
@@ -22,6 +23,8 @@ interface Report {
   readonly incarnation: number;
   readonly server: Server;
   readonly epoch: number;
+  /** the doze to which this host's endpoint has agreed */
+  readonly agreed: number | undefined;
 }
 
 export class Agent {
@@ -32,9 +35,11 @@ export class Agent {
   reason = "";
   readonly busy = new Map<ActionKind, number>();
   #peers: Record<string, Peer> = {};
+  readonly #agreed = new Map<string, number | undefined>();
   #link: GuardLink | undefined;
   #promises: GuardedVoters | undefined;
   #storeReachable = true;
+  #waking = false;
   #mustRead = false;
   #awake = false;
   #looks: number[] = [];
@@ -54,6 +59,9 @@ export class Agent {
     this.record = undefined;
     this.memory = emptyMemory;
     this.#peers = {};
+    this.#agreed.clear();
+    this.#host.endpoint.newAgent();
+    this.#waking = false;
     this.busy.clear();
     this.executor.reset();
     this.#mustRead = false;
@@ -111,9 +119,11 @@ export class Agent {
 
   #adopt(record: ClusterRecord): void {
     if (this.record && record.revision <= this.record.revision) return;
+    const isFirst = this.record === undefined;
     this.record = record;
     const { generation, settings } = record.spec.value;
     this.#host.server.wanted = { generation, settings: JSON.stringify(settings) };
+    this.#host.endpoint.tell(record, isFirst);
     this.#promises?.learn(record, this.#host.clock.now());
   }
 
@@ -129,6 +139,22 @@ export class Agent {
         this.wake();
       });
     attempt();
+  }
+
+  /** A client waits at the endpoint; asked again by the next one when it comes to nothing. */
+  wakeCluster(): void {
+    if (this.#waking || !this.record?.sleep) return;
+    this.#waking = true;
+    const { life } = this.part;
+    this.#world.store.commit(this.#host.id, wakeTxn(this.record), (outcome, record) => {
+      if (this.part.life !== life) return;
+      this.part.run(() => {
+        this.#waking = false;
+        if (outcome === "committed" && record) this.adoptOwnCommit(record);
+        if (outcome !== "committed") this.mustReadStore();
+        this.wake();
+      });
+    });
   }
 
   /** From before a vote is written: nothing is promised below its epoch any more (P4). */
@@ -177,6 +203,7 @@ export class Agent {
       incarnation: this.record.members[member]?.value.incarnation ?? 0,
       server: this.#host.server.observe(),
       epoch: this.record.reign.value.epoch,
+      agreed: this.#host.endpoint.agreed,
     };
     for (const other of this.#world.hosts.values())
       if (other !== this.#host)
@@ -188,6 +215,7 @@ export class Agent {
   hearReport(from: string, report: Report): void {
     const before = this.#peers[from]?.server.kind;
     this.#peers[from] = { ...report, eligible: true, heardAt: this.#host.clock.now() };
+    this.#agreed.set(from, report.agreed);
     if (before !== report.server.kind || report.server.kind === "running") this.wake();
   }
 
@@ -222,9 +250,23 @@ export class Agent {
       server: server.observe(),
       peers: this.#peers,
       lease,
+      isWorkedOn: false,
+      hushed: this.#hushed(record),
       busy: [...this.busy].map(([kind, since]) => ({ kind, since })),
       memory: this.memory,
     });
+  }
+
+  /** As src/agent/sleeper.ts: every host has agreed, and was heard a moment ago. */
+  #hushed({ sleep }: ClusterRecord): number | undefined {
+    const revision = sleep?.revision;
+    if (revision === undefined || this.#host.endpoint.agreed !== revision) return undefined;
+    if (this.#world.wiring.switches.has("hosts-not-asked")) return revision;
+    const now = this.#host.clock.now();
+    const others = this.#world.members.filter((member) => member !== this.#host.member);
+    const agree = (member: string): boolean =>
+      this.#agreed.get(member) === revision && now - (this.#peers[member]?.heardAt ?? -Infinity) <= 1500;
+    return others.every(agree) ? revision : undefined;
   }
 
   look(): void {

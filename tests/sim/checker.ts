@@ -12,6 +12,7 @@ import {
   i8SetsMeet,
   i9LastGoodCopy,
   i10ReplicaStaysOut,
+  i11SleepEndsNobody,
   type Broken,
   type Served,
 } from "../../src/core/invariants.ts";
@@ -69,6 +70,7 @@ export class Checker {
 
   stored(before: ClusterRecord, after: ClusterRecord): void {
     this.#hold("I2", i2OneHolder(before.reign.value, after.reign.value));
+    if (after.sleep?.value.phase === "asleep" && before.sleep?.value.phase !== "asleep") this.#asleep();
     this.#hold("I10", i10ReplicaStaysOut(before, after, this.#couldVote(before)));
     if (isSwitchover(before) || isSwitchover(after)) this.switchoverAt = this.#world.scheduler.now;
     const { epoch, holder } = after.reign.value;
@@ -86,6 +88,16 @@ export class Checker {
         `epoch ${epoch} "${holder}" ${reign.value.phase} (${reign.value.how}), rule ${rule.value.rule.acks} of [${rule.value.rule.voters.map((v) => `${v.member}.${v.incarnation}`).join(" ")}], ${rule.value.previous.length} before`,
       );
     this.rulesChanged();
+  }
+
+  /** I11: sleep ends nobody's session at an endpoint. */
+  #asleep(): void {
+    this.#world.sleeps += 1;
+    const hosts = [...this.#world.hosts.values()].map(({ id, endpoint }) => ({
+      host: id,
+      sessions: endpoint.sessions,
+    }));
+    this.#hold("I11", i11SleepEndsNobody(hosts));
   }
 
   /** Those that can, and those that could until lately: what is written now may have been decided before. */

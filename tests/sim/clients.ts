@@ -31,7 +31,7 @@ export class Clients {
 
   start(client: Client): void {
     const again = (): void => {
-      this.#once(client);
+      if (!this.#world.isQuiet) this.#once(client);
       this.#world.scheduler.after(this.#world.random.between(20, 160), again);
     };
     this.#world.scheduler.after(this.#world.random.between(0, 500), again);
@@ -40,9 +40,13 @@ export class Clients {
   #once(client: Client): void {
     const member = client.direct ?? this.#route(client.host);
     const server = member === undefined ? undefined : this.#world.server(member);
-    if (!server) return;
+    if (!server || (client.direct === undefined && !client.host.endpoint.admits())) return;
+    const gone = client.direct === undefined ? client.host.endpoint.begin() : () => undefined;
+    this.#world.scheduler.after(patienceMs, gone);
     this.#world.network.send(client.host.id, server.host, () =>
-      server.part.run(() => (client.kind === "writer" ? this.#write(client, server) : this.#read(client, server))),
+      server.part.run(() =>
+        client.kind === "writer" ? this.#write(client, server, gone) : this.#read(client, server, gone),
+      ),
     );
   }
 
@@ -54,13 +58,16 @@ export class Clients {
     return record.reign.value.holder;
   }
 
-  #write(client: Client, server: PgServer): void {
-    if (!server.serves || !server.dir) return;
+  #write(client: Client, server: PgServer, gone: () => void): void {
+    if (!server.serves || !server.dir) return gone();
+    const leave = server.join();
     const write = this.#nextWrite++;
     let answered = false;
     server.commit(write, (outcome) => {
       if (answered) return;
       answered = true;
+      leave();
+      gone();
       if (outcome === "unknown") {
         this.unknown += 1;
         return;
@@ -74,10 +81,13 @@ export class Clients {
     });
     this.#world.scheduler.after(patienceMs, () => {
       if (!answered) this.unknown += 1;
+      leave();
     });
   }
 
-  #read(client: Client, server: PgServer): void {
+  #read(client: Client, server: PgServer, gone: () => void): void {
+    server.join()();
+    gone();
     if (server.serves) this.#world.checker.read(server, client.direct === undefined ? server.visible : undefined);
   }
 }

@@ -13,6 +13,7 @@ import {
   agentStuckForGood,
   answersTakeLong,
   hearsTheHolderAfterVoting,
+  hostHearsOfNoDoze,
   replicaIsAhead,
   type Script,
 } from "./scripts.ts";
@@ -30,6 +31,7 @@ export interface Mutation {
   /** members in another region */
   readonly far?: number;
   readonly durability?: Durability;
+  readonly sleepy?: boolean;
   /** the only faults, where it shows under few of them */
   readonly faults?: readonly string[];
   /** these faults, where it takes several at the right moments */
@@ -523,5 +525,35 @@ export const mutations: readonly Mutation[] = [
       switches: new Set<Switch>(["pause-not-required"]),
     }),
     budget: 100,
+  },
+  {
+    name: "sleeps-beside-clients",
+    breaks: "P12",
+    what: "an endpoint agrees to a doze while it has a client",
+    wiring: flipped("sleeps-beside-clients"),
+    budget: 100,
+    sleepy: true,
+    shownBy: "I11",
+  },
+  {
+    name: "hosts-not-asked",
+    breaks: "P12",
+    what: "the cluster falls asleep with the agreement of the primary's host alone",
+    wiring: flipped("hosts-not-asked"),
+    budget: 40,
+    members: 3,
+    durability: "quorum",
+    sleepy: true,
+    script: hostHearsOfNoDoze,
+    shownBy: "I11",
+  },
+  {
+    name: "nobody-wakes-it",
+    breaks: "P12",
+    what: "a client that waits for a sleeping cluster is not told to anybody",
+    wiring: flipped("nobody-wakes-it"),
+    budget: 100,
+    sleepy: true,
+    shownBy: "I6",
   },
 ];

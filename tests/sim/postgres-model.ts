@@ -70,6 +70,8 @@ export class PgServer {
   #waiters: Waiter[] = [];
   #unflushed: Waiter[] = [];
   #released = -1;
+  #connected = 0;
+  #served = 0;
   #lastSeen: RunningServer | undefined;
   readonly #world: World;
 
@@ -84,6 +86,18 @@ export class PgServer {
   get streamName(): string {
     const incarnation = this.#world.wiring.switches.has("incarnation-not-in-stream-name") ? 1 : this.incarnation;
     return voterName({ member: this.member, incarnation });
+  }
+
+  /** A client's session begins. @returns its end */
+  join(): () => void {
+    this.#connected += 1;
+    this.#served += 1;
+    const { life } = this.part;
+    let left = false;
+    return () => {
+      if (!left && this.part.life === life) this.#connected -= 1;
+      left = true;
+    };
   }
 
   get serves(): boolean {
@@ -159,6 +173,7 @@ export class PgServer {
   }
 
   #ended(): void {
+    this.#connected = 0;
     this.state = "stopped";
     this.stopping = false;
     this.#since = this.#now();
@@ -504,6 +519,7 @@ export class PgServer {
       flushStuckSince: this.#flushStuckSince,
       pendingRestart: false,
       configured: this.filesSay === this.wanted.settings ? this.wanted.generation : 0,
+      clients: { connected: this.#connected, served: this.#served },
     };
   }
 }

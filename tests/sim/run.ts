@@ -19,6 +19,7 @@ export interface RunOptions {
   readonly faults?: readonly string[] | undefined;
   /** these instead of faults by chance */
   readonly script?: Script | undefined;
+  readonly sleepy?: boolean | undefined;
 }
 
 export interface RunResult {
@@ -31,6 +32,8 @@ export interface RunResult {
   readonly steps: number;
   readonly epochs: number;
   readonly acknowledged: number;
+  /** how often the cluster fell asleep */
+  readonly sleeps: number;
   readonly healedMs: number | undefined;
   readonly lines: readonly string[];
 }
@@ -51,6 +54,7 @@ export function runSeed(options: RunOptions): RunResult {
   let broken: BrokenInvariant | undefined;
   try {
     addClients(world);
+    if (shape.sleepy === true) letClientsRest(world);
     world.calmStart = world.random.chance(0.8);
     run(world, world.calmStart ? faultsFromMs : 0);
     if (options.script) options.script(faults);
@@ -71,12 +75,15 @@ export function runSeed(options: RunOptions): RunResult {
   }
   return {
     seed: options.seed,
-    ...shape,
+    members: shape.members,
+    far: shape.far,
+    durability: shape.durability,
     invariant: broken?.invariant,
     message: broken?.message,
     steps: world.scheduler.steps,
     epochs: world.checker.failovers,
     acknowledged: world.clients.acknowledged,
+    sleeps: world.sleeps,
     healedMs,
     lines: world.lines,
   };
@@ -85,13 +92,14 @@ export function runSeed(options: RunOptions): RunResult {
 /** The seed also chooses the shape, unless it is given. */
 function shapeOf(
   options: RunOptions,
-): Pick<RunResult, "members" | "far" | "durability"> & Pick<WorldOptions, "engine"> {
+): Pick<RunResult, "members" | "far" | "durability"> & Pick<WorldOptions, "engine" | "sleepy"> {
   const random = seeded(options.seed ^ 0x5a5a5a);
   const members = options.members ?? random.pick([3, 3, 3, 3, 2, 4, 5, 5, 1]);
   const durability = options.durability ?? random.pick(["quorum", "quorum", "quorum", "strict", "async"]);
   const engine = random.pick(["embedded", "system"] as const);
   const far = options.far ?? (options.members === undefined && random.chance(0.3) ? random.int(1, 2) : 0);
-  return { members, far, durability, engine };
+  const sleepy = options.sleepy ?? seeded(options.seed ^ 0x51eeb).chance(0.2);
+  return { members, far, durability, engine, sleepy };
 }
 
 function addClients(world: World): void {
@@ -110,6 +118,21 @@ function addClients(world: World): void {
     world.scheduler.after(world.random.between(20, 200), noise);
   };
   noise();
+}
+
+/** Long enough to fall asleep, or almost; they come back all at once. */
+function letClientsRest(world: World): void {
+  const { scheduler } = world;
+  const random = seeded(world.options.seed ^ 0xd0ce);
+  const rest = (): void => {
+    if (scheduler.now > faultsUntilMs) return;
+    world.isQuiet = true;
+    scheduler.after(random.between(1500, 6000), () => {
+      world.isQuiet = false;
+      scheduler.after(random.between(200, 4000), rest);
+    });
+  };
+  scheduler.after(random.between(1000, 4000), rest);
 }
 
 function run(world: World, until: number): void {
@@ -153,7 +176,7 @@ function checkSwitchover(world: World, healedAt: number): void {
 
 /** What is not yet as it should be in good times. */
 function stillMissing(world: World, freshAfter: number): readonly string[] {
-  const { reign, rule, spec, intent, members } = world.store.record;
+  const { reign, rule, spec, intent, sleep, members } = world.store.record;
   const wanted = spec.value.members;
   const missing: string[] = [];
   if (reign.value.phase !== "open") missing.push(`epoch ${reign.value.epoch} is ${reign.value.phase}`);
@@ -170,6 +193,7 @@ function stillMissing(world: World, freshAfter: number): readonly string[] {
   if (!inPrimaryRegion(world.store.record, reign.value.holder)) missing.push("the primary is in the wrong region");
   if (voters !== votersInFull(world.store.record) || rule.value.rule.acks !== Math.ceil(voters / 2))
     missing.push(`the rule is ${rule.value.rule.acks} of ${voters}`);
+  if (sleep) missing.push(`it is ${sleep.value.phase}`);
   if (intent) missing.push(`the ${intent.value.kind} asked for is not over`);
   if (Object.keys(members).length !== wanted.length) missing.push("a removed member is still there");
   return missing;

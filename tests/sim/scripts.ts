@@ -79,6 +79,20 @@ export const agentStuckForGood: Script = ({ world }) => {
   });
 };
 
+/**
+ * A host hears nothing of the store, so its endpoint knows of no doze; meanwhile no client comes, and then all do. It has
+ * not agreed, so the cluster must be awake (P12).
+ */
+export const hostHearsOfNoDoze: Script = ({ world }) => {
+  const restMs = world.random.between(2500, 4500);
+  after(world, beginMs, () => {
+    cut(world, "shop-3", "store");
+    world.isQuiet = true;
+  });
+  after(world, beginMs + restMs, () => (world.isQuiet = false));
+  after(world, beginMs + restMs + 3000, () => heal(world, "shop-3", "store"));
+};
+
 function withoutWrites(world: World, except: Host): readonly string[] {
   const fresh = world.scheduler.now - 2000;
   return [...world.hosts.values()]

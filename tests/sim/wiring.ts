@@ -21,7 +21,10 @@ export type Switch =
   | "store-ignores-requirements"
   | "incarnation-not-in-stream-name"
   | "heartbeat-without-agent"
-  | "pause-not-required";
+  | "pause-not-required"
+  | "sleeps-beside-clients"
+  | "hosts-not-asked"
+  | "nobody-wakes-it";
 
 export interface Wiring {
   readonly switches: ReadonlySet<Switch>;

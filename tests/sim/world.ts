@@ -7,6 +7,7 @@ import { noVoters } from "../../src/domain/rule.ts";
 import { Agent } from "./agent.ts";
 import { Checker } from "./checker.ts";
 import { Clients } from "./clients.ts";
+import { Endpoint } from "./endpoint.ts";
 import { Guard } from "./guard.ts";
 import { append, logStart } from "./log.ts";
 import { Network } from "./network.ts";
@@ -25,6 +26,8 @@ export interface WorldOptions {
   /** only the first member has a directory; the others are copied from it, as after `create` over hosts */
   readonly bare?: boolean | undefined;
   readonly engine?: "embedded" | "system";
+  /** it falls asleep without clients, and clients rest now and then */
+  readonly sleepy?: boolean | undefined;
   readonly wiring?: Wiring | undefined;
   readonly tracing?: boolean | undefined;
 }
@@ -36,6 +39,7 @@ export class Host {
   readonly server: PgServer;
   readonly guard: Guard;
   readonly agent: Agent;
+  readonly endpoint: Endpoint;
   /** true time of its last thaw */
   thawedAt = -Infinity;
   /** the endpoint holds clients while this epoch stands */
@@ -50,6 +54,7 @@ export class Host {
     this.added = added;
     this.server = new PgServer(world, member, this.id);
     this.guard = new Guard(world, this);
+    this.endpoint = new Endpoint(world, this);
     this.agent = new Agent(world, this);
   }
 
@@ -74,6 +79,10 @@ export class World {
   readonly unfit = new Map<string, string>();
   /** async, or a forced failover: acknowledged writes may be lost */
   mayLose: boolean;
+  /** clients rest */
+  isQuiet = false;
+  /** how often it has fallen asleep */
+  sleeps = 0;
   /** no fault before every member had its slots */
   calmStart = false;
   readonly options: WorldOptions;
@@ -185,6 +194,7 @@ function firstRecord(members: readonly string[], options: WorldOptions): Cluster
     cpus: 1,
     ports: { primary: 1, read: 2 },
     settings: {},
+    ...(options.sleepy === true ? { autostopMs: 300 } : {}),
     readLagBytesMax: 1e7,
     failoverLagBytesMax: 1e9,
     systemIdentifier: "1",
@@ -214,6 +224,7 @@ function firstRecord(members: readonly string[], options: WorldOptions): Cluster
     votes: {},
     intent: undefined,
     pause: undefined,
+    sleep: undefined,
     attachments: {},
   };
 }

@@ -117,6 +117,8 @@ function viewOf(parts: Partial<View>): View {
     server: { kind: "absent" },
     peers: {},
     lease: { startedAt: 0, epochSeenAt: 0, held: [], given: undefined, heardHolderAt: undefined },
+    isWorkedOn: false,
+    hushed: undefined,
     busy: [],
     memory: emptyMemory,
     ...parts,

@@ -13,11 +13,12 @@ import type { Log } from "../../log/log.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Route } from "../../router/wire.ts";
 import type { Clock } from "../clock.ts";
+import type { Waking } from "../sleeper.ts";
 import type { Witness } from "../cluster-loop.ts";
 import type { MemberLoop } from "../member-loop.ts";
 import { Availability, MissingVotes, tellDecision, type ToldCluster } from "./decisions.ts";
 import { Pauses } from "./pauses.ts";
-import { tellRecordChange } from "./records.ts";
+import { nameOf as nameOfOccasion, tellRecordChange } from "./records.ts";
 import { ServerStories } from "./servers.ts";
 import { Teller } from "./teller.ts";
 
@@ -116,6 +117,13 @@ export class Narrator implements Witness {
 
   heard(loop: ToldCluster): void {
     this.#memoryOf(loop).pauses.heard(loop);
+    this.#parts.changed(loop.name);
+  }
+
+  woken(loop: ToldCluster, waking: Waking, tookMs: number): void {
+    const told = { by: waking.by, took_ms: Math.round(tookMs) };
+    const about = { cluster: loop.name, durationMs: told.took_ms };
+    this.#teller.tellToo(nameOfOccasion(loop.record, `woken/${waking.revision}`), "cluster.woken", about, told);
     this.#parts.changed(loop.name);
   }
 

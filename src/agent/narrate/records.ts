@@ -26,6 +26,7 @@ export function tellRecordChange(
   tellRule(teller, before, after);
   tellVotes(teller, before, after);
   tellPause(teller, before, after);
+  tellSleep(teller, before, after);
   tellMembers(teller, before, after);
 }
 
@@ -84,7 +85,7 @@ function tellOpen(teller: Teller, after: ClusterRecord, { pause, formerHolder: f
       teller.tell(occasion, "switchover.done", told, { from, to: holder, write_pause_ms: pausedMs ?? null });
       break;
     case "restart":
-      teller.tell(occasion, "primary.restarted", told);
+      if (!pause.isWaking) teller.tell(occasion, "primary.restarted", told);
       break;
     case "bootstrap":
       teller.tell(occasion, "primary.open", told, { timeline });
@@ -148,6 +149,13 @@ function tellPause(teller: Teller, before: ClusterRecord, after: ClusterRecord):
   }
   if (before.pause && !pause)
     teller.tell(byHolder(after, `resumed/${before.pause.revision}`), "cluster.resumed", { cluster });
+}
+
+function tellSleep(teller: Teller, before: ClusterRecord, after: ClusterRecord): void {
+  const { sleep, spec } = after;
+  if (sleep?.value.phase !== "asleep" || sleep.revision === before.sleep?.revision) return;
+  const told = { idle_ms: spec.value.autostopMs ?? 0 };
+  teller.tell(byHolder(after, `sleep/${sleep.revision}`), "cluster.asleep", { cluster: spec.value.name }, told);
 }
 
 /** The id of a member is never given twice. */

@@ -2,7 +2,7 @@
 import type { Action, ActionResult } from "../../core/action.ts";
 import type { Decision } from "../../core/decision.ts";
 import { formatReason, type Reason } from "../../core/reason.ts";
-import type { ClusterRecord, MemberId } from "../../domain/cluster.ts";
+import { isAsleep, type ClusterRecord, type MemberId } from "../../domain/cluster.ts";
 import type { Server } from "../../domain/server.ts";
 import type { EventLog } from "../../events/event-log.ts";
 import { followsHolder } from "../endpoints.ts";
@@ -24,6 +24,8 @@ interface Story {
   ending: boolean;
   /** libraries that it was told to lack */
   missing: string;
+  /** it stopped because the cluster fell asleep: that is told once, for all of them, and so is the waking */
+  slept: boolean;
 }
 
 export class ServerStories {
@@ -46,12 +48,16 @@ export class ServerStories {
       this.#events.emit("directory.lost", { cluster: this.#cluster, member: member.id, epoch });
       story.hasDirectory = false;
     }
+    if (server.kind === "stopped" && isAsleep(cluster)) story.slept ||= isEnded(member, story);
     if (server.kind !== story.kind) this.#changed(member, story, server, decision);
     if (server.kind === "running" || server.kind === "unresponsive") story.role = server.role;
     story.kind = server.kind;
     this.#missesLibraries(member.id, story, server);
     // A former primary comes back; it does not join for the first time.
-    if (server.kind === "running" && server.role === "primary") story.hasStreamed = true;
+    if (server.kind === "running" && server.role === "primary") {
+      story.hasStreamed = true;
+      story.slept = false;
+    }
     const streaming = followsHolder(cluster, server);
     if (streaming && !story.streaming) this.#streams(member.id, story);
     story.streaming = streaming;
@@ -84,9 +90,10 @@ export class ServerStories {
     const first = story.kind === undefined;
     if (server.kind === "running" && first)
       this.#events.emit("server.adopted", about, { role: server.role, pid: member.server.pid ?? 0 });
-    else if (server.kind === "running" && story.kind !== "unresponsive")
+    else if (server.kind === "running" && story.kind !== "unresponsive" && !story.slept)
       this.#events.emit("server.started", about, { role: server.role, pid: member.server.pid ?? 0 });
     if (server.kind !== "stopped" || first || story.kind === "absent") return;
+    if (story.slept) return;
     if (story.ending || member.isBusy("stop", "fence")) this.#events.emit("server.stopped", about);
     else if (story.role === "primary")
       this.#events.emit("primary.lost", about, {
@@ -114,6 +121,9 @@ export class ServerStories {
 
   #streams(member: MemberId, story: Story): void {
     const about = { cluster: this.#cluster, member };
+    const isAwakeAgain = story.slept && story.how === "follow";
+    story.slept = false;
+    if (isAwakeAgain) return;
     if (story.hasStreamed) this.#events.emit("standby.rejoined", about, { how: story.how });
     else this.#events.emit("standby.joined", about);
     story.hasStreamed = true;
@@ -133,11 +143,17 @@ export class ServerStories {
         why: undefined,
         ending: false,
         missing: "",
+        slept: false,
       };
       this.#stories.set(member, story);
     }
     return story;
   }
+}
+
+/** It was not there before, or the agent has ended it: it has not ended by itself. */
+function isEnded(member: MemberLoop, story: Story): boolean {
+  return story.kind === undefined || story.ending || member.isBusy("stop", "fence");
 }
 
 function isForLack(because: Reason): boolean {

@@ -85,6 +85,7 @@ export class WritePause {
   readonly #clock: Pick<Clock, "now">;
   readonly #interruptions: Interruptions;
   #isKnown = false;
+  #isWaking = false;
   #last: { readonly endedAt: number; readonly ms: number } | undefined;
 
   constructor(parts: PauseParts) {
@@ -102,11 +103,18 @@ export class WritePause {
     const isFirst = !this.#isKnown;
     this.#isKnown = true;
     const now = this.#clock.now();
+    // A cluster that sleeps has no client whose writes could pause, and whoever wakes it is told of as that.
+    if (primary.isAsleep) {
+      this.#isWaking = true;
+      this.#interruptions.end();
+      return undefined;
+    }
     if (primary.state !== "open") {
-      if (this.lasting === undefined)
+      if (this.lasting === undefined && !this.#isWaking)
         this.#interruptions.begin(Math.min(now, (isFirst ? this.#interruptions.aliveAt() : lastGood) ?? now));
       return undefined;
     }
+    this.#isWaking = false;
     const ended = this.#interruptions.end();
     if (ended) this.#last = { endedAt: now, ms: ended.ms };
     this.#interruptions.stamp();
@@ -125,6 +133,11 @@ export class WritePause {
 
   get mark(): PauseMark | undefined {
     return this.#interruptions.mark;
+  }
+
+  /** It was asleep, and does not serve yet. */
+  get isWaking(): boolean {
+    return this.#isWaking;
   }
 
   /** Of the interruption that lasts now, milliseconds; undefined when there is none. */

@@ -20,6 +20,9 @@ export interface JoinedParts {
 export function joinedNeighbourhood(parts: JoinedParts): Neighbourhood {
   const { self, peers } = parts;
   const isLocal = (member: MemberRecord): boolean => member.host === self;
+  const agrees = (host: string, cluster: string, revision: number): boolean =>
+    parts.clock.now() - (peers.heardAt(host) ?? -Infinity) <= parts.silentMs &&
+    peers.hushedFor(host, cluster) === revision;
   return {
     hasOthers: true,
     get storeReachable() {
@@ -34,6 +37,9 @@ export function joinedNeighbourhood(parts: JoinedParts): Neighbourhood {
     note: (cluster, member, look, urgent) => peers.note(cluster, member, look, urgent),
     forget: (cluster, member) => peers.forget(cluster, member),
     poke: (cluster) => peers.poke(cluster),
+    hush: (cluster, revision) => peers.hush(cluster, revision),
+    isHushed: (cluster, revision) =>
+      parts.hosts().every(({ name }) => name === self || agrees(name, cluster, revision)),
     flush: (withinMs) => peers.flush(withinMs),
     onLook: (cluster, listener, signal) =>
       peers.onLook((heard, isNews) => (heard === cluster ? listener(isNews) : undefined), signal),

@@ -32,8 +32,8 @@ export interface MemberLook {
 }
 
 /**
- * What others must know at once: everything but positions of the log, which move all the time, and the figures of a
- * reason. Two looks of the same essence are told together, at the next sign of life.
+ * What others must know at once: everything but positions of the log and counts of clients, which move all the time,
+ * and the figures of a reason. Two looks of the same essence are told together, at the next sign of life.
  */
 export function essenceOf({ server, reason, progress: _progress, limits: _limits, ...rest }: MemberLook): string {
   return JSON.stringify([rest, reason?.code, serverEssence(server)]);
@@ -41,7 +41,7 @@ export function essenceOf({ server, reason, progress: _progress, limits: _limits
 
 function serverEssence(server: Server): unknown {
   if (server.kind !== "running") return server.kind === "stopped" ? [server.kind, server.clean] : server;
-  const { flushed: _flushed, replayed: _replayed, standbys, ...rest } = server;
+  const { flushed: _flushed, replayed: _replayed, clients: _clients, standbys, ...rest } = server;
   return [rest, standbys.map(({ name, state, isSync }) => [name, state, isSync])];
 }
 
@@ -55,6 +55,8 @@ export interface LookMessage {
   readonly looks: readonly { readonly cluster: string; readonly member: MemberId; readonly look: MemberLook }[];
   /** clusters whose members should look again at once */
   readonly poke: readonly string[];
+  /** clusters that doze off and whose endpoints on this host have nobody: the doze's revision in the store */
+  readonly hush: Readonly<Record<string, number>>;
   /** of the journal: newest sequence by origin (events/) */
   readonly heads: Readonly<Record<string, number>>;
 }
@@ -120,6 +122,7 @@ const server = z.discriminatedUnion("kind", [
     settingsTooLow: z.boolean().exactOptional(),
     settingsRefused: z.string().exactOptional(),
     missingLibraries: z.array(z.string()).exactOptional(),
+    clients: z.object({ connected: z.number(), served: z.number() }).exactOptional(),
   }),
   z.object({ kind: z.literal("unresponsive"), role, since: moment }),
 ]);
@@ -156,6 +159,8 @@ const messageSchema = z.object({
   full: z.boolean(),
   looks: z.array(z.object({ cluster: z.string().min(1), member: z.string().min(1), look })).max(10_000),
   poke: z.array(z.string()).max(10_000),
+  // Not said by agents that know no sleep: they agree to none.
+  hush: z.record(z.string(), z.int()).default({}),
   heads,
 });
 

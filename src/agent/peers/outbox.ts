@@ -9,6 +9,8 @@ export interface OutboxParts extends PeersParts {
   readonly boot: string;
   /** all members of this host, always the same array */
   readonly own: readonly Entry[];
+  /** always the same map */
+  readonly hush: ReadonlyMap<string, number>;
 }
 
 const signOfLifeMs = 500;
@@ -47,6 +49,12 @@ export class Outbox {
 
   poke(cluster: string): void {
     this.#pokes.add(cluster);
+    this.#urgent = true;
+    this.#kick();
+  }
+
+  /** What goes with every message has changed. */
+  urge(): void {
     this.#urgent = true;
     this.#kick();
   }
@@ -95,7 +103,8 @@ export class Outbox {
     this.#urgent = false;
     this.#changed.clear();
     this.#pokes.clear();
-    const message: LookMessage = { boot, version, full, looks, poke, heads: this.#parts.heads() };
+    const hush = Object.fromEntries(this.#parts.hush);
+    const message: LookMessage = { boot, version, full, looks, poke, hush, heads: this.#parts.heads() };
     try {
       this.#answered(await this.#call(message));
     } catch (error) {

@@ -46,6 +46,7 @@ test("a look arrives as it was sent", () => {
     full: true,
     looks: [{ cluster: "shop", member: "shop-2", look: running }],
     poke: [],
+    hush: { shop: 7 },
     heads: { a: 3 },
   };
   const wire: unknown = JSON.parse(JSON.stringify(encodeMessage(message)));
@@ -74,7 +75,7 @@ test("what cannot be a look is refused as a whole", () => {
 
 function encodeLook(): { server: unknown } {
   const look = { cluster: "c", member: "m", look: running };
-  const message = { boot: "b", version: "1", full: true, looks: [look], poke: [], heads: {} };
+  const message = { boot: "b", version: "1", full: true, looks: [look], poke: [], hush: {}, heads: {} };
   const wire = encodeMessage(message);
   assert.ok(typeof wire === "object" && wire !== null && "looks" in wire && Array.isArray(wire.looks));
   return wire.looks[0].look;

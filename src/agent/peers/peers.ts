@@ -23,6 +23,7 @@ interface HeardHost {
   boot: string;
   at: number;
   version: string;
+  hush: LookMessage["hush"];
   readonly looks: Map<string, { readonly cluster: string; readonly member: MemberId; readonly look: MemberLook }>;
 }
 
@@ -49,7 +50,7 @@ export class Peers {
     }
     for (const [name, host] of others) {
       if (this.#outboxes.has(name)) continue;
-      const outbox = new Outbox(host, { ...this.#parts, boot: this.boot, own: this.#own });
+      const outbox = new Outbox(host, { ...this.#parts, boot: this.boot, own: this.#own, hush: this.#hush });
       this.#outboxes.set(name, outbox);
       outbox.start();
     }
@@ -57,6 +58,8 @@ export class Peers {
 
   /** Members of this host, as they were seen last. */
   readonly #own: LookMessage["looks"][number][] = [];
+  /** by cluster: the doze that this host's endpoints have agreed to last */
+  readonly #hush = new Map<string, number>();
 
   /** @param urgent it is waited for, though only positions may have changed */
   note(cluster: string, member: MemberId, look: MemberLook, urgent: boolean): void {
@@ -80,6 +83,16 @@ export class Peers {
   /** Its members on other hosts look again at once. */
   poke(cluster: string): void {
     for (const outbox of this.#outboxes.values()) outbox.poke(cluster);
+  }
+
+  hush(cluster: string, revision: number): void {
+    this.#hush.set(cluster, revision);
+    for (const outbox of this.#outboxes.values()) outbox.urge();
+  }
+
+  /** The doze of `cluster` that `host` has agreed to last; it holds as long as the host is heard. */
+  hushedFor(host: string, cluster: string): number | undefined {
+    return this.#heard.get(host)?.hush[cluster];
   }
 
   /** Resolves when every host that can be reached has acted on what is known now, at the latest after `withinMs`. */
@@ -144,8 +157,10 @@ export class Peers {
       looks.set(key, entry);
       changed.set(entry.cluster, isNews || changed.get(entry.cluster) === true);
     }
-    const { boot, version } = message;
-    this.#heard.set(host, { boot, version, at: this.#parts.clock.now(), looks });
+    const { boot, version, hush } = message;
+    for (const [cluster, revision] of Object.entries(hush))
+      if (before?.hush[cluster] !== revision) changed.set(cluster, true);
+    this.#heard.set(host, { boot, version, hush, at: this.#parts.clock.now(), looks });
     return changed;
   }
 

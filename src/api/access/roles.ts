@@ -41,6 +41,7 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "POST /v1/clusters/:cluster/restart": "operator",
   "POST /v1/clusters/:cluster/pause": "operator",
   "POST /v1/clusters/:cluster/resume": "operator",
+  "POST /v1/clusters/:cluster/autostop": "operator",
   "POST /v1/clusters/:cluster/switchover": "operator",
   "POST /v1/clusters/:cluster/failover": "operator",
   "POST /v1/clusters/:cluster/scale": "operator",

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 
 import type { Installation } from "../../contract/installation.ts";
 import {
+  autostopRequestSchema,
   failoverRequestSchema,
   nothingSchema,
   pauseRequestSchema,
@@ -36,6 +37,10 @@ export function changeRoutes(installation: Installation): Hono {
     .post("/:cluster/resume", async (c) => {
       await readBody(c, nothingSchema);
       return c.json(await installation.resume(c.req.param("cluster"), asked(c)));
+    })
+    .post("/:cluster/autostop", async (c) => {
+      const { idle_ms: idleMs } = await readBody(c, autostopRequestSchema);
+      return c.json(await installation.autostop(c.req.param("cluster"), idleMs ?? undefined, asked(c)));
     })
     .post("/:cluster/switchover", async (c) => {
       const { to, primary_region: region } = await readBody(c, switchoverRequestSchema);

@@ -222,6 +222,8 @@ export function createClient(options: TransportOptions) {
     scale: (cluster: string, members: number): Promise<Operation> => change(cluster, "scale", { members }),
     pause: (cluster: string, forMs: number): Promise<ClusterStatus> =>
       post(`${at(cluster)}/pause`, { for_ms: forMs }, clusterStatusSchema),
+    autostop: (cluster: string, idleMs: number | null): Promise<ClusterStatus> =>
+      post(`${at(cluster)}/autostop`, { idle_ms: idleMs }, clusterStatusSchema),
     resume: (cluster: string): Promise<ClusterStatus> => post(`${at(cluster)}/resume`, {}, clusterStatusSchema),
     addMember: (cluster: string, where: { region?: string; zone?: string; host?: string } = {}): Promise<Operation> =>
       change(cluster, "members", where),

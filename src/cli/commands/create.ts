@@ -2,6 +2,7 @@
 import { Argument, Option } from "@commander-js/extra-typings";
 
 import {
+  autostopArgument,
   command,
   countArgument,
   settingArgument,
@@ -51,6 +52,11 @@ export const create = (run: Run) =>
       "--volume-size <size>",
       "room that each member may take, for example 20GB (default: no limit)",
       sizeArgument,
+    )
+    .option(
+      "--autostop <duration>",
+      "without a client for so long it stops until the next one, 1s to 365d",
+      autostopArgument,
     )
     .option(
       "--port <port>",

@@ -61,7 +61,13 @@ async function findMember(client: Client, cluster: string, role: "primary" | "re
       hint: `Start it with: matriarch start ${cluster}`,
     });
   }
+  // Not by way of an endpoint, which would wake it. Somebody else may be doing so already.
+  if (status.state === "asleep") await client.start(cluster).catch(passOverBusy);
   return waitForMember(client, cluster, role);
+}
+
+function passOverBusy(error: unknown): void {
+  if (!(error instanceof OpError && error.code === "busy")) throw error;
 }
 
 async function waitForMember(client: Client, cluster: string, role: "primary" | "read"): Promise<MemberStatus> {

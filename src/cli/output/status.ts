@@ -1,6 +1,7 @@
 /** The picture of one cluster, and the list of all. */
 import { formatDuration, formatSize } from "../../contract/units.ts";
 import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
+import { asleepLines } from "./autostop.ts";
 import { renderAttachments } from "./attachments.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable, type Cell, type Column } from "./table.ts";
@@ -16,6 +17,7 @@ export function renderStatus(status: ClusterStatus, paint: Paint, now: number = 
     const left = Math.max(0, Date.parse(status.paused_until) - now);
     head.push(`Automation is paused for another ${formatDuration(left)}.`);
   }
+  head.push(...asleepLines(status, now));
   return [
     ...head,
     "",
@@ -28,7 +30,8 @@ export function renderStatus(status: ClusterStatus, paint: Paint, now: number = 
 
 function facts(status: ClusterStatus, paint: Paint): readonly string[] {
   const { primary, read } = status.endpoints;
-  const leads = status.primary === null ? "no primary now" : `leads to ${status.primary}`;
+  const asleep = status.state === "asleep";
+  const leads = asleep ? "wakes it" : status.primary === null ? "no primary now" : `leads to ${status.primary}`;
   const line = (name: string, text: string) => `${paint("dim", name.padEnd(10))}${text}`;
   return [
     line("primary", `${primary.host}:${primary.port}  ${leads}`),
@@ -36,6 +39,9 @@ function facts(status: ClusterStatus, paint: Paint): readonly string[] {
     line("postgres", postgresWords(status)),
     line("commit", ruleWords(status)),
     ...sizeLines(status.members).map((text, at) => line(at === 0 ? "size" : "", text)),
+    ...(status.autostop_ms === null
+      ? []
+      : [line("autostop", `asleep after ${formatDuration(status.autostop_ms)} without a client`)]),
     line("epoch", `${status.epoch}${status.timeline === null ? "" : `, timeline ${status.timeline}`}`),
   ];
 }

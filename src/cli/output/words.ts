@@ -15,6 +15,7 @@ export function clusterStateCell(state: ClusterStatus["state"]): Cell {
     case "unavailable":
       return { text: state, tone: "bad" };
     case "stopped":
+    case "asleep":
       return { text: state, tone: "dim" };
     default:
       return { text: state, tone: "warn" };

@@ -62,3 +62,11 @@ test("settle: an agent that has just started, or does not know, writes its own r
   assert.equal(settleRecords(viewOf("b")), undefined);
   assert.equal(settleRecords(viewOf("d", { memory: { settled: false } })), undefined);
 });
+
+test("asleep: as stopped, for everybody, until the record is gone; a doze stops nobody", () => {
+  const sleep = { phase: "asleep", epoch: 3, since: 0 } as const;
+  assert.equal(says(stopByWish(viewOf("a", { sleep }))), "stop: falls-asleep");
+  assert.equal(says(stopByWish(viewOf("b", { sleep }))), "nothing: waits-for-primary-to-stop");
+  assert.equal(says(stopByWish(viewOf("b", { sleep, server: stopped() }))), "nothing: asleep");
+  assert.equal(stopByWish(viewOf("a", { sleep: { ...sleep, phase: "dozing" } })), undefined);
+});

@@ -1,4 +1,5 @@
 /** What the operator asked for: pause, stop, leave. */
+import { isToRest } from "../../domain/cluster.ts";
 import type { Rule } from "../decision.ts";
 import { isVoter, serverOf } from "../candidates.ts";
 import { actsAsPrimary, hasProcess, holdsEpoch } from "../standing.ts";
@@ -19,11 +20,12 @@ export const holdWhilePaused: Rule = (view) => {
   return { actions: [{ kind: "record", what: "pause", txn: endPauseTxn(view) }], because: { code: "pause-over" } };
 };
 
-/** The whole cluster stops: the primary first and in order, so that its standbys end with the same log. */
+/** The whole cluster stops, as asked or because nobody needs it: the primary first and in order, so that its standbys end with the same log. */
 export const stopByWish: Rule = (view) => {
   const { cluster, server, timings } = view;
-  if (cluster.spec.value.wish !== "stopped") return undefined;
-  if (!hasProcess(server)) return { actions: [], because: { code: "stopped-by-wish" } };
+  if (!isToRest(cluster)) return undefined;
+  const isAsleep = cluster.spec.value.wish !== "stopped";
+  if (!hasProcess(server)) return { actions: [], because: { code: isAsleep ? "asleep" : "stopped-by-wish" } };
   const primary = cluster.reign.value.holder;
   const primaryServer = serverOf(view, primary);
   const primaryRuns = primaryServer !== undefined && actsAsPrimary(primaryServer);
@@ -35,7 +37,7 @@ export const stopByWish: Rule = (view) => {
     };
   return {
     actions: [{ kind: "stop", withinMs: timings.stopMs, then: "fence" }],
-    because: { code: "stopping-by-wish" },
+    because: isAsleep ? { code: "falls-asleep", idleMs: undefined } : { code: "stopping-by-wish" },
   };
 };
 

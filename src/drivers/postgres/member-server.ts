@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { MemberId } from "../../domain/cluster.ts";
 import { zeroLsn, type Lsn } from "../../domain/lsn.ts";
 import { formatSyncNames, voterName, type CommitRule } from "../../domain/rule.ts";
-import type { Server } from "../../domain/server.ts";
+import type { ClientCount, Server } from "../../domain/server.ts";
 import type { Timeline } from "../../domain/timeline.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { cloneDirectory } from "./clone/clone.ts";
@@ -25,9 +25,11 @@ import type {
   MemberServerConfig,
   StopOutcome,
   Upstream,
+  Wanted,
   WantedSettings,
 } from "./port.ts";
 import { hostClock, type MonotonicClock } from "./session/deadline.ts";
+import { askClients } from "./session/clients.ts";
 import { askServer } from "./session/observation.ts";
 import { withSession, type Session } from "./session/session.ts";
 import { passBarrier } from "./server/barrier.ts";
@@ -78,18 +80,26 @@ class PostgresServer implements MemberServer {
     return this.#postmaster.pid;
   }
 
-  async observe(withinMs: number): Promise<Server> {
+  async observe(withinMs: number, wanted?: Wanted): Promise<Server> {
     await this.#finishInterrupted();
     const server = await this.#observer.observe(withinMs);
     if (server.kind !== "running") return server;
     await this.#settings.ran();
     const { configured, refused } = this.#settings;
+    const clients = wanted?.countsClients ? await this.#countClients(withinMs) : undefined;
     return {
       ...server,
       configured,
       ...(refused === undefined ? {} : { settingsRefused: refused }),
       ...(this.#missing.length === 0 ? {} : { missingLibraries: this.#missing }),
+      ...(clients === undefined ? {} : { clients }),
     };
+  }
+
+  /** A server that does not say so has clients, as far as anybody knows. */
+  async #countClients(withinMs: number): Promise<ClientCount | undefined> {
+    const session = await this.#observer.session(withinMs).catch(() => undefined);
+    return session && askClients(session, withinMs).catch(() => undefined);
   }
 
   onChange(listener: () => void): void {

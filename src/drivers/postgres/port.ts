@@ -82,6 +82,11 @@ export interface CloneProgress {
   readonly how: "reflink" | "copy" | "base-backup";
 }
 
+/** What a look costs more for. */
+export interface Wanted {
+  readonly countsClients: boolean;
+}
+
 export interface MemberServer {
   /** pid of the postmaster, known as soon as it exists */
   readonly pid: number | undefined;
@@ -90,7 +95,7 @@ export interface MemberServer {
    * The server as it is now. Adopts a postmaster that already runs on this directory. Answers within `withinMs`; a
    * server that does not is `unresponsive`. Never throws for a broken server: that is an observation.
    */
-  observe(withinMs: number): Promise<Server>;
+  observe(withinMs: number, wanted?: Wanted): Promise<Server>;
 
   /** Called at once when the postmaster ends, or starts accepting; not for every change. */
   onChange(listener: () => void): void;

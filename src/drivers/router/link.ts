@@ -9,6 +9,6 @@ export type RouterLink = ControlLink<RouterWish, RouterStatus>;
 export const routerName = { name: "router", unreachable: "router-unreachable" } as const;
 
 /** @returns undefined when nobody listens there */
-export function openRouterLink(path: string): Promise<RouterLink | undefined> {
-  return ControlLink.open({ path, ...routerName });
+export function openRouterLink(path: string, unasked: (said: unknown) => void): Promise<RouterLink | undefined> {
+  return ControlLink.open({ path, ...routerName, unasked });
 }

@@ -17,6 +17,8 @@ export interface RouterDriver extends Restarts {
   /** Where endpoints lead from now on; returns when it is in force. @throws OpError `old-epoch`, and nothing changed */
   route(routes: readonly Route[]): Promise<void>;
   status(): Promise<RouterStatus>;
+  /** Called with each cluster that is asleep and that a client waits for, again and again while it does. */
+  onClientWaits(listener: (cluster: string, endpoint: "primary" | "read") => void): void;
   /** Lets go of the router; it keeps running. */
   close(): Promise<void>;
   /** Ends the router, and older ones that drain, and with them every session. */

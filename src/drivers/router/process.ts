@@ -2,13 +2,20 @@
  * The router as a process: adopted or started, told what it has to know, replaced at once when it dies or is of
  * another version. Called by the agent through port.ts. It never ends a router unasked: client sessions live there.
  */
+import { z } from "zod";
 import { OpError } from "../../errors/op-error.ts";
-import type { EndpointConfig, Route, RouterStatus } from "../../router/wire.ts";
+import type { EndpointConfig, Route, RouterNews, RouterStatus } from "../../router/wire.ts";
 import { DrainedProcess } from "../process/drained-process.ts";
 import type { Restart } from "../process/port.ts";
 import type { Program } from "../process/program.ts";
 import { openRouterLink, routerName, type RouterLink } from "./link.ts";
 import type { RouterDriver } from "./port.ts";
+
+const newsSchema: z.ZodType<RouterNews> = z.object({
+  kind: z.literal("client-waits"),
+  cluster: z.string(),
+  endpoint: z.enum(["primary", "read"]),
+});
 
 export function createRouterDriver(program: Program): RouterDriver {
   return new ProcessRouter(program);
@@ -18,13 +25,14 @@ class ProcessRouter implements RouterDriver {
   readonly #process: DrainedProcess<RouterLink>;
   #endpoints: readonly EndpointConfig[] | undefined;
   readonly #routes = new Map<string, Route>();
+  readonly #listeners: ((cluster: string, endpoint: "primary" | "read") => void)[] = [];
 
   constructor(program: Program) {
     this.#process = new DrainedProcess<RouterLink>({
       ...routerName,
       program,
       patience: { everyMs: 1000, answerMs: 2000, missedMax: 2, endsStopped: false },
-      openAt: openRouterLink,
+      openAt: (path) => openRouterLink(path, (said) => this.#hear(said)),
       brief: (link) => this.#brief(link),
     });
   }
@@ -57,6 +65,10 @@ class ProcessRouter implements RouterDriver {
     return status;
   }
 
+  onClientWaits(listener: (cluster: string, endpoint: "primary" | "read") => void): void {
+    this.#listeners.push(listener);
+  }
+
   onRestart(listener: (restart: Restart) => void): void {
     this.#process.onRestart(listener);
   }
@@ -71,6 +83,12 @@ class ProcessRouter implements RouterDriver {
 
   stop(): Promise<void> {
     return this.#process.stop();
+  }
+
+  /** A router of another version may say more. */
+  #hear(said: unknown): void {
+    const news = newsSchema.safeParse(said);
+    if (news.success) for (const listener of this.#listeners) listener(news.data.cluster, news.data.endpoint);
   }
 
   #sendEndpoints(link: RouterLink): Promise<unknown> {

@@ -14,6 +14,7 @@ import type {
   RecordValue,
   Reign,
   RuleRecord,
+  Sleep,
   Vote,
 } from "../../domain/cluster.ts";
 import { localRegion } from "../../domain/host.ts";
@@ -49,6 +50,7 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   primaryRegion: id.default(localRegion),
   lastMember: count,
   wish: z.enum(["running", "stopped"]),
+  autostopMs: z.int().positive().exactOptional(),
   memoryBytes: z.int().positive(),
   cpus: z.number().positive(),
   volumeBytes: z.int().positive().exactOptional(),
@@ -130,6 +132,12 @@ export const intentSchema: z.ZodType<Intent> = z.discriminatedUnion("kind", [
 
 export const pauseSchema: z.ZodType<Pause> = z.strictObject({ until: z.number(), by: z.string() });
 
+export const sleepSchema: z.ZodType<Sleep> = z.strictObject({
+  phase: z.enum(["dozing", "asleep"]),
+  epoch: count,
+  since: z.number(),
+});
+
 export const attachmentSchema: z.ZodType<Attachment> = z.strictObject({
   app: id,
   database: id,
@@ -157,6 +165,8 @@ export function schemaOf(key: RecordKey): z.ZodType<RecordValue> {
       return intentSchema;
     case "pause":
       return pauseSchema;
+    case "sleep":
+      return sleepSchema;
     default:
       if (key.startsWith("attachment/")) return attachmentSchema;
       return key.startsWith("member/") ? memberSchema : voteSchema;

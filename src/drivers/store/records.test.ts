@@ -74,6 +74,7 @@ describe("cluster records", () => {
       votes: {},
       intent: undefined,
       pause: undefined,
+      sleep: undefined,
       attachments: {},
     });
     assert.deepEqual(Object.keys(members), ["shop-1", "shop-2"]);

@@ -27,6 +27,7 @@ import {
   reignSchema,
   ruleSchema,
   schemaOf,
+  sleepSchema,
   specSchema,
   timelinesSchema,
   voteSchema,
@@ -60,6 +61,7 @@ function toCluster(cluster: string, { revision, entries }: StoreSnapshot): Clust
     votes: records.group("vote/", voteSchema, (vote) => vote.voter.member),
     intent: records.optional("intent", intentSchema),
     pause: records.optional("pause", pauseSchema),
+    sleep: records.optional("sleep", sleepSchema),
     attachments: records.group("attachment/", attachmentSchema, ({ app }) => attachmentId(app)),
   };
 }
@@ -203,7 +205,7 @@ class Records {
   }
 }
 
-const singleRecords: ReadonlySet<string> = new Set(["spec", "reign", "rule", "timelines", "intent", "pause"]);
+const singleRecords: ReadonlySet<string> = new Set(["spec", "reign", "rule", "timelines", "intent", "pause", "sleep"]);
 
 /** A value that does not fit its schema is a defect of the writer, and is not written. */
 function encodeRecord(key: RecordKey, value: RecordValue): unknown {

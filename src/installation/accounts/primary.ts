@@ -5,6 +5,7 @@ import { changeAccounts, lookAtAccounts, type Admin } from "../../drivers/postgr
 import type { SessionTarget } from "../../drivers/postgres/session/session.ts";
 import { commitCluster, readCluster } from "../../drivers/store/records.ts";
 import { OpError } from "../../errors/op-error.ts";
+import { awake } from "../awake.ts";
 import { awaitCluster, clusterOf, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 
@@ -28,6 +29,7 @@ export async function primaryTarget(parts: Parts, name: string): Promise<Session
       message: `cluster "${name}" is stopped`,
       hint: `Start it with: matriarch start ${name}`,
     });
+  await awake(parts, name, { by: "a command that needs the primary" });
   await awaitPrimary(parts, name);
   return targetOf(clusterOf(parts, name));
 }

@@ -5,6 +5,7 @@
  */
 import type { Asked } from "../../contract/installation.ts";
 import type { ClusterRecord, MemberRecord } from "../../domain/cluster.ts";
+import { awake } from "../awake.ts";
 import { switchOver } from "../changes.ts";
 import type { GivenUp, HostMoves, PlacedMember } from "../hosts/parts.ts";
 import { awaitCluster, clusterOf, type Parts } from "../parts.ts";
@@ -19,7 +20,7 @@ export function hostMoves(parts: Parts): HostMoves {
   return {
     membersOn: (host) => membersOn(parts, host),
     switchAway: (member, asked) => switchAway(parts, member, asked),
-    moveAway: (member) => moveAway(parts, member),
+    moveAway: (member, asked) => moveAway(parts, member, asked),
     giveUp: (member) => giveUp(parts, member),
   };
 }
@@ -45,8 +46,9 @@ async function switchAway(parts: Parts, { cluster, member }: PlacedMember, asked
   );
 }
 
-async function moveAway(parts: Parts, { cluster, member }: PlacedMember): Promise<string | undefined> {
-  const { record } = clusterOf(parts, cluster);
+async function moveAway(parts: Parts, { cluster, member }: PlacedMember, asked: Asked): Promise<string | undefined> {
+  // Its copy is made from a server that runs.
+  const { record } = await awake(parts, cluster, asked);
   const lost = record.members[member]?.value;
   if (!lost) return member;
   const successor = successorOf(record, member) ?? (await placeElsewhere(parts, cluster, lost));

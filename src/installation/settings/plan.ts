@@ -12,7 +12,8 @@ import type { ServerSetting } from "../../drivers/postgres/configuration/trial.t
 import { badSettings, ownedBecause } from "../../drivers/postgres/configuration/validate.ts";
 import { formatValue, normalizeValue } from "../../drivers/postgres/configuration/values.ts";
 import { refusePaused } from "../changes.ts";
-import { clusterOf, refuseWithoutStore, type Parts } from "../parts.ts";
+import { awake } from "../awake.ts";
+import { refuseWithoutStore, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 import { inUseOn } from "./in-use.ts";
 import { askMembers, type AskedMembers } from "./running.ts";
@@ -41,7 +42,7 @@ export interface Planned {
 
 /** @throws OpError bad-value with everything that is wrong; cluster-not-found, cluster-stopped, busy */
 export async function planSettings(parts: Parts, name: string, wish: SettingsWish): Promise<Planned> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, { by: "a change of its settings" });
   refuseWithoutStore(parts);
   refusePaused(parts, cluster);
   const { record } = cluster;

@@ -6,7 +6,8 @@ import { ownedBecause } from "../../drivers/postgres/configuration/validate.ts";
 import { formatValue, normalizeValue } from "../../drivers/postgres/configuration/values.ts";
 import { computedBecause } from "../../drivers/postgres/configuration/why.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { clusterOf, type Parts } from "../parts.ts";
+import { awake } from "../awake.ts";
+import type { Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 import { askMembers, type AskedMember, type RunningSetting } from "./running.ts";
 
@@ -30,7 +31,7 @@ const ownOfMembers: ReadonlySet<string> = new Set([
 
 /** @throws OpError server-unresponsive when no member can be asked */
 export async function showSettings(parts: Parts, name: string): Promise<SettingsReport> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, { by: "a look at its settings" });
   const { asked, away } = await askMembers(parts, cluster);
   const holder = servingPrimary(cluster)?.id;
   const first = asked.find(({ member }) => member === holder) ?? asked[0];
