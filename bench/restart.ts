@@ -1,8 +1,8 @@
 /**
  * How long writes pause when every member is restarted, and when every member takes a newer minor version of Postgres.
  * Clients write through the primary endpoint all the while; counted are the longest time from one acknowledged write to
- * the next, of any client, and what the cluster's own ledger says. Beside them, in turn with them, the same primary
- * stopped and started where it is: what a restart without somebody to hand over to costs.
+ * the next, of any client, and what the cluster's own ledger says. Beside them, in turn with them, the two ways for the
+ * primary's turn: stopped and started where it is, and a switchover.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -21,7 +21,7 @@ const { values: options } = parseArgs({
     clients: { type: "string", default: "4" },
     pause: { type: "string", default: "2" },
     from: { type: "string", default: "18.3" },
-    only: { type: "string", default: "restart,upgrade,in-place" },
+    only: { type: "string", default: "restart,upgrade,in-place,switchover" },
   },
 });
 const runs = Number(options.runs);
@@ -33,12 +33,14 @@ const works = {
   "restart": ["restart"],
   "upgrade": ["upgrade"],
   "in-place": ["restart", "--in-place"],
+  "switchover": ["switchover", "--yes"],
 } as const;
 type Work = keyof typeof works;
 const titles: Readonly<Record<Work, string>> = {
-  "restart": "`matriarch restart`: all three members, the primary by a switchover",
-  "upgrade": "`matriarch upgrade`: all three members, the primary by a switchover",
+  "restart": "`matriarch restart`: all three members, the primary by whichever way pauses less",
+  "upgrade": "`matriarch upgrade`: all three members, the primary by whichever way pauses less",
   "in-place": "`matriarch restart --in-place`: all three, the primary stopped and started where it is",
+  "switchover": "`matriarch switchover`: the other way for the primary's turn",
 };
 
 interface Sample {
@@ -56,7 +58,7 @@ await main();
 async function main(): Promise<void> {
   const loadBefore = load();
   const wanted = (Object.keys(works) as Work[]).filter((work) => options.only.split(",").includes(work));
-  const samples: Record<Work, Sample[]> = { "restart": [], "upgrade": [], "in-place": [] };
+  const samples: Record<Work, Sample[]> = { "restart": [], "upgrade": [], "in-place": [], "switchover": [] };
   const installation = await Installation.prepare();
   let version = "";
   try {

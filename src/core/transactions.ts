@@ -214,13 +214,15 @@ export function endIntentTxn(view: View): ClusterTxn {
   return { require: requiring(view.cluster, ["intent"]), write: [{ key: "intent", value: null }] };
 }
 
-/** A member has had its turn in a rolling restart. */
-export function restartedTxn(view: View, member: MemberId): ClusterTxn {
+/** A member has had its turn in a rolling restart. @param startMs of a standby: how long its start took */
+export function restartedTxn(view: View, member: MemberId, startMs?: number): ClusterTxn {
   const intent = view.cluster.intent?.value;
   if (intent?.kind !== "restart") throw new Error("no rolling restart is under way");
+  const pending = intent.pending.filter((other) => other !== member);
+  const slowest = startMs === undefined ? {} : { slowestStartMs: Math.max(intent.slowestStartMs ?? 0, startMs) };
   return {
     require: requiring(view.cluster, ["intent"]),
-    write: [{ key: "intent", value: { ...intent, pending: intent.pending.filter((pending) => pending !== member) } }],
+    write: [{ key: "intent", value: { ...intent, ...slowest, pending } }],
   };
 }
 

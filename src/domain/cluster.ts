@@ -146,6 +146,8 @@ export interface RestartIntent extends IntentBase {
   readonly purpose?: "config" | "upgrade";
   /** the primary is restarted where it is, whoever could take over */
   readonly inPlace?: boolean;
+  /** the longest that a standby took from its start to streaming: what a start costs with this much of everything */
+  readonly slowestStartMs?: number;
   /** each starts with this version of Postgres in its turn; `from`: what each is put back to when it does not start */
   readonly upgrade?: { readonly to: string; readonly from: Readonly<Record<MemberId, string>> };
   /** the primary in place, before its standbys: settings that bind them are lowered, and they may not go below it (P10) */

@@ -14,7 +14,7 @@ export const upgrade = (run: Run) =>
     .option("--to <version>", "a minor version of the same major (default: the newest that needs no looking for)")
     .option("--dry-run", "show the plan and change nothing")
     .option("--force", "go on although transactions are open for long; they are cut when the primary has its turn")
-    .option("--in-place", "stop and start the primary where it is; writes pause for the whole of it")
+    .option("--in-place", "stop and start the primary where it is, whoever could take over")
     .addHelpText(
       "after",
       "\nA member that does not start on the new version is put back on the old one, and the upgrade stops there.",

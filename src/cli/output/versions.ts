@@ -39,7 +39,7 @@ function advice({ cluster, engine, major, newest, is_behind: isBehind, newest_in
 
 const how = {
   "restart": "restarted",
-  "switchover": "hands its role over, then restarted",
+  "switchover": "hands its role over, or restarted where it is if that is quicker",
   "in-place": "restarted where it is",
 };
 
@@ -68,5 +68,5 @@ function pauseLine({ turns, expected_pause_ms: pauseMs }: UpgradePlan): string {
   if (primary.how === "in-place") return `Writes pause while ${primary.member} stops and starts: a second or so.`;
   const usual =
     pauseMs === null ? "under half a second, as a rule" : `${formatDuration(pauseMs)}, as the last ones here`;
-  return `Writes pause once, when ${primary.member} hands its role over: ${usual}.`;
+  return `Writes pause once, in the turn of ${primary.member}: ${usual}.`;
 }

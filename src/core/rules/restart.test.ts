@@ -89,3 +89,21 @@ test("upgrade: one that comes up and never streams is ended as well, to start on
   const change = { records: { b: { version: "18.4" } }, server: standby({ streaming: false }) };
   assert.equal(turn("b", upgrade("b"), { stoppedAt: now - 120_000 }, change), "record intent, stop: restart-stopped");
 });
+
+test("restart: the primary stays where it is when the standbys have shown that starts are quick", () => {
+  const turnOf = (slowestStartMs: number | undefined, change: ViewChange = {}) => {
+    const intent: Intent = { kind: "restart", pending: ["a"], ...base, ...(slowestStartMs ? { slowestStartMs } : {}) };
+    return says(movePrimary(viewOf("a", { intent, memory: progress({ checkpointed: true }), ...change })));
+  };
+  assert.equal(turnOf(150), "hold-clients: restart-turn");
+  assert.equal(turnOf(250), "hold-clients: switchover-hold");
+  assert.equal(turnOf(undefined), "hold-clients: switchover-hold");
+  assert.equal(turnOf(150, { peers: { b: undefined, c: undefined } }), "nothing: restart-waits");
+});
+
+test("restart: how long a standby's start took is kept with its turn", () => {
+  const intent: Intent = { kind: "restart", pending: ["b", "a"], slowestStartMs: 30, ...base };
+  const [action] = restartStandby(viewOf("b", { intent, memory: progress({ stoppedAt: now - 90 }) }))?.actions ?? [];
+  assert.ok(action?.kind === "record");
+  assert.deepEqual(action.txn.write[0]?.value, { ...intent, pending: ["a"], slowestStartMs: 90 });
+});

@@ -1,7 +1,8 @@
 /**
  * The rolling restart, also onto a newer minor version: standbys first, one at a time, each until it streams again and
  * has caught up; the primary last. What does not come back stops it, and a member that does not start on another version
- * is put back on the one before. The primary's own turn is a switchover (switchover.ts) where somebody can take over.
+ * is put back on the one before. The primary's own turn is a switchover (switchover.ts), or a stop and a start in its
+ * place where that pauses less, or where nobody could take over.
  */
 import type { RestartIntent } from "../../domain/cluster.ts";
 import { bytesBetween } from "../../domain/lsn.ts";
@@ -17,6 +18,11 @@ import type { View } from "../view.ts";
 const gateMs = 120_000;
 /** How long the primary's turn waits for a standby that can take over: the last one has just come back. */
 const targetMs = 30_000;
+/**
+ * Where standbys have just come up within this, the primary stops and starts where it is: no epoch has to be handed over
+ * and nobody promoted, which takes longer (bench/results/restart.md).
+ */
+const quickStartMs = 200;
 /** So many failed starts in a row are no accident. */
 const failuresMax = { standby: 2, primary: 1 } as const;
 
@@ -53,9 +59,9 @@ function takeVersion(view: View): Decision | undefined {
       };
 }
 
-function turnIsOver(view: View): Decision {
+function turnIsOver(view: View, startMs?: number): Decision {
   return {
-    actions: [{ kind: "record", what: "intent", txn: restartedTxn(view, view.self) }],
+    actions: [{ kind: "record", what: "intent", txn: restartedTxn(view, view.self, startMs) }],
     because: { code: "restart-turn", step: "done" },
   };
 }
@@ -95,7 +101,7 @@ export const restartStandby: Rule = (view) => {
   if (stoppedAt === undefined) return beginTurn(view);
   const refused = settingsRefused(view);
   if (refused) return refused;
-  if (hasCaughtUp(view)) return turnIsOver(view);
+  if (hasCaughtUp(view)) return turnIsOver(view, now - stoppedAt);
   return now < stoppedAt + gateMs ? undefined : missGate(view);
 };
 
@@ -162,10 +168,16 @@ export function restartPrimary(view: View, verdicts: readonly Verdict[]): Decisi
   const version = takeVersion(view);
   if (version) return version;
   if (isPrimaryFirst(view) || restartOf(view)?.inPlace || isAlone(view)) return restartInPlace(view);
-  if (verdicts.some(({ rejection }) => rejection === undefined)) return undefined;
+  // Should its start fail after all, somebody can be elected.
+  if (verdicts.some(({ rejection }) => rejection === undefined))
+    return startsQuickly(view) ? restartInPlace(view) : undefined;
   const giveUpAt = (intent?.startedAt ?? view.now) + targetMs;
   if (view.now < giveUpAt) return { actions: [], because: { code: "restart-waits" }, recheckAt: giveUpAt };
   return stopRestart(view, `no standby can take over from "${view.self}", which was not restarted`);
+}
+
+function startsQuickly(view: View): boolean {
+  return (restartOf(view)?.slowestStartMs ?? Infinity) <= quickStartMs;
 }
 
 /** No other member could be the primary, however well it is. */

@@ -125,6 +125,7 @@ export const intentSchema: z.ZodType<Intent> = z.discriminatedUnion("kind", [
     pending: z.array(id),
     purpose: z.enum(["config", "upgrade"]).exactOptional(),
     inPlace: z.boolean().exactOptional(),
+    slowestStartMs: z.number().exactOptional(),
     upgrade: z.strictObject({ to: id, from: z.record(id, id) }).exactOptional(),
     primaryFirst: z.boolean().exactOptional(),
   }),
