@@ -3,7 +3,7 @@
  * Postgres everywhere. Asked of each host before anything is made.
  */
 import { statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { claimPortsAnswerSchema, type ClaimPortsAnswer, type ClaimPortsRequest } from "../../contract/peer.ts";
 import type { ClusterSpec, MemberId, MemberRecord } from "../../domain/cluster.ts";
@@ -152,9 +152,9 @@ export async function answerClaim(parts: Parts, request: ClaimPortsRequest): Pro
   };
 }
 
-/** Of the file system, for whoever is not root. */
+/** Of the file system, for whoever is not root. A host that has had no member yet has only the directory above. */
 export async function freeBytes(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
+  const { bavail, bsize } = await statfs(directory).catch(() => statfs(dirname(directory)));
   return bavail * bsize;
 }
 
