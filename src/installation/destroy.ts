@@ -2,6 +2,7 @@
 import type { Asked } from "../contract/installation.ts";
 import { removeCluster } from "../drivers/store/records.ts";
 import type { OperationRecord } from "../events/event.ts";
+import { leaveSourceAlone, readMarksAnywhere } from "./imports/leave-source.ts";
 import { clusterOf, refuseWithoutStore, type Parts } from "./parts.ts";
 import { eraseElsewhere, eraseHere } from "./placement/erase.ts";
 
@@ -23,13 +24,23 @@ export function beginDestroy(parts: Parts, name: string, asked: Asked): Operatio
 /** Also the way on after an agent that ended in the middle. */
 export async function finishDestroy(parts: Parts, operation: OperationRecord): Promise<void> {
   try {
+    const left = await leaveSources(parts, operation.cluster);
     await eraseCluster(parts, operation.cluster);
     parts.events.emit("cluster.destroyed", { cluster: operation.cluster, actor: operation.by });
-    parts.operations.finish(operation.id, { state: "done", step: "the cluster and its data are gone" });
+    const result = left.length === 0 ? {} : { left_at_sources_of_imports: left.join(" ") };
+    parts.operations.finish(operation.id, { state: "done", step: "the cluster and its data are gone", result });
   } catch (error) {
     parts.log.error("destroy failed", { cluster: operation.cluster, error });
     if (!parts.signal.aborted) parts.operations.finish(operation.id, { state: "failed", error });
   }
+}
+
+/** A source of a live import would keep its log for a cluster that is gone. */
+async function leaveSources(parts: Parts, name: string): Promise<readonly string[]> {
+  if (!parts.runtime.clusters.has(name)) return [];
+  const live = [...(await readMarksAnywhere(parts, name)).values()].filter(({ state }) => state === "live");
+  const left = await Promise.all(live.map((mark) => leaveSourceAlone(parts, name, mark)));
+  return left.flatMap((text) => text ?? []);
 }
 
 /** Safe to repeat from any point. The records go last: until then the next agent knows what is left to remove. */

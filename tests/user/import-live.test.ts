@@ -178,4 +178,39 @@ describe("import --live", { skip }, () => {
     assert.deepEqual(await source.sql("plain", "SELECT slot_name FROM pg_replication_slots"), []);
     assert.deepEqual(await source.sql("plain", "SELECT pubname FROM pg_publication"), []);
   });
+
+  test("given up while there is no primary: the source is left at once, the rest follows", async () => {
+    assert.equal((await start("plain", "plain")).code, 0);
+    await reached("following");
+    const { pid } = await cluster.primary();
+    await installation.ok("pause", "shop", "--for", "5m");
+    await endAll([pid]);
+    await cluster.until("without a primary", ({ primary }) => primary === null);
+    const refused = await installation.run(["import", "abandon", "shop", "--database", "plain", "--yes"]);
+    assert.equal(refused.code, 1, refused.stdout + refused.stderr);
+    assert.match(refused.stderr, /has no primary(.*\n)*.*The source is as it was before/);
+    assert.deepEqual(await source.sql("plain", "SELECT slot_name FROM pg_replication_slots"), []);
+    await installation.ok("resume", "shop");
+    await cluster.healthy();
+    await installation.ok("import", "abandon", "shop", "--yes");
+    assert.deepEqual(await statuses(), []);
+  });
+
+  test("a fork leaves the source alone, and a cluster that is destroyed leaves it clean", async () => {
+    assert.equal((await start("plain", "plain")).code, 0);
+    await reached("following");
+    const slots = () =>
+      source.sql("plain", "SELECT slot_name, restart_lsn IS NULL AS gone FROM pg_replication_slots ORDER BY 1");
+    const before = await slots();
+    await installation.ok("fork", "shop", "copy", "--yes");
+    assert.match(await installation.ok("import", "status", "copy"), /that of the cluster which this one was made from/);
+    assert.equal((await installation.run(["import", "cutover", "copy"])).code, 3);
+    await installation.ok("import", "abandon", "copy", "--yes");
+    await installation.ok("destroy", "copy", "--yes");
+    assert.deepEqual(await slots(), before);
+    await reached("following");
+    await installation.ok("destroy", "shop", "--yes");
+    assert.deepEqual(await source.sql("plain", "SELECT slot_name FROM pg_replication_slots"), []);
+    assert.deepEqual(await source.sql("plain", "SELECT pubname FROM pg_publication"), []);
+  });
 });

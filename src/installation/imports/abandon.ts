@@ -10,7 +10,7 @@ import { changeOnPrimary, lookOnPrimary, primaryTarget } from "../accounts/prima
 import { clusterOf, type Parts } from "../parts.ts";
 import { dismissPrimary } from "./care.ts";
 import { forward, hostOfPrimary } from "./forward.ts";
-import { leaveSource } from "./leave-source.ts";
+import { leaveSource, leaveSourceAlone, readMarksNow } from "./leave-source.ts";
 import { giveUp, isRunningHere } from "./running.ts";
 
 const endMs = 120_000;
@@ -23,7 +23,8 @@ export async function abandonImport(
   asked: Asked,
 ): Promise<OperationRecord> {
   clusterOf(parts, cluster);
-  const marks = await lookOnPrimary(parts, cluster, readMarks);
+  // The source must not wait with its log for a cluster that may never come back.
+  const marks = await readMarksNow(parts, cluster);
   const [database, mark] = chooseMark(marks, cluster, wanted);
   const running = runningOf(parts, mark.id);
   const elsewhere =
@@ -89,7 +90,9 @@ async function carryOut(parts: Parts, operation: OperationRecord, { database, ma
       parts.operations.finish(id, { state: "done", step: "given up; nothing of it is left" });
       return;
     }
-    const left = await leaveSource(await primaryTarget(parts, cluster), { database, mark });
+    const target = await primaryTarget(parts, cluster).catch(() => undefined);
+    if (target === undefined) throw onlyHere(cluster, await leaveSourceAlone(parts, cluster, mark));
+    const left = await leaveSource(parts, cluster, { target, database, mark });
     await dismissPrimary(parts, cluster, mark);
     await changeOnPrimary(parts, cluster, async (admin) => undoImport(admin, database, mark));
     const reason = "given up";
@@ -108,6 +111,15 @@ async function awaitEnd(parts: Parts, id: string): Promise<void> {
   const until = performance.now() + endMs;
   while (runningOf(parts, id) !== undefined && performance.now() < until)
     await sleep(lookMs, undefined, { signal: parts.signal });
+}
+
+function onlyHere(cluster: string, left: string | undefined): OpError {
+  return new OpError("no-primary", {
+    message: `cluster "${cluster}" has no primary: what was imported stays until it has one`,
+    detail:
+      left === undefined ? "The source is as it was before." : `The source could not be reached; type there: ${left}`,
+    hint: `Then give the same command again: matriarch import abandon ${cluster}`,
+  });
 }
 
 function notUndone(cluster: string): OpError {

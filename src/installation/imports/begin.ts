@@ -129,7 +129,7 @@ async function undoOf(parts: Parts, cluster: string, id: string): Promise<string
     const [found] = [...marks].filter(([, { id: other }]) => other === id);
     if (!found) return undefined;
     const [database, mark] = found;
-    const left = await leaveSource(await primaryTarget(parts, cluster), { database, mark });
+    const left = await leaveSource(parts, cluster, { target: await primaryTarget(parts, cluster), database, mark });
     await dismissPrimary(parts, cluster, mark);
     await changeOnPrimary(parts, cluster, (admin) => undoImport(admin, database, mark));
     return left === undefined ? undefined : `the source could not be reached; type there: ${left}`;

@@ -18,6 +18,7 @@ import {
 import { readMarks, writeMark } from "../../drivers/postgres/import/target.ts";
 import { closeGate, isGateOpen, openGate } from "../../drivers/postgres/server/import-gates.ts";
 import { changeOnPrimary, lookOnPrimary, primaryTarget } from "../accounts/primary.ts";
+import { isOwn } from "./leave-source.ts";
 import { isHere, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 
@@ -110,7 +111,9 @@ interface Live {
 
 async function liveImports(parts: Parts, name: string): Promise<readonly Live[]> {
   const marks = await lookOnPrimary(parts, name, readMarks);
-  return [...marks].filter(([, { state }]) => state === "live").map(([database, mark]) => ({ database, mark }));
+  return [...marks]
+    .filter(([, mark]) => mark.state === "live" && isOwn(parts, name, mark))
+    .map(([database, mark]) => ({ database, mark }));
 }
 
 /** @returns whether it follows. Safe to repeat from any point: it cannot follow before the last step */

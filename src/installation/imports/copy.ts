@@ -69,6 +69,7 @@ export async function makeDatabase(work: Work, live: Partial<Mark> = {}): Promis
   const { cluster, database, source, target, server, wanted } = ready;
   const mark: Mark = {
     id: operation.id,
+    system: clusterOf(parts, cluster).record.spec.value.systemIdentifier,
     state: "copying",
     source: sourceName(server),
     begun: operation.started_at,

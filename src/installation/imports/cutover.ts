@@ -27,7 +27,7 @@ import { changeOnPrimary, lookOnPrimary, primaryTarget } from "../accounts/prima
 import { clusterOf, type Parts } from "../parts.ts";
 import { chooseMark } from "./abandon.ts";
 import { compareCounts, copyLargeObjects, refreshViews, setSequences } from "./last-steps.ts";
-import { leaveSource } from "./leave-source.ts";
+import { isOwn, leaveSource } from "./leave-source.ts";
 import { dismissPrimary } from "./care.ts";
 import { forward, hostOfPrimary } from "./forward.ts";
 import { forget, register } from "./running.ts";
@@ -47,7 +47,7 @@ export async function cutOver(parts: Parts, cluster: string, wish: Wish, { by }:
   if (host !== undefined) return forward(parts, { host, cluster, verb: "cutover", body: wish }, { by });
   const place = { target: await primaryTarget(parts, cluster), database };
   const { epoch } = clusterOf(parts, cluster).record.reign.value;
-  const server = await refuseUnready(place, mark, cluster, epoch);
+  const server = await refuseUnready(place, mark, { cluster, epoch, isFollowed: isOwn(parts, cluster, mark) });
   const step = "looking at both sides";
   const operation = parts.operations.begin({
     kind: "import cutover",
@@ -62,12 +62,21 @@ export async function cutOver(parts: Parts, cluster: string, wish: Wish, { by }:
 }
 
 /** @throws OpError import-refused unless it follows, and is close behind */
-async function refuseUnready(place: Place, mark: Mark, cluster: string, epoch: number): Promise<SourceServer> {
+async function refuseUnready(
+  place: Place,
+  mark: Mark,
+  { cluster, epoch, isFollowed }: { readonly cluster: string; readonly epoch: number; readonly isFollowed: boolean },
+): Promise<SourceServer> {
   const hint = `See: matriarch import status ${cluster}`;
   const following = mark.state === "live" ? await lookAtFollowing(place, mark.name) : undefined;
   const subscribed = await readSubscription(place.target, mark.name);
   if (!following || !subscribed)
     throw new OpError("import-refused", { message: `the import into "${place.database}" is not live`, hint });
+  if (!isFollowed)
+    throw new OpError("import-refused", {
+      message: `the import into "${place.database}" is that of the cluster which this one was made from`,
+      hint: `Take what it has brought away with: matriarch import abandon ${cluster}`,
+    });
   if (mark.epoch !== epoch)
     throw new OpError("import-refused", { message: "a new primary has not begun to follow the source yet", hint });
   if (following.copied < following.total)
@@ -140,7 +149,7 @@ async function moveOver(cut: Cut) {
     const counted = await compareCounts(cut);
     await refreshViews(cut);
     step("leaving the source");
-    const left = await leaveSource(place.target, { database, mark });
+    const left = await leaveSource(parts, cluster, { target: place.target, database, mark });
     await dismissPrimary(parts, cluster, mark);
     await changeOnPrimary(parts, cluster, (admin) => endImport(admin, database));
     const pauseFrom = wish.lock_source ? startedAt : silentSince;

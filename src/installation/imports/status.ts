@@ -1,10 +1,11 @@
 /** How far the imports of a cluster are. What they write on their databases is the record; nothing is kept elsewhere. */
 import type { ImportStatus } from "../../contract/imports.ts";
 import type { Mark } from "../../drivers/postgres/import/mark.ts";
-import { readMarks } from "../../drivers/postgres/import/target.ts";
-import { lookOnPrimary, primaryTarget } from "../accounts/primary.ts";
+import { primaryTarget } from "../accounts/primary.ts";
 import { clusterOf, type Parts } from "../parts.ts";
 import type { SessionTarget } from "../../drivers/postgres/session/session.ts";
+import { servingPrimary } from "../status.ts";
+import { isOwn, readMarksNow } from "./leave-source.ts";
 import { runningOf } from "./abandon.ts";
 import { readLag, type Lag } from "../../drivers/postgres/import/publication.ts";
 import { SourceSession } from "../../drivers/postgres/import/source.ts";
@@ -17,7 +18,7 @@ import {
 
 export async function listImports(parts: Parts, cluster: string): Promise<readonly ImportStatus[]> {
   clusterOf(parts, cluster);
-  const marks = await lookOnPrimary(parts, cluster, readMarks);
+  const marks = await readMarksNow(parts, cluster);
   return Promise.all([...marks].map(([database, mark]) => statusOf(parts, cluster, database, mark)));
 }
 
@@ -33,6 +34,10 @@ async function statusOf(parts: Parts, cluster: string, database: string, mark: M
     lag_seconds: null,
   };
   if (running) return { ...base, state: "copying", problem: null };
+  if (!isOwn(parts, cluster, mark))
+    return { ...base, state: "unfinished", problem: "it is that of the cluster which this one was made from" };
+  if (servingPrimary(clusterOf(parts, cluster)) === undefined)
+    return { ...base, state: "stuck", problem: "the cluster has no primary now" };
   if (mark.state === "live") return { ...base, ...(await liveStatus(parts, cluster, database, mark)) };
   return { ...base, state: "unfinished", problem: "the import ended before its end, and left this" };
 }

@@ -17,6 +17,7 @@ import { identityOf, serverEnvironment } from "../engine/environment.ts";
 import type { Engine, ServerOwner } from "../port.ts";
 import { readControl, renewIdentity } from "../provision/control-file.ts";
 import { newSystemIdentifier, renewSegments } from "../provision/create.ts";
+import { closeGates } from "../server/import-gates.ts";
 import { writeOwnedFile } from "../server/owned-files.ts";
 import { identifier } from "../session/quote.ts";
 import { Session } from "../session/session.ts";
@@ -89,6 +90,7 @@ async function cutFiles(dataDirectory: string): Promise<void> {
     "postgresql.auto.conf",
   ];
   for (const name of names) await rm(join(dataDirectory, name), { force: true });
+  await closeGates(dataDirectory);
   const slots = join(dataDirectory, "pg_replslot");
   for (const slot of await readdir(slots).catch(() => [])) await rm(join(slots, slot), { recursive: true });
 }

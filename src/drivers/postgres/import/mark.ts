@@ -8,6 +8,8 @@ const prefix = "Matriarch: import ";
 
 const markSchema = z.object({
   id: z.string(),
+  /** of the cluster: in a fork of it the mark is that of another one's import */
+  system: z.string(),
   /** copying: being filled. live: filled by a subscription until the cutover */
   state: z.enum(["copying", "live"]),
   /** for people: host:port/database */

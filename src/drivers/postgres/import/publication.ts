@@ -77,7 +77,8 @@ async function dropSlots(session: SourceSession, which: string): Promise<void> {
         await session.rows(`SELECT pg_drop_replication_slot(${literal(slot ?? "")})`);
       else await session.rows("SELECT pg_terminate_backend($1)", [pid ?? ""]).catch(() => undefined);
     }
-    await sleep(lookMs);
+    // Before its reader, which comes back ten times a second, has it again.
+    await sleep(2);
   }
 }
 
