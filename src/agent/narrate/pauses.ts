@@ -52,7 +52,9 @@ export class Pauses {
     this.#wasOpen ||= this.endpoint.lasting === undefined;
   }
 
+  /** Also of the first record that an agent reads: it may be woken before its endpoints are told anything. */
   recordChanged({ record }: ToldCluster): void {
+    if (record.sleep?.value.phase === "asleep") this.endpoint.rest();
     this.#note(record);
   }
 

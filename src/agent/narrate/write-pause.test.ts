@@ -25,6 +25,8 @@ function route(state: "open" | "hold"): readonly Route[] {
   return [{ cluster: "shop", kind: "primary", epoch: 1, state, targets: [], cut: true }];
 }
 
+const asleep = route("hold").map((primary) => ({ ...primary, isAsleep: true as const }));
+
 const pauseOf = (marks: PauseMarks): WritePause => new WritePause({ clock, marks, cluster: "shop@1" });
 
 test("pause: from the endpoint's closing to its opening", () => {
@@ -85,4 +87,27 @@ test("pause: an agent that finds the primary serving tells of none", () => {
   pauseOf(marks).routed(route("open"));
   time += 60_000;
   assert.equal(pauseOf(marks).routed(route("open")), undefined);
+});
+
+test("pause: none while the cluster sleeps, nor until it is awake; also of an agent that finds it asleep", () => {
+  const marks = newMarks();
+  const before = pauseOf(marks);
+  before.routed(route("open"));
+  time += 100;
+  before.routed(asleep);
+  time += 60_000;
+  before.routed(route("hold"));
+  assert.equal(before.lasting, undefined);
+  assert.equal(before.isWaking, true);
+  const next = pauseOf(marks);
+  next.rest();
+  time += 500;
+  next.routed(route("hold"));
+  assert.equal(next.lasting, undefined);
+  assert.equal(next.routed(route("open")), undefined);
+  assert.equal(next.isWaking, false);
+  time += 100;
+  next.routed(route("hold"));
+  time += 50;
+  assert.equal(next.routed(route("open"))?.ms, 50);
 });

@@ -103,10 +103,8 @@ export class WritePause {
     const isFirst = !this.#isKnown;
     this.#isKnown = true;
     const now = this.#clock.now();
-    // A cluster that sleeps has no client whose writes could pause, and whoever wakes it is told of as that.
     if (primary.isAsleep) {
-      this.#isWaking = true;
-      this.#interruptions.end();
+      this.rest();
       return undefined;
     }
     if (primary.state !== "open") {
@@ -119,6 +117,12 @@ export class WritePause {
     if (ended) this.#last = { endedAt: now, ms: ended.ms };
     this.#interruptions.stamp();
     return ended;
+  }
+
+  /** A cluster that sleeps has no client whose writes could pause, and whoever wakes it is told of as that. */
+  rest(): void {
+    this.#isWaking = true;
+    this.#interruptions.end();
   }
 
   /** Now and then, while nothing is interrupted. */
