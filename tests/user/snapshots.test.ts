@@ -3,10 +3,12 @@
  * checked block by block; kept when the cluster goes.
  */
 import assert from "node:assert/strict";
-import { mkdir, readdir } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, readdir, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
+import { promisify } from "node:util";
 import type { Client } from "pg";
 import { operationSchema } from "../../src/contract/cluster.ts";
 import { snapshotsSchema, type SnapshotStatus } from "../../src/contract/storage.ts";
@@ -44,6 +46,7 @@ describe("snapshots", () => {
       const there = await bringToLife(t, installation, snapshot);
       await checkWhole(there, before);
       await checkStranger(there, cluster);
+      if (type === "ext4") await refusesWhenFull(installation);
     });
   }
 
@@ -180,6 +183,18 @@ JOIN pg_catalog.pg_am AS a ON a.oid = c.relam WHERE a.amname = 'btree' AND c.rel
   await client.query(indexes);
   const failures = "SELECT sum(checksum_failures) AS n FROM pg_catalog.pg_stat_database";
   assert.deepEqual((await client.query(failures)).rows, [{ n: "0" }]);
+}
+
+/** A copy in full must leave the servers room to work. */
+async function refusesWhenFull(installation: Installation): Promise<void> {
+  const { bavail, bsize } = await statfs(installation.home);
+  const ballast = join(installation.home, "ballast");
+  await promisify(execFile)("fallocate", ["--length", String(bavail * bsize - 250 * 2 ** 20), ballast]);
+  const ran = await installation.run(["snapshot", "create", "shop"]);
+  assert.equal(ran.code, 3, ran.stderr);
+  assert.match(ran.stderr, /would take \d+ MB of the \d+ MB that are free(.*\n)*HINT/);
+  assert.equal((await snapshotsOf(installation)).length, 1);
+  await rm(ballast);
 }
 
 /** Nothing of it could be taken for the cluster that it comes from. */

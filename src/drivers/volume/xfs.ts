@@ -55,7 +55,8 @@ export class XfsPool extends DirectoryPool {
   /** What is there already, and what will come, belongs to the project. */
   async #enlist(volume: string): Promise<number> {
     const project = await this.#freeProject(volume);
-    await this.#ask(`project -s -p ${volume} ${project}`);
+    // Files that come and go under a running server make it complain; what it came to is looked at.
+    await tryTool("xfs_quota", ["-x", "-c", `project -s -p ${volume} ${project}`, this.#mount]);
     if ((await projectOf(volume)) !== project)
       throw new OpError("volume-failed", { message: `"${volume}" could not be made a project of its file system` });
     return project;

@@ -6,7 +6,8 @@ import type { z } from "zod";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
 
-const answerMs = 15_000;
+/** Less than the command line waits. */
+const answerMs = 7000;
 
 export interface Question<T extends z.ZodType> {
   readonly method: "GET" | "POST";
@@ -29,6 +30,7 @@ export async function askOthers<T extends z.ZodType>(
   const answers: z.output<T>[] = [];
   const missing: Missing[] = [];
   const ask = async (host: string): Promise<void> => {
+    if (!hosts.isHeard(host)) return void missing.push({ host, reason: "its agent is not heard" });
     try {
       const answer = schema.safeParse(await hosts.call(host, { method, path, deadlineMs: answerMs, as, ...body }));
       if (answer.success) answers.push(answer.data);

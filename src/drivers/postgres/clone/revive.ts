@@ -192,10 +192,14 @@ class QuietServer {
   }
 
   #failure(): OpError {
-    const words = this.#said.split("\n").filter((line) => /FATAL|PANIC|ERROR|HINT|DETAIL/.test(line));
+    // Our own attempts to come in are answered with FATAL as well, until it is up.
+    const lines = this.#said.split("\n").filter((line) => !line.includes("the database system is"));
+    const words = lines.filter((line) => /FATAL|PANIC|ERROR|HINT|DETAIL/.test(line));
+    const { exitCode, signalCode } = this.child;
+    const end = signalCode ?? (exitCode === null ? "it still runs" : `exit code ${exitCode}`);
     return new OpError("clone-failed", {
       message: "the copy did not come up as a server",
-      detail: words.length === 0 ? this.#said.slice(-500) : words.slice(-4).join(" "),
+      detail: `${end}; ${words.length === 0 ? lines.slice(-4).join(" ") : words.slice(-4).join(" ")}`,
     });
   }
 }
