@@ -65,10 +65,17 @@ export class Pauses {
   ): void {
     const { holder } = loop.record.reign.value;
     this.endpoint.goesOn();
+    // Once another host has the primary, or the server is gone, it is the endpoint's interruption.
+    if (!this.#isHere(loop.record, holder)) this.#waitedFor(loop);
     if (member.id !== holder) return;
-    if (member.observed.kind === "running") this.#lastGood = member.observedAt;
+    const isRunning = member.observed.kind === "running";
+    if (isRunning) this.#lastGood = member.observedAt;
     if (decision.because.code === "writes-wait") this.#waits(loop);
-    else if (decision.because.code === "serving") this.#waitedFor(loop);
+    else if (!isRunning || decision.because.code === "serving") this.#waitedFor(loop);
+  }
+
+  #isHere({ members }: ClusterRecord, member: string): boolean {
+    return this.#host === undefined || members[member]?.value.host === this.#host;
   }
 
   heard(loop: ToldCluster): void {
