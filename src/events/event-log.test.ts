@@ -157,7 +157,7 @@ describe("event log", () => {
 });
 
 function fieldNamed(name: string): unknown {
-  if (/^(members|voters|missing|settings|labels|moved|stayed|left|changes|away|also|with)$/.test(name))
+  if (/^(members|voters|missing|settings|labels|moved|stayed|left|changes|away|also|with|libraries)$/.test(name))
     return ["shop-1", "shop-2"];
-  return /_(ms|bytes)$|^(acks|bytes|pid|tries)$/.test(name) ? 1500 : name;
+  return /_(ms|bytes)$|^(acks|bytes|ms|pid|tries)$/.test(name) ? 1500 : name;
 }
