@@ -125,7 +125,7 @@ class Story {
       "switchover": () => operator.switchover(who === "" ? null : who),
       "restart": () => operator.restart(who === "primary-first"),
       "upgrade": () => operator.upgrade(who === "" ? undefined : who),
-      "set": () => operator.configure(who),
+      "set": () => operator.configure(Object.fromEntries(words.map((word) => word.split("=")))),
       "pause": () => operator.pause(Number.parseFloat(who) * 1000),
       "resume": () => operator.resume(),
       "durability": () => operator.durability(who === "strict" ? "strict" : "quorum"),

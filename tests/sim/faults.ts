@@ -362,7 +362,12 @@ const kinds: readonly FaultKind[] = [
   { name: "failover", weight: 3, begin: (faults) => faults.operator.failover(null) },
   { name: "restart", weight: 2, begin: (faults) => faults.operator.restart() },
   { name: "restart-primary-first", weight: 1, begin: (faults) => faults.operator.restart(true) },
-  { name: "settings", weight: 1, begin: (faults) => faults.operator.configure(String(faults.world.random.int(1, 9))) },
+  {
+    name: "settings",
+    weight: 2,
+    begin: ({ operator, world: { random } }) =>
+      operator.configure({ work_mem: String(random.int(1, 3)), max_connections: String(random.int(1, 3) * 100) }),
+  },
   { name: "pause", weight: 2, begin: (faults) => faults.operator.pause(faults.world.random.between(500, 6000)) },
   {
     name: "stop-start",

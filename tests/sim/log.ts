@@ -12,12 +12,29 @@ export interface LogRecord {
   readonly timeline: number;
   /** number of the client's write that it commits */
   readonly write: number | undefined;
+  /** of the primary that wrote it: a standby with fewer cannot replay it */
+  readonly connections: number;
 }
 
-export const logStart: LogRecord = { before: undefined, depth: 0, lsn: zeroLsn, timeline: 1, write: undefined };
+export const usualConnections = 100;
 
-export function append(end: LogRecord, timeline: number, bytes: number, write?: number): LogRecord {
-  return { before: end, depth: end.depth + 1, lsn: toLsn(end.lsn + BigInt(bytes)), timeline, write };
+export const logStart: LogRecord = {
+  before: undefined,
+  depth: 0,
+  lsn: zeroLsn,
+  timeline: 1,
+  write: undefined,
+  connections: usualConnections,
+};
+
+export function append(
+  end: LogRecord,
+  timeline: number,
+  bytes: number,
+  { write, connections = end.connections }: { readonly write?: number; readonly connections?: number } = {},
+): LogRecord {
+  const lsn = toLsn(end.lsn + BigInt(bytes));
+  return { before: end, depth: end.depth + 1, lsn, timeline, write, connections };
 }
 
 export function contains(end: LogRecord, record: LogRecord): boolean {

@@ -466,6 +466,27 @@ export const mutations: readonly Mutation[] = [
     budget: 50,
   },
   {
+    name: "standby-starts-with-less",
+    breaks: "P10",
+    what: "a standby starts with less than its primary had of a setting that binds it",
+    wiring: flipped("standby-starts-with-less"),
+    budget: 50,
+    faults: ["settings", "restart", "restart-primary-first", "crash-server"],
+    shownBy: "I6",
+  },
+  {
+    name: "too-low-stays",
+    breaks: "P10",
+    what: "a standby whose primary has more of what binds it is not started anew",
+    wiring: broken({
+      decision: (_view, decision) =>
+        decision.because.code === "settings-too-low" ? { ...decision, actions: [] } : decision,
+    }),
+    budget: 50,
+    faults: ["settings", "restart", "restart-primary-first", "crash-server"],
+    shownBy: "I6",
+  },
+  {
     name: "diverged-stays",
     breaks: "P9",
     what: "a member that has diverged is not rebuilt",

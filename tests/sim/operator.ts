@@ -64,9 +64,9 @@ export class Operator {
     this.intend({ kind: "restart", pending: this.#record.spec.value.members, ...base });
   }
 
-  /** Another value of a setting that a running server follows. */
-  configure(value: string): void {
-    this.#spec({ settings: { work_mem: value } });
+  /** Of a setting that a running server follows, and of one that binds standbys and wants a restart. */
+  configure(settings: Readonly<Record<string, string>>): void {
+    this.#spec({ settings });
   }
 
   upgrade(failsOn?: string): void {

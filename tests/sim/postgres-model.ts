@@ -5,7 +5,7 @@
  */
 import { formatSyncNames, noVoters, voterName, type CommitRule } from "../../src/domain/rule.ts";
 import type { RunningServer, Server } from "../../src/domain/server.ts";
-import { append, atDepth, contains, type LogRecord } from "./log.ts";
+import { append, atDepth, contains, usualConnections, type LogRecord } from "./log.ts";
 import { Stream } from "./streams.ts";
 import { Part } from "./time.ts";
 import type { World } from "./world.ts";
@@ -23,6 +23,8 @@ export interface Directory {
   clean: boolean;
   wasPrimary: boolean;
   damaged: boolean;
+  /** what its control file says that the primary had */
+  connections: number;
 }
 
 interface Waiter {
@@ -45,6 +47,10 @@ export class PgServer {
   /** settings that it should have, by the newest spec that its agent knows */
   wanted = { generation: 1, settings: "{}" };
   filesSay = "{}";
+  /** a setting that binds standbys, as the server runs with it */
+  connections = usualConnections;
+  /** it has met log of a primary that has more, and replays no further */
+  tooLow = false;
   names: CommitRule = noVoters;
   /** whether backends wait at all: the checkpointer's copy of the names */
   waits = false;
@@ -118,14 +124,35 @@ export class PgServer {
     this.names = options.names;
     this.epoch = role === "primary" ? options.epoch : 0;
     this.upstream = options.upstream;
+    this.connections = this.#connectionsFor(role, this.dir);
+    this.tooLow = false;
     this.#since = this.#now();
     this.#lastSeen = undefined;
     this.part.after(this.#world.random.between(40, 250), () => this.#comeUp());
     this.#world.changed(this.member);
   }
 
+  /** As the driver does: at least what the log was written with that is to be replayed. */
+  #connectionsFor(role: "primary" | "standby", dir: Directory): number {
+    const wanted = connectionsIn(this.wanted.settings);
+    const isBound = role === "standby" && !this.#world.wiring.switches.has("standby-starts-with-less");
+    return isBound ? Math.max(wanted, dir.connections) : wanted;
+  }
+
+  /** Source: CheckRequiredParameterValues() in xlogrecovery.c; the control file is written first. */
+  #meets(record: LogRecord): boolean {
+    if (!this.dir || this.role === "primary" || record.connections <= this.connections) return true;
+    this.dir.connections = record.connections;
+    return false;
+  }
+
   #comeUp(): void {
     const { dir } = this;
+    if (dir && !this.#meets(dir.tip)) {
+      this.failures += 1;
+      this.crash(false);
+      return;
+    }
     if (!dir || dir.damaged || this.diskFull || this.#isUnfit()) {
       this.failures += 1;
       this.crash(false);
@@ -143,6 +170,7 @@ export class PgServer {
     this.part.after(1500, () => (this.failures = 0));
     if (this.role === "primary") {
       this.visible = dir.tip;
+      dir.connections = this.connections;
       this.#world.checker.becamePrimary(this, dir.tip);
       this.#write(undefined);
     } else this.#connectSoon();
@@ -237,7 +265,9 @@ export class PgServer {
 
   #write(write: number | undefined): LogRecord {
     const dir = this.dir!;
-    dir.tip = append(dir.tip, dir.tip.timeline, this.#world.random.int(40, 9000), write);
+    const { connections } = this;
+    const bytes = this.#world.random.int(40, 9000);
+    dir.tip = append(dir.tip, dir.tip.timeline, bytes, write === undefined ? { connections } : { write, connections });
     this.#flushSoon();
     return dir.tip;
   }
@@ -265,7 +295,9 @@ export class PgServer {
     if (this.role === "standby") {
       const end = dir.flushed;
       this.part.after(this.#world.random.between(0, 15), () => {
-        if (this.dir === dir && contains(dir.flushed, end) && end.depth > dir.replayed.depth) dir.replayed = end;
+        if (this.dir !== dir || !contains(dir.flushed, end) || end.depth <= dir.replayed.depth) return;
+        if (this.#meets(end)) dir.replayed = end;
+        else this.#standStill();
       });
       return;
     }
@@ -273,6 +305,12 @@ export class PgServer {
     const flushed = this.#unflushed;
     this.#unflushed = [];
     for (const waiter of flushed) this.#await(waiter);
+  }
+
+  #standStill(): void {
+    if (this.tooLow) return;
+    this.tooLow = true;
+    this.#world.changed(this.member);
   }
 
   #await(waiter: Waiter): void {
@@ -413,6 +451,8 @@ export class PgServer {
     this.names = rule;
     this.part.after(this.#world.random.between(25, 110), () => {
       if (this.role === "primary") return done();
+      if (this.tooLow || !this.#meets(dir.tip)) return this.#standStill();
+      dir.connections = this.connections;
       dir.flushed = dir.replayed = dir.tip;
       const timeline = Math.max(dir.highestTimeline, dir.tip.timeline) + 1;
       dir.highestTimeline = timeline;
@@ -426,7 +466,7 @@ export class PgServer {
       this.receiver?.endReceiver();
       this.upstream = null;
       const end = dir.tip;
-      dir.tip = append(end, timeline, 100);
+      dir.tip = append(end, timeline, 100, { connections: this.connections });
       this.#flushSoon();
       this.#world.checker.promoted(this, timeline);
       this.#world.checker.becamePrimary(this, end);
@@ -518,8 +558,15 @@ export class PgServer {
       slots: [...dir.slots].sort(),
       flushStuckSince: this.#flushStuckSince,
       pendingRestart: false,
+      ...(this.tooLow ? { settingsTooLow: true } : {}),
       configured: this.filesSay === this.wanted.settings ? this.wanted.generation : 0,
       clients: { connected: this.#connected, served: this.#served },
     };
   }
+}
+
+function connectionsIn(settings: string): number {
+  const parsed: unknown = JSON.parse(settings);
+  const named = typeof parsed === "object" && parsed !== null && "max_connections" in parsed;
+  return named ? Number(parsed.max_connections) : usualConnections;
 }

@@ -24,7 +24,8 @@ export type Switch =
   | "pause-not-required"
   | "sleeps-beside-clients"
   | "hosts-not-asked"
-  | "nobody-wakes-it";
+  | "nobody-wakes-it"
+  | "standby-starts-with-less";
 
 export interface Wiring {
   readonly switches: ReadonlySet<Switch>;

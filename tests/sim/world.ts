@@ -131,6 +131,7 @@ export class World {
         clean: true,
         wasPrimary: false,
         damaged: false,
+        connections: log.connections,
       };
     }
     const recycle = (): void => {

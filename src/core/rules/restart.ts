@@ -149,7 +149,7 @@ function missGate(view: View): Decision {
 }
 
 /** Others could acknowledge in its place, but are away now: its turn waits for them. */
-function wouldStopWrites(view: View): boolean {
+export function wouldStopWrites(view: View): boolean {
   const { rule } = view.cluster.rule.value;
   const primary = serverOf(view, view.cluster.reign.value.holder);
   const others = rule.voters.filter((voter) => voter.member !== view.self);

@@ -10,14 +10,14 @@ import { standbyMinimums } from "../../drivers/postgres/configuration/defaults.t
 import { judgeTogether } from "../../drivers/postgres/configuration/rules.ts";
 import type { ServerSetting } from "../../drivers/postgres/configuration/trial.ts";
 import { badSettings, ownedBecause } from "../../drivers/postgres/configuration/validate.ts";
-import { formatValue, normalizeValue } from "../../drivers/postgres/configuration/values.ts";
+import { formatText, normalizeValue } from "../../drivers/postgres/configuration/values.ts";
 import { refusePaused } from "../changes.ts";
 import { awake } from "../awake.ts";
 import { refuseWithoutStore, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 import { inUseOn } from "./in-use.ts";
-import { askMembers, type AskedMembers } from "./running.ts";
-import { tryEverywhere } from "./try.ts";
+import { askMembers, type AskedMember, type AskedMembers } from "./running.ts";
+import { tryEverywhere, type Tried } from "./try.ts";
 
 export interface SettingsWish {
   /** by their Postgres names, in any case, as people write them */
@@ -40,30 +40,28 @@ export interface Planned {
   readonly isSettled: boolean;
 }
 
-/** @throws OpError bad-value with everything that is wrong; cluster-not-found, cluster-stopped, busy */
+/** @throws OpError bad-value with everything that is wrong; cluster-not-found, busy */
 export async function planSettings(parts: Parts, name: string, wish: SettingsWish): Promise<Planned> {
   const cluster = await awake(parts, name, { by: "a change of its settings" });
   refuseWithoutStore(parts);
   refusePaused(parts, cluster);
-  const { record } = cluster;
-  const spec = record.spec.value;
-  const [now, running] = await Promise.all([tryEverywhere(parts, record, spec), askMembers(parts, cluster)]);
-  const known = knownSettings(now.settings, running);
+  const spec = cluster.record.spec.value;
+  const running = await askMembers(parts, cluster);
+  const known = await knownSettings(parts, cluster, running);
   const after = tuningAfter(spec, wish, known);
-  const tried = isSame(spec, after) ? now : await tryEverywhere(parts, record, { ...spec, ...after });
-  const unknown = unknownNames(wish, spec, known);
+  const isChange = !isSame(spec, after);
+  const tried = isChange ? await tryEverywhere(parts, cluster.record, { ...spec, ...after }) : untried(known);
   const judged = judgeTogether(tried.settings, { memoryBytes: after.memoryBytes, inUse: await inUseOn(cluster) });
-  const problems = [...unknown, ...tried.problems, ...judged.problems];
-  if (problems.length > 0 && !isSame(spec, after)) throw badSettings([...new Set(problems)]);
-  if (unknown.length > 0) throw badSettings(unknown);
-  const names = new Set([...namesOf(parts, spec), ...namesOf(parts, { ...spec, ...after })]);
-  const changes = changesBetween(now.settings, tried.settings, { names, settings: after.settings });
+  const unknown = unknownNames(wish, spec, known);
+  const problems = [...unknown, ...(isChange ? [...tried.problems, ...judged.problems] : [])];
+  if (problems.length > 0) throw badSettings([...new Set(problems)]);
+  const files = { before: filesOf(parts, spec), after: filesOf(parts, { ...spec, ...after }) };
   return {
     plan: {
-      changed: !isSame(spec, after),
-      changes,
-      warnings: [...judged.warnings, ...placeholders(wish, tried.settings)],
-      ...restartNeeded(cluster, running, { names, settings: tried.settings }),
+      changed: isChange,
+      changes: isChange ? changesBetween(known, tried.settings, { ...files, settings: after.settings }) : [],
+      warnings: isChange ? [...judged.warnings, ...placeholders(wish, tried.settings)] : [],
+      ...restartNeeded(cluster, running, { ...files, settings: tried.settings, isChange }),
       away: [
         ...running.away,
         ...tried.away.map(({ host, reason }) => ({ member: `host ${host}`, reason: `not tried there: ${reason}` })),
@@ -73,6 +71,21 @@ export async function planSettings(parts: Parts, name: string, wish: SettingsWis
     after,
     isSettled: running.away.length === 0 && !running.asked.some(({ settings }) => hasPending(settings.values())),
   };
+}
+
+type Settings = ReadonlyMap<string, ServerSetting>;
+
+/** What the members have, the primary's first; where none can be asked, what the engine has. By names in lower case. */
+async function knownSettings(parts: Parts, cluster: ClusterRuntime, { asked }: AskedMembers): Promise<Settings> {
+  const holder = servingPrimary(cluster)?.id;
+  const first = asked.find(({ member }) => member === holder) ?? asked[0];
+  if (first) return first.settings;
+  const { settings } = await tryEverywhere(parts, cluster.record, cluster.record.spec.value);
+  return new Map(settings.map((setting) => [setting.name.toLowerCase(), setting]));
+}
+
+function untried(known: Settings): Pick<Tried, "settings" | "problems" | "away"> {
+  return { settings: [...known.values()], problems: [], away: [] };
 }
 
 function hasPending(settings: Iterable<{ readonly pending_restart: boolean }>): boolean {
@@ -89,13 +102,7 @@ export function isSame(a: Tuning, b: Tuning): boolean {
   return text(a) === text(b);
 }
 
-/** What the servers have, extensions of theirs included, and what the engine has. */
-function knownSettings(engine: readonly ServerSetting[], { asked }: AskedMembers): ReadonlyMap<string, ServerSetting> {
-  const there = asked.flatMap(({ settings }) => [...settings.values()]);
-  return new Map([...there, ...engine].map((setting) => [setting.name.toLowerCase(), setting]));
-}
-
-function tuningAfter(spec: Tuning, wish: SettingsWish, known: ReadonlyMap<string, ServerSetting>): Tuning {
+function tuningAfter(spec: Tuning, wish: SettingsWish, known: Settings): Tuning {
   const settings = new Map(Object.entries(spec.settings));
   for (const name of wish.unset ?? []) settings.delete(name.toLowerCase());
   for (const [name, text] of Object.entries(wish.set ?? {})) {
@@ -110,11 +117,7 @@ function tuningAfter(spec: Tuning, wish: SettingsWish, known: ReadonlyMap<string
 }
 
 /** What `unset` names must be a setting; what `set` names is judged by the engine. */
-function unknownNames(
-  { unset = [] }: SettingsWish,
-  spec: Tuning,
-  known: ReadonlyMap<string, ServerSetting>,
-): readonly string[] {
+function unknownNames({ unset = [] }: SettingsWish, spec: Tuning, known: Settings): readonly string[] {
   return unset.flatMap((name) => {
     const owned = ownedBecause(name);
     if (owned !== undefined) return `"${name}" is decided by Matriarch: ${owned}`;
@@ -132,46 +135,56 @@ function placeholders({ set = {} }: SettingsWish, settings: readonly ServerSetti
     .map((name) => `"${name}" belongs to no library that is loaded at the start`);
 }
 
-/** Names that the members' files hold. */
-function namesOf({ servers }: Parts, spec: ClusterSpec): readonly string[] {
-  return Object.keys(servers.wanted(spec).settings).map((name) => name.toLowerCase());
+/** What the members' files say. */
+function filesOf({ servers }: Parts, spec: ClusterSpec): Files {
+  const { settings } = servers.wanted(spec);
+  return new Map(Object.entries(settings).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-interface Held {
-  readonly names: ReadonlySet<string>;
+type Files = ReadonlyMap<string, string>;
+
+interface Change {
+  readonly before: Files;
+  readonly after: Files;
 }
 
 function changesBetween(
-  before: readonly ServerSetting[],
-  after: readonly ServerSetting[],
-  { names, settings }: Held & { readonly settings: Tuning["settings"] },
+  known: Settings,
+  tried: readonly ServerSetting[],
+  { before, after, settings }: Change & { readonly settings: Tuning["settings"] },
 ): readonly SettingChange[] {
-  const was = new Map(before.map((setting) => [setting.name.toLowerCase(), setting]));
-  return after
-    .filter((setting) => names.has(setting.name.toLowerCase()))
-    .filter((setting) => was.get(setting.name.toLowerCase())?.setting !== setting.setting)
-    .map((setting) => {
-      const old = was.get(setting.name.toLowerCase());
-      return {
-        name: setting.name,
-        before: old ? formatValue(old) : "",
-        after: formatValue(setting),
-        source: settings[setting.name.toLowerCase()] === undefined ? "computed" : "user",
-        restart: setting.context === "postmaster",
-      };
-    });
+  const rows = new Map([...known, ...tried.map((row) => [row.name.toLowerCase(), row] as const)]);
+  const names = [...new Set([...before.keys(), ...after.keys()])].filter(
+    (name) => before.get(name) !== after.get(name),
+  );
+  return names.toSorted().map((name) => {
+    const row = rows.get(name);
+    const text = (files: Files): string => {
+      const value = files.get(name) ?? row?.boot_val ?? "";
+      return row ? formatText(row, value) : value;
+    };
+    const change = { name: row?.name ?? name, before: text(before), after: text(after) };
+    return {
+      ...change,
+      source: settings[name] !== undefined ? "user" : after.has(name) ? "computed" : "default",
+      restart: row?.context === "postmaster" && change.before !== change.after,
+    };
+  });
 }
 
 /** Members whose server has another value of a setting that only a start can change. */
 function restartNeeded(
   cluster: ClusterRuntime,
   { asked }: AskedMembers,
-  { names, settings }: Held & { readonly settings: readonly ServerSetting[] },
+  { before, after, settings, isChange }: Change & { settings: readonly ServerSetting[]; isChange: boolean },
 ): Pick<SettingsPlan, "restart" | "pause"> {
-  const fixed = settings.filter(({ name, context }) => context === "postmaster" && names.has(name.toLowerCase()));
-  const lagging = asked
-    .filter((one) => fixed.some(({ name, setting }) => one.settings.get(name.toLowerCase())?.setting !== setting))
-    .map(({ member }) => member);
+  const fixed = settings
+    .filter(({ context }) => isChange && context === "postmaster")
+    .filter(({ name }) => before.has(name.toLowerCase()) || after.has(name.toLowerCase()));
+  const isBehind = (one: AskedMember): boolean =>
+    fixed.some(({ name, setting }) => one.settings.get(name.toLowerCase())?.setting !== setting) ||
+    (!isChange && hasPending(one.settings.values()));
+  const lagging = asked.filter(isBehind).map(({ member }) => member);
   const holder = servingPrimary(cluster)?.id;
   const onPrimary = asked.find(({ member }) => member === holder)?.settings;
   const isLowered = fixed.some(

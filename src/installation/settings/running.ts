@@ -9,7 +9,7 @@ import { memberNumber } from "../status.ts";
 
 const askMs = 5000;
 
-const runningSettingSchema = serverSettingSchema.extend({ pending_restart: z.boolean(), source: z.string() });
+const runningSettingSchema = serverSettingSchema.extend({ pending_restart: z.boolean() });
 export type RunningSetting = z.infer<typeof runningSettingSchema>;
 
 export interface AskedMember {
@@ -47,7 +47,7 @@ async function askMember(
   if (!own || server.kind !== "running") return { member, reason: `its server is ${stateOf(server.kind)}` };
   if (!isHere(parts, own) && !parts.hosts.isHeard(own.host))
     return { member, reason: `host "${own.host}" does not answer` };
-  const sql = `SELECT pg_catalog.jsonb_agg(s)::text AS document FROM (SELECT ${settingColumns}, pending_restart, source FROM pg_catalog.pg_settings) AS s`;
+  const sql = `SELECT pg_catalog.jsonb_agg(s)::text AS document FROM (SELECT ${settingColumns}, pending_restart FROM pg_catalog.pg_settings) AS s`;
   try {
     const [row] = await withSession({ socketDirectory, port: own.port }, { withinMs: askMs }, (session) =>
       session.query(sql, [], { withinMs: askMs }),

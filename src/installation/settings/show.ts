@@ -1,9 +1,9 @@
 /** Every setting of a cluster's servers: what it is, who decided, what waits for a restart. Called by `config show`. */
 import type { Setting, SettingSource, SettingsReport } from "../../contract/settings.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
-import type { ServerSetting } from "../../drivers/postgres/configuration/trial.ts";
+import { isOfSession, type ServerSetting } from "../../drivers/postgres/configuration/trial.ts";
 import { ownedBecause } from "../../drivers/postgres/configuration/validate.ts";
-import { formatValue, normalizeValue } from "../../drivers/postgres/configuration/values.ts";
+import { formatText, formatValue } from "../../drivers/postgres/configuration/values.ts";
 import { computedBecause } from "../../drivers/postgres/configuration/why.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { awake } from "../awake.ts";
@@ -64,12 +64,12 @@ function tell(setting: RunningSetting, background: Background): Setting {
   const { spec, computed, asked, first } = background;
   const name = setting.name.toLowerCase();
   // Our own session has set it for itself: what others get is what the files say.
-  const isHidden = setting.source === "client";
+  const isHidden = isOfSession(name);
   const wanted = wantedOf(name, setting, background);
   const others = isHidden || ownOfMembers.has(name) ? [] : asked.filter(({ member }) => member !== first.member);
   return {
     name: setting.name,
-    value: isHidden ? formatWanted(setting, wanted) : formatValue(setting),
+    value: isHidden ? formatText(setting, wanted) : formatValue(setting),
     setting: isHidden ? wanted : setting.setting,
     unit: setting.unit,
     type: setting.vartype,
@@ -112,18 +112,10 @@ function pendingOf(name: string, setting: RunningSetting, background: Background
     .filter(({ settings }) => settings.get(name)?.pending_restart === true)
     .map(({ member }) => member);
   if (members.length === 0) return null;
-  const value = formatWanted(setting, wantedOf(name, setting, background));
+  const value = formatText(setting, wantedOf(name, setting, background));
   return { value, members, reason: `only a start of the server changes ${setting.name}` };
 }
 
 function wantedOf(name: string, { boot_val: builtIn }: ServerSetting, { spec, computed }: Background): string {
   return spec.settings[name] ?? computed.get(name) ?? builtIn ?? "";
-}
-
-/** Settings are kept as people wrote them. */
-function formatWanted(setting: ServerSetting, wanted: string): string {
-  const value = normalizeValue(setting, wanted);
-  return /^-?\d+$/.test(value)
-    ? formatValue({ ...setting, setting: value })
-    : value.replace(/^(\d+)([a-zA-Z]+)$/, "$1 $2");
 }

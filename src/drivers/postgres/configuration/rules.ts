@@ -26,6 +26,7 @@ export function judgeTogether(settings: readonly ServerSetting[], facts: MemberF
     const row = rows.get(name);
     return row ? magnitude(row) : Number.NaN;
   };
+  const word = (name: string): string | undefined => rows.get(name)?.setting;
   const said = (name: string): string => {
     const row = rows.get(name);
     return row ? `${name} (${formatValue(row)})` : name;
@@ -45,8 +46,16 @@ export function judgeTogether(settings: readonly ServerSetting[], facts: MemberF
         `superuser_reserved_connections and reserved_connections (${reserved} together) leave too few of ${said("max_connections")} to others`,
       ),
       ...when(
-        of("max_wal_senders") >= of("max_connections"),
-        `${said("max_wal_senders")} must be less than ${said("max_connections")}`,
+        of("superuser_reserved_connections") < 3,
+        `${said("superuser_reserved_connections")} must be at least 3: the agents need them when clients have taken all others`,
+      ),
+      ...when(
+        of("wal_receiver_status_interval") <= 0,
+        "wal_receiver_status_interval must not be 0: standbys would no longer acknowledge commits",
+      ),
+      ...when(
+        word("log_min_messages") === "panic",
+        "log_min_messages must let more than panic through: the agents read the log",
       ),
       ...when(
         of("min_wal_size") > of("max_wal_size"),
@@ -91,7 +100,15 @@ export function judgeTogether(settings: readonly ServerSetting[], facts: MemberF
         "without wal_sender_timeout and wal_receiver_timeout a stream to a lost host is not noticed",
       ),
       ...when(
-        rows.get("autovacuum")?.setting === "off",
+        of("max_standby_streaming_delay") < 0,
+        "with max_standby_streaming_delay without a bound a query on a standby can hold a failover up for ever",
+      ),
+      ...when(
+        of("transaction_timeout") > 0 && of("transaction_timeout") < 60_000,
+        `${said("transaction_timeout")} also ends what the agents do in a transaction, a checkpoint for example`,
+      ),
+      ...when(
+        word("autovacuum") === "off",
         "without autovacuum tables grow, and the server stops taking writes before transaction ids run out",
       ),
     ],

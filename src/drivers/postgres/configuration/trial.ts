@@ -9,6 +9,7 @@ import { chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/pr
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { ownSettings } from "../session/session.ts";
 import { tryTool } from "../engine/environment.ts";
 import type { Settings } from "./defaults.ts";
 import { readable, type ValidationContext } from "./validate.ts";
@@ -58,7 +59,7 @@ export async function trySettings(settings: Settings, context: ValidationContext
     // Over the template's own file, whose owner and mode stay.
     await writeFile(join(data, "postgresql.conf"), formatSettings(settings));
     const answer = join(directory, "settings.json");
-    const args = ["--single", "-D", data, "postgres"];
+    const args = ["--single", "-D", data, ...sessionArguments(template.engine.major), "postgres"];
     const result = await tryTool(template.engine, "postgres", args, {
       owner,
       signal,
@@ -66,12 +67,30 @@ export async function trySettings(settings: Settings, context: ValidationContext
       input: copySettingsTo(answer),
     });
     const document = result.code === 0 ? await readFile(answer, "utf8").catch(() => undefined) : undefined;
-    if (document === undefined) return { ok: false, words: readable(result.stderr) };
+    if (document === undefined) return { ok: false, words: complaintIn(result.stderr) };
     const rows = z.array(serverSettingSchema).parse(JSON.parse(document));
-    return { ok: true, settings: rows, warnings: warningsIn(result.stderr) };
+    const told = rows.filter(({ name }) => !isOfSession(name));
+    return { ok: true, settings: told, warnings: warningsIn(result.stderr) };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** What would end our own question is not put to the trial: it says nothing of those (isOfSession). */
+function sessionArguments(major: number): readonly string[] {
+  const all = { ...ownSettings, ...(major >= 17 && { transaction_timeout: "0" }) };
+  return Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+}
+
+/** Sessions of ours have it as they need it, whatever the files say. */
+export function isOfSession(name: string): boolean {
+  return ownSettings[name.toLowerCase()] !== undefined;
+}
+
+/** Why it did not start, without what else a server says at its end. */
+function complaintIn(stderr: string): string {
+  const grave = stderr.split("\n").filter((line) => /(FATAL|PANIC|ERROR|DETAIL|HINT): /.test(line));
+  return readable(grave.length > 0 ? grave.join("\n") : stderr);
 }
 
 /** macOS knows no --reflink. */

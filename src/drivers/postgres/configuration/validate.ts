@@ -49,6 +49,7 @@ const ownedSettings: Readonly<Record<string, string>> = {
   "log_destination": "the agent finds the log where it put it",
   "log_directory": "the agent finds the log where it put it",
   "log_filename": "the agent finds the log where it put it",
+  "lc_messages": "the agent reads the log",
   "log_truncate_on_rotation": "it keeps the log bounded",
   "log_rotation_age": "it keeps the log bounded",
   "zero_damaged_pages": "it would lose acknowledged writes",

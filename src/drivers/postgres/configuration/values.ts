@@ -98,3 +98,10 @@ export function formatValue(setting: Pick<ServerSetting, "setting" | "unit" | "v
   const [name, factor] = steps.find(([, step]) => amount >= step && Number.isInteger(amount / step)) ?? [];
   return name === undefined || factor === undefined ? `${setting.setting} ${unit}` : `${amount / factor} ${name}`;
 }
+
+/** The same of a value as it stands in a file: `30s`, `on`, `4096`. */
+export function formatText(setting: ServerSetting, text: string): string {
+  const value = normalizeValue(setting, text);
+  if (/^-?\d+$/.test(value)) return formatValue({ ...setting, setting: value });
+  return value.replace(/^(\d+)([a-zA-Z]+)$/, "$1 $2");
+}

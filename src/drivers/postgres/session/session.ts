@@ -34,11 +34,17 @@ const superuser = "matriarch";
 const applicationName = "matriarch agent";
 
 /** Commits of the driver's own never wait for voters, unless the caller says so: such a wait has no end of its own. */
-const ownSettings = {
+export const ownSettings: Readonly<Record<string, string>> = {
   search_path: "pg_catalog",
   synchronous_commit: "local",
   lc_messages: "C",
+  // Whatever users set for their own sessions.
   statement_timeout: "0",
+  lock_timeout: "0",
+  idle_session_timeout: "0",
+  default_transaction_read_only: "off",
+  default_transaction_isolation: "read committed",
+  standard_conforming_strings: "on",
 };
 
 export class Session {
