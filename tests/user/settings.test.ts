@@ -1,6 +1,6 @@
 /** Settings of a cluster as a user meets them: the real commands, judged and carried out by real servers. */
 import assert from "node:assert/strict";
-import { copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -8,6 +8,9 @@ import { settingsPlanSchema, settingsReportSchema, type Setting } from "../../sr
 import { createCluster, type Cluster } from "../faults/cluster.ts";
 import { endAll, makeInstallation, type Installation, type Ran } from "../faults/installation.ts";
 import { until } from "../faults/until.ts";
+
+/** What a new cluster begins with. */
+const given = ["shared_preload_libraries=pg_stat_statements"];
 
 class Fixture {
   readonly installation: Installation;
@@ -30,6 +33,11 @@ class Fixture {
   async show(...args: readonly string[]): Promise<readonly Setting[]> {
     const document: unknown = await this.installation.json("config", "show", "shop", ...args);
     return settingsReportSchema.parse(document).settings;
+  }
+
+  /** What users have given, and what waits for a restart. */
+  async given(): Promise<readonly string[]> {
+    return (await this.show("--changed")).map(({ name, value }) => `${name}=${value}`);
   }
 
   async setting(name: string): Promise<Setting> {
@@ -157,7 +165,7 @@ describe("settings of one server", () => {
     await shop.refused(2, /given twice/, "config", "set", "shop", "work_mem=1MB", "WORK_MEM=2MB");
     await shop.refused(5, /does not exist/, "config", "set", "nosuch", "work_mem=1MB");
     await shop.refused(3, /no setting "nosuch"/, "config", "show", "shop", "nosuch");
-    assert.deepEqual(await shop.show("--changed"), []);
+    assert.deepEqual(await shop.given(), given);
   });
 
   test("what users may set for their sessions does not lock the agents out", async () => {
@@ -201,10 +209,13 @@ describe("settings of one server", () => {
     const library = await lendLibrary(shop.installation);
     try {
       await shop.installation.ok("config", "set", "shop", `shared_preload_libraries=${library}`);
-      // It was there when the settings were tried, and is gone when the server starts.
-      await rm(library);
-      const pattern = /shop-1" does not start with the changed settings(.*\n)*DETAIL: .*could not access file/;
+      // It was whole when the settings were tried, and is not when the server starts.
+      await writeFile(library, "torn");
+      const pattern = /shop-1" does not start with the changed settings(.*\n)*DETAIL: .*could not load library/;
       await shop.refused(3, pattern, "config", "set", "shop", `shared_preload_libraries=${library}`, "--restart");
+      assert.deepEqual(await shop.given(), given);
+      const [reverted] = (await shop.cluster.events()).filter(({ type }) => type === "config.reverted");
+      assert.match(reverted?.message ?? "", /taken back, "shop-1" does not start with them/);
     } finally {
       await rm(join(library, ".."), { recursive: true, force: true });
     }
@@ -216,7 +227,6 @@ async function lendLibrary(installation: Installation): Promise<string> {
   const [source] = await findLibraries(installation.home);
   assert.ok(source, "the engine has contrib modules");
   const directory = await mkdtemp(join(tmpdir(), "matriarch-lib-"));
-  const { chmod } = await import("node:fs/promises");
   await chmod(directory, 0o755);
   const library = join(directory, "lent.so");
   await copyFile(source, library);

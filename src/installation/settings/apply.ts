@@ -188,10 +188,16 @@ function pendingIn(settings: AskedMember["settings"]): readonly string[] {
 async function inForce(parts: Parts, operation: OperationRecord, { asked, away }: AskedMembers) {
   const members = asked.map(({ member }) => member);
   if (away.length === 0) await forgetBefore(parts, operation);
+  const lacking = [...clusterOf(parts, operation.cluster).members.values()].flatMap(({ id, server }) =>
+    server.kind === "running" && server.missingLibraries
+      ? [[id, `runs without ${server.missingLibraries.join(", ")}, which its host lacks`] as const]
+      : [],
+  );
   const told = { members, away: away.map(({ member }) => member) };
   parts.events.emit("config.applied", { cluster: operation.cluster, actor: operation.by }, told);
   return {
     message: members.length === 0 ? "written" : `in force on ${members.join(", ")}`,
+    ...Object.fromEntries(lacking),
     ...Object.fromEntries(away.map(({ member, reason }) => [member, `with its next start: ${reason} now`])),
   };
 }
