@@ -172,12 +172,17 @@ function settingsFor(
 
 /** Members that run, and not with what it needs; those that are away come back with it. */
 function restartFor(
-  { running }: Scene,
+  { running, spec }: Scene,
   settings: Readonly<Record<string, string>>,
   chain: readonly string[],
 ): readonly string[] {
   const loads = chain.flatMap((name) => knownOf(name).load ?? []).filter(({ when }) => when === "shared");
-  const others = Object.entries(settings).filter(([setting]) => setting.includes("."));
+  // Also those that an interrupted change has written already; what the user has set otherwise is the user's affair.
+  const others = chain.map(knownOf).flatMap(({ settings: usual = {}, onlyDatabase }): readonly [string, string][] => {
+    const valueOf = (setting: string): string | undefined => settings[setting] ?? spec.settings[setting];
+    const own = Object.entries(usual).filter(([setting, value]) => valueOf(setting) === value);
+    return onlyDatabase === undefined ? own : [...own, [onlyDatabase, valueOf(onlyDatabase) ?? "postgres"]];
+  });
   return [...running].flatMap(([member, values]) => {
     const isLoaded = (load: NonNullable<KnownExtension["load"]>): boolean =>
       holdsLibrary(values.get(settingOf(load)) ?? "", load.library);

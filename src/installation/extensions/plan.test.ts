@@ -166,7 +166,12 @@ test("what the user has set for it stays", async () => {
     "cron.database_name": "orders",
   };
   const databases = { orders: ["pg_cron"] };
-  const plan = await enable(sceneOf({ hosts: { a: withCron }, databases, settings, running: { "shop-1": "pg_cron" } }));
+  const scene = sceneOf({ hosts: { a: withCron }, databases, settings, running: { "shop-1": "pg_cron" } });
+  const values = new Map([
+    ["shared_preload_libraries", "pg_cron"],
+    ["cron.database_name", "orders"],
+  ]);
+  const plan = await enable({ ...scene, running: new Map([["shop-1", values]]) });
   assert.deepEqual([plan.settings, plan.restart, plan.is_done], [{}, [], true]);
 });
 
@@ -178,6 +183,26 @@ test("a member that came up without the library is restarted, and no other", asy
   const scene = sceneOf({ hosts, databases: { orders: ["pgaudit"] }, settings, running });
   const plan = await enable(scene, { name: "pgaudit" });
   assert.deepEqual([plan.settings, plan.restart, plan.is_done], [{}, ["shop-2"], false]);
+});
+
+test("written by a change that was cut short, and not in force yet: the restart is still to come", async () => {
+  const settings = {
+    "shared_preload_libraries": "pg_cron",
+    "cron.use_background_workers": "on",
+    "cron.database_name": "orders",
+  };
+  const made = {
+    hosts: { a: withCron },
+    databases: { orders: ["pg_cron"] },
+    settings,
+    running: { "shop-1": "pg_cron" },
+  };
+  const scene = sceneOf(made);
+  const [, values = new Map<string, string>()] = [...scene.running][0] ?? [];
+  const before = new Map([...values, ["cron.use_background_workers", "on"], ["cron.database_name", "postgres"]]);
+  const after = new Map([...before, ["cron.database_name", "orders"]]);
+  assert.deepEqual((await enable({ ...scene, running: new Map([["shop-1", before]]) })).restart, ["shop-1"]);
+  assert.deepEqual((await enable({ ...scene, running: new Map([["shop-1", after]]) })).restart, []);
 });
 
 test("disabled, a library stays while another database has an extension that needs it", async () => {
