@@ -1,9 +1,9 @@
 /**
  * Which member a snapshot is taken of: a standby that has caught up, for it costs the primary nothing; here rather than on
- * another host; else the primary. Of a stopped cluster, the member that was its primary. Pure.
+ * another host; else the primary. Of one that is stopped or asleep, the member that was its primary. Pure.
  */
 import type { ClusterRuntime } from "../../../agent/runtime.ts";
-import type { MemberId, MemberRecord } from "../../../domain/cluster.ts";
+import { isToRest, type MemberId, type MemberRecord } from "../../../domain/cluster.ts";
 import { bytesBetween } from "../../../domain/lsn.ts";
 import type { RunningServer } from "../../../domain/server.ts";
 import { OpError } from "../../../errors/op-error.ts";
@@ -44,7 +44,7 @@ export function chooseMember(
 function judge(cluster: ClusterRuntime, member: MemberRecord, isAsked: boolean): Chosen | undefined {
   const { record } = cluster;
   const server = cluster.members.get(member.id)?.server;
-  if (server?.kind === "stopped" && record.spec.value.wish === "stopped") {
+  if (server?.kind === "stopped" && isToRest(record)) {
     const isLast = record.reign.value.holder === member.id;
     return server.clean && (isLast || isAsked)
       ? { member, state: "stopped", role: isLast ? "primary" : "standby" }

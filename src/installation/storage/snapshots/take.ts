@@ -3,7 +3,7 @@
  * does. The copy becomes a snapshot when its description is written; before, it is left over and goes.
  */
 import { randomBytes } from "node:crypto";
-import { readdir, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ClusterRuntime } from "../../../agent/runtime.ts";
 import type { Asked } from "../../../contract/asked.ts";
@@ -136,7 +136,9 @@ export async function copyMember(
   const isAtomic = await pool.isAtomic(volume);
   if (isAtomic || state === "stopped") {
     await refuseTablespaces(member.dataDirectory);
+    const before = await controlOf(member.dataDirectory);
     await pool.copy(volume, path, { owner, sizeBytes }, signal);
+    if (!isAtomic) await refuseStarted(member, before);
     // Of the member, and not of its data: its log, and directories that a copy of it left or replaced.
     for (const other of await readdir(path)) if (other !== "data") await rm(join(path, other), { recursive: true });
     return state === "stopped" ? "stopped" : "atomic";
@@ -156,6 +158,20 @@ export async function copyMember(
     signal,
   });
   return "backup-mode";
+}
+
+/** Every start and every end of a server writes this file. */
+function controlOf(dataDirectory: string): Promise<Buffer> {
+  return readFile(join(dataDirectory, "global/pg_control"));
+}
+
+/** A start, or a client that wakes the cluster, does not wait for a copy: what was copied then is worth nothing. */
+async function refuseStarted({ id, dataDirectory }: Chosen["member"], before: Buffer): Promise<void> {
+  if ((await controlOf(dataDirectory)).equals(before)) return;
+  throw new OpError("clone-failed", {
+    message: `"${id}" was started while it was copied`,
+    hint: "Try again: a server that runs is copied in another way.",
+  });
 }
 
 /** They lie elsewhere, and a copy of the volume would share them with the member. */
