@@ -81,7 +81,7 @@ export interface RunningServer {
 }
 /** Who uses the server, besides this installation itself. */
 export interface ClientCount {
-  /** sessions of clients, and what works for them: subscriptions, jobs that last */
+  /** sessions of clients, and what works for them: enabled subscriptions, jobs that last */
   readonly connected: number;
   /** sessions ever begun, by its own count: it moves when somebody came and went between two looks */
   readonly served: number;

@@ -13,6 +13,7 @@ import { refuseWithoutStore, type Parts } from "../parts.ts";
 import { judge } from "./checks.ts";
 import { copyDatabase } from "./copy.ts";
 import { dismissPrimary } from "./care.ts";
+import { awake } from "../awake.ts";
 import { forward, hostOfPrimary } from "./forward.ts";
 import { leaveSource } from "./leave-source.ts";
 import { beginLive } from "./live.ts";
@@ -39,6 +40,7 @@ export async function beginImport(
   { by }: Asked,
 ): Promise<OperationRecord> {
   refuseWithoutStore(parts);
+  await awake(parts, cluster, { by });
   const host = wish.live ? hostOfPrimary(parts, cluster) : undefined;
   if (host !== undefined) return forward(parts, { host, cluster, verb: "", body: wish }, { by });
   const { prepared, result } = await checked(parts, cluster, wish);

@@ -13,6 +13,7 @@ import { OpError } from "../../errors/op-error.ts";
 import type { OperationRecord } from "../../events/event.ts";
 import { begin, intend, intentBase, refuseUnfit } from "../changes.ts";
 import { viewOf } from "../explain.ts";
+import { awake } from "../awake.ts";
 import { clusterOf, type Parts } from "../parts.ts";
 import { inOrder, refuseWithoutPrimary, restartProblems } from "../restart.ts";
 import { runningVersion } from "../status.ts";
@@ -35,7 +36,7 @@ async function planUpgrade(
   name: string,
   wish: Pick<UpgradeWish, "to" | "inPlace">,
 ): Promise<UpgradePlan> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, { by: "a look at its versions" });
   const to = await targetOf(parts, cluster, wish.to);
   const members = inOrder(cluster, behind(cluster, to));
   const problems = members.length === 0 ? [] : await problemsOf(parts, cluster, members, wish.inPlace);
@@ -65,7 +66,7 @@ async function upgradeCluster(
   { to: wanted, force, inPlace }: UpgradeWish,
   asked: Asked,
 ): Promise<OperationRecord> {
-  const cluster = clusterOf(parts, name);
+  const cluster = await awake(parts, name, asked);
   refuseUnfit(parts, cluster);
   refuseWithoutPrimary(cluster);
   const to = await targetOf(parts, cluster, wanted);

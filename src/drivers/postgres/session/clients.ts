@@ -6,8 +6,8 @@ import type { ClientCount } from "../../../domain/server.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Sessions of clients, whatever they do, also for replication; logical replication into this server; and background
- * workers of extensions (a job of pg_cron) once a transaction of theirs has lasted. Not counted: this installation's own
+ * Sessions of clients, whatever they do, also for replication; subscriptions, whether or not their source answers now; and
+ * background workers of extensions (a job of pg_cron) once a transaction of theirs has lasted. Not counted: this installation's own
  * roles, and the server's own processes. `served` is the servers' own count of sessions, ours among them: we begin none
  * while nothing happens.
  */
@@ -17,10 +17,11 @@ SELECT (
   WHERE CASE
     WHEN a.backend_type IN ('client backend', 'walsender')
       THEN a.usesysid IS NULL OR pg_catalog.pg_get_userbyid(a.usesysid) NOT IN ('matriarch', 'matriarch_replication')
-    WHEN a.backend_type LIKE 'logical replication %' THEN a.backend_type <> 'logical replication launcher'
     WHEN a.backend_type IN ('autovacuum launcher', 'autovacuum worker', 'startup', 'walreceiver', 'parallel worker')
       THEN false
     ELSE a.xact_start < pg_catalog.clock_timestamp() - interval '5 seconds' END
+) + (
+  SELECT pg_catalog.count(*) FROM pg_catalog.pg_subscription AS s WHERE s.subenabled
 ) AS connected, (
   SELECT pg_catalog.sum(pg_catalog.pg_stat_get_db_sessions(d.oid)) FROM pg_catalog.pg_database AS d
 ) AS served`;
