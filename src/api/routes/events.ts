@@ -15,7 +15,11 @@ export function eventRoutes(installation: Installation): Hono {
   return new Hono()
     .get("/:cluster/events", async (c) => {
       const query = readQuery(c, eventsQuerySchema);
-      return c.json(await installation.events(c.req.param("cluster"), toEventQuery(query)));
+      const cluster = c.req.param("cluster");
+      const found = await installation.events(cluster, toEventQuery(query));
+      // Those of the whole installation stand beside any cluster's. One that was destroyed still has its own.
+      if (!found.some((event) => event.cluster === cluster)) await installation.status(cluster);
+      return c.json(found);
     })
     .get("/:cluster/downtime", async (c) => {
       const { since } = readQuery(c, downtimeQuerySchema);
