@@ -141,6 +141,20 @@ export class CommandContext {
     await askForYes(plan, question);
   }
 
+  /**
+   * Asks for something that the agent does only when it is told that it was confirmed: by --yes, or by a person who types
+   * `name` once the agent has said what it comes to. @throws OpError not-confirmed
+   */
+  async confirmed<T>(name: string, ask: (isConfirmed: boolean) => Promise<T>): Promise<T> {
+    try {
+      return await ask(this.flags.yes);
+    } catch (error) {
+      if (!(error instanceof OpError && error.code === "not-confirmed" && this.canAsk)) throw error;
+      await this.confirm([error.message, error.detail ?? ""].join("\n"), name);
+      return ask(true);
+    }
+  }
+
   /** Found once: what is found out about hosts that do not answer holds for the whole command. */
   #to(): Promise<Destination> {
     this.#destination ??= this.#findDestination();

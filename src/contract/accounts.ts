@@ -68,7 +68,15 @@ export const userSchema = z.object({
 });
 export type UserStatus = z.infer<typeof userSchema>;
 
-export const createDatabaseRequestSchema = z.strictObject({ name: z.string(), owner: z.string().optional() });
+export const createDatabaseRequestSchema = z.strictObject({
+  name: z.string(),
+  owner: z.string().optional(),
+  /** as Postgres names them; default: those of the template */
+  encoding: z.string().optional(),
+  locale: z.string().optional(),
+  /** the database that it is a copy of */
+  template: z.string().optional(),
+});
 export type CreateDatabaseRequest = z.infer<typeof createDatabaseRequestSchema>;
 
 export const createUserRequestSchema = z.strictObject({
@@ -76,10 +84,16 @@ export const createUserRequestSchema = z.strictObject({
   database: z.string().optional(),
   role: z.enum(attachmentRoles).optional(),
   password: z.string().optional(),
+  take: z.boolean().optional(),
 });
 export type CreateUserRequest = z.infer<typeof createUserRequestSchema>;
 
-export const grantRequestSchema = z.strictObject({ database: z.string(), role: z.enum([...databaseRoles, "none"]) });
+export const grantRequestSchema = z.strictObject({
+  database: z.string(),
+  role: z.enum([...databaseRoles, "none"]),
+  /** for an owner: what others made in it may become the owners' together */
+  take: z.boolean().optional(),
+});
 export type GrantRequest = z.infer<typeof grantRequestSchema>;
 
 export const rotateRequestSchema = z.strictObject({ grace_ms: graceMs.default(0) });

@@ -40,6 +40,36 @@ test("terminal: status --watch redraws in place and leaves the last picture", { 
   assert.equal(after.split("MEMBER").length, 2, "one picture is left");
 });
 
+test(
+  "terminal: drop and detach show their plan and ask for the name; another one changes nothing",
+  { skip },
+  async () => {
+    await using harness = await createHarness();
+    assert.equal((await harness.run(["attach", "shop", "--app", "web"])).code, 0);
+    await using terminal = await openTerminal(harness);
+    for (const [line, name, plan, done] of [
+      ["database drop shop orders", "orders", /orders/, "dropDatabase"],
+      ["user drop shop ada", "ada", /ada/, "dropUser"],
+      ["detach shop --app web", "web", /user "web" is dropped[^]*data stay/, "detach"],
+    ] as const) {
+      const count = (): number => harness.installation.calls.filter((call) => call.name === done).length;
+      for (const [typed, seen] of [
+        ["nope", /ERROR: {2}not confirmed, nothing was changed/],
+        [name, /(Dropped|Detached) /],
+      ] as const) {
+        assert.equal(count(), 0);
+        await terminal.type(`clear && matriarch ${line}`);
+        await terminal.key("Enter");
+        assert.match(await terminal.see(new RegExp(`Type ${name} to go on`)), plan);
+        await terminal.type(typed);
+        await terminal.key("Enter");
+        await terminal.see(seen);
+      }
+      assert.equal(count(), 1);
+    }
+  },
+);
+
 test("terminal: destroy shows its plan and asks for the name", { skip }, async () => {
   await using harness = await createHarness();
   await using terminal = await openTerminal(harness);

@@ -27,6 +27,33 @@ describe("disk full (3 members, quorum)", { skip }, () => {
     await rm(mount, { recursive: true, force: true });
   });
 
+  test("databases, users and applications while it is full: refused in words, and made by the same command later", async () => {
+    const filler = join(mount, "filler");
+    const { bavail, bsize } = await statfs(mount);
+    execFileSync("fallocate", ["-l", String(bavail * bsize - 4 * bsize), filler]);
+    const lines = [
+      ["database", "create", "shop", "orders"],
+      ["attach", "shop", "--app", "web"],
+      ["user", "create", "shop", "ada", "--database", "postgres"],
+    ];
+    for (const line of lines) {
+      const { code, stdout, stderr } = await installation.run(line);
+      // A login fits into what is there. A server that ends for lack of room leaves the outcome open, and says so.
+      assert.ok(
+        line[0] === "user" ? [0, 1, 3, 4].includes(code ?? -1) : [1, 3, 4].includes(code ?? -1),
+        stdout + stderr,
+      );
+      if (code !== 0) assert.match(stderr, /ERROR:[^]*HINT:/);
+      if (code === 3) assert.match(stderr, /No space left|disk/);
+    }
+    await rm(filler);
+    await cluster.healthy(90_000);
+    for (const line of lines) {
+      const { code, stderr } = await installation.run(line);
+      assert.ok(code === 0 || (code === 3 && line[0] === "user" && /exists already/.test(stderr)), stderr);
+    }
+  });
+
   test("full until writes stop, then room again: everything acknowledged is there", async () => {
     const filler = join(mount, "filler");
     const since = await cluster.lastEvent();

@@ -343,6 +343,26 @@ describe("databases, users and attached applications", () => {
       await refused(3, /attached to cluster/, "attach", "shop", "--app", "told");
     });
 
+    test("rotated to a command: the file that has the old URI gets the new one, too", async () => {
+      const file = fileOf("both");
+      await installation.ok("attach", "shop", "--app", "both", "--env-file", file);
+      const before = readFileSync(file, "utf8");
+      const told = fileOf("both-told");
+      await installation.ok(
+        "attach",
+        "shop",
+        "--app",
+        "both",
+        "--rotate",
+        "--exec",
+        `printf %s "$DATABASE_URL" > '${told}'`,
+      );
+      const after = readFileSync(file, "utf8");
+      assert.notEqual(after, before);
+      assert.ok(after.includes(readFileSync(told, "utf8")), "both have the same");
+      await installation.ok("detach", "shop", "--app", "both", "--yes");
+    });
+
     test("detached on another machine, or after the file was lost: --env-file takes it out later", async () => {
       const file = fileOf("late-env");
       await json("attach", "shop", "--app", "late", "--env-file", file);
@@ -421,6 +441,72 @@ describe("databases, users and attached applications", () => {
       await refused(5, /user "nobody" does not exist/, "database", "create", "shop", "x", "--owner", "nobody");
       for (const name of ["", ".", ".."]) await refused(3, /cannot be/, "database", "create", "shop", name);
       await refused(3, /at most 63 bytes/, "database", "create", "shop", "é".repeat(32));
+    });
+
+    test("encoding, locale and template are Postgres' own; what it refuses leaves nothing behind", async () => {
+      await installation.ok("database", "create", "shop", "latin", "--encoding", "LATIN1", "--locale", "C");
+      const listed = databaseSchema.array().parse(await json("database", "list", "shop"));
+      const latin = listed.find(({ name }) => name === "latin");
+      assert.deepEqual([latin?.encoding, latin?.collation], ["LATIN1", "C"]);
+      const template = await adminUri("latin");
+      await template.query("CREATE TABLE seed AS SELECT 7 AS v");
+      await template.end();
+      await installation.ok("database", "create", "shop", "copied", "--template", "latin");
+      const copy = await adminUri("copied");
+      assert.deepEqual((await copy.query("SELECT v FROM seed")).rows, [{ v: 7 }]);
+      await copy.end();
+      const roles = async (): Promise<unknown> => {
+        const admin = await adminUri("postgres");
+        const { rows } = await admin.query("SELECT rolname FROM pg_catalog.pg_roles ORDER BY 1");
+        await admin.end();
+        return rows;
+      };
+      const before = await roles();
+      await refused(3, /invalid locale name|LC_COLLATE/, "database", "create", "shop", "no1", "--locale", "x'; --");
+      await refused(3, /not a valid encoding name/, "database", "create", "shop", "no2", "--encoding", "$(id)");
+      await refused(5, /template database .* does not exist/, "database", "create", "shop", "no3", "--template", 'a"b');
+      assert.deepEqual(await roles(), before);
+      for (const name of ["copied", "latin"]) await installation.ok("database", "drop", "shop", name, "--yes");
+    });
+
+    test("an owner of somebody's own database is made only when it was said", async () => {
+      const admin = await adminUri("postgres");
+      await admin.query("CREATE DATABASE theirs");
+      await installation.ok("user", "create", "shop", "eve");
+      await refused(
+        3,
+        /belongs to "postgres"[^]*HINT.*--yes/,
+        "user",
+        "grant",
+        "shop",
+        "eve",
+        "--database",
+        "theirs",
+        "--role",
+        "owner",
+      );
+      await refused(
+        3,
+        /belongs to "postgres"/,
+        "user",
+        "create",
+        "shop",
+        "eve2",
+        "--database",
+        "theirs",
+        "--role",
+        "owner",
+      );
+      assert.equal(await userNamed("eve2"), undefined);
+      const owner =
+        "SELECT pg_catalog.pg_get_userbyid(datdba) AS owner FROM pg_catalog.pg_database WHERE datname = 'theirs'";
+      assert.deepEqual((await admin.query(owner)).rows, [{ owner: "postgres" }]);
+      await installation.ok("user", "grant", "shop", "eve", "--database", "theirs", "--role", "reader");
+      await installation.ok("user", "grant", "shop", "eve", "--database", "theirs", "--role", "owner", "--yes");
+      assert.notDeepEqual((await admin.query(owner)).rows, [{ owner: "postgres" }]);
+      await admin.end();
+      await installation.ok("user", "drop", "shop", "eve", "--yes");
+      await installation.ok("database", "drop", "shop", "theirs", "--yes");
     });
 
     test("drop says what is in use, asks, and ends sessions; what is attached is refused", async () => {

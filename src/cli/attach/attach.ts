@@ -85,11 +85,11 @@ async function ask(
 /** What an application reads must not keep an old password because nobody thought of its file. */
 function fileFor(
   context: CommandContext,
-  { envFile, exec }: AttachOptions,
+  { envFile }: AttachOptions,
   known: AttachmentStatus | undefined,
 ): string | undefined {
   const written = known?.env_file;
-  if (envFile !== undefined || exec !== undefined || !written) return envFile;
+  if (envFile !== undefined || !written) return envFile;
   if (written.machine === hostname()) return written.path;
   context.note(`The URI before was written to "${written.path}" on ${written.machine}; replace it there.`);
   return undefined;

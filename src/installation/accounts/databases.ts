@@ -30,7 +30,7 @@ export async function listDatabases(parts: Parts, name: string): Promise<readonl
 export async function createDatabase(
   parts: Parts,
   name: string,
-  { name: database, owner }: CreateDatabaseRequest,
+  { name: database, owner, ...shape }: CreateDatabaseRequest,
   { by }: Asked,
 ): Promise<DatabaseStatus> {
   refuseBadName(databaseNameProblem(database), database);
@@ -44,7 +44,7 @@ export async function createDatabase(
         message: `database "${database}" exists already`,
         hint: `See: matriarch database list ${name}`,
       });
-    await prepareDatabase(admin, database, true);
+    await prepareDatabase(admin, database, true, shape);
     if (owner !== undefined) {
       const second = secondLogin(accounts, owner);
       const logins = second ? [owner, second.name] : [owner];

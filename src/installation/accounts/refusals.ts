@@ -4,6 +4,7 @@
  */
 import { isKept } from "../../drivers/postgres/accounts/databases.ts";
 import { isOurs, type Accounts, type SeenDatabase, type SeenRole } from "../../drivers/postgres/accounts/look.ts";
+import { groupsOf } from "../../drivers/postgres/accounts/names.ts";
 import { OpError } from "../../errors/op-error.ts";
 
 /** @param problem of domain/names.ts: a sentence, or undefined */
@@ -42,6 +43,16 @@ export function refuseNoDatabase({ databases }: Accounts, name: string, database
     message: `database "${database}" does not exist in cluster "${name}"`,
     detail: names.length <= 10 ? `There are: ${names.join(", ")}.` : `There are ${names.length} others.`,
     hint: `See: matriarch database list ${name}`,
+  });
+}
+
+/** Whoever made something in a database of their own is not to lose it unawares. */
+export function refuseTaking({ name, owner }: SeenDatabase, role: string): void {
+  if (role !== "owner" || owner === groupsOf(name).owner) return;
+  throw new OpError("not-confirmed", {
+    message: `database "${name}" belongs to "${owner}"`,
+    detail: `What superusers and "${owner}" made in it would belong to its owners together.`,
+    hint: "Give --yes to do it, or another --role.",
   });
 }
 

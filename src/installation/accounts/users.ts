@@ -21,7 +21,7 @@ import { connectionTo } from "../connection.ts";
 import { clusterOf, type Parts } from "../parts.ts";
 import { firstUser } from "../users.ts";
 import { changeOnPrimary, lookOnPrimary, readAttachments } from "./primary.ts";
-import { refuseBadName, refuseNoDatabase, refuseNoUser, refuseOwner } from "./refusals.ts";
+import { refuseBadName, refuseNoDatabase, refuseNoUser, refuseOwner, refuseTaking } from "./refusals.ts";
 
 export async function listUsers(parts: Parts, name: string): Promise<readonly UserStatus[]> {
   const accounts = await lookOnPrimary(parts, name, lookAround);
@@ -34,7 +34,7 @@ export async function listUsers(parts: Parts, name: string): Promise<readonly Us
 export async function createUser(
   parts: Parts,
   name: string,
-  { name: user, database, role, password: given }: CreateUserRequest,
+  { name: user, database, role, password: given, take = false }: CreateUserRequest,
   { by }: Asked,
 ): Promise<Credentials> {
   refuseBadName(userNameProblem(user), user);
@@ -50,7 +50,8 @@ export async function createUser(
         hint: "A new password: matriarch user rotate. Other rights: matriarch user grant.",
       });
     const isSuperuser = role === "superuser";
-    if (database !== undefined) refuseNoDatabase(accounts, name, database);
+    const into = database === undefined ? undefined : refuseNoDatabase(accounts, name, database);
+    if (into && !isSuperuser && !take) refuseTaking(into, role ?? "writer");
     if (database !== undefined && !isSuperuser) refuseOwner(database, role ?? "writer");
     await admin.run([createLoginStatement({ user, verifier, isSuperuser })]);
     if (database !== undefined && !isSuperuser) await giveRole(admin, user, { database, role: role ?? "writer" });
@@ -65,14 +66,15 @@ export async function grantRole(
   parts: Parts,
   name: string,
   user: string,
-  { database, role }: GrantRequest,
+  { database, role, take = false }: GrantRequest,
   { by }: Asked,
 ): Promise<UserStatus> {
   return changeOnPrimary(parts, name, async (admin) => {
     const accounts = await lookAround(admin);
     refuseNoUser(accounts, name, user);
-    refuseNoDatabase(accounts, name, database);
+    const found = refuseNoDatabase(accounts, name, database);
     refuseOwner(database, role);
+    if (!take) refuseTaking(found, role);
     await giveRole(admin, user, { database, role });
     parts.events.emit("user.role-changed", { cluster: name, actor: by }, { user, database, role });
     const now = await lookAround(admin);

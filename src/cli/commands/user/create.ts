@@ -31,7 +31,10 @@ export const userCreate = (run: Run) =>
           ...(role === undefined ? {} : { role }),
           ...(passwordFile === undefined ? {} : { password: await readPassword(passwordFile) }),
         };
-        const { connection, ...made } = await (await context.client()).createUser(cluster, request);
+        const client = await context.client();
+        const { connection, ...made } = await context.confirmed(database ?? "", (take) =>
+          client.createUser(cluster, { ...request, take }),
+        );
         return {
           json: { ...connection, ...made },
           text: () => renderCredentials({ connection, ...made }, cluster, name),

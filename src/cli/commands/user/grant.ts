@@ -19,7 +19,10 @@ export const userGrant = (run: Run) =>
     )
     .action((cluster, user, request) =>
       run(async (context) => {
-        const changed = await (await context.client()).grant(cluster, user, request);
+        const client = await context.client();
+        const changed = await context.confirmed(request.database, (take) =>
+          client.grant(cluster, user, { ...request, take }),
+        );
         const what = request.role === "none" ? "nothing" : request.role;
         return { json: changed, text: () => `User "${user}" is ${what} in database "${request.database}" now.` };
       }),

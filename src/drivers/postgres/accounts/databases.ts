@@ -13,6 +13,12 @@ import { groupNote, groupsOf, unfinishedNote, type Groups } from "./names.ts";
 /** The agent's own sessions begin in the first; the others are what new ones are copied from. */
 const kept: ReadonlySet<string> = new Set(["postgres", "template0", "template1"]);
 
+export interface Shape {
+  readonly encoding?: string | undefined;
+  readonly locale?: string | undefined;
+  readonly template?: string | undefined;
+}
+
 export function isKept(database: string): boolean {
   return kept.has(database);
 }
@@ -20,13 +26,14 @@ export function isKept(database: string): boolean {
 /**
  * Makes the database where there is none, and its roles with their rights in it.
  * @param take what superusers and the database's owner made there becomes the owner role's
+ * @param shape of a new one
  */
-export async function prepareDatabase(admin: Admin, database: string, take: boolean): Promise<void> {
+export async function prepareDatabase(admin: Admin, database: string, take: boolean, shape: Shape = {}): Promise<void> {
   const accounts = await lookAround(admin);
   const groups = groupsOf(database);
   await admin.runTogether(groupStatements(accounts, database, groups));
   const isNew = !accounts.databases.has(database);
-  if (isNew) await admin.run([`CREATE DATABASE ${identifier(database)} OWNER ${identifier(groups.owner)}`]);
+  if (isNew) await create(admin, accounts, database, shape);
   const isOwn = isNew || accounts.databases.get(database)?.owner === groups.owner;
   // Only while it is being made: what an administrator grants to everybody later stays.
   const isClosed = isOwn && !isFinished(accounts, database);
@@ -34,6 +41,29 @@ export async function prepareDatabase(admin: Admin, database: string, take: bool
   await admin.inDatabase(database, (session) => setRights(session, database, { groups, isClosed, take }));
   if (take && before !== undefined) await takeDatabase(admin, accounts, database, before);
   await admin.run([comment(groups.owner, groupNote(database, "owner"))]);
+}
+
+/** One that cannot be made leaves no roles behind. */
+async function create(admin: Admin, before: Accounts, database: string, shape: Shape): Promise<void> {
+  const { owner, writer, reader } = groupsOf(database);
+  try {
+    await admin.run([`CREATE DATABASE ${identifier(database)} OWNER ${identifier(owner)}${shapeClause(shape)}`]);
+  } catch (error) {
+    const made = [owner, writer, reader].filter((role) => !before.roles.has(role));
+    // Roles that own a database cannot be dropped: one that was made all the same keeps them, and is completed later.
+    await admin.runTogether(made.map((role) => `DROP ROLE IF EXISTS ${identifier(role)}`)).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Only template0 can be copied with another encoding or locale. Source: Postgres manual, CREATE DATABASE. */
+function shapeClause({ encoding, locale, template }: Shape): string {
+  const from = template ?? (encoding === undefined && locale === undefined ? undefined : "template0");
+  return [
+    ...(from === undefined ? [] : [` TEMPLATE ${identifier(from)}`]),
+    ...(encoding === undefined ? [] : [` ENCODING ${literal(encoding)}`]),
+    ...(locale === undefined ? [] : [` LOCALE ${literal(locale)}`]),
+  ].join("");
 }
 
 /** Ends its sessions. Its roles go too; users that had rights only here stay, with none. */
