@@ -37,7 +37,8 @@ function commandsIn(text: string): readonly string[] {
 /** A page may name a command without all that it needs; but nothing that it does not know. */
 async function problemOf(line: string): Promise<string | undefined> {
   const problem = await parseLine(line);
-  return problem !== undefined && /missing required|not specified|it ran nothing|a command is missing/.test(problem)
+  return problem !== undefined &&
+    /missing required|not specified|argument missing|it ran nothing|a command is missing/.test(problem)
     ? undefined
     : problem;
 }

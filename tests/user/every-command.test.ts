@@ -72,7 +72,6 @@ describe("every command on a real cluster", () => {
     const began = performance.now();
     const ran = await installation.run(args);
     const tookMs = performance.now() - began;
-    if (tookMs > 2000) console.log("SLOW", tookMs, args.join(" "));
     assert.ok(tookMs < 20_000, `${args.join(" ")} took ${Math.round(tookMs)} ms`);
     return ran;
   }
