@@ -17,7 +17,6 @@ import { parseHistoryFile, type TimelineHistory } from "../../domain/timeline.ts
 import { revive } from "../../drivers/postgres/clone/revive.ts";
 import { syncFileSystem } from "../../drivers/postgres/provision/durable.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { awake } from "../awake.ts";
 import { beginCreate, type Seed, type SeedRequest, type Sown } from "../create.ts";
 import { beginDestroy } from "../destroy.ts";
 import { clusterOf, isHere, type Parts } from "../parts.ts";
@@ -30,7 +29,6 @@ import { copyMember, refuseRoom } from "./snapshots/take.ts";
 const forwardMs = 30_000;
 
 export async function beginFork(parts: Parts, name: string, request: ForkRequest, asked: Asked): Promise<Created> {
-  if (request.snapshot === undefined) await awake(parts, name, asked);
   const host = await hostOf(parts, name, request);
   if (host !== undefined) return forward(parts, name, { ...request, here: true }, { host, asked });
   const source =

@@ -2,7 +2,7 @@
  * Snapshots that nobody asks for: one a day of each cluster, begun by the agent that has the primary's member, and the
  * end of those that were kept for their time, on each host for its own. Called by the care of storage once a minute.
  */
-import { isToRest, type ClusterRecord, type ClusterSpec, type MemberRecord } from "../../../domain/cluster.ts";
+import type { ClusterRecord, ClusterSpec, MemberRecord } from "../../../domain/cluster.ts";
 import { isDailyDue, keptUntil, lastDueAt, type Snapshot } from "../../../domain/snapshot.ts";
 import type { VolumePool } from "../../../drivers/volume/port.ts";
 import { OpError } from "../../../errors/op-error.ts";
@@ -45,15 +45,13 @@ export class DailySnapshots {
     }
   }
 
-  async #take(record: ClusterRecord): Promise<void> {
-    const { members, reign } = record;
-    const spec = record.spec.value;
+  async #take({ spec: { value: spec }, members, reign }: ClusterRecord): Promise<void> {
     const { name } = spec;
     const { isHere: here, wallNow, newestDaily, begin } = this.#parts;
     const holder = members[reign.value.holder]?.value;
     const now = wallNow();
     const due = lastDueAt(name, now);
-    if (!holder || !here(holder) || isToRest(record) || !isDailyDue(spec, undefined, now)) return;
+    if (!holder || !here(holder) || spec.wish !== "running" || !isDailyDue(spec, undefined, now)) return;
     if (this.#done.get(name) === due || now - (this.#tried.get(name) ?? Number.NEGATIVE_INFINITY) < retryMs) return;
     if (!isDailyDue(spec, await newestDaily(name), now)) return void this.#done.set(name, due);
     this.#tried.set(name, now);

@@ -18,8 +18,7 @@ import { OpError } from "../../../errors/op-error.ts";
 import type { OperationRecord } from "../../../events/event.ts";
 import { snapshotKind } from "../../../events/operation-log.ts";
 import { follow } from "../../changes.ts";
-import { awake } from "../../awake.ts";
-import { isHere, type Parts } from "../../parts.ts";
+import { clusterOf, isHere, type Parts } from "../../parts.ts";
 import { heardOf } from "../../placement/forward.ts";
 import { chooseMember, type Chosen } from "./choose.ts";
 import { describeSnapshot, makeSnapshotDirectory, removeSnapshot, volumeOfSnapshot } from "./files.ts";
@@ -38,7 +37,7 @@ export async function beginSnapshot(
   request: SnapshotRequest,
   { by }: Asked,
 ): Promise<OperationRecord> {
-  const cluster = await awake(parts, name, { by });
+  const cluster = clusterOf(parts, name);
   refuseAnother(parts, name);
   const chosen = chooseMember(cluster, request.member, (member) => isHere(parts, member));
   if (!isHere(parts, chosen.member)) return forward(parts, name, chosen, request, by);
