@@ -8,6 +8,7 @@ import type { Decision } from "../../core/decision.ts";
 import { primary, standby } from "../../core/testing.ts";
 import type { ClusterRecord } from "../../domain/cluster.ts";
 import { openEventFile } from "../../events/event-file.ts";
+import type { Route } from "../../router/wire.ts";
 import { cluster } from "../testing.ts";
 import { Pauses } from "./pauses.ts";
 import { Teller } from "./teller.ts";
@@ -64,4 +65,31 @@ test("pause: commits that waited until another host got the primary, and not unt
   time += 86_400_000;
   decide("a", serving);
   assert.deepEqual(told(), [[2000, "voters"]]);
+});
+
+/** As the cluster's loop is: its methods are called on it. */
+class Loop {
+  readonly name = "t";
+  readonly clock = clock;
+  readonly members = new Map();
+  readonly record = heldBy(start, "b");
+  readonly #heard = new Map<string, never>();
+
+  remoteMembers(): ReadonlyMap<string, never> {
+    return this.#heard;
+  }
+}
+
+test("pause: a host without the primary hears of its routes as well", () => {
+  const { events, operations, pauses: marks } = openEventFile(join(directory, "remote.sqlite"), { host: "ha" });
+  const teller = new Teller({ events, operations, clock, host: "ha" });
+  const pauses = new Pauses(teller, { clock, marks, cluster: "t@1" }, "ha");
+  const route = (state: "open" | "hold"): Route => {
+    return { cluster: "t", kind: "primary", epoch: 1, state, targets: [], cut: true };
+  };
+  const loop = new Loop();
+  pauses.routed(loop, [route("open")]);
+  pauses.heard(loop);
+  pauses.routed(loop, [route("hold")]);
+  assert.equal(pauses.endpoint.lasting, 0);
 });

@@ -136,9 +136,9 @@ export class Pauses {
 }
 
 /** The primary that clients were led to answers nothing, or its host does not. */
-function isSilent({ record, members, remoteMembers }: ToldCluster): boolean {
-  const { holder } = record.reign.value;
-  const server = members?.get(holder)?.observed ?? remoteMembers?.().get(holder)?.server;
+function isSilent(loop: ToldCluster): boolean {
+  const { holder } = loop.record.reign.value;
+  const server = loop.members?.get(holder)?.observed ?? loop.remoteMembers?.().get(holder)?.server;
   return server?.kind === "unresponsive";
 }
 
