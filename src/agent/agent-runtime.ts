@@ -211,7 +211,9 @@ export class AgentRuntime implements Runtime {
 function watchedByLimits(witness: Witness, limits: MemberLimits): Witness {
   return {
     decided: (loop, member, decision, before) => {
-      limits.look(loop.record.spec.value, member.id, member.server.pid);
+      const { pid } = member.server;
+      const isAsAsked = member.observed.kind === "running" && !member.observed.pendingRestart;
+      limits.look(loop.record.spec.value, member.id, { pid, isAsAsked });
       witness.decided(loop, member, decision, before);
     },
     ended: (...told) => witness.ended(...told),

@@ -28,6 +28,12 @@ export interface MemberLimitsParts {
 
 type LimitedSpec = Pick<ClusterSpec, "name" | "limited" | "memoryBytes" | "cpus">;
 
+export interface ServerSeen {
+  readonly pid: number | undefined;
+  /** it runs with the settings that it should have: with those for more memory it would outgrow a smaller limit later */
+  readonly isAsAsked: boolean;
+}
+
 interface Kept {
   readonly cluster: string;
   limit: Limit;
@@ -39,6 +45,7 @@ interface Kept {
   use: GroupUse | undefined;
   /** a group was looked for, and made if there is to be one */
   isKnown: boolean;
+  mayTake: boolean;
   problem: Obstacle | undefined;
 }
 
@@ -46,8 +53,8 @@ const pollMs = 1000;
 const removeTries = 60;
 const none: Limit = { memoryBytes: undefined, cpus: undefined };
 const shrinking: Obstacle = {
-  why: "the server holds more than it is given",
-  how: "It is limited as soon as it holds less, after its restart at the latest.",
+  why: "the server still holds, or is set to use, more than it is given now",
+  how: "It is limited as soon as it can do with it, after its restart at the latest.",
 };
 
 /** What the user has given is a limit; what Matriarch has chosen is for the tuning alone. */
@@ -70,8 +77,10 @@ export class MemberLimits {
   }
 
   /** A server was seen, or is gone, or its cluster's spec has changed. Returns at once. */
-  look(spec: LimitedSpec, member: MemberId, pid: number | undefined): void {
+  look(spec: LimitedSpec, member: MemberId, { pid, isAsAsked }: ServerSeen): void {
     this.#note(spec.name, member, limitOf(spec), pid);
+    const kept = this.#kept.get(member);
+    if (kept) kept.mayTake = isAsAsked;
   }
 
   /** A server has just been started. `spec` may be older than the one that was seen last. */
@@ -164,7 +173,7 @@ export class MemberLimits {
       if (pid === undefined) return;
       if (kept.admitted !== pid) await groups.admit(member, pid);
       kept.admitted = pid;
-      const isInForce = await groups.change(member, limit);
+      const isInForce = await groups.change(member, limit, kept.mayTake);
       await this.#count(member, kept);
       kept.inForce = isInForce ? limit : { ...limit, memoryBytes: kept.use?.memoryLimitBytes };
       this.#tell(member, kept, isInForce ? undefined : shrinking);
@@ -219,6 +228,7 @@ function newlyKept(cluster: string, limit: Limit, pid: number | undefined): Kept
     inForce: undefined,
     use: undefined,
     isKnown: false,
+    mayTake: false,
     problem: undefined,
   };
 }

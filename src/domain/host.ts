@@ -45,6 +45,8 @@ export interface HostRecord extends HostAddress {
   readonly runsStore: boolean;
   /** majors of Postgres found on the host, by kind of engine; embedded ones can be fetched */
   readonly engines: { readonly embedded: readonly number[]; readonly system: readonly number[] };
+  /** what it has, as its agent says; left out by agents of older releases */
+  readonly machine?: { readonly memoryBytes: number; readonly cpus: number };
   /** SHA-256 of the public key of its certificate, hex: a certificate with another key is not this host's */
   readonly keyFingerprint: string;
   /** holds the key of the CA: lets hosts join, and renews the certificates of those that do not */

@@ -1,15 +1,16 @@
 /** From what a user asks of `create` to the spec of a cluster; refuses what cannot be, before anything is made. */
 import { statfs } from "node:fs/promises";
-import { availableParallelism, totalmem } from "node:os";
 import type { CreateRequest } from "../contract/cluster.ts";
 import type { ClusterSpec, Durability, EngineKind } from "../domain/cluster.ts";
 import { volumeBytesMin } from "../contract/storage.ts";
 import { formatSize } from "../contract/units.ts";
 import { clusterNameProblem } from "../domain/names.ts";
 import { chooseMemory, type Preset } from "../drivers/postgres/configuration/defaults.ts";
+import { machineHere } from "../drivers/limits/machine.ts";
 import { supportedMajors } from "../drivers/postgres/engine/catalog.ts";
 import { findSystemEngine } from "../drivers/postgres/engine/system.ts";
 import { OpError } from "../errors/op-error.ts";
+import { refuseSize } from "./capacity.ts";
 import type { Parts } from "./parts.ts";
 import { claimEverywhere } from "./placement/claims.ts";
 import { severalHosts } from "./placement/hosts.ts";
@@ -19,7 +20,6 @@ import { claimEndpointPorts, type Elsewhere } from "./ports.ts";
 const mib = 1024 * 1024;
 /** A member with an empty database, its log and room to start with. */
 const memberDiskBytes = 300 * mib;
-const memberMemoryBytes = 128 * mib;
 const membersMax = 16;
 
 /** What a preset means; single options go over it. */
@@ -57,8 +57,9 @@ export async function planShape(parts: Parts, request: CreateRequest): Promise<S
 export async function planCluster(parts: Parts, request: CreateRequest, shape: Shape): Promise<ClusterSpec> {
   const { preset, engine, major, places } = shape;
   const onOneHost = mostOnOneHost(places);
-  const memoryBytes = request.memory_bytes ?? chooseMemory(preset, totalmem(), onOneHost);
-  refuseMemory(memoryBytes, onOneHost);
+  const machine = machineHere();
+  const memoryBytes = request.memory_bytes ?? chooseMemory(preset, machine.memoryBytes, onOneHost);
+  refuseSize([{ host: parts.hosts.self?.name, members: onOneHost, machine }], { memoryBytes, cpus: request.cpus });
   await refuseDisk(parts.home, onOneHost);
   if (request.volume_bytes !== undefined) await refuseVolume(parts.home, request.volume_bytes);
   return {
@@ -73,7 +74,7 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
     wish: "running",
     ...(request.autostop_ms === undefined ? {} : { autostopMs: request.autostop_ms }),
     memoryBytes,
-    cpus: request.cpus ?? availableParallelism(),
+    cpus: request.cpus ?? machine.cpus,
     ...(request.volume_bytes === undefined ? {} : { volumeBytes: request.volume_bytes }),
     limited: { memory: request.memory_bytes !== undefined, cpus: request.cpus !== undefined },
     ports: await claimEndpointPorts(parts, request.port, elsewhere(parts)),
@@ -147,21 +148,6 @@ function newestElsewhere(parts: Parts, version: number | undefined): number | un
     .flatMap(({ engines }) => engines.system);
   if (!found || found.length === 0) return undefined;
   return version ?? Math.max(...found);
-}
-
-function refuseMemory(memoryBytes: number, members: number): void {
-  const most = totalmem();
-  const wanted = Math.max(memoryBytes, memberMemoryBytes) * members;
-  if (memoryBytes >= memberMemoryBytes && wanted <= most) return;
-  if (memoryBytes < memberMemoryBytes)
-    throw new OpError("bad-value", {
-      message: `--memory is for each member and must be at least ${memberMemoryBytes / mib} MB`,
-    });
-  throw new OpError("too-little-memory", {
-    message: `${members} members with ${Math.round(memoryBytes / mib)} MB each need more memory than this machine has`,
-    detail: `It has ${Math.round(most / mib)} MB.`,
-    hint: "Give less with --memory, or make fewer members with --members.",
-  });
 }
 
 async function refuseVolume(home: string, size: number): Promise<void> {

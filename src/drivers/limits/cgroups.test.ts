@@ -74,13 +74,15 @@ describe("groups on cgroup v1", { skip: noGroupsHere }, () => {
     const made = groups();
     made.launch("b", child.pid, { memoryBytes: 256 * mib, cpus: 1 });
     await take(child, 100);
-    assert.equal(await made.change("b", { memoryBytes: 64 * mib, cpus: 2 }), false);
+    assert.equal(await made.change("b", { memoryBytes: 64 * mib, cpus: 2 }, true), false);
     assert.equal((await made.use("b"))?.memoryLimitBytes, 256 * mib);
     assert.equal(groupFile(parent, "-b", "cpu.cfs_quota_us"), "200000");
-    assert.equal(await made.change("b", { memoryBytes: 512 * mib, cpus: undefined }), true);
+    assert.equal(await made.change("b", { memoryBytes: 200 * mib, cpus: 2 }, false), false);
+    assert.equal(await made.change("b", { memoryBytes: 200 * mib, cpus: 2 }, true), true);
+    assert.equal(await made.change("b", { memoryBytes: 512 * mib, cpus: undefined }, true), true);
     assert.equal((await made.use("b"))?.memoryLimitBytes, 512 * mib);
     assert.equal(groupFile(parent, "-b", "cpu.cfs_quota_us"), "-1");
-    assert.equal(await made.change("b", { memoryBytes: undefined, cpus: undefined }), true);
+    assert.equal(await made.change("b", { memoryBytes: undefined, cpus: undefined }, true), true);
     assert.equal((await made.use("b"))?.memoryLimitBytes, undefined);
   });
 
@@ -159,10 +161,10 @@ test("on cgroup v2 the same is written to its files", async () => {
       memoryLimitBytes: undefined,
       outOfMemoryKills: 2,
     });
-    assert.equal(await groups.change("shop-1", { memoryBytes: 610_000, cpus: 0.5 }), false);
+    assert.equal(await groups.change("shop-1", { memoryBytes: 610_000, cpus: 0.5 }, true), false);
     assert.match(read("memory.max"), /^max/);
     assert.match(read("cpu.max"), /^50000 100000/);
-    assert.equal(await groups.change("shop-1", { memoryBytes: 9_000_000, cpus: undefined }), true);
+    assert.equal(await groups.change("shop-1", { memoryBytes: 9_000_000, cpus: undefined }, true), true);
     assert.match(read("memory.max"), /^9000000/);
     assert.match(read("cpu.max"), /^max 100000/);
   } finally {

@@ -45,12 +45,13 @@ export class Cgroups implements Groups {
     }
   }
 
-  async change(name: string, limit: Limit): Promise<boolean> {
+  async change(name: string, limit: Limit, mayTake: boolean): Promise<boolean> {
     const place = this.#placeOf(name);
     this.#files.limitCpu(place, limit.cpus);
     const use = await this.#files.use(place);
     if (use.memoryLimitBytes === limit.memoryBytes) return true;
-    if (isLower(limit.memoryBytes, use.memoryLimitBytes) && !hasRoomFor(use, limit)) return false;
+    const isLess = (limit.memoryBytes ?? Infinity) < (use.memoryLimitBytes ?? Infinity);
+    if (isLess && !(mayTake && hasRoomFor(use, limit))) return false;
     await this.#files.limitMemory(place, limit.memoryBytes);
     return true;
   }
@@ -91,10 +92,6 @@ export class Cgroups implements Groups {
 
 function directoriesOf({ memory, cpu }: GroupPlace): readonly string[] {
   return cpu === undefined || cpu === memory ? [memory] : [memory, cpu];
-}
-
-function isLower(wanted: number | undefined, now: number | undefined): boolean {
-  return (wanted ?? Infinity) < (now ?? Infinity);
 }
 
 function moveInto(directory: string, pid: number): void {

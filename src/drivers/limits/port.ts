@@ -41,9 +41,9 @@ export interface Groups {
   admit(name: string, pid: number): Promise<void>;
   /**
    * Puts the limit in force for what is in the group. Memory is never limited below what is held: the kernel would end
-   * processes at once. @returns whether the limit is in force as asked
+   * processes at once. @param mayTake less memory than now is allowed at all @returns whether it is in force as asked
    */
-  change(name: string, limit: Limit): Promise<boolean>;
+  change(name: string, limit: Limit, mayTake: boolean): Promise<boolean>;
   /** undefined: there is no such group */
   use(name: string): Promise<GroupUse | undefined>;
   /** Does nothing while processes are in it, and never throws. @returns whether there is no such group now */

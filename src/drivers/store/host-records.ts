@@ -32,6 +32,7 @@ const hostSchema: z.ZodType<HostRecord> = z.strictObject({
   state: z.enum(["active", "draining"]),
   runsStore: z.boolean(),
   engines: z.strictObject({ embedded: majors, system: majors }),
+  machine: z.strictObject({ memoryBytes: z.number().positive(), cpus: z.number().positive() }).exactOptional(),
   keyFingerprint: z.string().regex(/^[0-9a-f]{64}$/, "a SHA-256 in hex"),
   signs: z.boolean(),
   joinedAt: z.number(),

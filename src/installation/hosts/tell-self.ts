@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { version } from "../../config/version.ts";
+import { machineHere } from "../../drivers/limits/machine.ts";
 import { systemEnginesMark } from "../../drivers/postgres/engine/system.ts";
 import { changeHost } from "./drain.ts";
 import { hostOf, type HostParts } from "./parts.ts";
@@ -23,9 +24,9 @@ export class OwnRecord {
     const { store, config } = this.#parts;
     const mark = await systemEnginesMark();
     if (mark === this.#told) return;
-    const is = { version, engines: await findEngines() };
+    const is = { version, engines: await findEngines(), machine: machineHere() };
     const { value } = await hostOf(store, config.name);
-    if (!isDeepStrictEqual({ version: value.version, engines: value.engines }, is))
+    if (!isDeepStrictEqual({ version: value.version, engines: value.engines, machine: value.machine }, is))
       await changeHost(this.#parts, config.name, (host) => ({ ...host, ...is }));
     this.#told = mark;
   }
