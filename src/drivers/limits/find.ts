@@ -1,6 +1,6 @@
 /**
- * Whether this agent can keep servers to limits, and by which groups. Called once, when the agent starts. Creates
- * nothing but one empty group to see whether it may.
+ * Whether this agent can keep servers to limits, and by which groups. Called once, when the agent starts. Makes an empty
+ * group to see whether it may, and takes it away again.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
@@ -56,15 +56,16 @@ function parentFor({ version, memory, own }: Hierarchies): string | undefined {
 }
 
 function cannotMake(directory: string, prefix: string): Obstacle | undefined {
-  const isOurs = !existsSync(directory);
+  const isNew = !existsSync(directory);
   const probe = join(directory, `${prefix}probe-${process.pid}`);
   try {
     mkdirSync(probe, { recursive: true });
     rmdirSync(probe);
+    if (isNew) rmdirSync(directory);
     return undefined;
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    return { why: `groups cannot be made in "${directory}" (${code})`, how: hintFor(code, isOurs) };
+    return { why: `groups cannot be made in "${directory}" (${code})`, how: hintFor(code, isNew) };
   }
 }
 
