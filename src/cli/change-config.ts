@@ -24,7 +24,8 @@ export async function changeConfig(
   return operationOutcome(context, await client.changeSettings(cluster, { ...request, restart: allowed }));
 }
 
-async function mayRestart(context: CommandContext, members: readonly string[]): Promise<boolean> {
+/** In a script it must be said with --restart. */
+export async function mayRestart(context: CommandContext, members: readonly string[]): Promise<boolean> {
   if (context.flags.yes) return true;
   if (!context.canAsk) return false;
   const { askWhether } = await import("./ask.ts");

@@ -19,6 +19,7 @@ import type { SettingsInstallation } from "./settings.ts";
 import type { UpgradesInstallation } from "./upgrade.ts";
 import type { Downtime } from "./downtime.ts";
 import type { ImportsInstallation } from "./imports.ts";
+import type { ScalePlan, ScaleRequest } from "./scale.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
 import type { StorageInstallation } from "./storage.ts";
 
@@ -89,7 +90,9 @@ export interface Installation {
     options: { to?: string; primaryRegion?: string; force: boolean; acceptDataLoss: boolean },
     asked: Asked,
   ): Promise<Operation>;
-  scale(cluster: string, members: number, asked: Asked): Promise<Operation>;
+  /** what a change of the number of members and of what each gets would do; changes nothing */
+  planScale(cluster: string, request: ScaleRequest): Promise<ScalePlan>;
+  scale(cluster: string, request: ScaleRequest, asked: Asked): Promise<Operation>;
   /** undefined: the primary region, on the host that suits best */
   addMember(
     cluster: string,

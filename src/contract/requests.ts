@@ -38,8 +38,6 @@ export const addMemberRequestSchema = z.strictObject({
   host: z.string().exactOptional(),
 });
 
-export const scaleRequestSchema = z.strictObject({ members: z.int().min(1).max(16) });
-
 export const stopAgentRequestSchema = z.strictObject({ servers: z.boolean().default(false) });
 
 export const eventsLimitMax = 1000;

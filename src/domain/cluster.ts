@@ -65,7 +65,7 @@ export interface SettingsChange {
   /** id of the operation that made it */
   readonly operation: string;
   /** what it goes back to when a server does not start with it; gone once it is in force everywhere */
-  readonly before?: Pick<ClusterSpec, "settings" | "memoryBytes" | "cpus">;
+  readonly before?: Pick<ClusterSpec, "settings" | "memoryBytes" | "cpus" | "limited">;
 }
 
 /** Who may be primary. `epoch` only rises; 0 before the first holder. */

@@ -24,11 +24,12 @@ import { beginDestroy } from "./destroy.ts";
 import { createExtensions } from "./extensions/extensions.ts";
 import { downtimeOf } from "./downtime.ts";
 import { candidatesOf, explainCluster } from "./explain.ts";
+import { planScale, scale } from "./resize.ts";
 import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
 import { createImports } from "./imports/imports.ts";
 import { readLogs } from "./logs.ts";
 import { restartCluster } from "./restart.ts";
-import { addMember, recloneMember, removeMember, scaleCluster } from "./members.ts";
+import { addMember, recloneMember, removeMember } from "./members.ts";
 import { clusterOf, memberOf, type Parts } from "./parts.ts";
 import { createStorage } from "./storage/storage.ts";
 import { createUpgrades } from "./upgrade/upgrade.ts";
@@ -93,7 +94,8 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     },
     failover: (name, options: FailoverOptions, asked) =>
       failOver(parts, name, regionForFailover(parts, name, options), asked),
-    scale: (name, members, asked) => scaleCluster(parts, name, members, asked),
+    planScale: (name, request) => planScale(parts, name, request),
+    scale: (name, request, asked) => scale(parts, name, request, asked),
     addMember: (name, where, asked) => addMember(parts, name, where, asked),
     removeMember: (name, member, asked) => removeMember(parts, name, member, asked),
     recloneMember: (name, member, asked) => recloneMember(parts, name, member, asked),

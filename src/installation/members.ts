@@ -28,15 +28,32 @@ export async function scaleCluster(parts: Parts, name: string, count: number, as
   refuseUnfit(parts, cluster);
   if (count < 1 || count > membersMax)
     throw new OpError("bad-value", { message: `a cluster has 1 to ${membersMax} members, not ${count}` });
-  const members = cluster.record.spec.value.members.filter((member) => inPrimaryRegion(cluster.record, member));
-  const leaving = lastToGo(cluster, members.length - count);
+  const members = inRegion(cluster);
   const operation = begin(parts, "scale", name, asked, `from ${members.length} to ${count} members`);
   return follow(parts, operation, async () => {
-    if (count < members.length) return dropMembers(parts, name, leaving);
-    if (count === members.length) return undefined;
-    const { warnings } = await addMembers(parts, name, { count: count - members.length });
-    return warnings.length === 0 ? undefined : { warning: warnings.join("; ") };
+    await dropTo(parts, name, count);
+    const warning = await growTo(parts, name, count);
+    return warning === undefined ? undefined : { warning };
   });
+}
+
+/** In the primary region. Nothing when there are no more. */
+export async function dropTo(parts: Parts, name: string, count: number): Promise<void> {
+  const cluster = clusterOf(parts, name);
+  const leaving = lastToGo(cluster, inRegion(cluster).length - count);
+  if (leaving.length > 0) await dropMembers(parts, name, leaving);
+}
+
+/** In the primary region; nothing when there are enough. @returns what a person should know of where they are */
+export async function growTo(parts: Parts, name: string, count: number): Promise<string | undefined> {
+  const missing = count - inRegion(clusterOf(parts, name)).length;
+  if (missing <= 0) return undefined;
+  const { warnings } = await addMembers(parts, name, { count: missing });
+  return warnings.length === 0 ? undefined : warnings.join("; ");
+}
+
+function inRegion({ record }: ClusterRuntime): readonly MemberId[] {
+  return record.spec.value.members.filter((member) => inPrimaryRegion(record, member));
 }
 
 export async function addMember(

@@ -12,6 +12,7 @@ import { endInterrupted, extensionKind } from "./extensions/carry-out.ts";
 import { resumeImport } from "./imports/resume.ts";
 import { isSettled } from "./members.ts";
 import { regionKind, resumeRegion } from "./region.ts";
+import { resizeKind, resumeResize } from "./resize.ts";
 import { configKind, restartingConfigKind, resumeConfig } from "./settings/apply.ts";
 import { awaitCluster, isHere, type Parts } from "./parts.ts";
 import { servingPrimary } from "./status.ts";
@@ -30,6 +31,7 @@ export function resumeOperations(parts: Parts): void {
 function resume(parts: Parts, operation: OperationRecord): void {
   if (operation.kind.startsWith(extensionKind)) return endInterrupted(parts, operation);
   if (operation.kind.startsWith(regionKind)) return void resumeRegion(parts, operation);
+  if (operation.kind.startsWith(resizeKind)) return void resumeResize(parts, operation);
   switch (operation.kind) {
     case "create":
     case forkKind:

@@ -248,10 +248,26 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       record("failover", asked, cluster, options);
       return begin("failover", cluster, asked, () => ({ primary: options.to ?? `${cluster}-2` }));
     },
-    async scale(cluster, members, asked) {
+    async planScale(cluster, { members = 3, memory_bytes: memory = 512 * 1024 ** 2, cpus = 2 }) {
       find(cluster);
-      record("scale", asked, cluster, members);
-      return begin("scale", cluster, asked, () => ({ members }));
+      return {
+        changed: true,
+        changes: [{ name: "work_mem", before: "4 MB", after: "8 MB", source: "computed", restart: false }],
+        warnings: [],
+        restart: [],
+        pause: null,
+        away: [],
+        members: { before: 3, after: members },
+        memory_bytes: { before: 512 * 1024 ** 2, after: memory },
+        cpus: { before: 2, after: cpus },
+        limited: { before: { memory: false, cpus: false }, after: { memory: true, cpus: true } },
+        kept: [],
+      };
+    },
+    async scale(cluster, request, asked) {
+      find(cluster);
+      record("scale", asked, cluster, request);
+      return begin("scale", cluster, asked, () => ({ ...request }));
     },
     async addMember(cluster, where, asked) {
       find(cluster);

@@ -45,6 +45,7 @@ export const leastRole: Readonly<Record<string, Access>> = {
   "POST /v1/clusters/:cluster/switchover": "operator",
   "POST /v1/clusters/:cluster/failover": "operator",
   "POST /v1/clusters/:cluster/scale": "operator",
+  "POST /v1/clusters/:cluster/scale/plan": "viewer",
   "POST /v1/clusters/:cluster/attachments": "operator",
   "POST /v1/clusters/:cluster/attachments/:app/handed-over": "operator",
   "DELETE /v1/clusters/:cluster/attachments/:app": "operator",

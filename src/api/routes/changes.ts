@@ -8,9 +8,9 @@ import {
   nothingSchema,
   pauseRequestSchema,
   restartRequestSchema,
-  scaleRequestSchema,
   switchoverRequestSchema,
 } from "../../contract/requests.ts";
+import { scaleRequestSchema } from "../../contract/scale.ts";
 import { asked } from "../access/caller.ts";
 import { demand } from "../access/roles.ts";
 import { readBody } from "../input.ts";
@@ -62,7 +62,11 @@ export function changeRoutes(installation: Installation): Hono {
       return c.json(await installation.failover(c.req.param("cluster"), options, asked(c)), 202);
     })
     .post("/:cluster/scale", async (c) => {
-      const { members } = await readBody(c, scaleRequestSchema);
-      return c.json(await installation.scale(c.req.param("cluster"), members, asked(c)), 202);
+      const request = await readBody(c, scaleRequestSchema);
+      return c.json(await installation.scale(c.req.param("cluster"), request, asked(c)), 202);
+    })
+    .post("/:cluster/scale/plan", async (c) => {
+      const request = await readBody(c, scaleRequestSchema);
+      return c.json(await installation.planScale(c.req.param("cluster"), request));
     });
 }

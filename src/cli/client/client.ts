@@ -53,6 +53,7 @@ import {
   type ExtensionPlan,
   type ExtensionRequest,
 } from "../../contract/extensions.ts";
+import { scalePlanSchema, type ScalePlan, type ScaleRequest } from "../../contract/scale.ts";
 import { withAuthority } from "../../contract/connection-uri.ts";
 import {
   hostRemovedSchema,
@@ -219,7 +220,9 @@ export function createClient(options: TransportOptions) {
     switchover: (cluster: string, body: { to?: string; primary_region?: string }): Promise<Operation> =>
       change(cluster, "switchover", body),
     failover: (cluster: string, body: object): Promise<Operation> => change(cluster, "failover", body),
-    scale: (cluster: string, members: number): Promise<Operation> => change(cluster, "scale", { members }),
+    planScale: (cluster: string, request: ScaleRequest): Promise<ScalePlan> =>
+      post(`${at(cluster)}/scale/plan`, request, scalePlanSchema),
+    scale: (cluster: string, request: ScaleRequest): Promise<Operation> => change(cluster, "scale", request),
     pause: (cluster: string, forMs: number): Promise<ClusterStatus> =>
       post(`${at(cluster)}/pause`, { for_ms: forMs }, clusterStatusSchema),
     autostop: (cluster: string, idleMs: number | null): Promise<ClusterStatus> =>

@@ -61,11 +61,20 @@ function cannotMake(directory: string, prefix: string): Obstacle | undefined {
   try {
     mkdirSync(probe, { recursive: true });
     rmdirSync(probe);
-    if (isNew) rmdirSync(directory);
+    if (isNew) removeEmpty(directory);
     return undefined;
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
     return { why: `groups cannot be made in "${directory}" (${code})`, how: hintFor(code, isNew) };
+  }
+}
+
+/** Another installation may have come to use it meanwhile. */
+function removeEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // in use
   }
 }
 

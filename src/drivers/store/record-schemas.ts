@@ -40,6 +40,8 @@ const rule: z.ZodType<CommitRule> = z
 
 const settings = z.record(z.string(), z.string());
 
+const limited = z.strictObject({ memory: z.boolean(), cpus: z.boolean() });
+
 export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   name: id,
   generation: count,
@@ -54,7 +56,7 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   memoryBytes: z.int().positive(),
   cpus: z.number().positive(),
   volumeBytes: z.int().positive().exactOptional(),
-  limited: z.strictObject({ memory: z.boolean(), cpus: z.boolean() }).exactOptional(),
+  limited: limited.exactOptional(),
   fork: z.strictObject({ of: id, at: z.number(), expiresAt: z.number().exactOptional() }).exactOptional(),
   snapshots: z.strictObject({ daily: z.boolean(), keptDays: z.int().positive() }).exactOptional(),
   ports: z.strictObject({ primary: port, read: port }),
@@ -63,7 +65,12 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
     .strictObject({
       operation: id,
       before: z
-        .strictObject({ settings, memoryBytes: z.int().positive(), cpus: z.number().positive() })
+        .strictObject({
+          settings,
+          memoryBytes: z.int().positive(),
+          cpus: z.number().positive(),
+          limited: limited.exactOptional(),
+        })
         .exactOptional(),
     })
     .exactOptional(),

@@ -63,7 +63,7 @@ export async function applyWithin(
   await bringInForce(parts, operation, restart);
 }
 
-function refuseRestart(parts: Parts, name: string, { restart }: SettingsPlan): void {
+export function refuseRestart(parts: Parts, name: string, { restart }: SettingsPlan): void {
   const cluster = clusterOf(parts, name);
   if (restart.length === 0) return;
   refuseUnfit(parts, cluster);
@@ -75,7 +75,12 @@ function refuseRestart(parts: Parts, name: string, { restart }: SettingsPlan): v
   });
 }
 
-async function writeChange(parts: Parts, name: string, planned: Planned, operation: OperationRecord): Promise<void> {
+export async function writeChange(
+  parts: Parts,
+  name: string,
+  planned: Planned,
+  operation: OperationRecord,
+): Promise<void> {
   const { before, after, isSettled, plan } = planned;
   await amend(parts, name, ({ spec: { value: spec } }) => {
     if (!isSame(spec, before))
@@ -111,7 +116,7 @@ export function resumeConfig(parts: Parts, operation: OperationRecord): Operatio
 }
 
 /** Until every member that runs shows the settings, or waits for a restart that is not allowed. */
-async function bringInForce(
+export async function bringInForce(
   parts: Parts,
   operation: OperationRecord,
   mayRestart: boolean,

@@ -27,10 +27,11 @@ export interface SettingsWish {
   /** of each member: settings are computed from them */
   readonly memoryBytes?: number;
   readonly cpus?: number;
+  readonly limited?: NonNullable<ClusterSpec["limited"]>;
 }
 
 /** What of a spec decides about settings. */
-export type Tuning = Pick<ClusterSpec, "settings" | "memoryBytes" | "cpus">;
+export type Tuning = Pick<ClusterSpec, "settings" | "memoryBytes" | "cpus" | "limited">;
 
 export interface Planned {
   readonly plan: SettingsPlan;
@@ -92,13 +93,16 @@ function hasPending(settings: Iterable<{ readonly pending_restart: boolean }>): 
   return [...settings].some((setting) => setting.pending_restart);
 }
 
-export function tuningOf({ settings, memoryBytes, cpus }: Tuning): Tuning {
-  return { settings, memoryBytes, cpus };
+export function tuningOf({ settings, memoryBytes, cpus, limited }: Tuning): Tuning {
+  return { settings, memoryBytes, cpus, ...(limited && { limited }) };
 }
 
 export function isSame(a: Tuning, b: Tuning): boolean {
-  const text = ({ settings, memoryBytes, cpus }: Tuning): string =>
-    JSON.stringify([Object.entries(settings).toSorted(([x], [y]) => (x < y ? -1 : 1)), memoryBytes, cpus]);
+  const text = ({ settings, memoryBytes, cpus, limited }: Tuning): string =>
+    JSON.stringify([
+      Object.entries(settings).toSorted(([x], [y]) => (x < y ? -1 : 1)),
+      [memoryBytes, cpus, limited?.memory === true, limited?.cpus === true],
+    ]);
   return text(a) === text(b);
 }
 
@@ -109,10 +113,12 @@ function tuningAfter(spec: Tuning, wish: SettingsWish, known: Settings): Tuning 
     const setting = known.get(name.toLowerCase());
     settings.set(name.toLowerCase(), setting ? normalizeValue(setting, text) : text);
   }
+  const limited = wish.limited ?? spec.limited;
   return {
     settings: Object.fromEntries(settings),
     memoryBytes: wish.memoryBytes ?? spec.memoryBytes,
     cpus: wish.cpus ?? spec.cpus,
+    ...(limited && { limited }),
   };
 }
 
