@@ -2,7 +2,8 @@
  * What runs in the agent: a loop for each cluster of the store. Started by the agent's entry; requests see it through
  * `Runtime` and change it only by what they write to the store.
  */
-import type { ClusterRecord, MemberId, MemberRecord, Timings } from "../domain/cluster.ts";
+import type { ClusterRecord, ClusterSpec, MemberId, MemberRecord, Timings } from "../domain/cluster.ts";
+import type { Server } from "../domain/server.ts";
 import type { Upstream } from "../drivers/postgres/port.ts";
 import type { Store } from "../drivers/store/port.ts";
 import { listClusters, readCluster } from "../drivers/store/records.ts";
@@ -207,13 +208,18 @@ export class AgentRuntime implements Runtime {
   }
 }
 
+/** It runs with the settings of this spec. */
+function isAsAsked(server: Server, { generation }: ClusterSpec): boolean {
+  return server.kind === "running" && server.configured >= generation && !server.pendingRestart;
+}
+
 /** Whoever is told of everything else; and each look also shows whether a server has come or gone. */
 function watchedByLimits(witness: Witness, limits: MemberLimits): Witness {
   return {
     decided: (loop, member, decision, before) => {
       const { pid } = member.server;
-      const isAsAsked = member.observed.kind === "running" && !member.observed.pendingRestart;
-      limits.look(loop.record.spec.value, member.id, { pid, isAsAsked });
+      const spec = loop.record.spec.value;
+      limits.look(spec, member.id, { pid, isAsAsked: isAsAsked(member.observed, spec) });
       witness.decided(loop, member, decision, before);
     },
     ended: (...told) => witness.ended(...told),

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ClusterSpec, MemberId } from "../domain/cluster.ts";
 import type { Groups, GroupUse, Limit, Obstacle } from "../drivers/limits/port.ts";
 import type { EventLog } from "../events/event-log.ts";
+import type { Clock } from "./clock.ts";
 import type { Log } from "../log/log.ts";
 
 /** What a person is told of one member. */
@@ -24,6 +25,7 @@ export interface MemberLimitsParts {
   readonly groups: Groups | Obstacle;
   readonly events: Pick<EventLog, "emit">;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 type LimitedSpec = Pick<ClusterSpec, "name" | "limited" | "memoryBytes" | "cpus">;
@@ -45,12 +47,14 @@ interface Kept {
   use: GroupUse | undefined;
   /** a group was looked for, and made if there is to be one */
   isKnown: boolean;
-  mayTake: boolean;
+  /** with the settings that it should have; undefined: not */
+  asAskedSince: number | undefined;
   problem: Obstacle | undefined;
 }
 
 const pollMs = 1000;
 const removeTries = 60;
+const settledMs = 2000;
 const none: Limit = { memoryBytes: undefined, cpus: undefined };
 const shrinking: Obstacle = {
   why: "the server still holds, or is set to use, more than it is given now",
@@ -78,9 +82,11 @@ export class MemberLimits {
 
   /** A server was seen, or is gone, or its cluster's spec has changed. Returns at once. */
   look(spec: LimitedSpec, member: MemberId, { pid, isAsAsked }: ServerSeen): void {
-    this.#note(spec.name, member, limitOf(spec), pid);
     const kept = this.#kept.get(member);
-    if (kept) kept.mayTake = isAsAsked;
+    // What is asked of the server a moment after its settings have changed may still be said of those from before.
+    const now = this.#parts.clock.now();
+    if (kept) kept.asAskedSince = isAsAsked ? (kept.asAskedSince ?? now) : undefined;
+    this.#note(spec.name, member, limitOf(spec), pid);
   }
 
   /** A server has just been started. `spec` may be older than the one that was seen last. */
@@ -173,7 +179,7 @@ export class MemberLimits {
       if (pid === undefined) return;
       if (kept.admitted !== pid) await groups.admit(member, pid);
       kept.admitted = pid;
-      const isInForce = await groups.change(member, limit, kept.mayTake);
+      const isInForce = await groups.change(member, limit, this.#mayTake(kept));
       await this.#count(member, kept);
       kept.inForce = isInForce ? limit : { ...limit, memoryBytes: kept.use?.memoryLimitBytes };
       this.#tell(member, kept, isInForce ? undefined : shrinking);
@@ -183,6 +189,10 @@ export class MemberLimits {
       this.#parts.log.warn("server not limited", { member, error });
       this.#tell(member, kept, { why: messageOf(error), how: "It is tried again when the server starts next." });
     }
+  }
+
+  #mayTake({ asAskedSince }: Kept): boolean {
+    return asAskedSince !== undefined && this.#parts.clock.now() - asAskedSince > settledMs;
   }
 
   /** What it uses now, and whether the kernel has ended any of its processes. */
@@ -228,7 +238,7 @@ function newlyKept(cluster: string, limit: Limit, pid: number | undefined): Kept
     inForce: undefined,
     use: undefined,
     isKnown: false,
-    mayTake: false,
+    asAskedSince: undefined,
     problem: undefined,
   };
 }

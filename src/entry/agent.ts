@@ -65,6 +65,7 @@ async function runAgent(): Promise<void> {
     groups: findGroups({ home: paths.home, parent: options.cgroup }),
     events,
     log,
+    clock: hostClock,
   });
   const pool = await openVolumePool(paths.home);
   const servers = new MemberServers({ places: paths, owner, clock: hostClock, pool, limits });

@@ -1,5 +1,5 @@
 /** Events about an installation, a whole cluster, its users and settings. See catalog.ts. */
-import { define, lasted, list, paused, pauseReason, seconds } from "./kind.ts";
+import { count, define, lasted, list, megabytes, pauseReason, paused, seconds } from "./kind.ts";
 
 export const clusterEvents = {
   "agent.started": define<{ version: string; pid: number }>(
@@ -180,6 +180,12 @@ export const clusterEvents = {
     "info",
     "An application was detached: its user is gone, its database and data are there.",
     (e) => `"${e.app}" detached: user "${e.user}" dropped, database "${e.database}" kept`,
+  ),
+  "cluster.resized": define<{ memory_bytes: number; cpus: number; limited: readonly string[] }>(
+    "info",
+    "Each member gets another amount of memory or of processors, or is kept to them from now on, or no longer.",
+    (e) =>
+      `each member of "${e.cluster}" gets ${megabytes(e.memory_bytes)} and ${count(e.cpus, "cpu", "cpus")}, ${e.limited.length === 0 ? "for the tuning alone" : `limited: ${e.limited.join(" and ")}`}`,
   ),
   "config.changed": define<{ changes: readonly string[]; restart: boolean }>(
     "info",

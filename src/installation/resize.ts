@@ -15,14 +15,15 @@ import { loadsOf, refuseSize } from "./capacity.ts";
 import { dropTo, growTo, scaleCluster } from "./members.ts";
 import { awaitCluster, clusterOf, type Parts } from "./parts.ts";
 import { bringInForce, refuseRestart, writeChange } from "./settings/apply.ts";
-import { planSettings, type Planned, type SettingsWish } from "./settings/plan.ts";
+import { planSettings, type Planned, type SettingsWish, type Tuning } from "./settings/plan.ts";
 
 /** Of operations: what follows says what the next agent has to go on with. */
 export const resizeKind = "resize";
 const withRestart = " with restart";
 const toMembers = / to (\d+) members/;
 
-const limitsMs = 3000;
+/** Memory is taken away a moment after a server has the settings for less. */
+const limitsMs = 6000;
 /** What a session holds that has done some work, beside the shared buffers. */
 const sessionBytes = 2 * 1024 * 1024;
 
@@ -38,7 +39,7 @@ export async function scale(parts: Parts, name: string, request: ScaleRequest, a
   const { planned } = await judge(parts, name, request);
   if (restart) refuseRestart(parts, name, planned.plan);
   const count = members === undefined ? "" : ` to ${members} members`;
-  const kind = `${resizeKind}${count}${restart ? withRestart : ""}`;
+  const kind = `${resizeKind}${count}${restart && planned.plan.restart.length > 0 ? withRestart : ""}`;
   const operation = begin(parts, kind, name, asked, "writing what each member gets");
   return follow(parts, operation, () => carryOut(parts, operation, planned));
 }
@@ -65,15 +66,24 @@ async function carryOut(parts: Parts, operation: OperationRecord, planned: Plann
   const { cluster: name, kind } = operation;
   const count = Number(toMembers.exec(kind)?.[1] ?? 0);
   if (count > 0) await dropTo(parts, name, count);
-  if (planned?.plan.changed === true) await writeChange(parts, name, planned, operation);
+  if (planned?.plan.changed === true) {
+    await writeChange(parts, name, planned, operation);
+    tellSize(parts, operation, planned.after);
+  }
   const result = await bringInForce(parts, operation, kind.endsWith(withRestart));
   const warning = count > 0 ? await growTo(parts, name, count) : undefined;
-  const limits = await limitsInForce(parts, name);
+  const limits = await limitsInForce(parts, name, "waits_for_a_restart" in result ? 0 : limitsMs);
   return { ...result, ...(limits && { limits }), ...(warning && { warning }) };
 }
 
+function tellSize(parts: Parts, { cluster, by }: OperationRecord, { memoryBytes, cpus, limited }: Tuning): void {
+  const limits = [...(limited?.memory ? ["memory"] : []), ...(limited?.cpus ? ["cpus"] : [])];
+  const size = { memory_bytes: memoryBytes, cpus, limited: limits };
+  parts.events.emit("cluster.resized", { cluster, actor: by }, size);
+}
+
 /** @returns what a person should know of them; undefined: all are in force, or none was asked for */
-async function limitsInForce(parts: Parts, name: string): Promise<string | undefined> {
+async function limitsInForce(parts: Parts, name: string, withinMs: number): Promise<string | undefined> {
   const open = (cluster: ClusterRuntime): readonly string[] => {
     const { limited, memoryBytes, cpus } = cluster.record.spec.value;
     return [...cluster.members.values()].flatMap(({ id, limits, server }) => {
@@ -84,7 +94,7 @@ async function limitsInForce(parts: Parts, name: string): Promise<string | undef
       return isInForce ? [] : [`${id}: ${limits.problem ? `${limits.problem.why}. ${limits.problem.how}` : "not yet"}`];
     });
   };
-  const wait = { withinMs: limitsMs, describe: () => "" };
+  const wait = { withinMs, describe: () => "" };
   await awaitCluster(parts, name, (cluster) => open(cluster).length === 0, wait).catch(() => undefined);
   const left = open(clusterOf(parts, name));
   return left.length === 0 ? undefined : `not enforced as asked on ${left.join("; ")}`;

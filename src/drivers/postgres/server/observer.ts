@@ -11,15 +11,10 @@ import type { WalPosition } from "../../../domain/timeline.ts";
 import { isTooLow } from "../configuration/minimums.ts";
 import type { MemberServerConfig } from "../port.ts";
 import { within, type MonotonicClock } from "../session/deadline.ts";
-import {
-  askPendingRestart,
-  askRecoveryProcesses,
-  askServer,
-  askWaitsForLog,
-  type Observation,
-} from "../session/observation.ts";
+import { askRecoveryProcesses, askServer, askWaitsForLog, type Observation } from "../session/observation.ts";
 import { answersConnections, Session, socketError, sqlState } from "../session/session.ts";
 import { inspectDirectory, isFull } from "./directory.ts";
+import { PendingRestart } from "./pending-restart.ts";
 import { startupLog, type Postmaster } from "./postmaster.ts";
 import { isFrozen, saysReady } from "./processes.ts";
 import { memberOfSlot, upstreamOfConninfo } from "./replication-names.ts";
@@ -33,7 +28,6 @@ const ranWellMs = 10_000;
  * fork, which is most of what a look costs; on a standby it may come later, for nobody waits there to write.
  */
 const newSessionEveryMs = { primary: 900, standby: 4500 } as const;
-const pendingRestartEveryMs = 30_000;
 /** The upstream may still change its mind, or be another one, in the first moments of a start. */
 const hopelessAfterMs = 3000;
 const startLogMax = 64 * 1024;
@@ -57,8 +51,7 @@ interface Run {
   receiver: { readonly pid: number; readonly since: number } | undefined;
   walMissing: boolean;
   newSessionAt: number;
-  pendingRestart: boolean;
-  pendingRestartAt: number;
+  readonly pendingRestart: PendingRestart;
   role: "primary" | "standby" | undefined;
   flush: { readonly at: Lsn; readonly stuckSince: number | undefined } | undefined;
 }
@@ -119,7 +112,7 @@ export class Observer {
   }
 
   configured(): void {
-    if (this.#run) this.#run.pendingRestartAt = 0;
+    this.#run?.pendingRestart.filesChanged();
   }
 
   /** The lasting session, for quick questions of the actions. */
@@ -237,8 +230,7 @@ export class Observer {
       receiver: undefined,
       walMissing: false,
       newSessionAt: 0,
-      pendingRestart: false,
-      pendingRestartAt: 0,
+      pendingRestart: new PendingRestart(this.#clock),
       role: undefined,
       flush: undefined,
     };
@@ -350,7 +342,7 @@ export class Observer {
       standbys: word.standbys,
       slots: word.slots.map((name) => memberOfSlot(name)).filter((member) => member !== undefined),
       flushStuckSince: await this.#flushStuckSince(run, word, session, withinMs),
-      pendingRestart: await this.#pendingRestart(run, session, withinMs),
+      pendingRestart: await run.pendingRestart.ask(session, withinMs),
       configured: 0,
       ...(word.isReplayPaused && (await isTooLow(session, this.#config, withinMs)) ? { settingsTooLow: true } : {}),
     };
@@ -387,14 +379,5 @@ export class Observer {
     const isStuck = stands && (await askWaitsForLog(session, withinMs));
     run.flush = { at, stuckSince: isStuck ? (run.flush?.stuckSince ?? this.#clock.now()) : undefined };
     return run.flush.stuckSince;
-  }
-
-  async #pendingRestart(run: Run, session: Session, withinMs: number): Promise<boolean> {
-    const now = this.#clock.now();
-    if (run.pendingRestartAt === 0 || now - run.pendingRestartAt > pendingRestartEveryMs) {
-      run.pendingRestart = await askPendingRestart(session, withinMs);
-      run.pendingRestartAt = now;
-    }
-    return run.pendingRestart;
   }
 }
