@@ -8,7 +8,6 @@ import { isHere, type Parts } from "./parts.ts";
 const mib = 1024 * 1024;
 /** Postgres starts with less, and then has no memory to work with. */
 export const memberMemoryBytes = 128 * mib;
-export const cpusMax = 256;
 
 /** Of one host: how many members of the cluster are on it. */
 export interface Load {
