@@ -18,6 +18,7 @@ import { viewOf } from "./explain.ts";
 import { memberOf, type Parts } from "./parts.ts";
 import { servingPrimary } from "./status.ts";
 import { stepOf } from "./turns.ts";
+import { askMembers } from "./settings/running.ts";
 
 export interface RestartOptions {
   /** only this one */
@@ -36,18 +37,22 @@ export async function restartCluster(
 ): Promise<OperationRecord> {
   const cluster = await awake(parts, name, asked);
   if (options.member !== undefined) memberOf(cluster, options.member);
-  const members = membersFor(cluster, options);
+  const members = await membersFor(parts, cluster, options);
   if (members.length === 0) return nothingToDo(parts, name, asked);
   return restartMembers(parts, name, { members, ...(options.inPlace ? { inPlace: true } : {}) }, asked);
 }
 
-function membersFor({ record, members }: ClusterRuntime, { member, pending }: RestartOptions): readonly MemberId[] {
-  const wanted = member === undefined ? record.spec.value.members : [member];
+async function membersFor(
+  parts: Parts,
+  cluster: ClusterRuntime,
+  { member, pending }: RestartOptions,
+): Promise<readonly MemberId[]> {
+  const wanted = member === undefined ? cluster.record.spec.value.members : [member];
   if (!pending) return wanted;
-  return wanted.filter((id) => {
-    const server = members.get(id)?.server;
-    return server?.kind === "running" && server.pendingRestart;
-  });
+  // Of the servers themselves: what was seen last may be from before the change of a moment ago.
+  const { asked } = await askMembers(parts, cluster);
+  const waiting = asked.filter(({ settings }) => [...settings.values()].some((setting) => setting.pending_restart));
+  return wanted.filter((id) => waiting.some((one) => one.member === id));
 }
 
 function nothingToDo(parts: Parts, name: string, asked: Asked): OperationRecord {

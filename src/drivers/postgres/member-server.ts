@@ -219,7 +219,9 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
   }
 
   async configure(): Promise<void> {
-    if (!(await this.#writeConfiguration(this.#settings.wanted))) return;
+    // An agent before this one may have written the files and have ended before it told the server.
+    const isFirst = !this.#settings.isWritten;
+    if (!(await this.#writeConfiguration(this.#settings.wanted)) && !isFirst) return;
     await this.#postmaster.reload();
     this.#observer.configured();
   }

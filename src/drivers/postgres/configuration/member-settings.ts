@@ -51,6 +51,11 @@ export class MemberSettings {
     this.#wanted = wanted;
   }
 
+  /** by this agent: otherwise nobody knows whether the server has read its files since they were */
+  get isWritten(): boolean {
+    return this.#filesSay !== undefined;
+  }
+
   written(settings: Settings): void {
     this.#filesSay = settings;
   }
