@@ -84,20 +84,27 @@ function tellSize(parts: Parts, { cluster, by }: OperationRecord, { memoryBytes,
 
 /** @returns what a person should know of them; undefined: all are in force, or none was asked for */
 async function limitsInForce(parts: Parts, name: string, withinMs: number): Promise<string | undefined> {
-  const open = (cluster: ClusterRuntime): readonly string[] => {
+  const open = (cluster: ClusterRuntime): readonly { readonly id: string; readonly why: string }[] => {
     const { limited, memoryBytes, cpus } = cluster.record.spec.value;
     return [...cluster.members.values()].flatMap(({ id, limits, server }) => {
       if (server.kind !== "running" || !limits) return [];
       const isInForce =
         limits.memoryBytes === (limited?.memory === true ? memoryBytes : null) &&
         limits.cpus === (limited?.cpus === true ? cpus : null);
-      return isInForce ? [] : [`${id}: ${limits.problem ? `${limits.problem.why}. ${limits.problem.how}` : "not yet"}`];
+      return isInForce
+        ? []
+        : [{ id, why: limits.problem ? `${limits.problem.why}. ${limits.problem.how}` : "not yet." }];
     });
   };
   const wait = { withinMs, describe: () => "" };
   await awaitCluster(parts, name, (cluster) => open(cluster).length === 0, wait).catch(() => undefined);
   const left = open(clusterOf(parts, name));
-  return left.length === 0 ? undefined : `not enforced as asked on ${left.join("; ")}`;
+  if (left.length === 0) return undefined;
+  const each = [...new Set(left.map(({ why }) => why))].map((why) => {
+    const members = left.filter((one) => one.why === why).map(({ id }) => id);
+    return `${members.join(", ")}: ${why}`;
+  });
+  return `not as asked yet on ${each.join(" ")}`;
 }
 
 interface Judged {

@@ -15,7 +15,7 @@ import { amend, awaitCluster, clusterOf, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 import { isSame, planSettings, tuningOf, type Planned, type SettingsWish } from "./plan.ts";
 import { nextTurn, restartMembers } from "./restart.ts";
-import { askMembers, type AskedMember, type AskedMembers } from "./running.ts";
+import { askMembers, onceSeen, type AskedMember, type AskedMembers } from "./running.ts";
 
 /** Of operations: the next agent must know what was allowed. */
 export const configKind = "config";
@@ -123,6 +123,7 @@ export async function bringInForce(
 ): Promise<Readonly<Record<string, unknown>>> {
   const { cluster: name, by } = operation;
   parts.operations.step(operation.id, "reading the settings back from each member");
+  await onceSeen(parts, name);
   await awaitConfigured(parts, name);
   for (let turn = 0; turn < turnsMax; turn += 1) {
     const found = await askMembers(parts, clusterOf(parts, name));

@@ -16,7 +16,7 @@ import { awake } from "../awake.ts";
 import { refuseWithoutStore, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 import { inUseOn } from "./in-use.ts";
-import { askMembers, type AskedMember, type AskedMembers } from "./running.ts";
+import { askMembers, onceSeen, type AskedMember, type AskedMembers } from "./running.ts";
 import { tryEverywhere, type Tried } from "./try.ts";
 
 export interface SettingsWish {
@@ -43,7 +43,8 @@ export interface Planned {
 
 /** @throws OpError bad-value with everything that is wrong; cluster-not-found, busy */
 export async function planSettings(parts: Parts, name: string, wish: SettingsWish): Promise<Planned> {
-  const cluster = await awake(parts, name, { by: "a change of its settings" });
+  await awake(parts, name, { by: "a change of its settings" });
+  const cluster = await onceSeen(parts, name);
   refuseWithoutStore(parts);
   refusePaused(parts, cluster);
   const spec = cluster.record.spec.value;

@@ -4,7 +4,8 @@ import type { ClusterRuntime, MemberRuntime } from "../../agent/runtime.ts";
 import type { MemberId } from "../../domain/cluster.ts";
 import { settingColumns, serverSettingSchema } from "../../drivers/postgres/configuration/trial.ts";
 import { withSession } from "../../drivers/postgres/session/session.ts";
-import { isHere, type Parts } from "../parts.ts";
+import { OpError } from "../../errors/op-error.ts";
+import { awaitCluster, clusterOf, isHere, type Parts } from "../parts.ts";
 import { memberNumber } from "../status.ts";
 
 const askMs = 5000;
@@ -26,6 +27,16 @@ export interface AskedMembers {
   /** in the order of their numbers */
   readonly asked: readonly AskedMember[];
   readonly away: readonly Away[];
+}
+
+/** An agent that has just started has not looked at its servers yet, and would take them for gone. */
+export async function onceSeen(parts: Parts, name: string): Promise<ClusterRuntime> {
+  const isSeen = ({ members }: ClusterRuntime): boolean =>
+    [...members.values()].every(({ decision }) => decision !== undefined);
+  await awaitCluster(parts, name, isSeen, { withinMs: askMs, describe: () => "" }).catch((error: unknown) => {
+    if (!(error instanceof OpError && error.code === "operation-failed")) throw error;
+  });
+  return clusterOf(parts, name);
 }
 
 /** By names in lower case. A server that is down, or does not answer in time, is away. */
