@@ -70,6 +70,30 @@ test("an agent that fails: its last words, and where its log is", async () => {
   assert.equal(await agentAnswers(join(home, "agent.sock")), false);
 });
 
+test("a secret in a variable of the command does not stay in the environment of the agent", async (t) => {
+  const secrets = ["OLD_URL", "DATABASE_URL", "PGPASSWORD", "MATRIARCH_TOKEN", "NODE_AUTH_TOKEN"];
+  const kept = {
+    LC_MEASUREMENT: "C",
+    XDG_DATA_DIRS: "/usr/share",
+    https_proxy: "http://proxy:1",
+    MATRIARCH_CGROUP: "off",
+  };
+  const before = { ...process.env };
+  t.after(() => void (process.env = before));
+  for (const name of secrets) process.env[name] = "postgres://boss:secret@old/shop";
+  Object.assign(process.env, kept);
+  const agent = await program(goodAgent);
+  assert.equal(await ensureAgent(agent, () => {}), true);
+  const pid = (await readFile(join(home, "pids"), "utf8")).trim();
+  const environment = process.platform === "linux" ? await readFile(`/proc/${pid}/environ`, "utf8") : "";
+  await stopAgent();
+  if (environment === "") return t.skip("environments are read in /proc");
+  const lines = environment.split("\0");
+  assert.ok(!environment.includes("secret"), lines.filter((line) => line.includes("secret")).join("\n"));
+  for (const [name, value] of Object.entries({ ...kept, MATRIARCH_HOME: home, PATH: process.env["PATH"] }))
+    assert.ok(lines.includes(`${name}=${value}`), `${name} is not there`);
+});
+
 test("a home that cannot be made is refused before anything is started", async () => {
   const agent = await program(goodAgent);
   await writeFile(join(home, "file"), "");

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
+import { agentEnvironment } from "../../config/agent-environment.ts";
 import { prepareHome, type HomePaths } from "../../config/home.ts";
 import { installedUnit } from "../../config/service.ts";
 import { OpError } from "../../errors/op-error.ts";
@@ -74,7 +75,7 @@ export async function runAgentHere({ script, home }: AgentProgram): Promise<void
     throw new OpError("agent-start-failed", { message: "this platform cannot run the agent in place of the command" });
   const args = [process.execPath, ...nodeOptions, script, "--home", home];
   process.chdir(paths.home);
-  process.execve(process.execPath, args, { ...process.env, MATRIARCH_HOME: home });
+  process.execve(process.execPath, args, agentEnvironment(process.env, home));
 }
 
 async function startAndWait(program: AgentProgram, paths: HomePaths, deadline: number): Promise<void> {
@@ -84,7 +85,7 @@ async function startAndWait(program: AgentProgram, paths: HomePaths, deadline: n
     detached: true,
     cwd: paths.home,
     stdio: ["ignore", log, log],
-    env: { ...process.env, MATRIARCH_HOME: program.home },
+    env: agentEnvironment(process.env, program.home),
   });
   closeSync(log);
   let ended: string | undefined;
