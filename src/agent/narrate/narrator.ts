@@ -103,7 +103,7 @@ export class Narrator implements Witness {
       memory.intent = intent;
       memory.intentAt = this.#parts.clock.now();
     }
-    memory.pauses.recordChanged(loop);
+    memory.pauses.recordChanged(loop, before);
     const { formerHolder } = memory;
     const background = { pause: memory.pauses.endpoint, formerHolder };
     if (before) tellRecordChange(this.#teller, before, loop.record, background);

@@ -4,7 +4,7 @@
  * again, any other one does. Called by the narrator.
  */
 import type { Decision } from "../../core/decision.ts";
-import type { ClusterRecord, Intent } from "../../domain/cluster.ts";
+import { isAsleep, type ClusterRecord, type Intent } from "../../domain/cluster.ts";
 import type { Route } from "../../router/wire.ts";
 import type { MemberLoop } from "../member-loop.ts";
 import type { ToldCluster, ToldMember } from "./decisions.ts";
@@ -52,9 +52,10 @@ export class Pauses {
     this.#wasOpen ||= this.endpoint.lasting === undefined;
   }
 
-  /** Also of the first record that an agent reads: it may be woken before its endpoints are told anything. */
-  recordChanged({ record }: ToldCluster): void {
-    if (record.sleep?.value.phase === "asleep") this.endpoint.rest();
+  /** Also of the first record that an agent reads: it may be woken before its endpoints are told anything, */
+  recordChanged({ record }: ToldCluster, before: ClusterRecord | undefined): void {
+    // or before its loop has begun: then its first change is from asleep to awake.
+    if (isAsleep(record) || (before !== undefined && isAsleep(before))) this.endpoint.rest();
     this.#note(record);
   }
 
