@@ -18,7 +18,6 @@ import { inPrimaryRegion, votersInFull } from "../core/regions.ts";
 import type { CreateRequest } from "../contract/cluster.ts";
 import type { Asked, Created } from "../contract/installation.ts";
 import { releaseInCatalog } from "../drivers/postgres/engine/releases.ts";
-import { validateSettings } from "../drivers/postgres/configuration/validate.ts";
 import type { Engine } from "../drivers/postgres/port.ts";
 import { createDirectories, type CreateRequest as DirectoriesRequest } from "../drivers/postgres/provision/create.ts";
 import { generatePassword, scramVerifier } from "../drivers/postgres/provision/scram.ts";
@@ -32,6 +31,7 @@ import { awaitCluster, clusterOf, refuseWithoutStore, type Parts } from "./parts
 import { claimHere, claimPlaces, memberAt, type Place } from "./placement/claims.ts";
 import { firstHostElsewhere, forwardCreate } from "./placement/forward.ts";
 import { severalHosts } from "./placement/hosts.ts";
+import { firstSettings } from "./settings/first.ts";
 import { planCluster, planShape } from "./spec.ts";
 import { servingPrimary } from "./status.ts";
 import { firstUser, setPassword } from "./users.ts";
@@ -163,9 +163,10 @@ async function makeFirstRecords(parts: Parts, plan: ClusterSpec, making: Making)
   const engine = await servers.engine(wantedFor(plan, making.version), (line) => operations.step(id, line, 0), signal);
   operations.step(id, `preparing Postgres ${engine.version}`, 1);
   const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
-  await validateSettings(plan.settings, { template, owner: servers.owner, signal });
   const hosts = places.map(({ host }) => host);
-  const settings = await settingsWithLibraries(parts, plan, hosts);
+  const withLibraries = await settingsWithLibraries(parts, plan, hosts);
+  const given = await firstSettings(parts, plan, hosts);
+  const settings = { ...withLibraries, ...given };
   const count = plan.members.length;
   operations.step(id, count === 1 ? "making one member" : `making ${count} members`, 2);
   const directories = directoriesToMake(parts, places, seed);

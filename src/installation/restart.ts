@@ -16,6 +16,7 @@ import { awake } from "./awake.ts";
 import { begin, intend, intentBase, refuseUnfit } from "./changes.ts";
 import { viewOf } from "./explain.ts";
 import { memberOf, type Parts } from "./parts.ts";
+import { finishPending, isChanging, restartChanged } from "./settings/finish.ts";
 import { servingPrimary } from "./status.ts";
 import { stepOf } from "./turns.ts";
 import { askMembers } from "./settings/running.ts";
@@ -39,7 +40,23 @@ export async function restartCluster(
   if (options.member !== undefined) memberOf(cluster, options.member);
   const members = await membersFor(parts, cluster, options);
   if (members.length === 0) return nothingToDo(parts, name, asked);
+  if (isChanging(parts, name)) return restartWithChange(parts, cluster, members, options, asked);
   return restartMembers(parts, name, { members, ...(options.inPlace ? { inPlace: true } : {}) }, asked);
+}
+
+/** @throws OpError not-healthy, no-primary, cluster-stopped, busy: before anything was stopped */
+function restartWithChange(
+  parts: Parts,
+  cluster: ClusterRuntime,
+  members: readonly MemberId[],
+  { member, pending: isFinishing, inPlace = false }: RestartOptions,
+  asked: Asked,
+): OperationRecord {
+  const pending = inOrder(cluster, members);
+  refuseRestart(parts, cluster, pending, inPlace);
+  if (isFinishing && !inPlace && member === undefined) return finishPending(parts, cluster.name, asked);
+  const turn = { pending, primaryFirst: false, ...(inPlace ? { inPlace } : {}) };
+  return restartChanged(parts, cluster.name, turn, asked);
 }
 
 async function membersFor(

@@ -14,6 +14,7 @@ import { isSettled } from "./members.ts";
 import { regionKind, resumeRegion } from "./region.ts";
 import { resizeKind, resumeResize } from "./resize.ts";
 import { configKind, restartingConfigKind, resumeConfig } from "./settings/apply.ts";
+import { changedKind, finishingKind, resumeRestart } from "./settings/finish.ts";
 import { awaitCluster, isHere, type Parts } from "./parts.ts";
 import { servingPrimary } from "./status.ts";
 
@@ -41,6 +42,9 @@ function resume(parts: Parts, operation: OperationRecord): void {
     case configKind:
     case restartingConfigKind:
       return void resumeConfig(parts, operation);
+    case finishingKind:
+    case changedKind:
+      return void resumeRestart(parts, operation);
     case snapshotKind:
       return void endSnapshot(parts, operation);
     case "import":

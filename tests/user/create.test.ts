@@ -66,6 +66,9 @@ describe("create", () => {
   test("refuses unknown and bad settings", async () => {
     await refused(3, /no_such_setting/, "shop", "--set", "no_such_setting=1");
     await refused(3, /work_mem/, "shop", "--set", "work_mem=very much");
+    // Nothing is wrong with one of these alone.
+    await refused(3, /min_wal_size.*must not be more than max_wal_size/, "shop", "--set", "min_wal_size=900 gb");
+    await refused(3, /standbys would no longer/, "shop", "--set", "wal_receiver_status_interval=0");
   });
 
   test("refuses a version that there is not", async () => {

@@ -93,6 +93,9 @@ describe("settings of one server", () => {
     assert.equal(named.get("fsync")?.source, "owned");
     assert.equal(named.get("deadlock_timeout")?.source, "default");
     assert.equal(named.get("deadlock_timeout")?.value, "1 s");
+    // Our own sessions come over a Unix socket, where the server says 0.
+    assert.equal(named.get("tcp_keepalives_idle")?.value, "30 s");
+    assert.equal(named.get("tcp_keepalives_count")?.value, "3");
     const computed = await shop.show("--source", "computed");
     assert.deepEqual(
       computed.filter(({ why }) => why === null).map(({ name }) => name),
@@ -123,7 +126,8 @@ describe("settings of one server", () => {
 
   test("everything that is wrong is told at once, and nothing is changed", async () => {
     const before = await shop.show("--changed");
-    const pairs = ["work_mem=12 parsecs", "nosuch=1", "fsync=off", "a b=1", "deadlock_timeout=2s"];
+    const bad = ["work_mem=12 parsecs", "nosuch=1", "fsync=off", "a b=1", "shared_buffers=8GB"];
+    const pairs = [...bad, "shared_preload_libraries=nosuch", "deadlock_timeout=2s"];
     const ran = await shop.run("config", "set", "shop", ...pairs);
     assert.equal(ran.code, 3);
     for (const part of [
@@ -205,21 +209,32 @@ describe("settings of one server", () => {
     assert.deepEqual(await shop.shown("max_connections"), ["200"]);
   });
 
-  test("a change that the server does not start with is taken back, in the server's words", async () => {
-    const library = await lendLibrary(shop.installation);
-    try {
-      await shop.installation.ok("config", "set", "shop", `shared_preload_libraries=${library}`);
-      // It was whole when the settings were tried, and is not when the server starts.
-      await writeFile(library, "torn");
-      const pattern = /shop-1" does not start with the changed settings(.*\n)*DETAIL: .*could not load library/;
-      await shop.refused(3, pattern, "config", "set", "shop", `shared_preload_libraries=${library}`, "--restart");
-      assert.deepEqual(await shop.given(), given);
-      const [reverted] = (await shop.cluster.events()).filter(({ type }) => type === "config.reverted");
-      assert.match(reverted?.message ?? "", /taken back, "shop-1" does not start with them/);
-    } finally {
-      await rm(join(library, ".."), { recursive: true, force: true });
-    }
-  });
+  for (const way of ["config set --restart", "restart --pending", "restart", "restart --member"])
+    test(`${way}: a change that the server does not start with is taken back, in the server's words`, async () => {
+      const library = await lendLibrary(shop.installation);
+      const pair = `shared_preload_libraries=${library}`;
+      const commands: Readonly<Record<string, readonly string[]>> = {
+        "config set --restart": ["config", "set", "shop", pair, "--restart"],
+        "restart --pending": ["restart", "shop", "--pending"],
+        "restart": ["restart", "shop"],
+        "restart --member": ["restart", "shop", "--member", "shop-1"],
+      };
+      try {
+        const reverted = async () => (await shop.cluster.events()).filter(({ type }) => type === "config.reverted");
+        const before = (await reverted()).length;
+        await shop.installation.ok("config", "set", "shop", pair);
+        // It was whole when the settings were tried, and is not when the server starts.
+        await writeFile(library, "torn");
+        const pattern = /shop-1" does not start with the changed settings(.*\n)*DETAIL: .*could not load library/;
+        await shop.refused(3, pattern, ...(commands[way] ?? []));
+        assert.deepEqual(await shop.given(), given);
+        const events = await reverted();
+        assert.equal(events.length, before + 1);
+        assert.match(events[0]?.message ?? "", /taken back, "shop-1" does not start with them/);
+      } finally {
+        await rm(join(library, ".."), { recursive: true, force: true });
+      }
+    });
 });
 
 /** A library that is nobody's: a copy of one of the engine's, in a place that the servers' user can read. */

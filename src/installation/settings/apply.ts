@@ -14,7 +14,7 @@ import { begin, follow, refuseUnfit } from "../changes.ts";
 import { amend, awaitCluster, clusterOf, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 import { isSame, planSettings, tuningOf, type Planned, type SettingsWish } from "./plan.ts";
-import { nextTurn, restartMembers } from "./restart.ts";
+import { nextTurn, restartMembers, type Turn } from "./restart.ts";
 import { askMembers, onceSeen, type AskedMember, type AskedMembers } from "./running.ts";
 
 /** Of operations: the next agent must know what was allowed. */
@@ -121,32 +121,40 @@ export async function bringInForce(
   operation: OperationRecord,
   mayRestart: boolean,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { cluster: name, by } = operation;
+  const { cluster: name } = operation;
   parts.operations.step(operation.id, "reading the settings back from each member");
   await onceSeen(parts, name);
   await awaitConfigured(parts, name);
+  // A restart that finishes a change is another operation than the one that wrote it.
+  const changedBy = clusterOf(parts, name).record.spec.value.change?.operation;
   for (let turn = 0; turn < turnsMax; turn += 1) {
     const found = await askMembers(parts, clusterOf(parts, name));
     const waiting = found.asked.filter(({ settings }) => pendingIn(settings).length > 0);
-    if (waiting.length === 0) return inForce(parts, operation, found);
+    if (waiting.length === 0) return inForce(parts, operation, found, changedBy);
     if (!mayRestart) return leftPending(parts, operation, waiting, found);
     const next = nextTurn(clusterOf(parts, name), waiting, wantedOf(parts, name));
-    parts.operations.step(operation.id, `restarting ${next.pending.join(", ")}`);
-    try {
-      await restartMembers(parts, name, next, by);
-    } catch (error) {
-      await takeBackIfRefused(parts, operation);
-      throw error;
-    }
-    await awaitBack(parts, name, next.pending);
-    await awaitConfigured(parts, name);
-    await takeBackIfRefused(parts, operation);
+    await restartJudged(parts, operation, next);
   }
   throw new OpError("operation-failed", {
     message: "the settings are written, and not in force on every member yet",
     detail: "The primary changed again and again while members were restarted.",
     hint: `See what waits: matriarch config show ${name} --changed`,
   });
+}
+
+/** @throws OpError settings-refused when a member does not start with them, which are taken back then */
+export async function restartJudged(parts: Parts, operation: OperationRecord, turn: Turn): Promise<void> {
+  const { cluster: name, by } = operation;
+  parts.operations.step(operation.id, `restarting ${turn.pending.join(", ")}`);
+  try {
+    await restartMembers(parts, name, turn, by);
+  } catch (error) {
+    await takeBackIfRefused(parts, operation);
+    throw error;
+  }
+  await awaitBack(parts, name, turn.pending);
+  await awaitConfigured(parts, name);
+  await takeBackIfRefused(parts, operation);
 }
 
 function wantedOf(parts: Parts, name: string): Readonly<Record<string, string>> {
@@ -191,9 +199,14 @@ function pendingIn(settings: AskedMember["settings"]): readonly string[] {
   return [...settings.values()].filter((setting) => setting.pending_restart).map(({ name }) => name);
 }
 
-async function inForce(parts: Parts, operation: OperationRecord, { asked, away }: AskedMembers) {
+async function inForce(
+  parts: Parts,
+  operation: OperationRecord,
+  { asked, away }: AskedMembers,
+  changedBy: string | undefined,
+) {
   const members = asked.map(({ member }) => member);
-  if (away.length === 0) await forgetBefore(parts, operation);
+  if (away.length === 0) await forgetBefore(parts, operation.cluster, changedBy);
   const lacking = [...clusterOf(parts, operation.cluster).members.values()].flatMap(({ id, server }) =>
     server.kind === "running" && server.missingLibraries
       ? [[id, `runs without ${server.missingLibraries.join(", ")}, which its host lacks`] as const]
@@ -209,10 +222,13 @@ async function inForce(parts: Parts, operation: OperationRecord, { asked, away }
 }
 
 /** Nothing can be wrong with it any more: there is nothing to go back to. */
-async function forgetBefore(parts: Parts, { cluster: name, id }: OperationRecord): Promise<void> {
+async function forgetBefore(parts: Parts, name: string, changedBy: string | undefined): Promise<void> {
   await amend(parts, name, ({ spec: { value: spec } }) => ({
     require: ["spec"],
-    write: spec.change?.operation === id ? [{ key: "spec", value: { ...spec, change: { operation: id } } }] : [],
+    write:
+      spec.change?.before && spec.change.operation === changedBy
+        ? [{ key: "spec", value: { ...spec, change: { operation: changedBy } } }]
+        : [],
   }));
 }
 
@@ -235,9 +251,9 @@ function leftPending(
 
 /**
  * A member runs with the settings from before, for it did not start with the others: those are taken back everywhere.
- * Called also after restarts that others asked for. @throws OpError settings-refused, with the server's own words
+ * @throws OpError settings-refused, with the server's own words
  */
-export async function takeBackIfRefused(
+async function takeBackIfRefused(
   parts: Parts,
   { cluster: name, by }: Pick<OperationRecord, "cluster" | "by">,
 ): Promise<void> {

@@ -15,6 +15,8 @@ import type { AskedMember } from "./running.ts";
 export interface Turn {
   readonly pending: readonly MemberId[];
   readonly primaryFirst: boolean;
+  /** the primary stays where it is */
+  readonly inPlace?: boolean;
 }
 
 /** @param waiting members with settings that wait for a restart, as they were asked @param wanted by names in lower case */

@@ -63,8 +63,8 @@ interface Background {
 function tell(setting: RunningSetting, background: Background): Setting {
   const { spec, computed, asked, first } = background;
   const name = setting.name.toLowerCase();
-  // Our own session has set it for itself: what others get is what the files say.
-  const isHidden = isOfSession(name);
+  // What our own session has is of no interest: others get what the files say.
+  const isHidden = isOfSession(name) || isOfConnection(name);
   const wanted = wantedOf(name, setting, background);
   const others = isHidden || ownOfMembers.has(name) ? [] : asked.filter(({ member }) => member !== first.member);
   return {
@@ -87,6 +87,11 @@ function tell(setting: RunningSetting, background: Background): Setting {
     category: setting.category,
     description: setting.short_desc,
   };
+}
+
+/** A server shows them as the connection has them, and over a Unix socket there are none. */
+function isOfConnection(name: string): boolean {
+  return name.startsWith("tcp_");
 }
 
 function bound(setting: ServerSetting, value: string | null): string | null {

@@ -5,7 +5,8 @@
 import { trySettingsAnswerSchema, type TrySettingsAnswer, type TrySettingsRequest } from "../../contract/peer.ts";
 import type { ClusterRecord, ClusterSpec } from "../../domain/cluster.ts";
 import { trySettings } from "../../drivers/postgres/configuration/trial.ts";
-import { problemsWith } from "../../drivers/postgres/configuration/validate.ts";
+import { judgeEach } from "../../drivers/postgres/configuration/validate.ts";
+import { preloadSettings } from "../../drivers/postgres/extensions/preload.ts";
 import { ensureTemplate } from "../../drivers/postgres/provision/template.ts";
 import type { Parts } from "../parts.ts";
 
@@ -26,20 +27,34 @@ export async function tryHere(parts: Parts, request: TrySettingsRequest): Promis
   const engine = await servers.engine({ engine: kind, major }, () => undefined, signal);
   const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
   const context = { template, owner: servers.owner, signal };
-  const problems = await problemsWith(settings, context);
-  if (problems.length > 0) return { problems, settings: [] };
-  const trial = await trySettings({ ...servers.computed({ major, members, memoryBytes, cpus }), ...settings }, context);
-  if (!trial.ok) return { problems: [trial.words], settings: [] };
+  const { problems, good } = await judgeEach(settings, context);
+  // Also when some are wrong: what the others come to is told with them, all at once.
+  const computed = servers.computed({ major, members, memoryBytes, cpus });
+  const trial = await trySettings({ ...computed, ...good }, context);
+  if (!trial.ok) {
+    // A library that is missing ends the start before the rest is seen.
+    const rest = Object.entries(good).filter(([name]) => !isPreload(name));
+    const second = await trySettings({ ...computed, ...Object.fromEntries(rest) }, context);
+    if (second.ok) return { problems: [...problems, trial.words], settings: second.settings };
+    return { problems: [...new Set([...problems, trial.words, second.words])], settings: [] };
+  }
   // A value that its extension does not take is ignored by the server, with a warning.
   const ignored = trial.warnings.filter((words) => words.includes("parameter"));
-  return { problems: ignored, settings: trial.settings };
+  return { problems: [...problems, ...ignored], settings: trial.settings };
 }
 
-/** On every host of a member. A problem that is not the same on all names its host. */
-export async function tryEverywhere(parts: Parts, record: ClusterRecord, spec: ClusterSpec): Promise<Tried> {
+export function hostsOf({ members }: ClusterRecord): readonly string[] {
+  return Object.values(members).map(({ value }) => value.host);
+}
+
+function isPreload(name: string): boolean {
+  return preloadSettings.some((setting) => setting === name);
+}
+
+/** On every one of these hosts. A problem that is not the same on all names its host. */
+export async function tryEverywhere(parts: Parts, hosts: readonly string[], spec: ClusterSpec): Promise<Tried> {
   const request = requestFor(spec);
   const self = parts.hosts.self?.name;
-  const hosts = Object.values(record.members).map(({ value }) => value.host);
   const names = self === undefined ? [parts.hostName] : [...new Set(hosts)];
   const answers = await Promise.all(
     names.map(async (host) => {

@@ -64,12 +64,6 @@ const leastValues: Readonly<Record<string, number>> = {
   max_worker_processes: 4,
 };
 
-/** @throws OpError bad-value that names every setting that is wrong, with the reason */
-export async function validateSettings(settings: Settings, context: ValidationContext): Promise<void> {
-  const problems = await problemsWith(settings, context);
-  if (problems.length > 0) throw badSettings(problems);
-}
-
 export function badSettings(problems: readonly string[]): OpError {
   return new OpError("bad-value", {
     message: problems.length === 1 ? `bad setting: ${problems[0]}` : `${problems.length} settings cannot be used`,
@@ -77,8 +71,15 @@ export function badSettings(problems: readonly string[]): OpError {
   });
 }
 
-/** Each with its reason. */
-export async function problemsWith(settings: Settings, context: ValidationContext): Promise<readonly string[]> {
+export interface Judged {
+  /** each with its reason */
+  readonly problems: readonly string[];
+  /** those that nothing is said against; none where they do not go together */
+  readonly good: Settings;
+}
+
+/** Each setting by itself. */
+export async function judgeEach(settings: Settings, context: ValidationContext): Promise<Judged> {
   const problems: string[] = [];
   const asked: [string, string][] = [];
   for (const [name, value] of Object.entries(settings)) {
@@ -86,8 +87,8 @@ export async function problemsWith(settings: Settings, context: ValidationContex
     if (problem === undefined) asked.push([name, value]);
     else problems.push(problem);
   }
-  problems.push(...(await askEngine(asked, context)));
-  return problems;
+  const answer = await askEngine(asked, context);
+  return { problems: [...problems, ...answer.problems], good: answer.good };
 }
 
 function refusal(name: string, value: string): string | undefined {
@@ -109,14 +110,18 @@ export function ownedBecause(name: string): string | undefined {
 }
 
 /** All in one call, which is what is needed nearly always; one by one only to say which are wrong. */
-async function askEngine(asked: readonly [string, string][], context: ValidationContext): Promise<readonly string[]> {
-  if (asked.length === 0 || (await complaint(asked, context)) === undefined) return [];
+async function askEngine(asked: readonly [string, string][], context: ValidationContext): Promise<Judged> {
+  const all = Object.fromEntries(asked);
+  if (asked.length === 0 || (await complaint(asked, context)) === undefined) return { problems: [], good: all };
   const problems: string[] = [];
+  const good: [string, string][] = [];
   for (const setting of asked) {
     const said = await complaint([setting], context);
-    if (said !== undefined) problems.push(said);
+    if (said === undefined) good.push(setting);
+    else problems.push(said);
   }
-  return problems.length > 0 ? problems : [`together: ${await complaint(asked, context)}`];
+  if (problems.length > 0) return { problems, good: Object.fromEntries(good) };
+  return { problems: [`together: ${await complaint(asked, context)}`], good: {} };
 }
 
 /** What the server would say when started with these, or undefined. `-C` prints one setting instead of starting. */

@@ -1,0 +1,45 @@
+/**
+ * Restarts that finish a change of settings that was left pending, or that come upon one: judged as those of `config set
+ * --restart` are, so that what a server does not start with is taken back. Called by restart.ts, which has refused what
+ * cannot be. An operation that the next agent goes on with.
+ */
+import type { Asked } from "../../contract/installation.ts";
+import type { OperationRecord } from "../../events/event.ts";
+import { begin, follow } from "../changes.ts";
+import { awaitCluster, clusterOf, type Parts } from "../parts.ts";
+import { bringInForce, restartJudged } from "./apply.ts";
+import type { Turn } from "./restart.ts";
+
+/** Of operations: the next agent must know what was asked for. */
+export const finishingKind = "restart with pending settings";
+export const changedKind = "restart with changed settings";
+
+const othersMs = 24 * 3_600_000;
+
+/** Every member that waits, in the order that the settings need. */
+export function finishPending(parts: Parts, name: string, asked: Asked): OperationRecord {
+  const operation = begin(parts, finishingKind, name, asked, "looking who waits for a restart");
+  return follow(parts, operation, () => bringInForce(parts, operation, true));
+}
+
+/** Members that somebody named, while a change is not known to be in force on all. */
+export function restartChanged(parts: Parts, name: string, turn: Turn, asked: Asked): OperationRecord {
+  const operation = begin(parts, changedKind, name, asked, `restarting ${turn.pending.join(", ")}`);
+  return follow(parts, operation, () => restartJudged(parts, operation, turn));
+}
+
+/** The way on after an agent that ended in the middle: the restart that it began goes on by itself. */
+export function resumeRestart(parts: Parts, operation: OperationRecord): OperationRecord {
+  const { cluster: name, kind } = operation;
+  return follow(parts, operation, async () => {
+    const describe = (): string => "The cluster is as `matriarch explain` shows it.";
+    await awaitCluster(parts, name, ({ record }) => !record.intent, { withinMs: othersMs, describe });
+    if (kind === finishingKind) return bringInForce(parts, operation, true);
+    return restartJudged(parts, operation, { pending: [], primaryFirst: false });
+  });
+}
+
+/** There is something to go back to. */
+export function isChanging(parts: Parts, name: string): boolean {
+  return clusterOf(parts, name).record.spec.value.change?.before !== undefined;
+}
