@@ -45,6 +45,24 @@ describe("what is offered", () => {
       ["shop", "stock"],
     ],
     [["status", "st"], ["stock"]],
+    // "start" may be left out; "import status" and a cluster named so are told apart as the parser does it.
+    [
+      ["import", ""],
+      ["start", "status", "cutover", "abandon", "shop", "stock"],
+    ],
+    [
+      ["import", "st"],
+      ["start", "status", "stock"],
+    ],
+    [["import", "shop", "--source-e"], ["--source-env"]],
+    [
+      ["import", "cutover", ""],
+      ["shop", "stock"],
+    ],
+    [
+      ["help", "import", "s"],
+      ["start", "status"],
+    ],
     [["create", ""], []],
     [
       ["switchover", "shop", "--to", ""],

@@ -42,25 +42,30 @@ async function offersFor(
   eventTypes: CompletionParts["eventTypes"],
 ): Promise<readonly Offer[]> {
   const { wanted } = position;
+  const asked = { program, client: clientFor(position), eventTypes, position };
   switch (wanted.kind) {
     case "nothing":
       return [];
     case "command":
-      return wanted.isHelp && wanted.of === program ? subjectsOf(program) : commandsOf(wanted.of);
+      if (wanted.isHelp && wanted.of === program) return subjectsOf(program);
+      return [...commandsOf(wanted.of), ...(wanted.orElse ? await namesOf(wanted.orElse.name, asked) : [])];
     case "flag":
       return wanted.of.map(({ long, description }) => ({ value: long ?? "", what: description }));
     case "value":
       if (wanted.choices.length > 0) return wanted.choices.map((value) => ({ value, what: "" }));
-      return wanted.isNew ? [] : namesOf(wanted.name, { program, client: clientFor(position), eventTypes, position });
+      return wanted.isNew ? [] : namesOf(wanted.name, asked);
   }
 }
 
-/** The agent that the line names, if it runs; asked for once. */
+/** The agent that the line names, if it runs; asked for once, and only for names. */
 function clientFor({ hosts, context }: Position) {
   const made = new CommandContext({ json: true, yes: false, color: false, hosts, context }, noPrograms);
-  const client = made.runningClient();
-  client.catch(() => undefined);
-  return () => client;
+  let client: ReturnType<typeof made.runningClient> | undefined;
+  return () => {
+    client ??= made.runningClient();
+    client.catch(() => undefined);
+    return client;
+  };
 }
 
 function endingOf({ wanted, typed }: Position): Ending {

@@ -10,10 +10,23 @@ type ArgumentOf = CommandUnknownOpts["registeredArguments"][number];
 /** What can come next. */
 export type Wanted =
   | { readonly kind: "nothing" }
-  | { readonly kind: "command"; readonly of: CommandUnknownOpts; readonly isHelp: boolean }
+  /** `orElse`: of the one that runs when no command is named, as in `import shop` */
+  | {
+      readonly kind: "command";
+      readonly of: CommandUnknownOpts;
+      readonly isHelp: boolean;
+      readonly orElse: ArgumentWanted | undefined;
+    }
   | { readonly kind: "flag"; readonly of: readonly OptionOf[] }
-  /** `name`: what its help calls it, for example "member" */
-  | { readonly kind: "value"; readonly name: string; readonly choices: readonly string[]; readonly isNew: boolean };
+  | ArgumentWanted;
+
+/** `name`: what its help calls it, for example "member" */
+export interface ArgumentWanted {
+  readonly kind: "value";
+  readonly name: string;
+  readonly choices: readonly string[];
+  readonly isNew: boolean;
+}
 
 export interface Position {
   readonly wanted: Wanted;
@@ -75,7 +88,8 @@ class Walk {
     if (this.#isLost) return { kind: "nothing" };
     if (this.#open) return this.valueOf(this.#open);
     if (typed.startsWith("-") && !this.#isLiteral) return this.#flags();
-    if (this.#command.commands.length > 0) return { kind: "command", of: this.#command, isHelp: this.#isHelp };
+    if (this.#command.commands.length > 0)
+      return { kind: "command", of: this.#command, isHelp: this.#isHelp, orElse: this.#orElse };
     if (this.#isHelp) return { kind: "nothing" };
     const argument = this.#argument;
     if (argument === undefined) return typed === "" ? this.#flags() : { kind: "nothing" };
@@ -83,6 +97,11 @@ class Walk {
     // What is to be made has no name yet.
     const isNew = isLast && this.#command.name() === "create";
     return { kind: "value", name: argument.name(), choices: argument.argChoices ?? [], isNew };
+  }
+
+  get #orElse(): ArgumentWanted | undefined {
+    const first = this.#isHelp ? undefined : defaultOf(this.#command)?.registeredArguments[0];
+    return first && { kind: "value", name: first.name(), choices: first.argChoices ?? [], isNew: false };
   }
 
   valueOf(option: OptionOf): Wanted {
@@ -129,10 +148,18 @@ class Walk {
   #descend(word: string): void {
     if (word === "help") return void (this.#isHelp = true);
     const found = this.#command.commands.find((made) => made.name() === word || made.aliases().includes(word));
-    if (!found) return void (this.#isLost = true);
+    const next = found ?? (this.#isHelp ? undefined : defaultOf(this.#command));
+    if (!next) return void (this.#isLost = true);
     this.#parents.push(this.#command);
-    this.#command = found;
+    this.#command = next;
+    if (!found) this.step(word);
   }
+}
+
+/** As the parser keeps it; commander has no other way to ask. */
+function defaultOf(made: CommandUnknownOpts): CommandUnknownOpts | undefined {
+  const name: unknown = Reflect.get(made, "_defaultCommandName");
+  return made.commands.find((inner) => inner.name() === name);
 }
 
 /** `--to <member>` is a member. */
