@@ -254,6 +254,14 @@ export const clusterEvents = {
     "A live import is over: the database here has everything, and follows its source no more.",
     (e) => `database "${e.database}" is cut over from ${e.source}; writes paused for ${e.pause_ms} ms`,
   ),
+  "import.cutover-settled": define<{ database: string; source: string; over: boolean; locked: boolean }>(
+    "warning",
+    "A cutover was cut short, by the death of its agent or of the way to the source. It is settled: the import follows as before and a source that was locked takes writes again, or, when both sides had been compared already, it is over.",
+    (e) =>
+      e.over
+        ? `cutover of database "${e.database}" was cut short at its end, and is over now; ${e.source}${e.locked ? " stays read-only" : " is followed no more"}`
+        : `cutover of database "${e.database}" was cut short; it goes on following${e.locked ? `, and ${e.source} takes writes again` : ` ${e.source}`}`,
+  ),
   "import.failed": define<{ database: string; reason: string; undone: boolean }>(
     "error",
     "An import ended without success, or was given up. What it had made is gone, unless the event says otherwise: then `matriarch import abandon` takes it away.",

@@ -74,10 +74,12 @@ async function endSnapshot(parts: Parts, { id }: OperationRecord): Promise<void>
   parts.operations.finish(id, { state: "failed", error });
 }
 
-/** Both go on from what they find when they are given again. */
+/** Both go on from what they find when they are given again. What a cutover left is settled first: imports/cut-short.ts. */
 function agentEnded({ kind, cluster }: OperationRecord): OpError {
+  const isCutover = kind === "import cutover";
   return new OpError("interrupted", {
     message: `the agent ended in the middle of ${kind}`,
+    ...(isCutover && { detail: "A source that it had locked is opened again now, unless the cutover was at its end." }),
     hint: `See matriarch import status ${cluster}, and give the same command again.`,
   });
 }

@@ -157,6 +157,64 @@ describe("import --live", { skip }, () => {
     assert.deepEqual(await statuses(), []);
   });
 
+  const isLocked = async (): Promise<boolean> => {
+    const [row] = await source.sql(
+      "postgres",
+      "SELECT count(*)::int AS n FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = 'plain'",
+    );
+    return row?.["n"] === 1;
+  };
+  const settled = () =>
+    until("the cutover to be settled", async () =>
+      (await cluster.events()).findLast(({ type }) => type === "import.cutover-settled"),
+    );
+  /** A cutover of "plain" that waits for what `hold` holds; then its agent dies. */
+  async function dieInCutover(hold: string, isReached: () => Promise<boolean>): Promise<void> {
+    const holder = await source.connect("plain");
+    try {
+      // Under this name it is not among the sessions that a cutover ends.
+      for (const sql of ["SET application_name = 'matriarch import'", "BEGIN", hold]) await holder.query(sql);
+      const command = installation.begin(["import", "cutover", "shop", "--lock-source"]);
+      await until("the cutover to wait", async () => (await isReached()) || undefined);
+      // First, for it would start the next agent.
+      command.kill("SIGKILL");
+      await installation.killAgent();
+      assert.ok(await isLocked());
+    } finally {
+      await holder.end();
+    }
+    await installation.startAgent();
+  }
+
+  test("the agent dies while the source is locked: the next one opens it again, and it goes on following", async () => {
+    assert.equal((await start("plain", "plain")).code, 0);
+    await reached("following");
+    await dieInCutover("INSERT INTO t VALUES (0)", isLocked);
+    assert.match((await settled()).message, /was cut short; it goes on following, and .*\/plain takes writes again/);
+    assert.equal(await isLocked(), false);
+    await source.sql("plain", "INSERT INTO t VALUES (101)");
+    await reached("following");
+  });
+
+  test("the agent dies at the end of a cutover: the next one ends it, and the source stays read-only", async () => {
+    const before = (await settled()).id;
+    await dieInCutover("LOCK TABLE pg_publication IN SHARE MODE", async () => {
+      const rows = await cluster.query("SELECT subname FROM pg_subscription WHERE subenabled");
+      return rows.length === 0;
+    });
+    await until("the end", async () => (await settled()).id > before || undefined);
+    assert.match((await settled()).message, /is over now; .*\/plain stays read-only/);
+    assert.deepEqual(await statuses(), []);
+    assert.ok(await isLocked());
+    assert.deepEqual(await source.sql("plain", "SELECT slot_name FROM pg_replication_slots"), []);
+    assert.deepEqual(await source.sql("plain", "SELECT pubname FROM pg_publication"), []);
+    const here = await cluster.connect({ ...cluster.target(), database: "plain" });
+    assert.deepEqual((await here.query("SELECT count(*)::int AS n FROM t")).rows, [{ n: 101 }]);
+    await here.end();
+    await source.sql("postgres", "ALTER DATABASE plain RESET default_transaction_read_only");
+    await installation.ok("database", "drop", "shop", "plain", "--yes");
+  });
+
   test("given up: nothing is left here or at the source", async () => {
     assert.equal((await start("plain", "plain")).code, 0);
     await reached("following");

@@ -18,6 +18,7 @@ import {
 import { readMarks, writeMark } from "../../drivers/postgres/import/target.ts";
 import { closeGate, isGateOpen, openGate } from "../../drivers/postgres/server/import-gates.ts";
 import { changeOnPrimary, lookOnPrimary, primaryTarget } from "../accounts/primary.ts";
+import { settleCutover } from "./cut-short.ts";
 import { isOwn } from "./leave-source.ts";
 import { isHere, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
@@ -95,7 +96,10 @@ async function careOnce(parts: Parts, name: string, epoch: number, live: readonl
   let waitMs = advanceEveryMs;
   for (const one of live) {
     try {
-      if (await letFollow(parts, name, epoch, one)) await moveOn(parts, name, one);
+      // An application that cannot write waits for this.
+      const settled = one.mark.cutover && (await settleCutover(parts, name, one.database));
+      if (settled === "over") await dismissPrimary(parts, name, one.mark);
+      else if (await letFollow(parts, name, epoch, one)) await moveOn(parts, name, one);
     } catch (error) {
       parts.log.warn("live import not looked after now", { cluster: name, database: one.database, error });
       waitMs = retryMs;
@@ -129,7 +133,11 @@ async function letFollow(parts: Parts, name: string, epoch: number, { database, 
     if (!subscribed) return false;
     await using session = await SourceSession.open(subscribed.server);
     await resetSlot(session, mark.name);
-    await changeOnPrimary(parts, name, (admin) => writeMark(admin, database, { ...mark, epoch }));
+    await changeOnPrimary(parts, name, async (admin) => {
+      // Not as it was read a while ago: a cutover may have been settled since.
+      const now = (await readMarks(admin)).get(database);
+      if (now) await writeMark(admin, database, { ...now, epoch });
+    });
   }
   await admitPrimary(parts, name, mark, place);
   return true;

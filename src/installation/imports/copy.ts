@@ -79,6 +79,7 @@ export async function makeDatabase(work: Work, live: Partial<Mark> = {}): Promis
     name: "",
     epoch: clusterOf(parts, cluster).record.reign.value.epoch,
     identities: [],
+    cutover: null,
     ...live,
   };
   const { options } = localeFor(source, target);

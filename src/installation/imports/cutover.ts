@@ -14,9 +14,9 @@ import {
   endOfLog,
   hasArrived,
   lockWrites,
+  openByHand,
   readLag,
   readWrites,
-  unlockWrites,
 } from "../../drivers/postgres/import/publication.ts";
 import { SourceSession, type SourceServer } from "../../drivers/postgres/import/source.ts";
 import { lookAtFollowing, readSubscription, type Place } from "../../drivers/postgres/import/subscription.ts";
@@ -27,6 +27,7 @@ import { changeOnPrimary, lookOnPrimary, primaryTarget } from "../accounts/prima
 import { clusterOf, type Parts } from "../parts.ts";
 import { chooseMark } from "./abandon.ts";
 import { compareCounts, copyLargeObjects, refreshViews, setSequences } from "./last-steps.ts";
+import { noteCutover, takeBack } from "./cut-short.ts";
 import { isOwn, leaveSource } from "./leave-source.ts";
 import { dismissPrimary } from "./care.ts";
 import { forward, hostOfPrimary } from "./forward.ts";
@@ -114,7 +115,7 @@ async function carryOut(parts: Parts, operation: OperationRecord, begun: Begun):
     await using session = await SourceSession.open(begun.server);
     const step = (text: string): void => void parts.operations.step(id, text);
     const source = await lookAtSource(session);
-    const cut: Cut = { ...begun, parts, cluster, session, source, directory, signal, step };
+    const cut: Cut = { ...begun, parts, id, cluster, session, source, directory, signal, step };
     const result = await moveOver(cut);
     const fields = { database: begun.database, source: begun.mark.source, pause_ms: result.pause_ms };
     parts.events.emit("import.cutover", { cluster, actor: by }, fields);
@@ -130,11 +131,14 @@ async function carryOut(parts: Parts, operation: OperationRecord, begun: Begun):
 }
 
 async function moveOver(cut: Cut) {
-  const { parts, cluster, database, mark, place, wish, session, server, step } = cut;
+  const { parts, id, cluster, database, mark, place, wish, session, server, step } = cut;
   step("statistics");
   await inTarget(place.target, database, "ANALYZE");
   step("catching up");
   await catchUp(cut);
+  // Whoever finds the mark after this agent's death knows that the source is locked.
+  const locked = wish.lock_source || mark.cutover?.locked === true;
+  await noteCutover(parts, cluster, database, { id, locked });
   const startedAt = performance.now();
   try {
     step(wish.lock_source ? "stopping writes at the source" : "waiting for writes at the source to stop");
@@ -149,7 +153,11 @@ async function moveOver(cut: Cut) {
     const counted = await compareCounts(cut);
     await refreshViews(cut);
     step("leaving the source");
-    const left = await leaveSource(parts, cluster, { target: place.target, database, mark });
+    const left = await leaveSource(parts, cluster, {
+      target: place.target,
+      database,
+      mark: { ...mark, cutover: null },
+    });
     await dismissPrimary(parts, cluster, mark);
     await changeOnPrimary(parts, cluster, (admin) => endImport(admin, database));
     const pauseFrom = wish.lock_source ? startedAt : silentSince;
@@ -159,11 +167,14 @@ async function moveOver(cut: Cut) {
       ...counted,
       sequences,
       ...(large === 0 ? {} : { large_objects: large }),
-      ...(wish.lock_source ? { source_is: "read-only; to open it again: " + openAgain(server) } : {}),
+      ...(locked ? { source_is: "read-only; to open it again: " + openByHand(server.database) } : {}),
       ...(left === undefined ? {} : { left_at_the_source: left }),
     };
   } catch (error) {
-    if (wish.lock_source) await reopen(server);
+    // What fails here is tried again by whoever looks after the import.
+    await takeBack(parts, cluster, { place, mark, server, locked }).catch((cause: unknown) =>
+      parts.log.error("a cutover that failed is not taken back yet", { cluster, database, error: cause }),
+    );
     throw error;
   }
 }
@@ -173,15 +184,6 @@ async function catchUp({ session, mark, signal }: Cut): Promise<void> {
   const until = performance.now() + catchUpMs;
   while (((await readLag(session, mark.name))?.bytes ?? 0) > closeBytes && performance.now() < until)
     await sleep(lookMs, undefined, { signal });
-}
-
-function openAgain({ database }: SourceServer): string {
-  return `ALTER DATABASE "${database.replaceAll('"', '""')}" RESET default_transaction_read_only;`;
-}
-
-async function reopen(server: SourceServer): Promise<void> {
-  await using session = await SourceSession.open(server);
-  await unlockWrites(session, server.database);
 }
 
 /** @returns since when nothing has been written, as far as the counters tell */

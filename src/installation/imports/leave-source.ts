@@ -1,9 +1,14 @@
 /** What a live import made at the source is taken away, also when the cluster here has no primary. */
 import { lookAtAccounts } from "../../drivers/postgres/accounts/admin.ts";
 import type { Mark } from "../../drivers/postgres/import/mark.ts";
-import { unpublish, unpublishByHand } from "../../drivers/postgres/import/publication.ts";
+import { openByHand, unlockWrites, unpublish, unpublishByHand } from "../../drivers/postgres/import/publication.ts";
 import { SourceSession } from "../../drivers/postgres/import/source.ts";
-import { dropSubscription, readSubscription, type Subscribed } from "../../drivers/postgres/import/subscription.ts";
+import {
+  dropFollower,
+  dropKeeper,
+  readSubscription,
+  type Subscribed,
+} from "../../drivers/postgres/import/subscription.ts";
 import { readMarks } from "../../drivers/postgres/import/target.ts";
 import type { SessionTarget } from "../../drivers/postgres/session/session.ts";
 import { lookOnPrimary } from "../accounts/primary.ts";
@@ -20,7 +25,10 @@ export function isOwn(parts: Parts, cluster: string, { system }: Mark): boolean 
   return clusterOf(parts, cluster).record.spec.value.systemIdentifier === system;
 }
 
-/** @param target of the primary. @returns what is to be typed at the source, when it could not be reached */
+/**
+ * Can be repeated from wherever it ended. A source that a cutover has locked is opened, when the mark says so.
+ * @param target of the primary. @returns what is to be typed at the source, when it could not be reached
+ */
 export async function leaveSource(
   parts: Parts,
   cluster: string,
@@ -28,18 +36,22 @@ export async function leaveSource(
 ): Promise<string | undefined> {
   if (mark.name === "") return undefined;
   const subscribed = await readSubscription(target, mark.name);
-  await dropSubscription({ target, database }, mark.name);
-  return subscribed && isOwn(parts, cluster, mark) ? cleanSource(subscribed, mark) : undefined;
+  await dropFollower({ target, database }, mark.name);
+  const left = subscribed && isOwn(parts, cluster, mark) ? await cleanSource(subscribed, mark) : undefined;
+  await dropKeeper({ target, database }, mark.name);
+  return left;
 }
 
 /** @returns what is to be typed at the source, when it could not be reached */
 async function cleanSource({ oid, server }: Subscribed, mark: Mark): Promise<string | undefined> {
   try {
     await using session = await SourceSession.open(server);
+    if (mark.cutover?.locked) await unlockWrites(session, server.database);
     await unpublish(session, mark.name, mark.identities, oid);
     return undefined;
   } catch {
-    return unpublishByHand(mark.name, mark.identities);
+    const open = mark.cutover?.locked ? ` ${openByHand(server.database)}` : "";
+    return `${unpublishByHand(mark.name, mark.identities)}${open}`;
   }
 }
 

@@ -52,7 +52,9 @@ async function liveStatus(parts: Parts, cluster: string, database: string, mark:
   const { total, copied, copying, isEnabled, isRunning } = following;
   const { lag, problem } = await lagOf(place.target, mark);
   const silent = isEnabled ? "its worker does not run now; the reason is in: matriarch logs" : "it was disabled";
+  const isCutShort = mark.cutover !== null && runningOf(parts, mark.cutover.id) === undefined;
   const why =
+    (isCutShort ? "a cutover was cut short, and is being settled: the source must be reached for that" : undefined) ??
     (await afterFailover(parts, cluster, place, mark)) ??
     problem ??
     (isEnabled && isRunning ? null : `${silent} ${isEnabled ? cluster : ""}`.trim());

@@ -31,6 +31,8 @@ export type CutoverWish = z.output<typeof cutoverRequestSchema>;
 
 export interface Cut {
   readonly parts: Parts;
+  /** of the operation */
+  readonly id: string;
   readonly cluster: string;
   readonly database: string;
   readonly mark: Mark;

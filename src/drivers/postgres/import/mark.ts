@@ -27,6 +27,8 @@ const markSchema = z.object({
   epoch: z.int(),
   /** live: tables of the source whose replica identity was changed, quoted */
   identities: z.array(z.string()),
+  /** live: of a cutover under way. One whose operation has ended was cut short, and is settled by whoever finds it */
+  cutover: z.object({ id: z.string(), locked: z.boolean() }).nullable().default(null),
 });
 export type Mark = z.infer<typeof markSchema>;
 

@@ -149,6 +149,11 @@ export async function unlockWrites(session: SourceSession, database: string): Pr
   await session.rows(`ALTER DATABASE ${identifier(database)} RESET default_transaction_read_only`);
 }
 
+/** What a person types at the source for that. */
+export function openByHand(database: string): string {
+  return `ALTER DATABASE ${identifier(database)} RESET default_transaction_read_only;`;
+}
+
 export interface SequenceValue {
   readonly name: string;
   readonly value: string;

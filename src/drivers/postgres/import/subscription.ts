@@ -62,8 +62,8 @@ export async function beginFollowing(place: Place, name: string): Promise<void> 
   await run(place, `${subscription} ENABLE`, `${subscription} REFRESH PUBLICATION WITH (copy_data = true)`);
 }
 
-/** Slots of tables that were being copied are dropped at the source if it can be reached. Safe to repeat. */
-export async function dropSubscription(place: Place, name: string): Promise<void> {
+/** It follows no more; how the source is reached is still known. Safe to repeat. */
+export async function dropFollower(place: Place, name: string): Promise<void> {
   const [there] = await run(place, `SELECT 1 FROM pg_catalog.pg_subscription WHERE subname = ${literal(name)}`);
   const subscription = `ALTER SUBSCRIPTION ${identifier(name)}`;
   if (there) {
@@ -74,6 +74,10 @@ export async function dropSubscription(place: Place, name: string): Promise<void
       `DROP SUBSCRIPTION ${identifier(name)}`,
     );
   }
+}
+
+/** Last of all: what is left at the source can be taken away only as long as it is there. Safe to repeat. */
+export async function dropKeeper(place: Place, name: string): Promise<void> {
   await run(place, `DROP SUBSCRIPTION IF EXISTS ${identifier(keeperOf(name))}`);
 }
 
