@@ -1,6 +1,7 @@
 /** An import is checked, begun and carried to its end, or undone. The rest of this folder is its steps. */
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Asked } from "../../contract/asked.ts";
 import type { ImportChecks, ImportWish } from "../../contract/imports.ts";
 import { sourceName } from "../../drivers/postgres/import/source.ts";
@@ -20,6 +21,10 @@ import { beginLive } from "./live.ts";
 import { majorOf, prepare, type Prepared } from "./prepare.ts";
 import { forget, register } from "./running.ts";
 import type { Ready, Work } from "./work.ts";
+
+/** A failover takes seconds, a server that ran out of room as long as nobody makes some. */
+const undoMs = 5 * 60_000;
+const undoAgainMs = 500;
 
 export async function checkImport(parts: Parts, cluster: string, wish: ImportWish): Promise<ImportChecks> {
   return (await checked(parts, cluster, wish)).result;
@@ -98,11 +103,12 @@ export async function endFailed(
 ): Promise<void> {
   const { cluster, id, by } = operation;
   parts.operations.step(id, "undoing what was imported");
-  const left = await undoOf(parts, cluster, id);
-  const undone =
+  const { left, lastWords } = await undo(parts, cluster, id);
+  const outcome =
     left === undefined
       ? "What it had made is gone; the source is as it was."
       : `It could not be undone: ${left} Give it up with: matriarch import abandon ${cluster}`;
+  const undone = lastWords === undefined ? outcome : `The primary's last words: ${lastWords}.\n${outcome}`;
   const reason = error === undefined ? "given up" : messageOf(error);
   if (error !== undefined && !(error instanceof OpError)) parts.log.error("import failed", { cluster, error });
   parts.events.emit(
@@ -124,20 +130,51 @@ function asTold(error: unknown, undone: string): OpError {
   return new OpError(code, { message, detail: all, ...(hint === undefined ? {} : { hint }) });
 }
 
+interface Undone {
+  /** why something of it is still there */
+  readonly left: string | undefined;
+  /** of a primary that ended meanwhile: what it ended of is what ended the import */
+  readonly lastWords: string | undefined;
+}
+
+/** What ended the import may have ended the primary too, or filled its disk: it is waited for. */
+async function undo(parts: Parts, cluster: string, id: string): Promise<Undone> {
+  const until = performance.now() + undoMs;
+  let lastWords: string | undefined;
+  using heard = new DisposableStack();
+  const over = heard.adopt(new AbortController(), (controller) => controller.abort());
+  // It may be back before anybody asks it again.
+  parts.runtime.onChange((name) => {
+    if (name === cluster) lastWords ??= lastWordsOf(parts, cluster);
+  }, over.signal);
+  for (;;) {
+    try {
+      const left = await undoOf(parts, cluster, id);
+      return { left, lastWords };
+    } catch (error) {
+      if (performance.now() > until || parts.signal.aborted)
+        return { left: error instanceof Error ? `${error.message}.` : String(error), lastWords };
+      await sleep(undoAgainMs, undefined, { signal: parts.signal }).catch(() => undefined);
+    }
+  }
+}
+
+function lastWordsOf({ runtime }: Parts, cluster: string): string | undefined {
+  for (const { server } of runtime.clusters.get(cluster)?.members.values() ?? [])
+    if (server.kind === "stopped" && server.wasPrimary && server.lastWords !== undefined) return server.lastWords;
+  return undefined;
+}
+
 /** @returns undefined when nothing of it is left; else why something is */
 async function undoOf(parts: Parts, cluster: string, id: string): Promise<string | undefined> {
-  try {
-    const marks = await lookOnPrimary(parts, cluster, readMarks);
-    const [found] = [...marks].filter(([, { id: other }]) => other === id);
-    if (!found) return undefined;
-    const [database, mark] = found;
-    const left = await leaveSource(parts, cluster, { target: await primaryTarget(parts, cluster), database, mark });
-    await dismissPrimary(parts, cluster, mark);
-    await changeOnPrimary(parts, cluster, (admin) => undoImport(admin, database, mark));
-    return left === undefined ? undefined : `the source could not be reached; type there: ${left}`;
-  } catch (error) {
-    return error instanceof Error ? `${error.message}.` : String(error);
-  }
+  const marks = await lookOnPrimary(parts, cluster, readMarks);
+  const [found] = [...marks].filter(([, { id: other }]) => other === id);
+  if (!found) return undefined;
+  const [database, mark] = found;
+  const left = await leaveSource(parts, cluster, { target: await primaryTarget(parts, cluster), database, mark });
+  await dismissPrimary(parts, cluster, mark);
+  await changeOnPrimary(parts, cluster, (admin) => undoImport(admin, database, mark));
+  return left === undefined ? undefined : `the source could not be reached; type there: ${left}`;
 }
 
 function messageOf(error: unknown): string {

@@ -133,8 +133,20 @@ export async function copyTable(
   if (failed.code === 0) return;
   throw new OpError("import-failed", {
     message: `table "${shown(table)}" could not be copied: ${firstError(failed.stderr)}`,
-    detail: failed === written ? "This cluster refused it." : "The source refused it.",
+    detail: detailOf(failed.stderr, failed === written ? "cluster" : "source"),
   });
+}
+
+/** In words of the server that died, or of the client that had nobody to talk to any more. */
+const lostWords =
+  /server closed the connection unexpectedly|unexpected postmaster exit|because of crash of another server process|connection to server .* failed/;
+
+function detailOf(stderr: string, side: "cluster" | "source"): string {
+  if (lostWords.test(stderr))
+    return side === "cluster"
+      ? "The primary was lost while it was written to."
+      : "The source was lost while it was read.";
+  return side === "cluster" ? "This cluster refused it." : "The source refused it.";
 }
 
 function quotedName(name: string): string {
