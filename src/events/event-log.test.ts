@@ -156,8 +156,9 @@ describe("event log", () => {
   });
 });
 
+/** Reads as its name in a sentence, counts as a number, and is a list where one is asked for. */
 function fieldNamed(name: string): unknown {
-  if (/^(members|voters|missing|settings|labels|moved|stayed|left|changes|away|also|with|libraries)$/.test(name))
-    return ["shop-1", "shop-2"];
-  return /_(ms|bytes)$|^(acks|bytes|ms|pid|tries)$/.test(name) ? 1500 : name;
+  return Object.defineProperty(["shop-1", "shop-2"], Symbol.toPrimitive, {
+    value: (hint: string) => (hint === "string" ? name : 1500),
+  });
 }
