@@ -19,8 +19,11 @@ export const serverSettingSchema = z.object({
   short_desc: z.string(),
 });
 
-/** computed: by Matriarch, from what the members have. owned: by Matriarch, and not to be set. */
-export const settingSources = ["user", "computed", "owned", "default", "other"] as const;
+/**
+ * computed: by Matriarch, from what the members have. extensions: libraries that extensions need, as a new cluster begins
+ * with and `extension enable` adds them. owned: by Matriarch, and not to be set.
+ */
+export const settingSources = ["user", "computed", "extensions", "owned", "default", "other"] as const;
 export type SettingSource = (typeof settingSources)[number];
 
 export const settingSchema = z.object({

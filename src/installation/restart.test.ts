@@ -5,7 +5,8 @@ import type { ClusterRuntime, MemberRuntime } from "../agent/runtime.ts";
 import { clusterOf, primary, standby, viewOf } from "../core/testing.ts";
 import type { Server } from "../domain/server.ts";
 import { toLsn } from "../domain/lsn.ts";
-import { inOrder, restartProblems } from "./restart.ts";
+import { restartProblems } from "./restart-problems.ts";
+import { inOrder } from "./restart.ts";
 
 function runtime(servers: Readonly<Record<string, Server>>): ClusterRuntime {
   const members = Object.entries(servers).map(([id, server]): [string, MemberRuntime] => [

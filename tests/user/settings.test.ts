@@ -9,8 +9,8 @@ import { createCluster, type Cluster } from "../faults/cluster.ts";
 import { endAll, makeInstallation, type Installation, type Ran } from "../faults/installation.ts";
 import { until } from "../faults/until.ts";
 
-/** What a new cluster begins with. */
-const given = ["shared_preload_libraries=pg_stat_statements"];
+/** By users, of a new cluster. */
+const given: readonly string[] = [];
 
 class Fixture {
   readonly installation: Installation;
@@ -93,6 +93,8 @@ describe("settings of one server", () => {
     assert.equal(named.get("fsync")?.source, "owned");
     assert.equal(named.get("deadlock_timeout")?.source, "default");
     assert.equal(named.get("deadlock_timeout")?.value, "1 s");
+    assert.equal(named.get("shared_preload_libraries")?.value, "pg_stat_statements");
+    assert.equal(named.get("shared_preload_libraries")?.source, "extensions");
     // Our own sessions come over a Unix socket, where the server says 0.
     assert.equal(named.get("tcp_keepalives_idle")?.value, "30 s");
     assert.equal(named.get("tcp_keepalives_count")?.value, "3");

@@ -67,7 +67,8 @@ export async function namesOf(name: string, asked: Asked): Promise<readonly Offe
 /** Only what somebody has set can be taken back. */
 const settings = ofCluster(async (client, cluster, { path }) => {
   const known = (await client.settings(cluster)).settings;
-  const wanted = path === "config unset" ? known.filter(({ source }) => source === "user") : known;
+  const wanted =
+    path === "config unset" ? known.filter(({ source }) => source === "user" || source === "extensions") : known;
   return wanted.map(({ name, value, description }) => offer(name, `${value}: ${description}`));
 });
 

@@ -8,8 +8,10 @@ export interface Choice {
   readonly names: readonly string[];
   readonly all: boolean | undefined;
   readonly changed: boolean | undefined;
-  readonly source: "user" | "computed" | "owned" | "default" | undefined;
+  readonly source: Exclude<Setting["source"], "other"> | undefined;
 }
+
+const shownFirst: ReadonlySet<Setting["source"]> = new Set(["user", "computed", "extensions"]);
 
 /** @throws OpError bad-name for a name that no setting has */
 export function chooseSettings(settings: readonly Setting[], choice: Choice): Setting[] {
@@ -19,7 +21,7 @@ export function chooseSettings(settings: readonly Setting[], choice: Choice): Se
     if (source !== undefined) return setting.source === source;
     if (changed === true) return setting.source === "user" || setting.pending !== null;
     if (all === true || names.length > 0) return true;
-    return setting.source === "user" || setting.source === "computed" || setting.pending !== null;
+    return shownFirst.has(setting.source) || setting.pending !== null;
   });
 }
 

@@ -12,6 +12,7 @@ import { OpError } from "../../errors/op-error.ts";
 import type { OperationRecord } from "../../events/event.ts";
 import { begin, follow, refuseUnfit } from "../changes.ts";
 import { amend, awaitCluster, clusterOf, type Parts } from "../parts.ts";
+import { restartProblems } from "../restart-problems.ts";
 import { servingPrimary } from "../status.ts";
 import { isSame, planSettings, tuningOf, type Planned, type SettingsWish } from "./plan.ts";
 import { nextTurn, restartMembers, type Turn } from "./restart.ts";
@@ -67,11 +68,23 @@ export function refuseRestart(parts: Parts, name: string, { restart }: SettingsP
   const cluster = clusterOf(parts, name);
   if (restart.length === 0) return;
   refuseUnfit(parts, cluster);
-  if (servingPrimary(cluster)) return;
+  if (servingPrimary(cluster)) return refuseUnwell(cluster, restart);
   throw new OpError("no-primary", {
     message: `cluster "${name}" has no primary now`,
     detail: "The change needs a restart, which goes on from member to member while one serves. Nothing was changed.",
     hint: `See why there is none: matriarch explain ${name}`,
+  });
+}
+
+/** Its turns would wait for members that are away, and hold everything else up meanwhile. */
+function refuseUnwell(cluster: ClusterRuntime, restart: readonly MemberId[]): void {
+  const problems = restartProblems(cluster, restart, false);
+  if (problems.length === 0) return;
+  const { name } = cluster;
+  throw new OpError("not-healthy", {
+    message: `cluster "${name}" is not well enough for the restart that the change needs`,
+    detail: `${problems.join("; ")}. Nothing was changed.`,
+    hint: `Allow no restart now, and finish once all is well: matriarch restart ${name} --pending`,
   });
 }
 

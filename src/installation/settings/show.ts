@@ -5,6 +5,8 @@ import { isOfSession, type ServerSetting } from "../../drivers/postgres/configur
 import { ownedBecause } from "../../drivers/postgres/configuration/validate.ts";
 import { formatText, formatValue } from "../../drivers/postgres/configuration/values.ts";
 import { computedBecause } from "../../drivers/postgres/configuration/why.ts";
+import { needing } from "../../drivers/postgres/extensions/known.ts";
+import { parseLibraries, preloadSettings } from "../../drivers/postgres/extensions/preload.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { awake } from "../awake.ts";
 import type { Parts } from "../parts.ts";
@@ -104,12 +106,23 @@ function sourceOf(
   computed: ReadonlyMap<string, string>,
 ): { readonly source: SettingSource; readonly why: string | null } {
   const name = setting.name.toLowerCase();
-  if (settings[name] !== undefined) return { source: "user", why: null };
+  const given = settings[name];
+  if (given !== undefined && isOfExtensions(name, given)) return { source: "extensions", why: librariesBecause };
+  if (given !== undefined) return { source: "user", why: null };
   const owned = ownedBecause(name);
   if (owned !== undefined) return { source: "owned", why: owned };
   if (computed.has(name)) return { source: "computed", why: computedBecause[name] ?? null };
   if (setting.setting === setting.boot_val || setting.context === "internal") return { source: "default", why: null };
   return { source: "other", why: "of the server or its directory" };
+}
+
+const librariesBecause = "libraries that extensions need: what new clusters begin with, extension enable, config set";
+
+/** Who named them is not kept, and does not matter as long as each is one that an extension asks for. */
+function isOfExtensions(name: string, value: string): boolean {
+  const libraries = parseLibraries(value);
+  if (!preloadSettings.some((setting) => setting === name) || libraries.length === 0) return false;
+  return libraries.every((library) => needing(library).length > 0);
 }
 
 function pendingOf(name: string, setting: RunningSetting, background: Background): Setting["pending"] {

@@ -4,11 +4,12 @@ import { Argument, Option } from "@commander-js/extra-typings";
 import { clusterArgument } from "../../arguments.ts";
 import { command, type Run } from "../../command.ts";
 
-const sources = ["user", "computed", "owned", "default"] as const;
+const sources = ["user", "computed", "extensions", "owned", "default"] as const;
 
 const notes = `
 Without names and flags: what you set, what was computed for the cluster, and what waits for a restart.
-Sources: user (config set), computed (from memory, CPUs and disk), owned (decided by Matriarch), default (Postgres).`;
+Sources: user (config set), computed (from memory, CPUs and disk), extensions (libraries that they need loaded), owned
+(decided by Matriarch), default (Postgres).`;
 
 export const configShow = (run: Run) =>
   command("show", "Show settings: value, who decided it and why, what waits for a restart.", [
