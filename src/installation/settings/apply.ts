@@ -179,7 +179,8 @@ async function awaitConfigured(parts: Parts, name: string): Promise<void> {
   const generation = (await readCluster(parts.store, name))?.spec.value.generation ?? 0;
   await awaitCluster(parts, name, (cluster) => isConfigured(parts, cluster, generation), {
     withinMs: configuredMs,
-    describe: () => `Not yet on ${notConfigured(parts, clusterOf(parts, name), generation).join(", ")}.`,
+    describe: () =>
+      `They are written, and not yet on ${notConfigured(parts, clusterOf(parts, name), generation).join(", ")}.`,
   });
 }
 
