@@ -39,6 +39,16 @@ test("reads leave a standby that does not stream or lags, and go to the primary 
   assert.deepEqual([read.kind, read.state, members(read)], ["read", "open", ["a"]]);
 });
 
+test("who reads from the primary for want of a standby stays there when one is back, and no longer than it serves", () => {
+  const all = { a: running("primary"), b: running("standby") };
+  const keptOf = (hold: MemberSeen["hold"]) => {
+    const [, { keep = [], ...read }] = routesOf(cluster({}), seen(all, hold));
+    return [members(read), members({ targets: keep })];
+  };
+  assert.deepEqual(keptOf("no"), [["b"], ["a"]]);
+  assert.deepEqual(keptOf("fenced"), [["b"], []]);
+});
+
 test("nobody reads from a standby whose log went another way, though it seems to stream", () => {
   const forked = versioned([
     { id: 1, parent: null, forkedAt: zeroLsn, epoch: 1 },

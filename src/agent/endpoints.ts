@@ -52,7 +52,10 @@ function mayServe(server: Server): boolean {
   return (server.kind === "running" || server.kind === "unresponsive") && server.role === "primary";
 }
 
-/** Standbys that stream within the lag limit; the primary when there is none. */
+/**
+ * Standbys that stream within the lag limit; the primary when there is none. Who came to the primary then stays there:
+ * what it reads is as new as can be, and after a start or a failover it would be cut off in its first moments.
+ */
 function readRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>, targetOf: TargetOf): Route {
   const { epoch } = cluster.reign.value;
   const base = { cluster: cluster.spec.value.name, kind: "read", epoch } as const;
@@ -61,8 +64,8 @@ function readRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, Member
     const record = cluster.members[member]?.value;
     return record && isFresh(cluster, server) ? [targetOf(record)] : [];
   });
-  if (standbys.length > 0) return { ...base, state: "open", targets: standbys, cut: true };
   const primary = primaryRoute(cluster, members, targetOf);
+  if (standbys.length > 0) return { ...base, state: "open", targets: standbys, cut: true, keep: primary.targets };
   return { ...primary, kind: "read" };
 }
 

@@ -84,6 +84,8 @@ export const eraseRequestSchema = z.object({ cluster: z.string().min(1) });
 export const trySettingsRequestSchema = z.object({
   engine: z.enum(["embedded", "system"]),
   major: z.int(),
+  /** embedded: what the members run; others may be installed beside it */
+  version: z.string().exactOptional(),
   members: z.array(z.string()).max(64),
   memory_bytes: z.int().positive(),
   cpus: z.number().positive(),

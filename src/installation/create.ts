@@ -165,7 +165,7 @@ async function makeFirstRecords(parts: Parts, plan: ClusterSpec, making: Making)
   const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
   const hosts = places.map(({ host }) => host);
   const withLibraries = await settingsWithLibraries(parts, plan, hosts);
-  const given = await firstSettings(parts, plan, hosts);
+  const given = await firstSettings(parts, plan, hosts, wantedFor(plan, making.version).version);
   const settings = { ...withLibraries, ...given };
   const count = plan.members.length;
   operations.step(id, count === 1 ? "making one member" : `making ${count} members`, 2);

@@ -326,10 +326,11 @@ export class Endpoint implements SessionOwner {
 
   #cutOthers(route: Route): void {
     let cut = 0;
+    const stay = [...route.targets, ...(route.keep ?? [])];
     const all = [...this.#sessions];
     for (const session of all) {
       const { target } = session;
-      if (!target || route.targets.some((other) => sameTarget(other, target))) continue;
+      if (!target || stay.some((other) => sameTarget(other, target))) continue;
       if (session.isPending) session.reassign();
       else session.cut(refusals.moved(this.config));
       cut += 1;

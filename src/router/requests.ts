@@ -53,6 +53,7 @@ function route(input: unknown): Route {
     state,
     targets,
     cut: value["cut"],
+    ...(value["keep"] === undefined ? {} : { keep: list(value["keep"], "keep").map(target) }),
     ...(value["isAsleep"] === true ? { isAsleep: true } : {}),
     ...message,
   };

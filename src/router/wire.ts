@@ -48,6 +48,8 @@ export interface Route {
   readonly targets: readonly Target[];
   /** sessions to members that are not targets are cut at once; false lets them end by themselves */
   readonly cut: boolean;
+  /** get no new sessions, and keep those that they have */
+  readonly keep?: readonly Target[];
   /** hold: the cluster is asleep, or about to be; the agent is told of every client that waits (`RouterNews`) */
   readonly isAsleep?: true;
   /** what a refused or timed-out client is told */

@@ -146,6 +146,17 @@ test("a route without cut lets sessions go on", async () => {
   await client.end();
 });
 
+test("who may stay does: a session at a member that is no target any more goes on, new ones go elsewhere", async () => {
+  await router.route("open", [target]);
+  const client = clientOf(port, testPassword);
+  await client.connect();
+  await router.route("hold", [], { keep: [target] });
+  assert.equal((await client.query("select 1")).rowCount, 1);
+  await router.route("hold", []);
+  await assert.rejects(client.query("select 1"));
+  await client.end().catch(() => undefined);
+});
+
 test("a server that is gone for a moment: new connections wait for it", async () => {
   await router.route("open", [target]);
   await postgres.kill();

@@ -11,15 +11,16 @@ import { tryEverywhere } from "./try.ts";
 
 const inUse = { preparedTransactions: 0, connections: 0, slots: 0 };
 
-/** @throws OpError bad-value with everything that is wrong */
+/** @param version of the packaged binaries that members begin with @throws OpError bad-value with everything that is wrong */
 export async function firstSettings(
   parts: Parts,
   spec: ClusterSpec,
   hosts: readonly string[],
+  version: string | undefined,
 ): Promise<ClusterSpec["settings"]> {
   if (Object.keys(spec.settings).length === 0) return spec.settings;
   const here = [parts.hosts.self?.name ?? parts.hostName];
-  const known = await tryEverywhere(parts, here, { ...spec, settings: {} });
+  const known = await tryEverywhere(parts, here, { ...spec, version, settings: {} });
   const rows = new Map(known.settings.map((row) => [row.name.toLowerCase(), row]));
   const settings = Object.fromEntries(
     Object.entries(spec.settings).map(([name, text]) => {
@@ -28,7 +29,7 @@ export async function firstSettings(
     }),
   );
   // The binaries that come with Matriarch are the same everywhere, and may not be fetched yet on the others.
-  const tried = await tryEverywhere(parts, spec.engine === "embedded" ? here : hosts, { ...spec, settings });
+  const tried = await tryEverywhere(parts, spec.engine === "embedded" ? here : hosts, { ...spec, version, settings });
   const judged = judgeTogether(tried.settings, { memoryBytes: spec.memoryBytes, inUse });
   const problems = [...tried.problems, ...judged.problems];
   if (problems.length > 0) throw badSettings([...new Set(problems)]);

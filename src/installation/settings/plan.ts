@@ -17,7 +17,7 @@ import { refuseWithoutStore, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 import { inUseOn } from "./in-use.ts";
 import { askMembers, onceSeen, type AskedMember, type AskedMembers } from "./running.ts";
-import { hostsOf, tryEverywhere, type Tried } from "./try.ts";
+import { hostsOf, tryEverywhere, type Tried, subjectOf } from "./try.ts";
 
 export interface SettingsWish {
   /** by their Postgres names, in any case, as people write them */
@@ -52,7 +52,9 @@ export async function planSettings(parts: Parts, name: string, wish: SettingsWis
   const known = await knownSettings(parts, cluster, running);
   const after = tuningAfter(spec, wish, known);
   const isChange = !isSame(spec, after);
-  const tried = isChange ? await tryEverywhere(parts, hostsOf(cluster.record), { ...spec, ...after }) : untried(known);
+  const tried = isChange
+    ? await tryEverywhere(parts, hostsOf(cluster.record), { ...subjectOf(cluster.record), ...after })
+    : untried(known);
   const judged = judgeTogether(tried.settings, { memoryBytes: after.memoryBytes, inUse: await inUseOn(cluster) });
   const unknown = unknownNames(wish, spec, known);
   const problems = [...unknown, ...(isChange ? [...tried.problems, ...judged.problems] : [])];
@@ -82,7 +84,7 @@ async function knownSettings(parts: Parts, cluster: ClusterRuntime, { asked }: A
   const holder = servingPrimary(cluster)?.id;
   const first = asked.find(({ member }) => member === holder) ?? asked[0];
   if (first) return first.settings;
-  const { settings } = await tryEverywhere(parts, hostsOf(cluster.record), cluster.record.spec.value);
+  const { settings } = await tryEverywhere(parts, hostsOf(cluster.record), subjectOf(cluster.record));
   return new Map(settings.map((setting) => [setting.name.toLowerCase(), setting]));
 }
 

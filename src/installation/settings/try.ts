@@ -22,9 +22,10 @@ export interface Tried extends TrySettingsAnswer {
 /** On this host. Never throws for settings that are wrong: that is the answer. */
 export async function tryHere(parts: Parts, request: TrySettingsRequest): Promise<TrySettingsAnswer> {
   const { servers } = parts;
-  const { settings, members, memory_bytes: memoryBytes, cpus, engine: kind, major } = request;
+  const { settings, members, memory_bytes: memoryBytes, cpus, engine: kind, major, version } = request;
   const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(hereMs)]);
-  const engine = await servers.engine({ engine: kind, major }, () => undefined, signal);
+  const wanted = { engine: kind, major, ...(version === undefined ? {} : { version }) };
+  const engine = await servers.engine(wanted, () => undefined, signal);
   const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
   const context = { template, owner: servers.owner, signal };
   const { problems, good } = await judgeEach(settings, context);
@@ -51,8 +52,16 @@ function isPreload(name: string): boolean {
   return preloadSettings.some((setting) => setting === name);
 }
 
+/** @param version of Postgres that the members run */
+type Subject = ClusterSpec & { readonly version?: string | undefined };
+
+/** The primary's: of an upgrade that was stopped half-way, too. */
+export function subjectOf({ spec, reign, members }: ClusterRecord): Subject {
+  return { ...spec.value, version: members[reign.value.holder]?.value.version };
+}
+
 /** On every one of these hosts. A problem that is not the same on all names its host. */
-export async function tryEverywhere(parts: Parts, hosts: readonly string[], spec: ClusterSpec): Promise<Tried> {
+export async function tryEverywhere(parts: Parts, hosts: readonly string[], spec: Subject): Promise<Tried> {
   const request = requestFor(spec);
   const self = parts.hosts.self?.name;
   const names = self === undefined ? [parts.hostName] : [...new Set(hosts)];
@@ -87,6 +96,7 @@ async function askHost(parts: Parts, host: string, body: TrySettingsRequest): Pr
   }
 }
 
-function requestFor({ engine, major, members, memoryBytes, cpus, settings }: ClusterSpec): TrySettingsRequest {
-  return { engine, major, members: [...members], memory_bytes: memoryBytes, cpus, settings: { ...settings } };
+function requestFor({ engine, major, version, members, memoryBytes, cpus, settings }: Subject): TrySettingsRequest {
+  const shape = { engine, major, members: [...members], memory_bytes: memoryBytes, cpus };
+  return { ...shape, settings: { ...settings }, ...(version === undefined ? {} : { version }) };
 }
