@@ -14,7 +14,7 @@ import { begin, follow, refuseUnfit } from "./changes.ts";
 import { loadsOf, refuseSize } from "./capacity.ts";
 import { dropTo, growTo, scaleCluster } from "./members.ts";
 import { awaitCluster, clusterOf, type Parts } from "./parts.ts";
-import { bringInForce, refuseRestart, writeChange } from "./settings/apply.ts";
+import { awaitRestartEnd, bringInForce, refuseRestart, writeChange } from "./settings/apply.ts";
 import { planSettings, type Planned, type SettingsWish, type Tuning } from "./settings/plan.ts";
 
 /** Of operations: what follows says what the next agent has to go on with. */
@@ -52,6 +52,7 @@ function isCountAlone({ memory_bytes: memory, cpus, limit }: ScaleRequest): bool
 export function resumeResize(parts: Parts, operation: OperationRecord): OperationRecord {
   const { cluster: name } = operation;
   return follow(parts, operation, async () => {
+    await awaitRestartEnd(parts, name);
     if (clusterOf(parts, name).record.spec.value.change?.operation === operation.id)
       return carryOut(parts, operation, undefined);
     throw new OpError("interrupted", {

@@ -24,6 +24,7 @@ export const restartingConfigKind = "config with restart";
 
 const configuredMs = 30_000;
 const backMs = 15_000;
+const othersMs = 24 * 3_600_000;
 /** One for each direction, and for failovers in between. */
 const turnsMax = 5;
 
@@ -115,10 +116,17 @@ export async function writeChange(
   parts.events.emit("config.changed", about, { changes, restart: plan.restart.length > 0 });
 }
 
+/** The restart that an agent had begun when it ended goes on by itself; another one is refused until then. */
+export async function awaitRestartEnd(parts: Parts, name: string): Promise<void> {
+  const describe = (): string => "The cluster is as `matriarch explain` shows it.";
+  await awaitCluster(parts, name, ({ record }) => !record.intent, { withinMs: othersMs, describe });
+}
+
 /** Also the way on after an agent that ended in the middle. */
 export function resumeConfig(parts: Parts, operation: OperationRecord): OperationRecord {
   const { cluster: name } = operation;
   return follow(parts, operation, async () => {
+    await awaitRestartEnd(parts, name);
     if (clusterOf(parts, name).record.spec.value.change?.operation === operation.id)
       return bringInForce(parts, operation, operation.kind === restartingConfigKind);
     throw new OpError("interrupted", {

@@ -6,15 +6,13 @@
 import type { Asked } from "../../contract/installation.ts";
 import type { OperationRecord } from "../../events/event.ts";
 import { begin, follow } from "../changes.ts";
-import { awaitCluster, clusterOf, type Parts } from "../parts.ts";
-import { bringInForce, restartJudged } from "./apply.ts";
+import { clusterOf, type Parts } from "../parts.ts";
+import { awaitRestartEnd, bringInForce, restartJudged } from "./apply.ts";
 import type { Turn } from "./restart.ts";
 
 /** Of operations: the next agent must know what was asked for. */
 export const finishingKind = "restart with pending settings";
 export const changedKind = "restart with changed settings";
-
-const othersMs = 24 * 3_600_000;
 
 /** Every member that waits, in the order that the settings need. */
 export function finishPending(parts: Parts, name: string, asked: Asked): OperationRecord {
@@ -28,12 +26,11 @@ export function restartChanged(parts: Parts, name: string, turn: Turn, asked: As
   return follow(parts, operation, () => restartJudged(parts, operation, turn));
 }
 
-/** The way on after an agent that ended in the middle: the restart that it began goes on by itself. */
+/** The way on after an agent that ended in the middle. */
 export function resumeRestart(parts: Parts, operation: OperationRecord): OperationRecord {
   const { cluster: name, kind } = operation;
   return follow(parts, operation, async () => {
-    const describe = (): string => "The cluster is as `matriarch explain` shows it.";
-    await awaitCluster(parts, name, ({ record }) => !record.intent, { withinMs: othersMs, describe });
+    await awaitRestartEnd(parts, name);
     if (kind === finishingKind) return bringInForce(parts, operation, true);
     return restartJudged(parts, operation, { pending: [], primaryFirst: false });
   });
