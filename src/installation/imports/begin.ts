@@ -19,6 +19,7 @@ import { forward, hostOfPrimary } from "./forward.ts";
 import { leaveSource } from "./leave-source.ts";
 import { beginLive } from "./live.ts";
 import { majorOf, prepare, type Prepared } from "./prepare.ts";
+import { PrimaryEnds } from "./primary-ends.ts";
 import { forget, register } from "./running.ts";
 import type { Ready, Work } from "./work.ts";
 
@@ -76,6 +77,7 @@ async function carryOut(parts: Parts, ready: Ready, operation: OperationRecord):
   const signal = register(operation.id, parts.signal);
   const step = (text: string, done?: number): void => void parts.operations.step(operation.id, text, done);
   const from = sourceName(server);
+  using ends = new PrimaryEnds(parts, cluster);
   try {
     parts.events.emit("import.started", about, { database, source: from, live: wish.live });
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -87,23 +89,29 @@ async function carryOut(parts: Parts, ready: Ready, operation: OperationRecord):
   } catch (error) {
     // The next agent of this host undoes it.
     if (parts.signal.aborted) return;
-    await endFailed(parts, operation, database, signal.aborted ? undefined : error);
+    await endFailed(parts, operation, { database, error: signal.aborted ? undefined : error, ends });
   } finally {
     forget(operation.id);
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** @param error undefined: somebody gave it up */
+interface Failure {
+  readonly database: string | undefined;
+  /** undefined: somebody gave it up */
+  readonly error: unknown;
+  readonly ends: PrimaryEnds;
+}
+
 export async function endFailed(
   parts: Parts,
   operation: OperationRecord,
-  database: string | undefined,
-  error: unknown,
+  { database, error, ends }: Failure,
 ): Promise<void> {
   const { cluster, id, by } = operation;
   parts.operations.step(id, "undoing what was imported");
-  const { left, lastWords } = await undo(parts, cluster, id);
+  const left = await undo(parts, cluster, id);
+  const { lastWords } = ends;
   const outcome =
     left === undefined
       ? "What it had made is gone; the source is as it was."
@@ -130,39 +138,21 @@ function asTold(error: unknown, undone: string): OpError {
   return new OpError(code, { message, detail: all, ...(hint === undefined ? {} : { hint }) });
 }
 
-interface Undone {
-  /** why something of it is still there */
-  readonly left: string | undefined;
-  /** of a primary that ended meanwhile: what it ended of is what ended the import */
-  readonly lastWords: string | undefined;
-}
-
-/** What ended the import may have ended the primary too, or filled its disk: it is waited for. */
-async function undo(parts: Parts, cluster: string, id: string): Promise<Undone> {
+/**
+ * What ended the import may have ended the primary too, or filled its disk: it is waited for.
+ * @returns why something of it is still there
+ */
+async function undo(parts: Parts, cluster: string, id: string): Promise<string | undefined> {
   const until = performance.now() + undoMs;
-  let lastWords: string | undefined;
-  using heard = new DisposableStack();
-  const over = heard.adopt(new AbortController(), (controller) => controller.abort());
-  // It may be back before anybody asks it again.
-  parts.runtime.onChange((name) => {
-    if (name === cluster) lastWords ??= lastWordsOf(parts, cluster);
-  }, over.signal);
   for (;;) {
     try {
-      const left = await undoOf(parts, cluster, id);
-      return { left, lastWords };
+      return await undoOf(parts, cluster, id);
     } catch (error) {
       if (performance.now() > until || parts.signal.aborted)
-        return { left: error instanceof Error ? `${error.message}.` : String(error), lastWords };
+        return error instanceof Error ? `${error.message}.` : String(error);
       await sleep(undoAgainMs, undefined, { signal: parts.signal }).catch(() => undefined);
     }
   }
-}
-
-function lastWordsOf({ runtime }: Parts, cluster: string): string | undefined {
-  for (const { server } of runtime.clusters.get(cluster)?.members.values() ?? [])
-    if (server.kind === "stopped" && server.wasPrimary && server.lastWords !== undefined) return server.lastWords;
-  return undefined;
 }
 
 /** @returns undefined when nothing of it is left; else why something is */

@@ -9,6 +9,7 @@ import type { OperationRecord } from "../../events/event.ts";
 import { awaitCluster, type Parts } from "../parts.ts";
 import { servingPrimary } from "../status.ts";
 import { endFailed } from "./begin.ts";
+import { PrimaryEnds } from "./primary-ends.ts";
 import { forget, register } from "./running.ts";
 
 const primaryMs = 10 * 60_000;
@@ -16,6 +17,7 @@ const primaryMs = 10 * 60_000;
 export async function resumeImport(parts: Parts, operation: OperationRecord): Promise<void> {
   const { cluster, id } = operation;
   register(id, parts.signal);
+  using ends = new PrimaryEnds(parts, cluster);
   const directory = join(parts.home, "imports", id);
   try {
     await endPrograms(directory);
@@ -27,7 +29,7 @@ export async function resumeImport(parts: Parts, operation: OperationRecord): Pr
       message: "the agent that carried the import out ended in the middle of it",
       hint: "Begin it again with the same command.",
     });
-    if (!parts.signal.aborted) await endFailed(parts, operation, undefined, error);
+    if (!parts.signal.aborted) await endFailed(parts, operation, { database: undefined, error, ends });
   } finally {
     forget(id);
     await rm(directory, { recursive: true, force: true });

@@ -179,7 +179,9 @@ export class Observer {
   /** On a full disk the log may lack the words too, so the disk itself is asked. */
   async #tellEnd(log: string): Promise<Pick<StoppedServer, "noRoom" | "lastWords">> {
     const noRoom = tellsNoRoom(log) || (await isFull(this.#config.dataDirectory));
-    const lastWords = lastWordsIn(log) ?? (noRoom ? "No space left on device" : undefined);
+    const found = lastWordsIn(log);
+    const isSaid = found !== undefined && (!noRoom || tellsNoRoom(found));
+    const lastWords = isSaid || !noRoom ? found : ["No space left on device", found].filter(Boolean).join("; ");
     return { ...(noRoom ? { noRoom } : {}), ...(lastWords === undefined ? {} : { lastWords }) };
   }
 
