@@ -21,7 +21,7 @@ export const serverSettingSchema = z.object({
 
 /**
  * computed: by Matriarch, from what the members have. extensions: libraries that extensions need, as a new cluster begins
- * with and `extension enable` adds them. owned: by Matriarch, and not to be set.
+ * with and `extension enable` adds them, and nobody named by hand. owned: by Matriarch, and not to be set.
  */
 export const settingSources = ["user", "computed", "extensions", "owned", "default", "other"] as const;
 export type SettingSource = (typeof settingSources)[number];

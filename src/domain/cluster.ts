@@ -51,6 +51,8 @@ export interface ClusterSpec {
   readonly ports: { readonly primary: number; readonly read: number };
   /** settings given by the user, by their Postgres names in lower case */
   readonly settings: Readonly<Record<string, string>>;
+  /** of the libraries in them, those that somebody named by hand; the others are there for extensions */
+  readonly namedLibraries?: readonly string[];
   /** the last change of settings, or of what they are computed from */
   readonly change?: SettingsChange;
   /** a standby that replays further behind than this serves no reads */
@@ -65,8 +67,11 @@ export interface SettingsChange {
   /** id of the operation that made it */
   readonly operation: string;
   /** what it goes back to when a server does not start with it; gone once it is in force everywhere */
-  readonly before?: Pick<ClusterSpec, "settings" | "memoryBytes" | "cpus" | "limited">;
+  readonly before?: Tuning;
 }
+
+/** What of a spec decides about settings. */
+export type Tuning = Pick<ClusterSpec, "settings" | "namedLibraries" | "memoryBytes" | "cpus" | "limited">;
 
 /** Who may be primary. `epoch` only rises; 0 before the first holder. */
 export interface Reign {

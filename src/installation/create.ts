@@ -51,7 +51,7 @@ export async function beginCreate(parts: Parts, request: CreateRequest, asked: A
   const elsewhere = firstHostElsewhere(parts, request, shape.places);
   if (elsewhere !== undefined) return forwardCreate(parts, request, elsewhere, asked);
   const planned = await planCluster(parts, request, shape);
-  const spec = seed ? { ...planned, fork: seed.fork } : planned;
+  const spec = seed ? { ...planned, ...seed.inherited } : planned;
   const password = request.password ?? generatePassword();
   const verifier = scramVerifier(password);
   const operation = beginOperation(parts, spec, asked);
@@ -65,7 +65,7 @@ export async function beginCreate(parts: Parts, request: CreateRequest, asked: A
 
 /** What the first member is made of instead of an empty database. */
 export interface Seed {
-  readonly fork: NonNullable<ClusterSpec["fork"]>;
+  readonly inherited: Required<Pick<ClusterSpec, "fork" | "namedLibraries">>;
   /** The directory does not exist yet. Interrupted, it may leave anything there; the cluster is removed then. */
   make(request: SeedRequest): Promise<Sown>;
 }
@@ -266,7 +266,7 @@ async function bringUp(
   parts.operations.finish(id, { state: "done", step: "the cluster takes writes", result });
 }
 
-function forkFields({ of, at, expiresAt }: Seed["fork"]) {
+function forkFields({ of, at, expiresAt }: Seed["inherited"]["fork"]) {
   const until = expiresAt === undefined ? null : new Date(expiresAt).toISOString();
   return { of, as_of: new Date(at).toISOString(), until };
 }

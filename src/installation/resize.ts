@@ -7,7 +7,7 @@ import type { ScalePlan, ScaleRequest } from "../contract/scale.ts";
 import { formatSize } from "../contract/units.ts";
 import { inPrimaryRegion } from "../core/regions.ts";
 import type { ClusterRuntime } from "../agent/runtime.ts";
-import type { ClusterSpec } from "../domain/cluster.ts";
+import type { ClusterSpec, Tuning } from "../domain/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { begin, follow, refuseUnfit } from "./changes.ts";
@@ -15,7 +15,7 @@ import { loadsOf, refuseSize } from "./capacity.ts";
 import { dropTo, growTo, scaleCluster } from "./members.ts";
 import { awaitCluster, clusterOf, type Parts } from "./parts.ts";
 import { awaitRestartEnd, bringInForce, refuseRestart, writeChange } from "./settings/apply.ts";
-import { planSettings, type Planned, type SettingsWish, type Tuning } from "./settings/plan.ts";
+import { planSettings, type Planned, type SettingsWish } from "./settings/plan.ts";
 
 /** Of operations: what follows says what the next agent has to go on with. */
 export const resizeKind = "resize";

@@ -9,6 +9,7 @@ import { chooseMemory, type Preset } from "../drivers/postgres/configuration/def
 import { machineHere } from "../drivers/limits/machine.ts";
 import { supportedMajors } from "../drivers/postgres/engine/catalog.ts";
 import { findSystemEngine } from "../drivers/postgres/engine/system.ts";
+import { librariesIn } from "../drivers/postgres/extensions/preload.ts";
 import { OpError } from "../errors/op-error.ts";
 import { refuseSize } from "./capacity.ts";
 import type { Parts } from "./parts.ts";
@@ -62,6 +63,8 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
   refuseSize([{ host: parts.hosts.self?.name, members: onOneHost, machine }], { memoryBytes, cpus: request.cpus });
   await refuseDisk(parts.home, onOneHost);
   if (request.volume_bytes !== undefined) await refuseVolume(parts.home, request.volume_bytes);
+  const settings = lowerNames(request.settings ?? {});
+  const named = librariesIn(settings);
   return {
     name: request.name,
     generation: 1,
@@ -78,7 +81,8 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
     ...(request.volume_bytes === undefined ? {} : { volumeBytes: request.volume_bytes }),
     limited: { memory: request.memory_bytes !== undefined, cpus: request.cpus !== undefined },
     ports: await claimEndpointPorts(parts, request.port, elsewhere(parts)),
-    settings: lowerNames(request.settings ?? {}),
+    settings,
+    ...(named.length > 0 && { namedLibraries: named }),
     readLagBytesMax: 64 * mib,
     failoverLagBytesMax: 16 * mib,
     systemIdentifier: "",

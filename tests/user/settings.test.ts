@@ -39,6 +39,29 @@ describe("settings of one server", () => {
     assert.match(text, /allowed +64 kB to/);
   });
 
+  test("libraries: whether somebody named them or an extension needs them is told, for each of them", async () => {
+    const sourceAfter = async (...command: readonly string[]): Promise<readonly unknown[]> => {
+      await shop.installation.ok(...command);
+      const { value, source, why } = await shop.setting("session_preload_libraries");
+      return [value, source, why];
+    };
+    const set = (libraries: string) => ["config", "set", "shop", `session_preload_libraries=${libraries}`];
+    const needed = "what new clusters begin with, and what enabled extensions need";
+    const enable = ["extension", "enable", "shop", "auto_explain"];
+    assert.deepEqual(await sourceAfter(...set("auto_explain")), ["auto_explain", "user", null]);
+    await shop.installation.ok("config", "unset", "shop", "session_preload_libraries");
+    assert.deepEqual(await sourceAfter(...enable), ["auto_explain", "extensions", needed]);
+    await shop.installation.ok(...set("passwordcheck"));
+    const both = ["passwordcheck,auto_explain", "user", "auto_explain for extensions"];
+    assert.deepEqual(await sourceAfter(...enable), both);
+    assert.deepEqual(await sourceAfter("extension", "disable", "shop", "auto_explain", "--yes"), [
+      "passwordcheck",
+      "user",
+      null,
+    ]);
+    await shop.installation.ok("config", "unset", "shop", "session_preload_libraries");
+  });
+
   test("sizes, times and switches as people write them are in force at once", async () => {
     const pairs = ["work_mem=16mb", "Statement_Timeout=30 Seconds", "log_connections=Yes"];
     await shop.installation.ok("config", "set", "shop", ...pairs);

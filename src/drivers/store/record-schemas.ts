@@ -40,6 +40,8 @@ const rule: z.ZodType<CommitRule> = z
 
 const settings = z.record(z.string(), z.string());
 
+const namedLibraries = z.array(z.string());
+
 const limited = z.strictObject({ memory: z.boolean(), cpus: z.boolean() });
 
 export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
@@ -61,12 +63,14 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   snapshots: z.strictObject({ daily: z.boolean(), keptDays: z.int().positive() }).exactOptional(),
   ports: z.strictObject({ primary: port, read: port }),
   settings,
+  namedLibraries: namedLibraries.exactOptional(),
   change: z
     .strictObject({
       operation: id,
       before: z
         .strictObject({
           settings,
+          namedLibraries: namedLibraries.exactOptional(),
           memoryBytes: z.int().positive(),
           cpus: z.number().positive(),
           limited: limited.exactOptional(),

@@ -134,7 +134,7 @@ async function settleSettings(parts: Parts, { wish, plan, operation }: Work): Pr
   const changes = Object.entries(plan.settings);
   const set = Object.fromEntries(changes.flatMap(([setting, value]) => (value === null ? [] : [[setting, value]])));
   const unset = changes.flatMap(([setting, value]) => (value === null ? [setting] : []));
-  await applyWithin(parts, operation, { set, unset }, { restart: mayRestart });
+  await applyWithin(parts, operation, { set, unset, by: "extensions" }, { restart: mayRestart });
   if (plan.change === "enable") await refuseUnloaded(parts, operation.cluster, wish);
 }
 

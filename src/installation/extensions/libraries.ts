@@ -5,12 +5,7 @@
 import type { ClusterRecord, ClusterSpec } from "../../domain/cluster.ts";
 import { debianPackage, needing } from "../../drivers/postgres/extensions/known.ts";
 import { installLine } from "../../drivers/postgres/extensions/packages.ts";
-import {
-  formatLibraries,
-  libraryName,
-  parseLibraries,
-  preloadSettings,
-} from "../../drivers/postgres/extensions/preload.ts";
+import { formatLibraries, librariesIn } from "../../drivers/postgres/extensions/preload.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { ContentsAnswer } from "../../contract/peer.ts";
 import { lookOnPrimary } from "../accounts/primary.ts";
@@ -34,7 +29,7 @@ export async function settingsWithLibraries(
   hosts: readonly string[],
 ): Promise<Settings> {
   const found = await contentsByHost(parts, engine, hosts);
-  const wanted = librariesIn(settings);
+  const wanted = packagedIn(settings);
   refuseLacking(found, { libraries: wanted, extensions: [] }, engine);
   const hasUsual = [...found.values()].every(({ libraries }) => libraries.includes(usualLibrary));
   if (settings["shared_preload_libraries"] !== undefined || !hasUsual) return settings;
@@ -48,14 +43,12 @@ export async function refuseUnfitHosts(parts: Parts, { spec }: ClusterRecord, ho
   // Without a primary it cannot be asked what its databases use; its libraries are known all the same.
   const databases = await lookOnPrimary(parts, name, installedEverywhere).catch(() => new Map<string, never>());
   const extensions = [...new Set([...databases.values()].flat().map((extension) => extension.name))];
-  refuseLacking(found, { libraries: librariesIn(settings), extensions }, { engine, major });
+  refuseLacking(found, { libraries: packagedIn(settings), extensions }, { engine, major });
 }
 
-function librariesIn(settings: Settings): readonly string[] {
-  // A path is the user's own affair.
-  return preloadSettings
-    .flatMap((setting) => parseLibraries(settings[setting] ?? "").map(libraryName))
-    .filter((library) => !library.includes("/"));
+/** A path is the user's own affair. */
+function packagedIn(settings: Settings): readonly string[] {
+  return librariesIn(settings).filter((library) => !library.includes("/"));
 }
 
 /** The binaries that come with Matriarch are the same everywhere, and may not be fetched yet on the others. */

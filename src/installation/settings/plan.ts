@@ -5,12 +5,13 @@
  */
 import type { ClusterRuntime } from "../../agent/runtime.ts";
 import type { SettingChange, SettingsPlan } from "../../contract/settings.ts";
-import type { ClusterSpec, MemberId } from "../../domain/cluster.ts";
+import type { ClusterSpec, MemberId, Tuning } from "../../domain/cluster.ts";
 import { standbyMinimums } from "../../drivers/postgres/configuration/defaults.ts";
 import { judgeTogether } from "../../drivers/postgres/configuration/rules.ts";
 import type { ServerSetting } from "../../drivers/postgres/configuration/trial.ts";
 import { badSettings, ownedBecause } from "../../drivers/postgres/configuration/validate.ts";
 import { formatText, normalizeValue } from "../../drivers/postgres/configuration/values.ts";
+import { libraryName, parseLibraries, preloadSettings } from "../../drivers/postgres/extensions/preload.ts";
 import { refusePaused } from "../changes.ts";
 import { awake } from "../awake.ts";
 import { refuseWithoutStore, type Parts } from "../parts.ts";
@@ -28,10 +29,9 @@ export interface SettingsWish {
   readonly memoryBytes?: number;
   readonly cpus?: number;
   readonly limited?: NonNullable<ClusterSpec["limited"]>;
+  /** libraries are loaded, or left out, for these and not because somebody named them; left out: by hand */
+  readonly by?: "extensions";
 }
-
-/** What of a spec decides about settings. */
-export type Tuning = Pick<ClusterSpec, "settings" | "memoryBytes" | "cpus" | "limited">;
 
 export interface Planned {
   readonly plan: SettingsPlan;
@@ -96,8 +96,9 @@ function hasPending(settings: Iterable<{ readonly pending_restart: boolean }>): 
   return [...settings].some((setting) => setting.pending_restart);
 }
 
-export function tuningOf({ settings, memoryBytes, cpus, limited }: Tuning): Tuning {
-  return { settings, memoryBytes, cpus, ...(limited && { limited }) };
+/** Written over a spec it leaves nothing of another change. */
+export function tuningOf({ settings, namedLibraries = [], memoryBytes, cpus, limited }: Tuning): Tuning {
+  return { settings, namedLibraries, memoryBytes, cpus, ...(limited && { limited }) };
 }
 
 export function isSame(a: Tuning, b: Tuning): boolean {
@@ -119,10 +120,24 @@ function tuningAfter(spec: Tuning, wish: SettingsWish, known: Settings): Tuning 
   const limited = wish.limited ?? spec.limited;
   return {
     settings: Object.fromEntries(settings),
+    namedLibraries: namedAfter(spec, wish, settings),
     memoryBytes: wish.memoryBytes ?? spec.memoryBytes,
     cpus: wish.cpus ?? spec.cpus,
     ...(limited && { limited }),
   };
+}
+
+/** Whoever writes the whole list by hand has named all of it. */
+function namedAfter(
+  { namedLibraries: before = [] }: Tuning,
+  { set = {}, by }: SettingsWish,
+  settings: ReadonlyMap<string, string>,
+): readonly string[] {
+  const written = new Set(Object.keys(set).map((name) => name.toLowerCase()));
+  return preloadSettings.flatMap((name) => {
+    const libraries = parseLibraries(settings.get(name) ?? "").map(libraryName);
+    return by === undefined && written.has(name) ? libraries : libraries.filter((library) => before.includes(library));
+  });
 }
 
 /** What `unset` names must be a setting; what `set` names is judged by the engine. */

@@ -5,8 +5,7 @@ import { isOfSession, type ServerSetting } from "../../drivers/postgres/configur
 import { ownedBecause } from "../../drivers/postgres/configuration/validate.ts";
 import { formatText, formatValue } from "../../drivers/postgres/configuration/values.ts";
 import { computedBecause } from "../../drivers/postgres/configuration/why.ts";
-import { needing } from "../../drivers/postgres/extensions/known.ts";
-import { parseLibraries, preloadSettings } from "../../drivers/postgres/extensions/preload.ts";
+import { libraryName, parseLibraries, preloadSettings } from "../../drivers/postgres/extensions/preload.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { awake } from "../awake.ts";
 import type { Parts } from "../parts.ts";
@@ -102,13 +101,12 @@ function bound(setting: ServerSetting, value: string | null): string | null {
 
 function sourceOf(
   setting: ServerSetting,
-  { settings }: ClusterSpec,
+  { settings, namedLibraries = [] }: ClusterSpec,
   computed: ReadonlyMap<string, string>,
 ): { readonly source: SettingSource; readonly why: string | null } {
   const name = setting.name.toLowerCase();
   const given = settings[name];
-  if (given !== undefined && isOfExtensions(name, given)) return { source: "extensions", why: librariesBecause };
-  if (given !== undefined) return { source: "user", why: null };
+  if (given !== undefined) return givenBy(name, given, namedLibraries);
   const owned = ownedBecause(name);
   if (owned !== undefined) return { source: "owned", why: owned };
   if (computed.has(name)) return { source: "computed", why: computedBecause[name] ?? null };
@@ -116,13 +114,18 @@ function sourceOf(
   return { source: "other", why: "of the server or its directory" };
 }
 
-const librariesBecause = "libraries that extensions need: what new clusters begin with, extension enable, config set";
-
-/** Who named them is not kept, and does not matter as long as each is one that an extension asks for. */
-function isOfExtensions(name: string, value: string): boolean {
-  const libraries = parseLibraries(value);
-  if (!preloadSettings.some((setting) => setting === name) || libraries.length === 0) return false;
-  return libraries.every((library) => needing(library).length > 0);
+/** By a person, or for what people have enabled; one list may hold libraries of both. */
+function givenBy(
+  name: string,
+  value: string,
+  named: readonly string[],
+): { readonly source: SettingSource; readonly why: string | null } {
+  const libraries = preloadSettings.some((setting) => setting === name) ? parseLibraries(value).map(libraryName) : [];
+  const forExtensions = libraries.filter((library) => !named.includes(library));
+  if (forExtensions.length === 0) return { source: "user", why: null };
+  if (forExtensions.length === libraries.length)
+    return { source: "extensions", why: "what new clusters begin with, and what enabled extensions need" };
+  return { source: "user", why: `${forExtensions.join(", ")} for extensions` };
 }
 
 function pendingOf(name: string, setting: RunningSetting, background: Background): Setting["pending"] {

@@ -36,7 +36,10 @@ export async function beginFork(parts: Parts, name: string, request: ForkRequest
   await source.check();
   const expires = request.expires_ms === undefined ? {} : { expiresAt: parts.clock.wallNow() + request.expires_ms };
   const seed: Seed = {
-    fork: { of: name, at: source.at, ...expires },
+    inherited: {
+      fork: { of: name, at: source.at, ...expires },
+      namedLibraries: source.spec.namedLibraries ?? [],
+    },
     make: (wish) => sow(parts, source, wish),
   };
   return beginCreate(parts, createRequestOf(parts, source.spec, request), asked, seed);

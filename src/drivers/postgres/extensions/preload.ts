@@ -14,6 +14,11 @@ export function parseLibraries(value: string): readonly string[] {
     .filter((name) => name !== "");
 }
 
+/** Of both settings, by their names in lower case. */
+export function librariesIn(settings: Readonly<Record<string, string>>): readonly string[] {
+  return preloadSettings.flatMap((setting) => parseLibraries(settings[setting] ?? "").map(libraryName));
+}
+
 export function formatLibraries(names: readonly string[]): string {
   return names.map((name) => (/^[\w$./-]+$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`)).join(",");
 }
