@@ -4,13 +4,11 @@
  * one; after a failure they get a fresh one.
  */
 import { after, before, describe, test } from "node:test";
-import { tmpdir } from "node:os";
-import { ensureEmbeddedEngine } from "../../src/drivers/postgres/engine/embedded.ts";
-import { releaseInCatalog } from "../../src/drivers/postgres/engine/releases.ts";
 import { findSystemEngines } from "../../src/drivers/postgres/engine/system.ts";
 import { whyNoLab } from "./lab/able.ts";
 import { LabCluster } from "./lab/cluster.ts";
 import { hasFakeClock, Lab, type LabOptions } from "./lab/lab.ts";
+import { fetchVersions, olderVersion } from "./lab/versions.ts";
 import { runStory } from "./lab/story.ts";
 import type { Story } from "./lab/stories.ts";
 import { chapters } from "./stories/all.ts";
@@ -36,7 +34,7 @@ const kinds: Readonly<Record<Kind, { readonly lab: LabOptions; readonly create: 
     create: ["--set", "max_slot_wal_keep_size=48MB", "--set", "max_wal_size=64MB", "--set", "wal_keep_size=0"],
   },
   "given-etcd": { lab: { givenEtcd: true }, create: [] },
-  "older-version": { lab: {}, create: ["--version", "18.3"] },
+  "older-version": { lab: {}, create: ["--version", olderVersion] },
   "system-engine": { lab: {}, create: ["--engine", "system", "--version", String(systemMajor)] },
 };
 
@@ -70,12 +68,6 @@ function whyNot(kind: Kind): string | false {
   if (kind === "clocks" && !hasFakeClock()) return "steps of the clock need Debian's package libfaketime";
   if (kind === "system-engine" && systemMajor === undefined) return "this needs Debian's Postgres: postgresql-15";
   return whyNoLab();
-}
-
-/** The laboratory's hosts reach no registry. */
-async function fetchVersions(): Promise<void> {
-  for (const version of ["18.3", releaseInCatalog(18).version])
-    await ensureEmbeddedEngine(tmpdir(), 18, { signal: AbortSignal.timeout(120_000), version });
 }
 
 function tellAll(kind: Kind, chosen: readonly Story[]): void {

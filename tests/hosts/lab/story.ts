@@ -81,13 +81,14 @@ export class Scene {
     return this.lab.network.mend();
   }
 
-  async event(type: string, withinMs = 30_000): Promise<ClusterEvent> {
+  /** @param since wall clock; the story's beginning when not given */
+  async event(type: string, withinMs = 30_000, since = this.since): Promise<ClusterEvent> {
     let seen: readonly ClusterEvent[] = [];
     return until(
       `event ${type}`,
       async () => {
         seen = await this.events();
-        return seen.find((event) => event.type === type);
+        return seen.find((event) => event.type === type && Date.parse(event.at) >= since);
       },
       { withinMs, seen: () => seen.map((event) => event.type).join(", ") },
     );

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { downtimeSchema, type Pause } from "../../../src/contract/downtime.ts";
+import { settingsReportSchema } from "../../../src/contract/settings.ts";
 import { versionReportSchema } from "../../../src/contract/upgrade.ts";
-import { releaseInCatalog } from "../../../src/drivers/postgres/engine/releases.ts";
 import { until } from "../../faults/until.ts";
 import type { Host } from "../lab/host.ts";
+import type { Ran } from "../lab/shell.ts";
+import { newestVersion } from "../lab/versions.ts";
 import { promised, type Story } from "../lab/stories.ts";
 import type { Scene } from "../lab/story.ts";
-
-const { version: newest } = releaseInCatalog(18);
 
 export const planned: readonly Story[] = [
   {
@@ -19,8 +19,8 @@ export const planned: readonly Story[] = [
     needs: "older-version",
     run: async (scene) => {
       const host = await aStandby(scene);
-      await host.ok("upgrade", scene.cluster.name, "--to", newest);
-      await everywhere(scene, newest);
+      await host.ok("upgrade", scene.cluster.name, "--to", newestVersion);
+      await everywhere(scene, newestVersion);
       await agreed(scene, ["upgrade"]);
     },
   },
@@ -49,9 +49,48 @@ export const planned: readonly Story[] = [
       await scene.event("restart.started");
       await host.killRole("agent");
       await asked;
-      host.boot();
       await scene.event("restart.done", 60_000);
       await scene.cluster.healthy();
+    },
+  },
+  {
+    name: "settings with their restart, the agent of the primary's host killed in the middle",
+    outcome: "whichever host was asked, the restart goes on and the change is told in force",
+    gapMsMax: promised.hostLost,
+    run: async (scene) => {
+      for (const [asker, value] of [
+        [await scene.primary(), "210"],
+        [await aStandby(scene), "220"],
+      ] as const) {
+        const lost = await scene.primary();
+        const since = Date.now();
+        const asked = setConnections(scene, asker, value);
+        await scene.event("restart.started", 60_000, since);
+        await lost.killRole("agent");
+        await asked;
+        await inForce(scene, value, since);
+      }
+      await setConnections(scene, await scene.primary(), undefined);
+    },
+  },
+  {
+    name: "settings with their restart, the primary's host killed in the middle",
+    outcome: "a failover, and the change is in force everywhere, by itself or with `restart --pending`",
+    gapMsMax: 2 * promised.hostLost,
+    run: async (scene) => {
+      const [host, lost] = [await aStandby(scene), await scene.primary()];
+      const since = Date.now();
+      const asked = setConnections(scene, host, "230");
+      await scene.event("restart.started", 60_000, since);
+      await sleep(50);
+      await lost.kill();
+      await scene.writesAgain();
+      lost.boot();
+      await asked;
+      await scene.cluster.healthy();
+      await host.ok("restart", scene.cluster.name, "--pending");
+      await inForce(scene, "230", since);
+      await setConnections(scene, host, undefined);
     },
   },
   {
@@ -72,6 +111,26 @@ export const planned: readonly Story[] = [
     },
   },
 ];
+
+function setConnections({ cluster: { name } }: Scene, host: Host, value: string | undefined): Promise<Ran> {
+  const change = value === undefined ? ["unset", name, "max_connections"] : ["set", name, `max_connections=${value}`];
+  return host.matriarch(["config", ...change, "--restart"], { withinMs: 300_000 });
+}
+
+/** Told by an event, and shown by every member's server to every host. */
+async function inForce(scene: Scene, value: string, since: number): Promise<void> {
+  await scene.event("config.applied", 60_000, since);
+  await scene.cluster.healthy();
+  for (const host of scene.lab.hosts) {
+    const report = settingsReportSchema.parse(await host.json("config", "show", scene.cluster.name, "max_connections"));
+    const [found] = report.settings;
+    assert.deepEqual(
+      [found?.value, found?.pending, found?.differs, report.away],
+      [value, null, [], []],
+      `as ${host.name} sees it`,
+    );
+  }
+}
 
 async function aStandby(scene: Scene): Promise<Host> {
   const [host] = await scene.standbys();
