@@ -9,6 +9,7 @@ import type { Store } from "../drivers/store/port.ts";
 import { listClusters, readCluster } from "../drivers/store/records.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { Route } from "../router/wire.ts";
+import type { ArchivePermits } from "./archive-permits.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterLoop, type ClusterHost, type Witness } from "./cluster-loop.ts";
 import type { MemberLimits } from "./member-limits.ts";
@@ -24,6 +25,7 @@ export interface RuntimeParts {
   readonly store: Store;
   readonly servers: MemberServers;
   readonly limits: MemberLimits;
+  readonly permits: ArchivePermits;
   readonly witness: Witness;
   readonly neighbourhood: Neighbourhood;
   readonly routerPid: () => number | undefined;
@@ -184,7 +186,7 @@ export class AgentRuntime implements Runtime {
       clock,
       timings,
       store,
-      witness: watchedByLimits(parts.witness, limits),
+      witness: watched(parts),
       neighbourhood,
       engines: {
         has: (cluster, members) => servers.has(cluster, members),
@@ -213,13 +215,14 @@ function isAsAsked(server: Server, { generation }: ClusterSpec): boolean {
   return server.kind === "running" && server.configured >= generation && !server.pendingRestart;
 }
 
-/** Whoever is told of everything else; and each look also shows whether a server has come or gone. */
-function watchedByLimits(witness: Witness, limits: MemberLimits): Witness {
+/** Whoever is told of everything else; and each look also shows whether a server has come or gone, and may archive. */
+function watched({ witness, limits, permits }: RuntimeParts): Witness {
   return {
     decided: (loop, member, decision, before) => {
       const { pid } = member.server;
       const spec = loop.record.spec.value;
       limits.look(spec, member.id, { pid, isAsAsked: isAsAsked(member.observed, spec) });
+      permits.look(loop.record, member);
       witness.decided(loop, member, decision, before);
     },
     ended: (...told) => witness.ended(...told),

@@ -150,6 +150,7 @@ export class MemberServers {
         port: member.port,
         wanted: this.wanted(spec),
         volume: this.volume(spec, member.dataDirectory),
+        archives: true,
         launched: (pid) => this.#limits.launched(spec, member.id, pid),
       },
       this.#clock,

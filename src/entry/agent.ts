@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 
 import { AgentRuntime } from "../agent/agent-runtime.ts";
+import { ArchivePermits } from "../agent/archive-permits.ts";
 import { hostClock } from "../agent/clock.ts";
 import { MemberLimits } from "../agent/member-limits.ts";
 import { MemberServers } from "../agent/member-servers.ts";
@@ -89,6 +90,7 @@ async function runAgent(): Promise<void> {
     store,
     servers,
     limits,
+    permits: new ArchivePermits({ home: paths.home, owner, log }),
     witness: narrator,
     neighbourhood: setup.neighbourhood,
     makePromises: setup.makePromises,

@@ -11,12 +11,14 @@ import { formatSyncNames, voterName, type CommitRule } from "../../domain/rule.t
 import type { ClientCount, Server } from "../../domain/server.ts";
 import type { Timeline } from "../../domain/timeline.ts";
 import { OpError } from "../../errors/op-error.ts";
+import { haltArchiving, installArchiveCommand } from "./archive/command.ts";
+import { withdrawPermit } from "./archive/permit.ts";
 import { cloneDirectory } from "./clone/clone.ts";
 import { rewindDirectory } from "./clone/rewind.ts";
 import { finishSwap, swapPaths } from "./clone/swap.ts";
 import type { Settings } from "./configuration/defaults.ts";
 import { MemberSettings } from "./configuration/member-settings.ts";
-import { writeConfiguration } from "./configuration/write.ts";
+import { isToArchive, writeConfiguration } from "./configuration/write.ts";
 import { presentLibraries } from "./extensions/contents.ts";
 import type {
   CloneProgress,
@@ -122,6 +124,7 @@ class PostgresServer implements MemberServer {
   }
 
   async stop(withinMs: number, then: "give-up" | "fence"): Promise<StopOutcome> {
+    await haltArchiving(this.#config.dataDirectory);
     return await this.#postmaster.stop(withinMs, then);
   }
 
@@ -221,7 +224,9 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
   async configure(): Promise<void> {
     // An agent before this one may have written the files and have ended before it told the server.
     const isFirst = !this.#settings.isWritten;
-    if (!(await this.#writeConfiguration(this.#settings.wanted)) && !isFirst) return;
+    // A server that was started before there were archives begins to archive with its next start, and not by a restart.
+    const archives = await isToArchive(this.#config.dataDirectory);
+    if (!(await this.#writeConfiguration(this.#settings.wanted, archives)) && !isFirst) return;
     await this.#postmaster.reload();
     this.#observer.configured();
   }
@@ -281,14 +286,16 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
 
   /** Everything that a start needs in the directory, but for the signal file that makes it a standby. */
   async #prepareStart(as: "primary" | "standby", upstream: Upstream | null, rule: CommitRule): Promise<void> {
-    const { dataDirectory, socketDirectory, owner } = this.#config;
+    const { dataDirectory, socketDirectory, owner, archives } = this.#config;
     await this.#finishInterrupted();
     await this.#postmaster.cleared();
+    await withdrawPermit(dataDirectory);
+    if (archives === true) await installArchiveCommand(dataDirectory, owner);
     await makeOwnedDirectory(socketDirectory, owner);
     await removeLoosePlants(dataDirectory);
     await rm(join(dataDirectory, "promote"), { force: true });
     await rm(join(dataDirectory, "recovery.signal"), { force: true });
-    await this.#writeConfiguration(await this.#settings.forStart(as, this.#observer.failedStart));
+    await this.#writeConfiguration(await this.#settings.forStart(as, this.#observer.failedStart), archives);
     await changeReplication(this.#config, {
       primaryConninfo: conninfoFor(this.#config, upstream),
       synchronousStandbyNames: formatSyncNames(rule),
@@ -296,9 +303,9 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
   }
 
   /** @returns whether the files say something else now */
-  async #writeConfiguration(settings: Settings): Promise<boolean> {
+  async #writeConfiguration(settings: Settings, archives = false): Promise<boolean> {
     const { present, missing } = await presentLibraries(this.#config.engine, settings);
-    const configuration = { ...this.#config, settings: present, clusterName: voterName(this.#config) };
+    const configuration = { ...this.#config, archives, settings: present, clusterName: voterName(this.#config) };
     const changed = await writeConfiguration(configuration);
     this.#missing = missing;
     this.#settings.written(settings);

@@ -48,6 +48,8 @@ export interface MemberServerConfig {
   readonly wanted: WantedSettings;
   /** the storage that the data directory lies in; without it a plain directory is made and left */
   readonly volume?: MemberVolume;
+  /** it archives its log when it is primary (archive/command.ts); left out: never */
+  readonly archives?: boolean;
   /** told of a postmaster as soon as it exists, before it has done anything */
   readonly launched?: (pid: number) => void;
 }

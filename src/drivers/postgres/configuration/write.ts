@@ -6,6 +6,7 @@
 import { chown, readFile, rename, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import { archiveSettings } from "../archive/command.ts";
 import type { ServerOwner } from "../port.ts";
 import { internalRole, replicationRole } from "../provision/template.ts";
 import type { Settings } from "./defaults.ts";
@@ -21,6 +22,7 @@ export interface MemberConfiguration {
   /** computed and given, already validated */
   readonly settings: Settings;
   readonly owner: ServerOwner | undefined;
+  readonly archives?: boolean;
 }
 
 export interface ReplicationSettings {
@@ -50,6 +52,12 @@ export async function writeConfiguration(configuration: MemberConfiguration): Pr
   return changed;
 }
 
+/** Its files say that it archives its log. */
+export async function isToArchive(dataDirectory: string): Promise<boolean> {
+  const text = await readFile(join(dataDirectory, "postgresql.conf"), "utf8").catch(() => "");
+  return text.includes("\narchive_mode = 'on'\n");
+}
+
 /** @returns whether it is different now */
 export function writeReplicationConf(
   dataDirectory: string,
@@ -66,6 +74,7 @@ export function writeReplicationConf(
 
 const header = "# Written by Matriarch; changes made here are lost. Settings: matriarch config set\n";
 
+/** Alike on every member: a standby does not archive, and does as soon as it is primary. */
 function formatServerConf({ settings, ...server }: MemberConfiguration): string {
   const own = {
     // The router ends TLS and connects from this machine; nothing else should reach a member's server.
@@ -75,6 +84,7 @@ function formatServerConf({ settings, ...server }: MemberConfiguration): string 
     unix_socket_permissions: "0700",
     cluster_name: server.clusterName,
     log_directory: server.logDirectory,
+    ...(server.archives === true ? archiveSettings(server.dataDirectory) : {}),
   };
   const sorted = Object.fromEntries(Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1)));
   return `${header}${formatSettings(own)}\n${formatSettings(sorted)}\ninclude_if_exists = '${replicationFile}'\n`;

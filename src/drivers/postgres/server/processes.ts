@@ -76,6 +76,14 @@ export async function commandsOf(dataDirectory: string): Promise<readonly number
   return pids.filter((_, i) => !isPostmasterTitle(titles[i] ?? "") && !(titles[i] ?? "").startsWith("postgres: "));
 }
 
+/** The server's archiver; undefined when there is none, or nobody tells. */
+export async function archiverOf(dataDirectory: string): Promise<number | undefined> {
+  if (!hasProc) return undefined;
+  const pids = await processesOf(dataDirectory);
+  const titles = await Promise.all(pids.map(titleOf));
+  return pids.find((_, i) => /^postgres: (\S.*: )?archiver\b/.test(titles[i] ?? ""));
+}
+
 export interface ProcessSample {
   readonly isAsleep: boolean;
   /** how often it has left its processor: unchanged between two samples means asleep all the while */
