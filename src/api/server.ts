@@ -22,24 +22,8 @@ import { admit, recheckTunnel } from "./access/roles.ts";
 import { audit, type AuditLog } from "./audit.ts";
 import { describeFailure } from "./errors.ts";
 import { listenTls, type TlsAddress, type TlsListener } from "./listen-tls.ts";
-import { accountRoutes } from "./routes/accounts.ts";
-import { agentRoutes } from "./routes/agent.ts";
-import { auditRoutes } from "./routes/audit.ts";
-import { certificateRoutes } from "./routes/certificates.ts";
-import { changeRoutes } from "./routes/changes.ts";
-import { clusterRoutes } from "./routes/clusters.ts";
-import { eventRoutes } from "./routes/events.ts";
-import { extensionRoutes } from "./routes/extensions.ts";
-import { hostPeerRoutes, hostRoutes, joinRoutes, joinTokenRoutes } from "./routes/hosts.ts";
-import { importRoutes } from "./routes/imports.ts";
-import { memberRoutes } from "./routes/members.ts";
-import { operationRoutes } from "./routes/operations.ts";
-import { peerRoutes } from "./routes/peer.ts";
-import { storageRoutes } from "./routes/storage.ts";
-import { settingRoutes } from "./routes/settings.ts";
-import { tokenRoutes } from "./routes/tokens.ts";
-import { upgradeRoutes } from "./routes/upgrades.ts";
-import { tunnelRoutes } from "./routes/tunnels.ts";
+import type { ApiParts } from "./route.ts";
+import { accessTo, servedRoutes } from "./routes/served.ts";
 import { listenOnSocket } from "./socket.ts";
 import { withSuggestion } from "./suggest.ts";
 import { TunnelBook } from "./tunnels/book.ts";
@@ -84,7 +68,7 @@ export function createApi(installation: Installation, log: ApiLog, options: ApiO
   const server = createServer({ requestTimeout: 10_000, shouldUpgradeCallback }, listener);
   const tunnels = new Tunnels({
     ask: async (request, env) => app.fetch(request, env),
-    recheck: (incoming) => recheckTunnel(incoming, options.gate ?? openGate),
+    recheck: (incoming) => recheckTunnel(incoming, options.gate ?? openGate, accessTo),
   });
   tunnels.serve(server);
   return {
@@ -129,29 +113,18 @@ export function createApp(
     log.info(fields, "change requested");
   });
   if (auditLog) app.use(audit(auditLog));
-  app.use(admit(gate, known));
+  app.use(admit(gate, known, accessTo));
   app.use((c, next) => (c.req.path.startsWith("/v1/peer/") ? limitPeerBody : limitBody)(c, next));
-  app.route("/v1/agent", agentRoutes(installation));
-  app.route("/v1/clusters", clusterRoutes(installation));
-  app.route("/v1/clusters", changeRoutes(installation));
-  app.route("/v1/clusters", memberRoutes(installation));
-  app.route("/v1/clusters", accountRoutes(installation));
-  app.route("/v1/clusters", storageRoutes(installation));
-  app.route("/v1/clusters", extensionRoutes(installation));
-  app.route("/v1/clusters", settingRoutes(installation));
-  app.route("/v1/clusters", upgradeRoutes(installation));
-  app.route("/v1/clusters", importRoutes(installation));
-  app.route("/v1/clusters", eventRoutes(installation));
-  app.route("/v1/clusters", tunnelRoutes(installation, new TunnelBook()));
-  app.route("/v1/operations", operationRoutes(installation));
-  app.route("/v1/hosts", hostRoutes(hosts));
-  app.route("/v1/join-tokens", joinTokenRoutes(hosts));
-  app.route("/v1/join", joinRoutes(hosts));
-  app.route("/v1/peer", hostPeerRoutes(hosts));
-  app.route("/v1/peer", peerRoutes(peer));
-  if (auditLog) app.route("/v1/audit", auditRoutes(auditLog));
-  app.route("/v1/tokens", tokenRoutes(tokens));
-  app.route("/v1/certificates", certificateRoutes(certificates));
+  const parts: ApiParts = {
+    installation,
+    peer,
+    hosts,
+    tokens,
+    certificates,
+    audit: auditLog,
+    tunnels: new TunnelBook(),
+  };
+  for (const { method, path, handle } of servedRoutes) app.on(method, path, (c) => handle(c, parts));
   app.notFound((c) => {
     const { body } = describeFailure(new OpError("usage", { message: `there is no ${c.req.method} ${c.req.path}` }));
     return c.json(body, 404);

@@ -258,3 +258,6 @@ export const agentStatusSchema = z.object({
   store: storeStatusSchema,
 });
 export type AgentStatus = z.infer<typeof agentStatusSchema>;
+
+/** Of the installation, PEM. */
+export const authoritySchema = z.object({ certificate: z.string() });

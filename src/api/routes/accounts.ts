@@ -1,58 +1,142 @@
 /** Databases, users and attached applications of a cluster. Names come in the path, percent-encoded, or in the body. */
-import { Hono } from "hono";
+import { z } from "zod";
 
 import {
+  attachedSchema,
   attachRequestSchema,
   createDatabaseRequestSchema,
   createUserRequestSchema,
+  credentialsSchema,
+  databaseSchema,
   grantRequestSchema,
   handedOverRequestSchema,
   rotateRequestSchema,
+  userSchema,
 } from "../../contract/accounts.ts";
-import type { Installation } from "../../contract/installation.ts";
-import { asked } from "../access/caller.ts";
+import { attachmentSchema } from "../../contract/attachment.ts";
 import { demand } from "../access/roles.ts";
-import { readBody } from "../input.ts";
+import { route } from "../route.ts";
 
-export function accountRoutes({ accounts }: Pick<Installation, "accounts">): Hono {
-  return new Hono()
-    .post("/:cluster/attachments", async (c) => {
-      const request = await readBody(c, attachRequestSchema);
-      if (request.role === "superuser") demand(c, "admin");
-      return c.json(await accounts.attach(c.req.param("cluster"), request, asked(c)));
-    })
-    .post("/:cluster/attachments/:app/handed-over", async (c) => {
-      const request = await readBody(c, handedOverRequestSchema);
-      return c.json(await accounts.handedOver(c.req.param("cluster"), c.req.param("app"), request, asked(c)));
-    })
-    .delete("/:cluster/attachments/:app", async (c) =>
-      c.json(await accounts.detach(c.req.param("cluster"), c.req.param("app"), asked(c))),
-    )
-    .get("/:cluster/databases", async (c) => c.json(await accounts.databases(c.req.param("cluster"))))
-    .post("/:cluster/databases", async (c) => {
-      const request = await readBody(c, createDatabaseRequestSchema);
-      return c.json(await accounts.createDatabase(c.req.param("cluster"), request, asked(c)));
-    })
-    .delete("/:cluster/databases/:database", async (c) => {
-      await accounts.dropDatabase(c.req.param("cluster"), c.req.param("database"), asked(c));
-      return c.json({});
-    })
-    .get("/:cluster/users", async (c) => c.json(await accounts.users(c.req.param("cluster"))))
-    .post("/:cluster/users", async (c) => {
-      const request = await readBody(c, createUserRequestSchema);
-      if (request.role === "superuser") demand(c, "admin");
-      return c.json(await accounts.createUser(c.req.param("cluster"), request, asked(c)));
-    })
-    .delete("/:cluster/users/:user", async (c) => {
-      await accounts.dropUser(c.req.param("cluster"), c.req.param("user"), asked(c));
-      return c.json({});
-    })
-    .post("/:cluster/users/:user/grant", async (c) => {
-      const request = await readBody(c, grantRequestSchema);
-      return c.json(await accounts.grant(c.req.param("cluster"), c.req.param("user"), request, asked(c)));
-    })
-    .post("/:cluster/users/:user/rotate", async (c) => {
-      const { grace_ms: graceMs } = await readBody(c, rotateRequestSchema);
-      return c.json(await accounts.rotatePassword(c.req.param("cluster"), c.req.param("user"), graceMs, asked(c)));
-    });
-}
+export const accountRoutes = [
+  route(
+    "POST /v1/clusters/:cluster/attachments",
+    {
+      id: "attachApp",
+      role: "operator",
+      does: "Gives an application a database and a user of its own, or completes what was begun.",
+      body: attachRequestSchema,
+      answer: attachedSchema,
+    },
+    async ({ path, body, asked, c }, { installation: { accounts } }) => {
+      if (body.role === "superuser") demand(c, "admin");
+      return accounts.attach(path.cluster, body, asked);
+    },
+  ),
+  route(
+    "POST /v1/clusters/:cluster/attachments/:app/handed-over",
+    {
+      id: "confirmAttachment",
+      role: "operator",
+      does: "Says that the application has its URI, and where that was written to.",
+      body: handedOverRequestSchema,
+      answer: attachmentSchema,
+    },
+    ({ path, body, asked }, { installation: { accounts } }) => accounts.handedOver(path.cluster, path.app, body, asked),
+  ),
+  route(
+    "DELETE /v1/clusters/:cluster/attachments/:app",
+    {
+      id: "detachApp",
+      role: "operator",
+      does: "Takes an application its user; the database stays.",
+      answer: attachmentSchema,
+    },
+    ({ path, asked }, { installation: { accounts } }) => accounts.detach(path.cluster, path.app, asked),
+  ),
+  route(
+    "GET /v1/clusters/:cluster/databases",
+    {
+      id: "listDatabases",
+      role: "viewer",
+      does: "Gives the databases of a cluster.",
+      answer: z.array(databaseSchema).readonly(),
+    },
+    ({ path }, { installation: { accounts } }) => accounts.databases(path.cluster),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/databases",
+    {
+      id: "createDatabase",
+      role: "operator",
+      does: "Makes a database.",
+      body: createDatabaseRequestSchema,
+      answer: databaseSchema,
+    },
+    ({ path, body, asked }, { installation: { accounts } }) => accounts.createDatabase(path.cluster, body, asked),
+  ),
+  route(
+    "DELETE /v1/clusters/:cluster/databases/:database",
+    {
+      id: "dropDatabase",
+      role: "admin",
+      does: "Ends the sessions of a database and removes it.",
+    },
+    ({ path, asked }, { installation: { accounts } }) => accounts.dropDatabase(path.cluster, path.database, asked),
+  ),
+  route(
+    "GET /v1/clusters/:cluster/users",
+    {
+      id: "listUsers",
+      role: "viewer",
+      does: "Gives the database users of a cluster.",
+      answer: z.array(userSchema).readonly(),
+    },
+    ({ path }, { installation: { accounts } }) => accounts.users(path.cluster),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/users",
+    {
+      id: "createUser",
+      role: "operator",
+      does: "Makes a database user; a superuser needs an admin.",
+      body: createUserRequestSchema,
+      answer: credentialsSchema,
+    },
+    async ({ path, body, asked, c }, { installation: { accounts } }) => {
+      if (body.role === "superuser") demand(c, "admin");
+      return accounts.createUser(path.cluster, body, asked);
+    },
+  ),
+  route(
+    "DELETE /v1/clusters/:cluster/users/:user",
+    {
+      id: "dropUser",
+      role: "operator",
+      does: "Ends the sessions of a user and removes it; what it owns goes to the owners of the databases.",
+    },
+    ({ path, asked }, { installation: { accounts } }) => accounts.dropUser(path.cluster, path.user, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/users/:user/grant",
+    {
+      id: "grantUser",
+      role: "operator",
+      does: "Says what a user may do in a database.",
+      body: grantRequestSchema,
+      answer: userSchema,
+    },
+    ({ path, body, asked }, { installation: { accounts } }) => accounts.grant(path.cluster, path.user, body, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/users/:user/rotate",
+    {
+      id: "rotatePassword",
+      role: "operator",
+      does: "Gives a user a new password; the one before is good for a while when asked.",
+      body: rotateRequestSchema,
+      answer: credentialsSchema,
+    },
+    ({ path, body, asked }, { installation: { accounts } }) =>
+      accounts.rotatePassword(path.cluster, path.user, body.grace_ms, asked),
+  ),
+];

@@ -1,17 +1,32 @@
 /** The agent itself: what it is, and its end. */
-import { Hono } from "hono";
-
-import type { Installation } from "../../contract/installation.ts";
+import { agentStatusSchema, authoritySchema } from "../../contract/cluster.ts";
 import { stopAgentRequestSchema } from "../../contract/requests.ts";
-import { readBody } from "../input.ts";
+import { route } from "../route.ts";
 
-export function agentRoutes(installation: Installation): Hono {
-  return new Hono()
-    .get("/", async (c) => c.json(await installation.agent()))
-    .get("/authority", async (c) => c.json({ certificate: await installation.authority() }))
-    .post("/stop", async (c) => {
-      const { servers } = await readBody(c, stopAgentRequestSchema);
-      await installation.stopAgent({ servers });
-      return c.json({});
-    });
-}
+export const agentRoutes = [
+  route(
+    "GET /v1/agent",
+    { id: "getAgent", role: "viewer", does: "Says what the agent is and how it fares.", answer: agentStatusSchema },
+    (_, { installation }) => installation.agent(),
+  ),
+  route(
+    "GET /v1/agent/authority",
+    {
+      id: "getAuthority",
+      role: "viewer",
+      does: "Gives the certificate of the installation's authority.",
+      answer: authoritySchema,
+    },
+    async (_, { installation }) => ({ certificate: await installation.authority() }),
+  ),
+  route(
+    "POST /v1/agent/stop",
+    {
+      id: "stopAgent",
+      role: "admin",
+      does: "Ends the agent; with `servers` also every server and the router of its host.",
+      body: stopAgentRequestSchema,
+    },
+    ({ body: { servers } }, { installation }) => installation.stopAgent({ servers }),
+  ),
+];

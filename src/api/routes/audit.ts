@@ -1,18 +1,28 @@
 /** The audit, to be read. */
-import { Hono } from "hono";
+import { z } from "zod";
 
+import { eventSchema } from "../../contract/cluster.ts";
 import { auditQuerySchema } from "../../contract/requests.ts";
-import { listAudit, type AuditLog } from "../audit.ts";
-import { readQuery } from "../input.ts";
+import { listAudit } from "../audit.ts";
+import { route } from "../route.ts";
 
-export function auditRoutes(log: AuditLog): Hono {
-  return new Hono().get("/", (c) => {
-    const { cluster, after_id, limit } = readQuery(c, auditQuerySchema);
-    const selection = {
-      limit,
-      ...(cluster === undefined ? {} : { cluster }),
-      ...(after_id === undefined ? {} : { afterId: after_id }),
-    };
-    return c.json(listAudit(log, selection));
-  });
-}
+export const auditRoutes = [
+  route(
+    "GET /v1/audit",
+    {
+      id: "listAudit",
+      role: "operator",
+      does: "Gives what was asked for: when, by whom, from where, and with which outcome.",
+      query: auditQuerySchema,
+      answer: z.array(eventSchema).readonly(),
+    },
+    async ({ query: { cluster, after_id, limit } }, { audit }) => {
+      const selection = {
+        limit,
+        ...(cluster === undefined ? {} : { cluster }),
+        ...(after_id === undefined ? {} : { afterId: after_id }),
+      };
+      return audit === undefined ? [] : listAudit(audit, selection);
+    },
+  ),
+];

@@ -1,57 +1,115 @@
 /** Changes of a running cluster: each writes a wish and answers with the operation to follow, or the new status. */
-import { Hono } from "hono";
-
-import type { Installation } from "../../contract/installation.ts";
+import { clusterStatusSchema, operationSchema } from "../../contract/cluster.ts";
 import {
   autostopRequestSchema,
   failoverRequestSchema,
-  nothingSchema,
   pauseRequestSchema,
   restartRequestSchema,
   switchoverRequestSchema,
 } from "../../contract/requests.ts";
-import { scaleRequestSchema } from "../../contract/scale.ts";
-import { asked } from "../access/caller.ts";
+import { scalePlanSchema, scaleRequestSchema } from "../../contract/scale.ts";
 import { demand } from "../access/roles.ts";
-import { readBody } from "../input.ts";
+import { route } from "../route.ts";
 
-export function changeRoutes(installation: Installation): Hono {
-  return new Hono()
-    .post("/:cluster/stop", async (c) => {
-      await readBody(c, nothingSchema);
-      return c.json(await installation.stop(c.req.param("cluster"), asked(c)), 202);
-    })
-    .post("/:cluster/start", async (c) => {
-      await readBody(c, nothingSchema);
-      return c.json(await installation.start(c.req.param("cluster"), asked(c)), 202);
-    })
-    .post("/:cluster/restart", async (c) => {
-      const { member, pending, in_place: inPlace } = await readBody(c, restartRequestSchema);
+export const changeRoutes = [
+  route(
+    "POST /v1/clusters/:cluster/stop",
+    {
+      id: "stopCluster",
+      role: "operator",
+      does: "Stops the servers of a cluster; it stays down until it is started.",
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, asked }, { installation }) => installation.stop(path.cluster, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/start",
+    {
+      id: "startCluster",
+      role: "operator",
+      does: "Starts a cluster that was stopped.",
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, asked }, { installation }) => installation.start(path.cluster, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/restart",
+    {
+      id: "restartCluster",
+      role: "operator",
+      does: "Restarts members one at a time, the primary last.",
+      body: restartRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body: { member, pending, in_place: inPlace }, asked }, { installation }) => {
       const options = { pending, inPlace, ...(member === undefined ? {} : { member }) };
-      return c.json(await installation.restart(c.req.param("cluster"), options, asked(c)), 202);
-    })
-    .post("/:cluster/pause", async (c) => {
-      const { for_ms } = await readBody(c, pauseRequestSchema);
-      return c.json(await installation.pause(c.req.param("cluster"), for_ms, asked(c)));
-    })
-    .post("/:cluster/resume", async (c) => {
-      await readBody(c, nothingSchema);
-      return c.json(await installation.resume(c.req.param("cluster"), asked(c)));
-    })
-    .post("/:cluster/autostop", async (c) => {
-      const { idle_ms: idleMs } = await readBody(c, autostopRequestSchema);
-      return c.json(await installation.autostop(c.req.param("cluster"), idleMs ?? undefined, asked(c)));
-    })
-    .post("/:cluster/switchover", async (c) => {
-      const { to, primary_region: region } = await readBody(c, switchoverRequestSchema);
+      return installation.restart(path.cluster, options, asked);
+    },
+  ),
+  route(
+    "POST /v1/clusters/:cluster/pause",
+    {
+      id: "pauseCluster",
+      role: "operator",
+      does: "Leaves a cluster to work by hand for a while: no failover, no restarts.",
+      body: pauseRequestSchema,
+      answer: clusterStatusSchema,
+    },
+    ({ path, body, asked }, { installation }) => installation.pause(path.cluster, body.for_ms, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/resume",
+    {
+      id: "resumeCluster",
+      role: "operator",
+      does: "Ends a pause.",
+      answer: clusterStatusSchema,
+    },
+    ({ path, asked }, { installation }) => installation.resume(path.cluster, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/autostop",
+    {
+      id: "setAutostop",
+      role: "operator",
+      does: "Says after how long without a client a cluster falls asleep.",
+      body: autostopRequestSchema,
+      answer: clusterStatusSchema,
+    },
+    ({ path, body, asked }, { installation }) => installation.autostop(path.cluster, body.idle_ms ?? undefined, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/switchover",
+    {
+      id: "switchover",
+      role: "operator",
+      does: "Moves the primary to another member, or to another region for good.",
+      body: switchoverRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body: { to, primary_region: region }, asked }, { installation }) => {
       const options = {
         ...(to === undefined ? {} : { to }),
         ...(region === undefined ? {} : { primaryRegion: region }),
       };
-      return c.json(await installation.switchover(c.req.param("cluster"), options, asked(c)), 202);
-    })
-    .post("/:cluster/failover", async (c) => {
-      const { to, primary_region: region, force, accept_data_loss } = await readBody(c, failoverRequestSchema);
+      return installation.switchover(path.cluster, options, asked);
+    },
+  ),
+  route(
+    "POST /v1/clusters/:cluster/failover",
+    {
+      id: "failover",
+      role: "operator",
+      does: "Elects another primary; accepting a loss of data needs an admin.",
+      body: failoverRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body: { to, primary_region: region, force, accept_data_loss }, asked, c }, { installation }) => {
       if (accept_data_loss) demand(c, "admin");
       const options = {
         force,
@@ -59,14 +117,30 @@ export function changeRoutes(installation: Installation): Hono {
         ...(to === undefined ? {} : { to }),
         ...(region === undefined ? {} : { primaryRegion: region }),
       };
-      return c.json(await installation.failover(c.req.param("cluster"), options, asked(c)), 202);
-    })
-    .post("/:cluster/scale", async (c) => {
-      const request = await readBody(c, scaleRequestSchema);
-      return c.json(await installation.scale(c.req.param("cluster"), request, asked(c)), 202);
-    })
-    .post("/:cluster/scale/plan", async (c) => {
-      const request = await readBody(c, scaleRequestSchema);
-      return c.json(await installation.planScale(c.req.param("cluster"), request));
-    });
-}
+      return installation.failover(path.cluster, options, asked);
+    },
+  ),
+  route(
+    "POST /v1/clusters/:cluster/scale",
+    {
+      id: "scaleCluster",
+      role: "operator",
+      does: "Changes how many members there are and what each gets.",
+      body: scaleRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body, asked }, { installation }) => installation.scale(path.cluster, body, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/scale/plan",
+    {
+      id: "planScale",
+      role: "viewer",
+      does: "Says what a change of the scale would do; changes nothing.",
+      body: scaleRequestSchema,
+      answer: scalePlanSchema,
+    },
+    ({ path, body }, { installation }) => installation.planScale(path.cluster, body),
+  ),
+];

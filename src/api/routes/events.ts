@@ -1,39 +1,59 @@
 /** Events of a cluster: what happened, and what happens from now on without a gap between the two. */
-import { Hono } from "hono";
-import type { z } from "zod";
+import { z } from "zod";
 
-import type { ClusterEvent } from "../../contract/cluster.ts";
-import { downtimeQuerySchema } from "../../contract/downtime.ts";
+import { eventSchema, type ClusterEvent } from "../../contract/cluster.ts";
+import { downtimeQuerySchema, downtimeSchema } from "../../contract/downtime.ts";
 import type { EventQuery, Installation } from "../../contract/installation.ts";
 import { eventsQuerySchema } from "../../contract/requests.ts";
-import { readQuery } from "../input.ts";
-import { stream, type Outlet } from "../stream.ts";
+import { route, streamRoute } from "../route.ts";
+import type { Outlet } from "../stream.ts";
 
 type Query = z.output<typeof eventsQuerySchema>;
 
-export function eventRoutes(installation: Installation): Hono {
-  return new Hono()
-    .get("/:cluster/events", async (c) => {
-      const query = readQuery(c, eventsQuerySchema);
-      const cluster = c.req.param("cluster");
+export const eventRoutes = [
+  route(
+    "GET /v1/clusters/:cluster/events",
+    {
+      id: "listEvents",
+      role: "viewer",
+      does: "Gives what happened to a cluster, the newest so many, oldest first.",
+      query: eventsQuerySchema,
+      answer: z.array(eventSchema).readonly(),
+    },
+    async ({ path: { cluster }, query }, { installation }) => {
       const found = await installation.events(cluster, toEventQuery(query));
       // Those of the whole installation stand beside any cluster's. One that was destroyed still has its own.
       if (!found.some((event) => event.cluster === cluster)) await installation.status(cluster);
-      return c.json(found);
-    })
-    .get("/:cluster/downtime", async (c) => {
-      const { since } = readQuery(c, downtimeQuerySchema);
-      return c.json(await installation.downtime(c.req.param("cluster"), since));
-    })
-    .get("/:cluster/events/stream", async (c) => {
-      const cluster = c.req.param("cluster");
-      const query = readQuery(c, eventsQuerySchema);
+      return found;
+    },
+  ),
+  streamRoute(
+    "GET /v1/clusters/:cluster/events/stream",
+    {
+      id: "watchEvents",
+      role: "viewer",
+      does: "Sends what happened to a cluster, and then what happens, without a gap between the two.",
+      query: eventsQuerySchema,
+      document: eventSchema,
+      keep: "all",
+    },
+    async ({ path: { cluster }, query }, { installation }) => {
       await installation.status(cluster);
-      return stream<ClusterEvent>(c, { keep: "all" }, (outlet, signal) =>
-        follow(installation, cluster, query, outlet, signal),
-      );
-    });
-}
+      return (outlet, signal) => follow(installation, cluster, query, outlet, signal);
+    },
+  ),
+  route(
+    "GET /v1/clusters/:cluster/downtime",
+    {
+      id: "getDowntime",
+      role: "viewer",
+      does: "Gives every pause of writes, and what that makes together.",
+      query: downtimeQuerySchema,
+      answer: downtimeSchema,
+    },
+    ({ path, query }, { installation }) => installation.downtime(path.cluster, query.since),
+  ),
+];
 
 /** Watches first and reads the past second, so that what happens in between is neither lost nor told twice. */
 async function follow(

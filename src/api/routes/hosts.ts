@@ -1,91 +1,132 @@
 /**
- * Hosts of the installation, the tokens that let new ones in, joining, and what hosts ask each other about hosts. The
- * routes of joining take no certificate: the token in the body is checked by the installation.
+ * Hosts of the installation, and the tokens that let new ones in. How hosts come in is in join.ts.
  */
-import { Hono } from "hono";
 import { z } from "zod";
 
+import { operationSchema } from "../../contract/cluster.ts";
 import {
-  certificateRequestSchema,
+  hostRemovedSchema,
   hostSettingsSchema,
-  joinRequestSchema,
+  hostStatusSchema,
   joinTokenRequestSchema,
+  joinTokenSchema,
   labelRequestSchema,
-  reachRequestSchema,
   type HostsInstallation,
 } from "../../contract/host.ts";
-import { nothingSchema } from "../../contract/requests.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { asked, callerOf } from "../access/caller.ts";
-import { readBody, readQuery } from "../input.ts";
-
-type Hosts = HostsInstallation | undefined;
+import { route } from "../route.ts";
 
 const removeQuerySchema = z.strictObject({ lost: z.enum(["true", "false"]).default("false") });
 
-export function hostRoutes(hosts: Hosts): Hono {
-  return new Hono()
-    .get("/", async (c) => c.json(await several(hosts).list()))
-    .post("/rebuild-store", async (c) => {
-      await readBody(c, nothingSchema);
-      await several(hosts).rebuildStore(asked(c));
-      return c.json({});
-    })
-    .get("/settings", async (c) => c.json(await several(hosts).settings()))
-    .post("/settings", async (c) =>
-      c.json(await several(hosts).change(await readBody(c, hostSettingsSchema), asked(c))),
-    )
-    .post("/:host/labels", async (c) => {
-      const { labels } = await readBody(c, labelRequestSchema);
-      return c.json(await several(hosts).label(c.req.param("host"), labels, asked(c)));
-    })
-    .post("/:host/drain", async (c) => {
-      await readBody(c, nothingSchema);
-      return c.json(await several(hosts).drain(c.req.param("host"), asked(c)), 202);
-    })
-    .post("/:host/undrain", async (c) => {
-      await readBody(c, nothingSchema);
-      return c.json(await several(hosts).undrain(c.req.param("host"), asked(c)));
-    })
-    .delete("/:host", async (c) => {
-      const { lost } = readQuery(c, removeQuerySchema);
-      return c.json(await several(hosts).remove(c.req.param("host"), { lost: lost === "true" }, asked(c)));
-    });
-}
+export const hostRoutes = [
+  route(
+    "GET /v1/hosts",
+    {
+      id: "listHosts",
+      role: "viewer",
+      does: "Gives the hosts and whether they are heard.",
+      answer: z.array(hostStatusSchema).readonly(),
+    },
+    async (_, { hosts }) => several(hosts).list(),
+  ),
+  route(
+    "POST /v1/hosts/rebuild-store",
+    {
+      id: "rebuildStore",
+      role: "admin",
+      does: "Makes the store anew from this host's part of it, the others being lost for good.",
+    },
+    async ({ asked }, { hosts }) => several(hosts).rebuildStore(asked),
+  ),
+  route(
+    "GET /v1/hosts/settings",
+    {
+      id: "getHostSettings",
+      role: "viewer",
+      does: "Gives what holds for all hosts.",
+      answer: hostSettingsSchema,
+    },
+    async (_, { hosts }) => several(hosts).settings(),
+  ),
+  route(
+    "POST /v1/hosts/settings",
+    {
+      id: "changeHostSettings",
+      role: "admin",
+      does: "Changes what holds for all hosts.",
+      body: hostSettingsSchema,
+      answer: hostSettingsSchema,
+    },
+    async ({ body, asked }, { hosts }) => several(hosts).change(body, asked),
+  ),
+  route(
+    "POST /v1/hosts/:host/labels",
+    {
+      id: "labelHost",
+      role: "admin",
+      does: "Gives a host labels, or takes them away.",
+      body: labelRequestSchema,
+      answer: hostStatusSchema,
+    },
+    async ({ path, body, asked }, { hosts }) => several(hosts).label(path.host, body.labels, asked),
+  ),
+  route(
+    "POST /v1/hosts/:host/drain",
+    {
+      id: "drainHost",
+      role: "admin",
+      does: "Moves the members of a host to others, and places none there.",
+      answer: operationSchema,
+      status: 202,
+    },
+    async ({ path, asked }, { hosts }) => several(hosts).drain(path.host, asked),
+  ),
+  route(
+    "POST /v1/hosts/:host/undrain",
+    {
+      id: "undrainHost",
+      role: "admin",
+      does: "Lets members be placed on a host again.",
+      answer: hostStatusSchema,
+    },
+    async ({ path, asked }, { hosts }) => several(hosts).undrain(path.host, asked),
+  ),
+  route(
+    "DELETE /v1/hosts/:host",
+    {
+      id: "removeHost",
+      role: "admin",
+      does: "Removes a host from the installation; `lost`: it will not come back.",
+      query: removeQuerySchema,
+      answer: hostRemovedSchema,
+    },
+    async ({ path, query, asked }, { hosts }) =>
+      several(hosts).remove(path.host, { lost: query.lost === "true" }, asked),
+  ),
+  route(
+    "POST /v1/join-tokens",
+    {
+      id: "createJoinToken",
+      role: "admin",
+      does: "Makes a token with which hosts join.",
+      body: joinTokenRequestSchema,
+      answer: joinTokenSchema,
+      status: 201,
+    },
+    async ({ body, asked }, { hosts }) => several(hosts).makeToken(body, asked),
+  ),
+  route(
+    "DELETE /v1/join-tokens/:id",
+    {
+      id: "revokeJoinToken",
+      role: "admin",
+      does: "Ends a token with which hosts join.",
+    },
+    async ({ path, asked }, { hosts }) => several(hosts).revokeToken(path.id, asked),
+  ),
+];
 
-export function joinTokenRoutes(hosts: Hosts): Hono {
-  return new Hono()
-    .post("/", async (c) => {
-      const options = await readBody(c, joinTokenRequestSchema);
-      return c.json(await several(hosts).makeToken(options, asked(c)), 201);
-    })
-    .delete("/:id", async (c) => {
-      await several(hosts).revokeToken(c.req.param("id"), asked(c));
-      return c.json({});
-    });
-}
-
-export function joinRoutes(hosts: Hosts): Hono {
-  return new Hono()
-    .get("/", async (c) => c.json(await several(hosts).greet()))
-    .post("/check", async (c) => c.json(await several(hosts).checkJoin(await readBody(c, joinRequestSchema))))
-    .post("/", async (c) => c.json(await several(hosts).join(await readBody(c, joinRequestSchema))));
-}
-
-export function hostPeerRoutes(hosts: Hosts): Hono {
-  return new Hono()
-    .post("/reach", async (c) => c.json(await several(hosts).reach(await readBody(c, reachRequestSchema))))
-    .post("/certificate", async (c) => {
-      const { request } = await readBody(c, certificateRequestSchema);
-      return c.json({ certificate: await several(hosts).certify(callerOf(c).by, request) });
-    })
-    .post("/place", async (c) => {
-      await readBody(c, nothingSchema);
-      return c.json(await several(hosts).place(callerOf(c).by));
-    });
-}
-
-function several(hosts: Hosts): HostsInstallation {
+export function several(hosts: HostsInstallation | undefined): HostsInstallation {
   if (hosts) return hosts;
   throw new OpError("not-supported", {
     message: "this installation is of one machine",

@@ -1,24 +1,72 @@
 /** Imports of databases from elsewhere: checked, begun, looked at, ended. The source's password comes in the body alone. */
-import { Hono } from "hono";
+import { z } from "zod";
 
-import { abandonRequestSchema, cutoverRequestSchema, importRequestSchema } from "../../contract/imports.ts";
-import type { Installation } from "../../contract/installation.ts";
-import { asked } from "../access/caller.ts";
-import { readBody } from "../input.ts";
+import { operationSchema } from "../../contract/cluster.ts";
+import {
+  abandonRequestSchema,
+  cutoverRequestSchema,
+  importChecksSchema,
+  importRequestSchema,
+  importStatusSchema,
+} from "../../contract/imports.ts";
+import { route } from "../route.ts";
 
-export function importRoutes({ imports }: Pick<Installation, "imports">): Hono {
-  return new Hono()
-    .get("/:cluster/imports", async (c) => c.json(await imports.list(c.req.param("cluster"))))
-    .post("/:cluster/imports/check", async (c) =>
-      c.json(await imports.check(c.req.param("cluster"), await readBody(c, importRequestSchema))),
-    )
-    .post("/:cluster/imports", async (c) =>
-      c.json(await imports.begin(c.req.param("cluster"), await readBody(c, importRequestSchema), asked(c)), 202),
-    )
-    .post("/:cluster/imports/cutover", async (c) =>
-      c.json(await imports.cutover(c.req.param("cluster"), await readBody(c, cutoverRequestSchema), asked(c)), 202),
-    )
-    .post("/:cluster/imports/abandon", async (c) =>
-      c.json(await imports.abandon(c.req.param("cluster"), await readBody(c, abandonRequestSchema), asked(c)), 202),
-    );
-}
+export const importRoutes = [
+  route(
+    "GET /v1/clusters/:cluster/imports",
+    {
+      id: "listImports",
+      role: "viewer",
+      does: "Gives the imports that run or have left something.",
+      answer: z.array(importStatusSchema).readonly(),
+    },
+    ({ path }, { installation: { imports } }) => imports.list(path.cluster),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/imports",
+    {
+      id: "beginImport",
+      role: "operator",
+      does: "Brings a database from elsewhere into the cluster.",
+      body: importRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body, asked }, { installation: { imports } }) => imports.begin(path.cluster, body, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/imports/check",
+    {
+      id: "checkImport",
+      role: "operator",
+      does: "Looks at the source and says what stands in the way; changes nothing.",
+      body: importRequestSchema,
+      answer: importChecksSchema,
+    },
+    ({ path, body }, { installation: { imports } }) => imports.check(path.cluster, body),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/imports/cutover",
+    {
+      id: "cutOverImport",
+      role: "operator",
+      does: "Ends a live import: the last changes arrive, and the database is the cluster's own.",
+      body: cutoverRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body, asked }, { installation: { imports } }) => imports.cutover(path.cluster, body, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/imports/abandon",
+    {
+      id: "abandonImport",
+      role: "operator",
+      does: "Ends an import and leaves nothing of it.",
+      body: abandonRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body, asked }, { installation: { imports } }) => imports.abandon(path.cluster, body, asked),
+  ),
+];

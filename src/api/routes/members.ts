@@ -1,23 +1,53 @@
 /** Members of a cluster: one more, one fewer, one built anew. */
-import { Hono } from "hono";
+import { z } from "zod";
 
-import type { Installation } from "../../contract/installation.ts";
-import { addMemberRequestSchema, nothingSchema } from "../../contract/requests.ts";
-import { asked } from "../access/caller.ts";
-import { readBody } from "../input.ts";
+import { memberStatusSchema, operationSchema } from "../../contract/cluster.ts";
+import { addMemberRequestSchema } from "../../contract/requests.ts";
+import { route } from "../route.ts";
 
-export function memberRoutes(installation: Installation): Hono {
-  return new Hono()
-    .get("/:cluster/members", async (c) => c.json((await installation.status(c.req.param("cluster"))).members))
-    .post("/:cluster/members", async (c) => {
-      const where = await readBody(c, addMemberRequestSchema);
-      return c.json(await installation.addMember(c.req.param("cluster"), where, asked(c)), 202);
-    })
-    .delete("/:cluster/members/:member", async (c) =>
-      c.json(await installation.removeMember(c.req.param("cluster"), c.req.param("member"), asked(c)), 202),
-    )
-    .post("/:cluster/members/:member/reclone", async (c) => {
-      await readBody(c, nothingSchema);
-      return c.json(await installation.recloneMember(c.req.param("cluster"), c.req.param("member"), asked(c)), 202);
-    });
-}
+export const memberRoutes = [
+  route(
+    "GET /v1/clusters/:cluster/members",
+    {
+      id: "listMembers",
+      role: "viewer",
+      does: "Gives the members of a cluster.",
+      answer: z.array(memberStatusSchema).readonly(),
+    },
+    async ({ path }, { installation }) => (await installation.status(path.cluster)).members,
+  ),
+  route(
+    "POST /v1/clusters/:cluster/members",
+    {
+      id: "addMember",
+      role: "operator",
+      does: "Adds a member, where it suits best or where it is asked for.",
+      body: addMemberRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body, asked }, { installation }) => installation.addMember(path.cluster, body, asked),
+  ),
+  route(
+    "DELETE /v1/clusters/:cluster/members/:member",
+    {
+      id: "removeMember",
+      role: "operator",
+      does: "Removes a member and its data.",
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, asked }, { installation }) => installation.removeMember(path.cluster, path.member, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/members/:member/reclone",
+    {
+      id: "recloneMember",
+      role: "operator",
+      does: "Builds a standby anew from another member.",
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, asked }, { installation }) => installation.recloneMember(path.cluster, path.member, asked),
+  ),
+];

@@ -1,17 +1,30 @@
 /** Operations: long changes, to look at and to follow until they end. */
-import { Hono } from "hono";
+import { operationSchema } from "../../contract/cluster.ts";
+import { route, streamRoute } from "../route.ts";
 
-import type { Operation } from "../../contract/cluster.ts";
-import type { Installation } from "../../contract/installation.ts";
-import { stream } from "../stream.ts";
-
-export function operationRoutes(installation: Installation): Hono {
-  return new Hono()
-    .get("/:id", async (c) => c.json(await installation.operation(c.req.param("id"))))
-    .get("/:id/stream", async (c) => {
-      const id = c.req.param("id");
+export const operationRoutes = [
+  route(
+    "GET /v1/operations/:id",
+    {
+      id: "getOperation",
+      role: "viewer",
+      does: "Gives an operation as it stands.",
+      answer: operationSchema,
+    },
+    ({ path }, { installation }) => installation.operation(path.id),
+  ),
+  streamRoute(
+    "GET /v1/operations/:id/stream",
+    {
+      id: "watchOperation",
+      role: "viewer",
+      does: "Sends an operation now and at every step, until it has ended.",
+      document: operationSchema,
+      keep: "all",
+    },
+    async ({ path: { id } }, { installation }) => {
       await installation.operation(id);
-      return stream<Operation>(c, { keep: "all" }, (outlet, signal) =>
+      return (outlet, signal) =>
         installation.watchOperation(
           id,
           (operation) => {
@@ -19,7 +32,7 @@ export function operationRoutes(installation: Installation): Hono {
             if (operation.state !== "running") outlet.end();
           },
           signal,
-        ),
-      );
-    });
-}
+        );
+    },
+  ),
+];

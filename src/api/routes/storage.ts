@@ -1,49 +1,105 @@
 /** Storage of a cluster: its volumes, its snapshots, and copies of the whole. */
-import { Hono } from "hono";
-
-import type { Installation } from "../../contract/installation.ts";
-import { nothingSchema } from "../../contract/requests.ts";
+import { createdSchema, operationSchema } from "../../contract/cluster.ts";
 import {
+  extendedSchema,
   extendRequestSchema,
   forkRequestSchema,
   hereQuerySchema,
   snapshotPolicyRequestSchema,
   snapshotRequestSchema,
+  snapshotsSchema,
+  volumesSchema,
 } from "../../contract/storage.ts";
-import { asked } from "../access/caller.ts";
-import { readBody, readQuery } from "../input.ts";
+import { route } from "../route.ts";
 
-export function storageRoutes({ storage }: Pick<Installation, "storage">): Hono {
-  return new Hono()
-    .get("/:cluster/snapshots", async (c) =>
-      c.json(await storage.snapshots(c.req.param("cluster"), readQuery(c, hereQuerySchema))),
-    )
-    .post("/:cluster/snapshots", async (c) => {
-      const request = await readBody(c, snapshotRequestSchema);
-      return c.json(await storage.takeSnapshot(c.req.param("cluster"), request, asked(c)), 202);
-    })
-    .post("/:cluster/snapshots/policy", async (c) => {
-      const request = await readBody(c, snapshotPolicyRequestSchema);
-      return c.json(await storage.changeSnapshotPolicy(c.req.param("cluster"), request, asked(c)));
-    })
-    .delete("/:cluster/snapshots/:snapshot", async (c) => {
-      const query = readQuery(c, hereQuerySchema);
-      await storage.deleteSnapshot(c.req.param("cluster"), c.req.param("snapshot"), query, asked(c));
-      return c.json({});
-    })
-    .post("/:cluster/forks", async (c) => {
-      const request = await readBody(c, forkRequestSchema);
-      return c.json(await storage.fork(c.req.param("cluster"), request, asked(c)), 202);
-    })
-    .get("/:cluster/volumes", async (c) =>
-      c.json(await storage.volumes(c.req.param("cluster"), readQuery(c, hereQuerySchema))),
-    )
-    .post("/:cluster/volumes/extend", async (c) => {
-      const request = await readBody(c, extendRequestSchema);
-      return c.json(await storage.extendVolumes(c.req.param("cluster"), request, asked(c)));
-    })
-    .post("/:cluster/volumes/apply", async (c) => {
-      await readBody(c, nothingSchema);
-      return c.json(await storage.applyVolumes(c.req.param("cluster")));
-    });
-}
+export const storageRoutes = [
+  route(
+    "GET /v1/clusters/:cluster/snapshots",
+    {
+      id: "listSnapshots",
+      role: "viewer",
+      does: "Gives the snapshots of a cluster, also of one that was destroyed.",
+      query: hereQuerySchema,
+      answer: snapshotsSchema,
+    },
+    ({ path, query }, { installation: { storage } }) => storage.snapshots(path.cluster, query),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/snapshots",
+    {
+      id: "takeSnapshot",
+      role: "operator",
+      does: "Takes a snapshot of a member.",
+      body: snapshotRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body, asked }, { installation: { storage } }) => storage.takeSnapshot(path.cluster, body, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/snapshots/policy",
+    {
+      id: "setSnapshotPolicy",
+      role: "operator",
+      does: "Says whether snapshots are taken daily, and how long they are kept.",
+      body: snapshotPolicyRequestSchema,
+      answer: snapshotsSchema,
+    },
+    ({ path, body, asked }, { installation: { storage } }) => storage.changeSnapshotPolicy(path.cluster, body, asked),
+  ),
+  route(
+    "DELETE /v1/clusters/:cluster/snapshots/:snapshot",
+    {
+      id: "deleteSnapshot",
+      role: "admin",
+      does: "Deletes a snapshot.",
+      query: hereQuerySchema,
+    },
+    ({ path, query, asked }, { installation: { storage } }) =>
+      storage.deleteSnapshot(path.cluster, path.snapshot, query, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/forks",
+    {
+      id: "forkCluster",
+      role: "operator",
+      does: "Makes a new cluster from a snapshot, or from the cluster as it is.",
+      body: forkRequestSchema,
+      answer: createdSchema,
+      status: 202,
+    },
+    ({ path, body, asked }, { installation: { storage } }) => storage.fork(path.cluster, body, asked),
+  ),
+  route(
+    "GET /v1/clusters/:cluster/volumes",
+    {
+      id: "listVolumes",
+      role: "viewer",
+      does: "Gives the volumes of the members and how full they are.",
+      query: hereQuerySchema,
+      answer: volumesSchema,
+    },
+    ({ path, query }, { installation: { storage } }) => storage.volumes(path.cluster, query),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/volumes/extend",
+    {
+      id: "extendVolumes",
+      role: "operator",
+      does: "Makes the volumes of all members larger.",
+      body: extendRequestSchema,
+      answer: extendedSchema,
+    },
+    ({ path, body, asked }, { installation: { storage } }) => storage.extendVolumes(path.cluster, body, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/volumes/apply",
+    {
+      id: "applyVolumes",
+      role: "operator",
+      does: "Brings the volumes on the host that is asked to the size that the cluster has.",
+      answer: volumesSchema,
+    },
+    ({ path }, { installation: { storage } }) => storage.applyVolumes(path.cluster),
+  ),
+];

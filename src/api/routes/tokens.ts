@@ -1,22 +1,44 @@
 /** Tokens for callers from other machines. */
-import { Hono } from "hono";
+import { z } from "zod";
 
-import { tokenRequestSchema, type TokensInstallation } from "../../contract/tokens.ts";
+import { createdTokenSchema, tokenRequestSchema, tokenSchema, type TokensInstallation } from "../../contract/tokens.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { asked } from "../access/caller.ts";
-import { readBody } from "../input.ts";
+import { route } from "../route.ts";
+
+export const tokenRoutes = [
+  route(
+    "GET /v1/tokens",
+    {
+      id: "listTokens",
+      role: "admin",
+      does: "Gives the tokens, without their secrets.",
+      answer: z.array(tokenSchema).readonly(),
+    },
+    async (_, { tokens }) => (await tokens?.list()) ?? [],
+  ),
+  route(
+    "POST /v1/tokens",
+    {
+      id: "createToken",
+      role: "admin",
+      does: "Makes a token; it is in this answer and in no later one.",
+      body: tokenRequestSchema,
+      answer: createdTokenSchema,
+    },
+    async ({ body, asked }, { tokens }) => several(tokens).create(body, asked),
+  ),
+  route(
+    "DELETE /v1/tokens/:id",
+    {
+      id: "revokeToken",
+      role: "admin",
+      does: "Ends a token.",
+    },
+    async ({ path }, { tokens }) => several(tokens).revoke(path.id),
+  ),
+];
 
 /** @param tokens undefined in an installation on one machine: nobody calls it from elsewhere */
-export function tokenRoutes(tokens: TokensInstallation | undefined): Hono {
-  return new Hono()
-    .get("/", async (c) => c.json((await tokens?.list()) ?? []))
-    .post("/", async (c) => c.json(await several(tokens).create(await readBody(c, tokenRequestSchema), asked(c))))
-    .delete("/:id", async (c) => {
-      await several(tokens).revoke(c.req.param("id"));
-      return c.json({});
-    });
-}
-
 function several(tokens: TokensInstallation | undefined): TokensInstallation {
   if (tokens) return tokens;
   throw noNetwork("Tokens");

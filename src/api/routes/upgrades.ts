@@ -1,25 +1,54 @@
 /** Versions of Postgres: who runs what, what a newer one would take, and taking it. */
-import { Hono } from "hono";
+import { operationSchema } from "../../contract/cluster.ts";
+import {
+  upgradePlanSchema,
+  upgradeQuerySchema,
+  upgradeRequestSchema,
+  versionQuerySchema,
+  versionReportSchema,
+} from "../../contract/upgrade.ts";
+import { route } from "../route.ts";
 
-import type { Installation } from "../../contract/installation.ts";
-import { upgradeQuerySchema, upgradeRequestSchema, versionQuerySchema } from "../../contract/upgrade.ts";
-import { asked } from "../access/caller.ts";
-import { readBody, readQuery } from "../input.ts";
-
-export function upgradeRoutes({ upgrades }: Pick<Installation, "upgrades">): Hono {
-  return new Hono()
-    .get("/:cluster/version", async (c) => {
-      const { check } = readQuery(c, versionQuerySchema);
-      return c.json(await upgrades.versions(c.req.param("cluster"), { check: check === "true" }));
-    })
-    .get("/:cluster/upgrade", async (c) => {
-      const { to, in_place: inPlace } = readQuery(c, upgradeQuerySchema);
+export const upgradeRoutes = [
+  route(
+    "GET /v1/clusters/:cluster/version",
+    {
+      id: "getVersions",
+      role: "viewer",
+      does: "Says which version each member runs, and what is newer.",
+      query: versionQuerySchema,
+      answer: versionReportSchema,
+    },
+    ({ path, query }, { installation: { upgrades } }) =>
+      upgrades.versions(path.cluster, { check: query.check === "true" }),
+  ),
+  route(
+    "GET /v1/clusters/:cluster/upgrade",
+    {
+      id: "planUpgrade",
+      role: "viewer",
+      does: "Says what an upgrade would do; changes nothing.",
+      query: upgradeQuerySchema,
+      answer: upgradePlanSchema,
+    },
+    ({ path, query: { to, in_place: inPlace } }, { installation: { upgrades } }) => {
       const wish = { inPlace: inPlace === "true", ...(to === undefined ? {} : { to }) };
-      return c.json(await upgrades.plan(c.req.param("cluster"), wish));
-    })
-    .post("/:cluster/upgrade", async (c) => {
-      const { to, force, in_place: inPlace } = await readBody(c, upgradeRequestSchema);
+      return upgrades.plan(path.cluster, wish);
+    },
+  ),
+  route(
+    "POST /v1/clusters/:cluster/upgrade",
+    {
+      id: "upgradeCluster",
+      role: "operator",
+      does: "Takes a newer version of Postgres, one member after the other.",
+      body: upgradeRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body: { to, force, in_place: inPlace }, asked }, { installation: { upgrades } }) => {
       const wish = { force, inPlace, ...(to === undefined ? {} : { to }) };
-      return c.json(await upgrades.upgrade(c.req.param("cluster"), wish, asked(c)), 202);
-    });
-}
+      return upgrades.upgrade(path.cluster, wish, asked);
+    },
+  ),
+];

@@ -1,0 +1,47 @@
+/** Which answers besides success a route can give: by status, with the codes of the catalog that have it. */
+import { errorCatalog } from "../../errors/catalog.ts";
+import type { Route } from "../route.ts";
+
+const meanings: Readonly<Record<number, string>> = {
+  400: "The request cannot be read.",
+  401: "Nobody knows who asks.",
+  403: "The caller's role is too little.",
+  404: "What is named does not exist.",
+  409: "It does not fit what there is now; nothing was changed.",
+  413: "The body is too large.",
+  422: "A value is not valid; nothing was changed.",
+  500: "It failed; of `internal` the agent's log has the details.",
+  502: "Something that was asked for it failed.",
+  503: "It cannot be done now.",
+  504: "It took too long; what was begun goes on.",
+  507: "There is no room for it.",
+};
+
+/** Said of each route, as any can meet them: the store is away, a disk is full, a host does not answer. */
+const anywhere = [400, 401, 403, 409, 422, 500, 502, 503, 504, 507];
+
+export function errorAnswers(route: Route): Readonly<Record<string, unknown>> {
+  const statuses = [
+    ...anywhere,
+    ...(route.path.includes(":") || route.path.includes("join") ? [404] : []),
+    ...(route.body === undefined ? [] : [413]),
+  ];
+  const answers = statuses.map((status) => [status, { $ref: `#/components/responses/Error${status}` }]);
+  return Object.fromEntries(answers);
+}
+
+/** For the document's components. */
+export function errorResponses(): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.keys(meanings).map((status) => [`Error${status}`, errorResponse(Number(status))]));
+}
+
+function errorResponse(status: number): unknown {
+  const codes = Object.entries(errorCatalog)
+    .filter(([, { httpStatus }]) => httpStatus === status)
+    .map(([code]) => code);
+  return {
+    description: meanings[status],
+    content: { "application/json": { schema: { $ref: "#/components/schemas/ErrorBody" } } },
+    ...(codes.length === 0 ? {} : { "x-codes": codes }),
+  };
+}

@@ -1,0 +1,43 @@
+/** Every route of the API. A new file of routes is one line here; the document, the roles and the client follow from it. */
+import type { Route } from "../route.ts";
+import { accountRoutes } from "./accounts.ts";
+import { agentRoutes } from "./agent.ts";
+import { auditRoutes } from "./audit.ts";
+import { certificateRoutes } from "./certificates.ts";
+import { changeRoutes } from "./changes.ts";
+import { clusterRoutes } from "./clusters.ts";
+import { eventRoutes } from "./events.ts";
+import { extensionRoutes } from "./extensions.ts";
+import { hostRoutes } from "./hosts.ts";
+import { importRoutes } from "./imports.ts";
+import { joinRoutes } from "./join.ts";
+import { memberRoutes } from "./members.ts";
+import { operationRoutes } from "./operations.ts";
+import { peerRoutes } from "./peer.ts";
+import { settingRoutes } from "./settings.ts";
+import { storageRoutes } from "./storage.ts";
+import { tokenRoutes } from "./tokens.ts";
+import { tunnelRoutes } from "./tunnels.ts";
+import { upgradeRoutes } from "./upgrades.ts";
+
+export const routes: readonly Route[] = [
+  ...agentRoutes,
+  ...clusterRoutes,
+  ...changeRoutes,
+  ...memberRoutes,
+  ...accountRoutes,
+  ...storageRoutes,
+  ...extensionRoutes,
+  ...settingRoutes,
+  ...upgradeRoutes,
+  ...importRoutes,
+  ...eventRoutes,
+  ...tunnelRoutes,
+  ...operationRoutes,
+  ...hostRoutes,
+  ...joinRoutes,
+  ...peerRoutes,
+  ...auditRoutes,
+  ...tokenRoutes,
+  ...certificateRoutes,
+];
