@@ -11,7 +11,7 @@ import type { OperationRecord } from "../../events/event.ts";
 import { changeOnPrimary } from "../accounts/primary.ts";
 import { begin, follow, refuseUnfit } from "../changes.ts";
 import { clusterOf, type Parts } from "../parts.ts";
-import { applyWithin } from "../settings/apply.ts";
+import { applyWithin, awaitRestartEnd } from "../settings/apply.ts";
 import { installOn } from "./hosts.ts";
 import { asUnloadable } from "./refusals.ts";
 import { planChange } from "./plan.ts";
@@ -35,13 +35,18 @@ export async function changeExtension(
   return follow(parts, operation, async () => ({ ...(await carryOut(parts, name, { wish, plan, operation })) }));
 }
 
-/** What an agent before this one began: how far it came is found out by the same command. */
-export function endInterrupted(parts: Parts, { id, kind }: OperationRecord): void {
-  const error = new OpError("interrupted", {
-    message: `the agent ended during ${kind}`,
-    hint: "Give the same command again: it goes on from what is there.",
+/**
+ * What an agent before this one began: how far it came is found out by the same command, which is refused as long as the
+ * restart goes on that was begun for it.
+ */
+export function endInterrupted(parts: Parts, operation: OperationRecord): void {
+  follow(parts, operation, async () => {
+    await awaitRestartEnd(parts, operation.cluster);
+    throw new OpError("interrupted", {
+      message: `the agent ended during ${operation.kind}`,
+      hint: "Give the same command again: it goes on from what is there.",
+    });
   });
-  parts.operations.finish(id, { state: "failed", error });
 }
 
 function refuseRestart({ name, restart }: ExtensionPlan): never {
