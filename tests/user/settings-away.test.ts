@@ -63,4 +63,17 @@ describe("settings of three members of which not all are there", () => {
     assert.deepEqual(await shop.given(), given);
     assert.deepEqual(await shop.shown("max_connections"), ["200", "200", "200"]);
   });
+
+  test("no primary: what needs no restart is in force on the one that runs, and on the others later", async () => {
+    const { id: lost } = await shop.cluster.standby();
+    const { id: primary } = await shop.cluster.primary();
+    await without([lost, primary], async () => {
+      await shop.cluster.until("it to be seen", ({ primary: serving }) => serving === null);
+      const said = await shop.installation.ok("config", "set", "shop", "work_mem=11MB");
+      assert.match(said, /in force on shop-\d\n/);
+      assert.match(said, new RegExp(`${lost}: with its next start`));
+    });
+    assert.deepEqual(await shop.shown("work_mem"), ["11MB", "11MB", "11MB"]);
+    await shop.installation.ok("config", "unset", "shop", "work_mem");
+  });
 });

@@ -12,6 +12,7 @@ import { holdsEpoch, ownRecord } from "../standing.ts";
 import { reclaimEpochTxn, takeEpochTxn, voteTxn, withdrawVoteTxn } from "../transactions.ts";
 import type { View } from "../view.ts";
 import { othersWhoCanElect } from "./primary.ts";
+import { configureStandby } from "./settings.ts";
 import { hasVoted, isStandby } from "./standby.ts";
 
 function ownStandby(view: View): RunningServer | undefined {
@@ -145,6 +146,9 @@ function waitForVotes(view: View, votes: Tally): Decision {
   const intent = view.cluster.intent?.value;
   if (intent?.kind === "failover" && intent.acceptDataLoss && intent.epoch === view.cluster.reign.value.epoch)
     return force(view, votes, intent.by);
+  // It may be long until there is a primary, and whoever changed settings waits to read them back.
+  const configuring = configureStandby(view);
+  if (configuring) return configuring;
   return {
     actions: [],
     because: { code: "votes-missing", from: votes.missing, needed: votes.needed, have: votes.votes.length },

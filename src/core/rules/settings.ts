@@ -16,7 +16,7 @@ export const configurePrimary: Rule = (view) => {
   return holdsEpoch(view) && cluster.reign.value.phase === "open" ? configured(view, server) : undefined;
 };
 
-/** After all that an election wants of a standby. */
+/** After all that an election wants of a standby, and while one cannot be held. */
 export const configureStandby: Rule = (view) => {
   const { server } = view;
   return server.kind === "running" && server.role === "standby" ? configured(view, server) : undefined;
