@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
+import { apiPages } from "../scripts/api-pages.ts";
 import { catalogPages } from "../scripts/catalog-pages.ts";
 import { hostsFaultsPage } from "../scripts/hosts-faults-page.ts";
 import { eventCatalog } from "../src/events/catalog.ts";
@@ -12,6 +13,12 @@ const root = resolve(import.meta.dirname, "..");
 
 for (const { path, text } of catalogPages()) {
   test(`${path} is what its catalog says (else run: node scripts/catalog-pages.ts)`, () => {
+    assert.equal(readFileSync(join(root, path), "utf8"), text);
+  });
+}
+
+for (const { path, text } of apiPages()) {
+  test(`${path} is what the routes say (else run: node scripts/api-pages.ts)`, () => {
     assert.equal(readFileSync(join(root, path), "utf8"), text);
   });
 }

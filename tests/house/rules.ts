@@ -133,8 +133,8 @@ export function checkCycles(sources: readonly Source[]): readonly string[] {
 
 const linesMax = 400;
 
-/** Written by protoc-gen-es: read and measured by nobody. */
-const isGenerated = /^src\/etcd\/protocol\/\w+_pb\.ts$/;
+/** Written by protoc-gen-es and scripts/api-pages.ts: read and measured by nobody. */
+const isGenerated = /^src\/(etcd\/protocol\/\w+_pb|cli\/client\/generated-api)\.ts$/;
 
 /** A verb of the command line: its name and its help are what the file is for. */
 const saysItself = /^src\/cli\/commands\//;

@@ -24,7 +24,7 @@ export const upgrade = (run: Run) =>
         const client = await context.client();
         const wanted = to === undefined ? {} : { to };
         if (dryRun) {
-          const plan = await client.planUpgrade(cluster, { ...wanted, in_place: String(inPlace === true) });
+          const plan = await client.planUpgrade(cluster, { ...wanted, in_place: inPlace === true ? "true" : "false" });
           const exitCode = plan.problems.length === 0 ? 0 : 3;
           return { json: plan, text: (paint) => renderPlan(plan, paint), exitCode };
         }

@@ -1,0 +1,1223 @@
+/** Written by scripts/api-pages.ts from the OpenAPI document (src/api/openapi). Read by nobody: change the routes. */
+import { pathPart, queryText, type How, type Sender, type Shapes } from "./sender.ts";
+
+export interface AbandonRequest {
+  database?: string | undefined;
+}
+
+export interface AddMemberRequest {
+  region?: string | undefined;
+  zone?: string | undefined;
+  host?: string | undefined;
+}
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+export interface AgentStatus {
+  pid: number;
+  home: string;
+  socket: string;
+  version: string;
+  started_at: string;
+  router_pid: number | null;
+  clusters: number;
+  host: string | null;
+  store: StoreStatus;
+}
+
+export interface AttachRequest {
+  app: string;
+  database?: string | undefined;
+  user?: string | undefined;
+  role?: "reader" | "writer" | "owner" | "superuser" | undefined;
+  variable?: string | undefined;
+  use_existing?: boolean | undefined;
+  rotate?: boolean | undefined;
+  grace_ms?: number | undefined;
+}
+
+export interface Attached {
+  connection: Connection;
+  previous_until: string | null;
+  attachment: Attachment;
+}
+
+export interface Attachment {
+  app: string;
+  database: string;
+  user: string;
+  role: "reader" | "writer" | "owner" | "superuser";
+  state: "making" | "made" | "attached" | "detaching";
+  variable: string;
+  env_file: {
+    machine: string;
+    path: string;
+  } | null;
+  by: string;
+  created_at: string;
+}
+
+export interface Authority {
+  certificate: string;
+}
+
+export interface AutostopRequest {
+  idle_ms: number | null;
+}
+
+export interface AvailableExtension {
+  name: string;
+  version: string;
+  comment: string;
+  needs_preload: boolean;
+  requires: string[];
+  enabled_in: string[];
+  missing_on: string[];
+}
+
+export interface Candidate {
+  member: string;
+  eligible: boolean;
+  chosen: boolean;
+  lag_bytes: number | null;
+  reason: string;
+}
+
+export interface ChangeSettingsRequest {
+  set?: Record<string, string> | undefined;
+  unset?: string[] | undefined;
+  restart?: boolean | undefined;
+}
+
+export interface ClusterStatus {
+  name: string;
+  state: "creating" | "healthy" | "degraded" | "failing-over" | "switching-over" | "paused" | "stopped" | "asleep" | "unavailable" | "destroying";
+  detail: string;
+  version: string;
+  newer_version: string | null;
+  engine: "embedded" | "system";
+  durability: "quorum" | "strict" | "async";
+  epoch: number;
+  primary: string | null;
+  primary_region: string;
+  timeline: number | null;
+  rule: {
+    voters: string[];
+    acks: number;
+  };
+  endpoints: {
+    primary: Address;
+    read: Address;
+  };
+  members: MemberStatus[];
+  paused_until: string | null;
+  operation: string | null;
+  autostop_ms: number | null;
+  asleep_since: string | null;
+  store: StoreStatus;
+  attachments: Attachment[];
+  created_at: string;
+}
+
+export interface Connection {
+  uri: string;
+  host: string;
+  port: number;
+  hosts: Address[];
+  user: string;
+  database: string;
+  password: string | null;
+  sslmode: string;
+  sslrootcert: string;
+}
+
+export interface CreateDatabaseRequest {
+  name: string;
+  owner?: string | undefined;
+  encoding?: string | undefined;
+  locale?: string | undefined;
+  template?: string | undefined;
+}
+
+export interface CreateRequest {
+  name: string;
+  members?: number | undefined;
+  version?: number | undefined;
+  minor_version?: string | undefined;
+  engine?: "embedded" | "system" | undefined;
+  durability?: "quorum" | "strict" | "async" | undefined;
+  preset?: "dev" | "production" | "critical" | undefined;
+  memory_bytes?: number | undefined;
+  cpus?: number | undefined;
+  volume_bytes?: number | undefined;
+  autostop_ms?: number | undefined;
+  port?: number | undefined;
+  password?: string | undefined;
+  settings?: Record<string, string> | undefined;
+  primary_region?: string | undefined;
+  regions?: string[] | undefined;
+  first_host?: string | undefined;
+}
+
+export interface CreateUserRequest {
+  name: string;
+  database?: string | undefined;
+  role?: "reader" | "writer" | "owner" | "superuser" | undefined;
+  password?: string | undefined;
+  take?: boolean | undefined;
+}
+
+export interface Created {
+  operation: Operation;
+  connection: Connection;
+}
+
+export interface CreatedCertificate {
+  id: string;
+  name: string;
+  role: "viewer" | "operator" | "admin";
+  fingerprint: string;
+  created_at: string;
+  created_by: string;
+  expires_at: string;
+  expired: boolean;
+  certificate: string;
+  key: string;
+  ca: string;
+  hosts: string[];
+}
+
+export interface CreatedToken {
+  id: string;
+  name: string;
+  role: "viewer" | "operator" | "admin";
+  created_at: string;
+  created_by: string;
+  expires_at: string | null;
+  expired: boolean;
+  token: string;
+}
+
+export interface Credentials {
+  connection: Connection;
+  previous_until: string | null;
+}
+
+export interface CutoverRequest {
+  database?: string | undefined;
+  lock_source?: boolean | undefined;
+  wait_ms?: number | undefined;
+  count_all?: boolean | undefined;
+}
+
+export interface Database {
+  name: string;
+  owner: string;
+  size_bytes: number;
+  encoding: string;
+  collation: string;
+  sessions: number;
+  users: {
+    user: string;
+    role: "reader" | "writer" | "owner";
+  }[];
+  attachments: string[];
+}
+
+export interface Downtime {
+  cluster: string;
+  since: string;
+  until: string;
+  pauses: Pause[];
+  paused_ms: number;
+  longest_ms: number;
+  stopped_ms: number;
+  availability_percent: number | null;
+}
+
+export interface EnabledExtension {
+  database: string;
+  name: string;
+  version: string;
+  schema: string;
+  available: string | null;
+  has_update: boolean;
+  comment: string;
+}
+
+export interface Event {
+  id: number;
+  at: string;
+  cluster: string;
+  member: string | null;
+  type: string;
+  level: "info" | "warning" | "error";
+  message: string;
+  cause: string | null;
+  actor: string;
+  duration_ms: number | null;
+  epoch: number | null;
+  details: Record<string, unknown>;
+  host?: string | null | undefined;
+}
+
+export interface Explain {
+  cluster: string;
+  state: "creating" | "healthy" | "degraded" | "failing-over" | "switching-over" | "paused" | "stopped" | "asleep" | "unavailable" | "destroying";
+  summary: string;
+  store: StoreStatus;
+  members: {
+    member: string;
+    code: string;
+    because: string;
+    waiting_for: string | null;
+  }[];
+  rule: {
+    voters: string[];
+    acks: number;
+    votes_to_elect: number | null;
+    previous: number;
+  };
+  candidates: Candidate[];
+  survives: string[];
+  does_not_survive: string[];
+}
+
+export interface ExtendRequest {
+  size_bytes?: number | undefined;
+  add_bytes?: number | undefined;
+}
+
+export interface Extended {
+  from_bytes: number | null;
+  size_bytes: number;
+  volumes: Volume[];
+  missing: {
+    host: string;
+    reason: string;
+  }[];
+}
+
+export interface ExtensionList {
+  databases: string[];
+  enabled: EnabledExtension[];
+  available: AvailableExtension[];
+  preloaded: PreloadedLibrary[];
+}
+
+export interface ExtensionPlan {
+  change: "enable" | "disable" | "update";
+  name: string;
+  database: string | null;
+  version: string | null;
+  version_before: string | null;
+  also: string[];
+  settings: Record<string, string | null>;
+  restart: string[];
+  installs: {
+    host: string;
+    line: string;
+  }[];
+  drops: string[];
+  loses: string[];
+  is_done: boolean;
+  notes: string[];
+}
+
+export interface ExtensionRequest {
+  change: "enable" | "disable" | "update";
+  name: string;
+  database?: string | undefined;
+  version?: string | undefined;
+  schema?: string | undefined;
+  cascade?: boolean | undefined;
+  restart?: boolean | undefined;
+  install?: boolean | undefined;
+}
+
+export interface FailoverRequest {
+  to?: string | undefined;
+  primary_region?: string | undefined;
+  force?: boolean | undefined;
+  accept_data_loss?: boolean | undefined;
+}
+
+export interface ForkRequest {
+  name: string;
+  snapshot?: string | undefined;
+  member?: string | undefined;
+  members?: number | undefined;
+  port?: number | undefined;
+  password?: string | undefined;
+  volume_bytes?: number | undefined;
+  expires_ms?: number | undefined;
+  here?: boolean | undefined;
+}
+
+export interface GrantRequest {
+  database: string;
+  role: "reader" | "writer" | "owner" | "none";
+  take?: boolean | undefined;
+}
+
+export interface HandedOverRequest {
+  env_file: {
+    machine: string;
+    path: string;
+  } | null;
+}
+
+export interface HostRemoved {
+  removed: string;
+  members: {
+    cluster: string;
+    member: string;
+    successor: string | null;
+  }[];
+}
+
+export interface HostSettings {
+  replace_after_ms: number | null;
+}
+
+export interface HostSettingsInput {
+  replace_after_ms: number | null;
+}
+
+export interface HostStatus {
+  name: string;
+  address: string;
+  base_port: number;
+  zone: string;
+  region: string;
+  labels: Record<string, string>;
+  state: "active" | "draining";
+  heard: boolean;
+  version: string;
+  members: string[];
+  silent_ms: number | null;
+  replaced_in_ms: number | null;
+  runs_store: boolean;
+  signs: boolean;
+  engines: {
+    embedded: number[];
+    system: number[];
+  };
+  joined_at: string;
+}
+
+export interface ImportCheck {
+  name: string;
+  outcome: "ok" | "note" | "failed";
+  text: string;
+  hint?: string | undefined;
+}
+
+export interface ImportChecks {
+  ok: boolean;
+  checks: ImportCheck[];
+}
+
+export interface ImportRequest {
+  source: SourceInput;
+  source_password?: string | undefined;
+  database?: string | undefined;
+  jobs?: number | undefined;
+  skip_extensions?: string[] | undefined;
+  live?: boolean | undefined;
+  replica_identity_full?: boolean | undefined;
+}
+
+export interface ImportStatus {
+  database: string;
+  state: "copying" | "unfinished" | "initial" | "following" | "stuck";
+  operation: string | null;
+  source: string;
+  begun_at: string;
+  tables: {
+    total: number;
+    copied: number;
+    copying: string[];
+  } | null;
+  lag_bytes: number | null;
+  lag_seconds: number | null;
+  problem: string | null;
+}
+
+export interface JoinCheck {
+  hosts: {
+    name: string;
+    address: string;
+    base_port: number;
+  }[];
+}
+
+export interface JoinGreeting {
+  ca: string;
+  version: string;
+  now: number;
+}
+
+export interface JoinRequest {
+  token: {
+    id: string;
+    secret: string;
+  };
+  name: string;
+  address: string;
+  base_port: number;
+  region: string;
+  zone: string;
+  version: string;
+  sent_at: number;
+  request: string;
+  engines: {
+    embedded: number[];
+    system: number[];
+  };
+  nonce: string;
+}
+
+export interface JoinStore {
+  kind: "own" | "given";
+  endpoints: string[];
+  prefix: string;
+  user?: string | undefined;
+  password?: string | undefined;
+  ca?: string | undefined;
+  cert?: string | undefined;
+  key?: string | undefined;
+}
+
+export interface JoinToken {
+  id: string;
+  token: string;
+  expires_at: string;
+  uses: number;
+}
+
+export interface JoinTokenRequest {
+  expires_ms?: number | undefined;
+  uses?: number | undefined;
+}
+
+export interface Joined {
+  installation: string;
+  certificate: string;
+  ca_key: string | null;
+  runs_store: boolean;
+  store: JoinStore;
+  hosts: {
+    name: string;
+    address: string;
+    base_port: number;
+  }[];
+}
+
+export interface LabelRequest {
+  labels: Record<string, string | null>;
+}
+
+export interface LogLines {
+  lines: {
+    member: string;
+    line: string;
+  }[];
+  cursor: Record<string, number>;
+  missing: {
+    host: string;
+    reason: string;
+  }[];
+}
+
+export interface MemberStatus {
+  id: string;
+  host: string;
+  region: string;
+  zone: string;
+  role: "primary" | "standby";
+  state: "starting" | "running" | "streaming" | "catching-up" | "cloning" | "rewinding" | "stopped" | "failed" | "unreachable";
+  pid: number | null;
+  port: number;
+  socket_directory: string;
+  data_directory: string;
+  timeline: number | null;
+  flushed_lsn: string | null;
+  lag_bytes: number | null;
+  is_voter: boolean;
+  is_read_replica: boolean;
+  incarnation: number;
+  version: string | null;
+  because: string;
+  resources: Resources | null;
+}
+
+export interface MemberVersion {
+  id: string;
+  host: string;
+  role: "primary" | "standby";
+  running: string | null;
+  next_start: string | null;
+}
+
+export interface Nothing {
+}
+
+export interface NothingInput {
+}
+
+export interface Operation {
+  id: string;
+  kind: string;
+  cluster: string;
+  state: "running" | "done" | "failed" | "cancelled";
+  step: string;
+  steps_done: number;
+  steps_total: number | null;
+  started_at: string;
+  ended_at: string | null;
+  by: string;
+  result: Record<string, unknown> | null;
+  error: {
+    code: string;
+    message: string;
+    detail?: string | undefined;
+    hint?: string | undefined;
+  } | null;
+  host?: string | null | undefined;
+}
+
+export interface Pause {
+  from: string;
+  to: string | null;
+  ms: number;
+  why: "switchover" | "failover" | "restart" | "upgrade" | "config" | "crash" | "stop" | "voters" | "unknown";
+  by: string;
+  member: string | null;
+}
+
+export interface PauseRequest {
+  for_ms: number;
+}
+
+export interface PreloadedLibrary {
+  library: string;
+  not_on: string[];
+}
+
+export interface Resources {
+  memory_bytes: number;
+  cpus: number;
+  memory_limited: boolean;
+  cpus_limited: boolean;
+  memory_used_bytes: number | null;
+  note: string | null;
+}
+
+export interface RestartRequest {
+  member?: string | undefined;
+  pending?: boolean | undefined;
+  in_place?: boolean | undefined;
+}
+
+export interface RotateRequest {
+  grace_ms?: number | undefined;
+}
+
+export interface ScalePlan {
+  changed: boolean;
+  changes: SettingChange[];
+  warnings: string[];
+  restart: string[];
+  pause: string | null;
+  away: {
+    member: string;
+    reason: string;
+  }[];
+  members: {
+    before: number;
+    after: number;
+  };
+  memory_bytes: {
+    before: number;
+    after: number;
+  };
+  cpus: {
+    before: number;
+    after: number;
+  };
+  limited: {
+    before: {
+      memory: boolean;
+      cpus: boolean;
+    };
+    after: {
+      memory: boolean;
+      cpus: boolean;
+    };
+  };
+  kept: {
+    name: string;
+    value: string;
+    computed: string;
+  }[];
+}
+
+export interface ScaleRequest {
+  members?: number | undefined;
+  memory_bytes?: number | undefined;
+  cpus?: number | undefined;
+  limit?: boolean | undefined;
+  restart?: boolean | undefined;
+}
+
+export interface Setting {
+  name: string;
+  value: string;
+  setting: string;
+  unit: string | null;
+  type: string;
+  min: string | null;
+  max: string | null;
+  allowed: string[] | null;
+  default: string | null;
+  source: "user" | "computed" | "extensions" | "owned" | "default" | "other";
+  why: string | null;
+  restart: boolean;
+  pending: {
+    value: string;
+    members: string[];
+    reason: string;
+  } | null;
+  differs: {
+    member: string;
+    value: string;
+  }[];
+  category: string;
+  description: string;
+}
+
+export interface SettingChange {
+  name: string;
+  before: string;
+  after: string;
+  source: "user" | "computed" | "extensions" | "owned" | "default" | "other";
+  restart: boolean;
+}
+
+export interface SettingsPlan {
+  changed: boolean;
+  changes: SettingChange[];
+  warnings: string[];
+  restart: string[];
+  pause: string | null;
+  away: {
+    member: string;
+    reason: string;
+  }[];
+}
+
+export interface SettingsReport {
+  settings: Setting[];
+  away: {
+    member: string;
+    reason: string;
+  }[];
+}
+
+export interface Snapshot {
+  id: string;
+  cluster: string;
+  member: string;
+  host: string;
+  taken_at: string;
+  took_ms: number;
+  by: string;
+  why: "asked" | "daily";
+  how: "atomic" | "backup-mode" | "stopped";
+  role: "primary" | "standby";
+  timeline: number;
+  version: string;
+  size_bytes: number;
+  own_bytes: number | null;
+  kept_until: string;
+  is_current: boolean;
+}
+
+export interface SnapshotPolicy {
+  daily: boolean;
+  kept_days: number;
+  next_at: string | null;
+}
+
+export interface SnapshotPolicyRequest {
+  daily?: boolean | undefined;
+  kept_days?: number | undefined;
+}
+
+export interface SnapshotRequest {
+  member?: string | undefined;
+  kept_days?: number | undefined;
+  why?: "asked" | "daily" | undefined;
+  here?: boolean | undefined;
+}
+
+export interface Snapshots {
+  snapshots: Snapshot[];
+  policy: SnapshotPolicy | null;
+  missing: {
+    host: string;
+    reason: string;
+  }[];
+}
+
+export interface SourceInput {
+  host: string;
+  port: number;
+  user: string;
+  database: string;
+  parameters: Record<string, string>;
+}
+
+export interface StopAgentRequest {
+  servers?: boolean | undefined;
+}
+
+export interface StoreStatus {
+  reachable: boolean;
+  since: string | null;
+}
+
+export interface SwitchoverRequest {
+  to?: string | undefined;
+  primary_region?: string | undefined;
+}
+
+export interface Token {
+  id: string;
+  name: string;
+  role: "viewer" | "operator" | "admin";
+  created_at: string;
+  created_by: string;
+  expires_at: string | null;
+  expired: boolean;
+}
+
+export interface TokenRequest {
+  name: string;
+  role: "viewer" | "operator" | "admin";
+  expires_ms?: number | undefined;
+}
+
+export interface UpgradePlan {
+  cluster: string;
+  to: string;
+  turns: {
+    member: string;
+    from: string | null;
+    how: "restart" | "switchover" | "in-place";
+  }[];
+  expected_pause_ms: number | null;
+  problems: string[];
+}
+
+export interface UpgradeRequest {
+  to?: string | undefined;
+  force?: boolean | undefined;
+  in_place?: boolean | undefined;
+}
+
+export interface User {
+  name: string;
+  superuser: boolean;
+  databases: {
+    database: string;
+    role: "reader" | "writer" | "owner";
+  }[];
+  logins: {
+    name: string;
+    valid_until: string | null;
+  }[];
+  sessions: number;
+  attachments: string[];
+}
+
+export interface UserCertificate {
+  id: string;
+  name: string;
+  role: "viewer" | "operator" | "admin";
+  fingerprint: string;
+  created_at: string;
+  created_by: string;
+  expires_at: string;
+  expired: boolean;
+}
+
+export interface UserCertificateRequest {
+  name: string;
+  role: "viewer" | "operator" | "admin";
+  expires_ms?: number | undefined;
+}
+
+export interface VersionReport {
+  cluster: string;
+  engine: "embedded" | "system";
+  major: number;
+  members: MemberVersion[];
+  newest: string | null;
+  is_behind: boolean;
+  newest_in_registry: string | null;
+}
+
+export interface Volume {
+  member: string;
+  host: string;
+  file_system: string;
+  driver: "directory" | "xfs" | "btrfs";
+  size_bytes: number | null;
+  not_enforced: string | null;
+  used_bytes: number;
+  wal_bytes: number;
+  free_bytes: number;
+  pool_free_bytes: number;
+  growth_bytes_per_day: number | null;
+}
+
+export interface Volumes {
+  volumes: Volume[];
+  missing: {
+    host: string;
+    reason: string;
+  }[];
+}
+
+/** What answers must be like: looked at in sender.ts. */
+export const shapes: Shapes = {
+  Address: {"type":"object","properties":{"host":{"type":"string"},"port":{"type":"integer"}},"required":["host","port"]},
+  AgentStatus: {"type":"object","properties":{"pid":{"type":"integer"},"home":{"type":"string"},"socket":{"type":"string"},"version":{"type":"string"},"started_at":{"type":"string"},"router_pid":{"type":["integer","null"]},"clusters":{"type":"integer"},"host":{"type":["string","null"]},"store":{"$ref":"StoreStatus"}},"required":["pid","home","socket","version","started_at","router_pid","clusters","host","store"]},
+  Attached: {"type":"object","properties":{"connection":{"$ref":"Connection"},"previous_until":{"type":["string","null"]},"attachment":{"$ref":"Attachment"}},"required":["connection","previous_until","attachment"]},
+  Attachment: {"type":"object","properties":{"app":{"type":"string"},"database":{"type":"string"},"user":{"type":"string"},"role":{"type":"string","enum":["reader","writer","owner","superuser"]},"state":{"type":"string","enum":["making","made","attached","detaching"]},"variable":{"type":"string"},"env_file":{"anyOf":[{"type":"object","properties":{"machine":{"type":"string"},"path":{"type":"string"}},"required":["machine","path"]},{"type":"null"}]},"by":{"type":"string"},"created_at":{"type":"string"}},"required":["app","database","user","role","state","variable","env_file","by","created_at"]},
+  Authority: {"type":"object","properties":{"certificate":{"type":"string"}},"required":["certificate"]},
+  AvailableExtension: {"type":"object","properties":{"name":{"type":"string"},"version":{"type":"string"},"comment":{"type":"string"},"needs_preload":{"type":"boolean"},"requires":{"type":"array","items":{"type":"string"}},"enabled_in":{"type":"array","items":{"type":"string"}},"missing_on":{"type":"array","items":{"type":"string"}}},"required":["name","version","comment","needs_preload","requires","enabled_in","missing_on"]},
+  Candidate: {"type":"object","properties":{"member":{"type":"string"},"eligible":{"type":"boolean"},"chosen":{"type":"boolean"},"lag_bytes":{"type":["number","null"]},"reason":{"type":"string"}},"required":["member","eligible","chosen","lag_bytes","reason"]},
+  ClusterStatus: {"type":"object","properties":{"name":{"type":"string"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"detail":{"type":"string"},"version":{"type":"string"},"newer_version":{"default":null,"type":["string","null"]},"engine":{"type":"string","enum":["embedded","system"]},"durability":{"type":"string","enum":["quorum","strict","async"]},"epoch":{"type":"integer"},"primary":{"type":["string","null"]},"primary_region":{"type":"string"},"timeline":{"type":["integer","null"]},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"}},"required":["voters","acks"]},"endpoints":{"type":"object","properties":{"primary":{"$ref":"Address"},"read":{"$ref":"Address"}},"required":["primary","read"]},"members":{"type":"array","items":{"$ref":"MemberStatus"}},"paused_until":{"type":["string","null"]},"operation":{"type":["string","null"]},"autostop_ms":{"default":null,"type":["integer","null"]},"asleep_since":{"default":null,"type":["string","null"]},"store":{"$ref":"StoreStatus"},"attachments":{"default":[],"type":"array","items":{"$ref":"Attachment"}},"created_at":{"type":"string"}},"required":["name","state","detail","version","newer_version","engine","durability","epoch","primary","primary_region","timeline","rule","endpoints","members","paused_until","operation","autostop_ms","asleep_since","store","attachments","created_at"]},
+  Connection: {"type":"object","properties":{"uri":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"hosts":{"type":"array","items":{"$ref":"Address"}},"user":{"type":"string"},"database":{"type":"string"},"password":{"type":["string","null"]},"sslmode":{"type":"string"},"sslrootcert":{"type":"string"}},"required":["uri","host","port","hosts","user","database","password","sslmode","sslrootcert"]},
+  Created: {"type":"object","properties":{"operation":{"$ref":"Operation"},"connection":{"$ref":"Connection"}},"required":["operation","connection"]},
+  CreatedCertificate: {"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"role":{"type":"string","enum":["viewer","operator","admin"]},"fingerprint":{"type":"string"},"created_at":{"type":"string"},"created_by":{"type":"string"},"expires_at":{"type":"string"},"expired":{"type":"boolean"},"certificate":{"type":"string"},"key":{"type":"string"},"ca":{"type":"string"},"hosts":{"type":"array","items":{"type":"string"}}},"required":["id","name","role","fingerprint","created_at","created_by","expires_at","expired","certificate","key","ca","hosts"]},
+  CreatedToken: {"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"role":{"type":"string","enum":["viewer","operator","admin"]},"created_at":{"type":"string"},"created_by":{"type":"string"},"expires_at":{"type":["string","null"]},"expired":{"type":"boolean"},"token":{"type":"string"}},"required":["id","name","role","created_at","created_by","expires_at","expired","token"]},
+  Credentials: {"type":"object","properties":{"connection":{"$ref":"Connection"},"previous_until":{"type":["string","null"]}},"required":["connection","previous_until"]},
+  Database: {"type":"object","properties":{"name":{"type":"string"},"owner":{"type":"string"},"size_bytes":{"type":"number"},"encoding":{"type":"string"},"collation":{"type":"string"},"sessions":{"type":"integer"},"users":{"type":"array","items":{"type":"object","properties":{"user":{"type":"string"},"role":{"type":"string","enum":["reader","writer","owner"]}},"required":["user","role"]}},"attachments":{"type":"array","items":{"type":"string"}}},"required":["name","owner","size_bytes","encoding","collation","sessions","users","attachments"]},
+  Downtime: {"type":"object","properties":{"cluster":{"type":"string"},"since":{"type":"string"},"until":{"type":"string"},"pauses":{"type":"array","items":{"$ref":"Pause"}},"paused_ms":{"type":"number"},"longest_ms":{"type":"number"},"stopped_ms":{"type":"number"},"availability_percent":{"type":["number","null"]}},"required":["cluster","since","until","pauses","paused_ms","longest_ms","stopped_ms","availability_percent"]},
+  EnabledExtension: {"type":"object","properties":{"database":{"type":"string"},"name":{"type":"string"},"version":{"type":"string"},"schema":{"type":"string"},"available":{"type":["string","null"]},"has_update":{"type":"boolean"},"comment":{"type":"string"}},"required":["database","name","version","schema","available","has_update","comment"]},
+  Event: {"type":"object","properties":{"id":{"type":"integer"},"at":{"type":"string"},"cluster":{"type":"string"},"member":{"type":["string","null"]},"type":{"type":"string"},"level":{"type":"string","enum":["info","warning","error"]},"message":{"type":"string"},"cause":{"type":["string","null"]},"actor":{"type":"string"},"duration_ms":{"type":["number","null"]},"epoch":{"type":["integer","null"]},"details":{"type":"object","additionalProperties":{}},"host":{"type":["string","null"]}},"required":["id","at","cluster","member","type","level","message","cause","actor","duration_ms","epoch","details"]},
+  Explain: {"type":"object","properties":{"cluster":{"type":"string"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"summary":{"type":"string"},"store":{"$ref":"StoreStatus"},"members":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"code":{"type":"string"},"because":{"type":"string"},"waiting_for":{"type":["string","null"]}},"required":["member","code","because","waiting_for"]}},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"},"votes_to_elect":{"type":["integer","null"]},"previous":{"type":"integer"}},"required":["voters","acks","votes_to_elect","previous"]},"candidates":{"type":"array","items":{"$ref":"Candidate"}},"survives":{"type":"array","items":{"type":"string"}},"does_not_survive":{"type":"array","items":{"type":"string"}}},"required":["cluster","state","summary","store","members","rule","candidates","survives","does_not_survive"]},
+  Extended: {"type":"object","properties":{"from_bytes":{"type":["integer","null"]},"size_bytes":{"type":"integer"},"volumes":{"type":"array","items":{"$ref":"Volume"}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["from_bytes","size_bytes","volumes","missing"]},
+  ExtensionList: {"type":"object","properties":{"databases":{"type":"array","items":{"type":"string"}},"enabled":{"type":"array","items":{"$ref":"EnabledExtension"}},"available":{"type":"array","items":{"$ref":"AvailableExtension"}},"preloaded":{"type":"array","items":{"$ref":"PreloadedLibrary"}}},"required":["databases","enabled","available","preloaded"]},
+  ExtensionPlan: {"type":"object","properties":{"change":{"type":"string","enum":["enable","disable","update"]},"name":{"type":"string"},"database":{"type":["string","null"]},"version":{"type":["string","null"]},"version_before":{"type":["string","null"]},"also":{"type":"array","items":{"type":"string"}},"settings":{"type":"object","additionalProperties":{"type":["string","null"]}},"restart":{"type":"array","items":{"type":"string"}},"installs":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"line":{"type":"string"}},"required":["host","line"]}},"drops":{"type":"array","items":{"type":"string"}},"loses":{"type":"array","items":{"type":"string"}},"is_done":{"type":"boolean"},"notes":{"type":"array","items":{"type":"string"}}},"required":["change","name","database","version","version_before","also","settings","restart","installs","drops","loses","is_done","notes"]},
+  HostRemoved: {"type":"object","properties":{"removed":{"type":"string"},"members":{"type":"array","items":{"type":"object","properties":{"cluster":{"type":"string"},"member":{"type":"string"},"successor":{"type":["string","null"]}},"required":["cluster","member","successor"]}}},"required":["removed","members"]},
+  HostSettings: {"type":"object","properties":{"replace_after_ms":{"anyOf":[{"type":"integer"},{"type":"null"}]}},"required":["replace_after_ms"]},
+  HostStatus: {"type":"object","properties":{"name":{"type":"string"},"address":{"type":"string"},"base_port":{"type":"integer"},"zone":{"type":"string"},"region":{"type":"string"},"labels":{"type":"object","additionalProperties":{"type":"string"}},"state":{"type":"string","enum":["active","draining"]},"heard":{"type":"boolean"},"version":{"type":"string"},"members":{"type":"array","items":{"type":"string"}},"silent_ms":{"type":["number","null"]},"replaced_in_ms":{"type":["number","null"]},"runs_store":{"type":"boolean"},"signs":{"type":"boolean"},"engines":{"type":"object","properties":{"embedded":{"type":"array","items":{"type":"integer"}},"system":{"type":"array","items":{"type":"integer"}}},"required":["embedded","system"]},"joined_at":{"type":"string"}},"required":["name","address","base_port","zone","region","labels","state","heard","version","members","silent_ms","replaced_in_ms","runs_store","signs","engines","joined_at"]},
+  ImportCheck: {"type":"object","properties":{"name":{"type":"string"},"outcome":{"type":"string","enum":["ok","note","failed"]},"text":{"type":"string"},"hint":{"type":"string"}},"required":["name","outcome","text"]},
+  ImportChecks: {"type":"object","properties":{"ok":{"type":"boolean"},"checks":{"type":"array","items":{"$ref":"ImportCheck"}}},"required":["ok","checks"]},
+  ImportStatus: {"type":"object","properties":{"database":{"type":"string"},"state":{"type":"string","enum":["copying","unfinished","initial","following","stuck"]},"operation":{"type":["string","null"]},"source":{"type":"string"},"begun_at":{"type":"string"},"tables":{"anyOf":[{"type":"object","properties":{"total":{"type":"integer"},"copied":{"type":"integer"},"copying":{"type":"array","items":{"type":"string"}}},"required":["total","copied","copying"]},{"type":"null"}]},"lag_bytes":{"type":["number","null"]},"lag_seconds":{"type":["number","null"]},"problem":{"type":["string","null"]}},"required":["database","state","operation","source","begun_at","tables","lag_bytes","lag_seconds","problem"]},
+  JoinCheck: {"type":"object","properties":{"hosts":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"address":{"type":"string"},"base_port":{"type":"integer"}},"required":["name","address","base_port"]}}},"required":["hosts"]},
+  JoinGreeting: {"type":"object","properties":{"ca":{"type":"string"},"version":{"type":"string"},"now":{"type":"number"}},"required":["ca","version","now"]},
+  JoinStore: {"type":"object","properties":{"kind":{"type":"string","enum":["own","given"]},"endpoints":{"type":"array","items":{"type":"string"}},"prefix":{"type":"string"},"user":{"type":"string"},"password":{"type":"string"},"ca":{"type":"string"},"cert":{"type":"string"},"key":{"type":"string"}},"required":["kind","endpoints","prefix"]},
+  JoinToken: {"type":"object","properties":{"id":{"type":"string"},"token":{"type":"string"},"expires_at":{"type":"string"},"uses":{"type":"integer"}},"required":["id","token","expires_at","uses"]},
+  Joined: {"type":"object","properties":{"installation":{"type":"string"},"certificate":{"type":"string"},"ca_key":{"type":["string","null"]},"runs_store":{"type":"boolean"},"store":{"$ref":"JoinStore"},"hosts":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"address":{"type":"string"},"base_port":{"type":"integer"}},"required":["name","address","base_port"]}}},"required":["installation","certificate","ca_key","runs_store","store","hosts"]},
+  LogLines: {"type":"object","properties":{"lines":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"line":{"type":"string"}},"required":["member","line"]}},"cursor":{"type":"object","additionalProperties":{"type":"integer"}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["lines","cursor","missing"]},
+  MemberStatus: {"type":"object","properties":{"id":{"type":"string"},"host":{"type":"string"},"region":{"type":"string"},"zone":{"type":"string"},"role":{"type":"string","enum":["primary","standby"]},"state":{"type":"string","enum":["starting","running","streaming","catching-up","cloning","rewinding","stopped","failed","unreachable"]},"pid":{"type":["integer","null"]},"port":{"type":"integer"},"socket_directory":{"type":"string"},"data_directory":{"type":"string"},"timeline":{"type":["integer","null"]},"flushed_lsn":{"type":["string","null"]},"lag_bytes":{"type":["number","null"]},"is_voter":{"type":"boolean"},"is_read_replica":{"type":"boolean"},"incarnation":{"type":"integer"},"version":{"default":null,"type":["string","null"]},"because":{"type":"string"},"resources":{"default":null,"anyOf":[{"$ref":"Resources"},{"type":"null"}]}},"required":["id","host","region","zone","role","state","pid","port","socket_directory","data_directory","timeline","flushed_lsn","lag_bytes","is_voter","is_read_replica","incarnation","version","because","resources"]},
+  MemberVersion: {"type":"object","properties":{"id":{"type":"string"},"host":{"type":"string"},"role":{"type":"string","enum":["primary","standby"]},"running":{"type":["string","null"]},"next_start":{"type":["string","null"]}},"required":["id","host","role","running","next_start"]},
+  Nothing: {"type":"object","properties":{}},
+  Operation: {"type":"object","properties":{"id":{"type":"string"},"kind":{"type":"string"},"cluster":{"type":"string"},"state":{"type":"string","enum":["running","done","failed","cancelled"]},"step":{"type":"string"},"steps_done":{"type":"integer"},"steps_total":{"type":["integer","null"]},"started_at":{"type":"string"},"ended_at":{"type":["string","null"]},"by":{"type":"string"},"result":{"anyOf":[{"type":"object","additionalProperties":{}},{"type":"null"}]},"error":{"anyOf":[{"type":"object","properties":{"code":{"type":"string"},"message":{"type":"string"},"detail":{"type":"string"},"hint":{"type":"string"}},"required":["code","message"]},{"type":"null"}]},"host":{"type":["string","null"]}},"required":["id","kind","cluster","state","step","steps_done","steps_total","started_at","ended_at","by","result","error"]},
+  Pause: {"type":"object","properties":{"from":{"type":"string"},"to":{"type":["string","null"]},"ms":{"type":"number"},"why":{"type":"string","enum":["switchover","failover","restart","upgrade","config","crash","stop","voters","unknown"]},"by":{"type":"string"},"member":{"type":["string","null"]}},"required":["from","to","ms","why","by","member"]},
+  PreloadedLibrary: {"type":"object","properties":{"library":{"type":"string"},"not_on":{"type":"array","items":{"type":"string"}}},"required":["library","not_on"]},
+  Resources: {"type":"object","properties":{"memory_bytes":{"type":"number"},"cpus":{"type":"number"},"memory_limited":{"type":"boolean"},"cpus_limited":{"type":"boolean"},"memory_used_bytes":{"type":["number","null"]},"note":{"type":["string","null"]}},"required":["memory_bytes","cpus","memory_limited","cpus_limited","memory_used_bytes","note"]},
+  ScalePlan: {"type":"object","properties":{"changed":{"type":"boolean"},"changes":{"type":"array","items":{"$ref":"SettingChange"}},"warnings":{"type":"array","items":{"type":"string"}},"restart":{"type":"array","items":{"type":"string"}},"pause":{"type":["string","null"]},"away":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"reason":{"type":"string"}},"required":["member","reason"]}},"members":{"type":"object","properties":{"before":{"type":"number"},"after":{"type":"number"}},"required":["before","after"]},"memory_bytes":{"type":"object","properties":{"before":{"type":"number"},"after":{"type":"number"}},"required":["before","after"]},"cpus":{"type":"object","properties":{"before":{"type":"number"},"after":{"type":"number"}},"required":["before","after"]},"limited":{"type":"object","properties":{"before":{"type":"object","properties":{"memory":{"type":"boolean"},"cpus":{"type":"boolean"}},"required":["memory","cpus"]},"after":{"type":"object","properties":{"memory":{"type":"boolean"},"cpus":{"type":"boolean"}},"required":["memory","cpus"]}},"required":["before","after"]},"kept":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"value":{"type":"string"},"computed":{"type":"string"}},"required":["name","value","computed"]}}},"required":["changed","changes","warnings","restart","pause","away","members","memory_bytes","cpus","limited","kept"]},
+  Setting: {"type":"object","properties":{"name":{"type":"string"},"value":{"type":"string"},"setting":{"type":"string"},"unit":{"type":["string","null"]},"type":{"type":"string"},"min":{"type":["string","null"]},"max":{"type":["string","null"]},"allowed":{"anyOf":[{"type":"array","items":{"type":"string"}},{"type":"null"}]},"default":{"type":["string","null"]},"source":{"type":"string","enum":["user","computed","extensions","owned","default","other"]},"why":{"type":["string","null"]},"restart":{"type":"boolean"},"pending":{"anyOf":[{"type":"object","properties":{"value":{"type":"string"},"members":{"type":"array","items":{"type":"string"}},"reason":{"type":"string"}},"required":["value","members","reason"]},{"type":"null"}]},"differs":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"value":{"type":"string"}},"required":["member","value"]}},"category":{"type":"string"},"description":{"type":"string"}},"required":["name","value","setting","unit","type","min","max","allowed","default","source","why","restart","pending","differs","category","description"]},
+  SettingChange: {"type":"object","properties":{"name":{"type":"string"},"before":{"type":"string"},"after":{"type":"string"},"source":{"type":"string","enum":["user","computed","extensions","owned","default","other"]},"restart":{"type":"boolean"}},"required":["name","before","after","source","restart"]},
+  SettingsPlan: {"type":"object","properties":{"changed":{"type":"boolean"},"changes":{"type":"array","items":{"$ref":"SettingChange"}},"warnings":{"type":"array","items":{"type":"string"}},"restart":{"type":"array","items":{"type":"string"}},"pause":{"type":["string","null"]},"away":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"reason":{"type":"string"}},"required":["member","reason"]}}},"required":["changed","changes","warnings","restart","pause","away"]},
+  SettingsReport: {"type":"object","properties":{"settings":{"type":"array","items":{"$ref":"Setting"}},"away":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"reason":{"type":"string"}},"required":["member","reason"]}}},"required":["settings","away"]},
+  Snapshot: {"type":"object","properties":{"id":{"type":"string"},"cluster":{"type":"string"},"member":{"type":"string"},"host":{"type":"string"},"taken_at":{"type":"string"},"took_ms":{"type":"integer"},"by":{"type":"string"},"why":{"type":"string","enum":["asked","daily"]},"how":{"type":"string","enum":["atomic","backup-mode","stopped"]},"role":{"type":"string","enum":["primary","standby"]},"timeline":{"type":"integer"},"version":{"type":"string"},"size_bytes":{"type":"integer"},"own_bytes":{"type":["integer","null"]},"kept_until":{"type":"string"},"is_current":{"type":"boolean"}},"required":["id","cluster","member","host","taken_at","took_ms","by","why","how","role","timeline","version","size_bytes","own_bytes","kept_until","is_current"]},
+  SnapshotPolicy: {"type":"object","properties":{"daily":{"type":"boolean"},"kept_days":{"type":"integer"},"next_at":{"type":["string","null"]}},"required":["daily","kept_days","next_at"]},
+  Snapshots: {"type":"object","properties":{"snapshots":{"type":"array","items":{"$ref":"Snapshot"}},"policy":{"anyOf":[{"$ref":"SnapshotPolicy"},{"type":"null"}]},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["snapshots","policy","missing"]},
+  StoreStatus: {"type":"object","properties":{"reachable":{"type":"boolean"},"since":{"type":["string","null"]}},"required":["reachable","since"]},
+  Token: {"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"role":{"type":"string","enum":["viewer","operator","admin"]},"created_at":{"type":"string"},"created_by":{"type":"string"},"expires_at":{"type":["string","null"]},"expired":{"type":"boolean"}},"required":["id","name","role","created_at","created_by","expires_at","expired"]},
+  UpgradePlan: {"type":"object","properties":{"cluster":{"type":"string"},"to":{"type":"string"},"turns":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"from":{"type":["string","null"]},"how":{"type":"string","enum":["restart","switchover","in-place"]}},"required":["member","from","how"]}},"expected_pause_ms":{"type":["number","null"]},"problems":{"type":"array","items":{"type":"string"}}},"required":["cluster","to","turns","expected_pause_ms","problems"]},
+  User: {"type":"object","properties":{"name":{"type":"string"},"superuser":{"type":"boolean"},"databases":{"type":"array","items":{"type":"object","properties":{"database":{"type":"string"},"role":{"type":"string","enum":["reader","writer","owner"]}},"required":["database","role"]}},"logins":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"valid_until":{"type":["string","null"]}},"required":["name","valid_until"]}},"sessions":{"type":"integer"},"attachments":{"type":"array","items":{"type":"string"}}},"required":["name","superuser","databases","logins","sessions","attachments"]},
+  UserCertificate: {"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"role":{"type":"string","enum":["viewer","operator","admin"]},"fingerprint":{"type":"string"},"created_at":{"type":"string"},"created_by":{"type":"string"},"expires_at":{"type":"string"},"expired":{"type":"boolean"}},"required":["id","name","role","fingerprint","created_at","created_by","expires_at","expired"]},
+  VersionReport: {"type":"object","properties":{"cluster":{"type":"string"},"engine":{"type":"string","enum":["embedded","system"]},"major":{"type":"integer"},"members":{"type":"array","items":{"$ref":"MemberVersion"}},"newest":{"type":["string","null"]},"is_behind":{"type":"boolean"},"newest_in_registry":{"type":["string","null"]}},"required":["cluster","engine","major","members","newest","is_behind","newest_in_registry"]},
+  Volume: {"type":"object","properties":{"member":{"type":"string"},"host":{"type":"string"},"file_system":{"type":"string"},"driver":{"type":"string","enum":["directory","xfs","btrfs"]},"size_bytes":{"type":["integer","null"]},"not_enforced":{"type":["string","null"]},"used_bytes":{"type":"integer"},"wal_bytes":{"type":"integer"},"free_bytes":{"type":"integer"},"pool_free_bytes":{"type":"integer"},"growth_bytes_per_day":{"type":["integer","null"]}},"required":["member","host","file_system","driver","size_bytes","not_enforced","used_bytes","wal_bytes","free_bytes","pool_free_bytes","growth_bytes_per_day"]},
+  Volumes: {"type":"object","properties":{"volumes":{"type":"array","items":{"$ref":"Volume"}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["volumes","missing"]},
+};
+
+export type Api = ReturnType<typeof createApi>;
+
+export function createApi(sender: Sender) {
+  return {
+    /** Says what the agent is and how it fares. */
+    getAgent: (how?: How): Promise<AgentStatus> =>
+      sender.json({ method: "GET", path: `/v1/agent`, body: undefined, answer: {"$ref":"AgentStatus"} }, how),
+    /** Gives the certificate of the installation's authority. */
+    getAuthority: (how?: How): Promise<Authority> =>
+      sender.json({ method: "GET", path: `/v1/agent/authority`, body: undefined, answer: {"$ref":"Authority"} }, how),
+    /** Ends the agent; with `servers` also every server and the router of its host. */
+    stopAgent: (asking: { body?: StopAgentRequest } = {}, how?: How): Promise<Nothing> =>
+      sender.json({ method: "POST", path: `/v1/agent/stop`, body: asking.body ?? {}, answer: {"$ref":"Nothing"} }, how),
+    /** Gives the status of every cluster. */
+    listClusters: (how?: How): Promise<ClusterStatus[]> =>
+      sender.json({ method: "GET", path: `/v1/clusters`, body: undefined, answer: {"type":"array","items":{"$ref":"ClusterStatus"}} }, how),
+    /** Makes a cluster; the password is in this answer and in no later one. */
+    createCluster: (asking: { body: CreateRequest }, how?: How): Promise<Created> =>
+      sender.json({ method: "POST", path: `/v1/clusters`, body: asking.body, answer: {"$ref":"Created"} }, how),
+    /** Gives the status of a cluster. */
+    getCluster: (asking: { cluster: string }, how?: How): Promise<ClusterStatus> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}`, body: undefined, answer: {"$ref":"ClusterStatus"} }, how),
+    /** Ends a cluster and removes its data; snapshots stay. */
+    destroyCluster: (asking: { cluster: string }, how?: How): Promise<Operation> =>
+      sender.json({ method: "DELETE", path: `/v1/clusters/${pathPart(asking.cluster)}`, body: undefined, answer: {"$ref":"Operation"} }, how),
+    /** Sends the status of a cluster now and whenever it has changed. */
+    watchCluster: (asking: { cluster: string }, how?: How): AsyncGenerator<ClusterStatus> =>
+      sender.stream(`/v1/clusters/${pathPart(asking.cluster)}/stream`, {"$ref":"ClusterStatus"}, how),
+    /** Says what each member does and why, and what the cluster would survive. */
+    explainCluster: (asking: { cluster: string }, how?: How): Promise<Explain> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/explain`, body: undefined, answer: {"$ref":"Explain"} }, how),
+    /** Gives lines of the members' Postgres logs; `cursor` goes on where an answer ended. */
+    getLogs: (asking: { cluster: string; query?: { member?: string | undefined; lines?: number | undefined; cursor?: string | undefined; here?: "true" | "false" | undefined } }, how?: How): Promise<LogLines> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/logs` + queryText(asking.query), body: undefined, answer: {"$ref":"LogLines"} }, how),
+    /** Says how clients connect, without the password. */
+    getConnection: (asking: { cluster: string; query?: { role?: "primary" | "read" | undefined; user?: string | undefined; database?: string | undefined } }, how?: How): Promise<Connection> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/connection` + queryText(asking.query), body: undefined, answer: {"$ref":"Connection"} }, how),
+    /** Gives the verdict on every member as the next primary. */
+    listCandidates: (asking: { cluster: string; query: { kind: "switchover" | "failover"; to?: string | undefined; region?: string | undefined } }, how?: How): Promise<Candidate[]> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/candidates` + queryText(asking.query), body: undefined, answer: {"type":"array","items":{"$ref":"Candidate"}} }, how),
+    /** Stops the servers of a cluster; it stays down until it is started. */
+    stopCluster: (asking: { cluster: string }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/stop`, body: {}, answer: {"$ref":"Operation"} }, how),
+    /** Starts a cluster that was stopped. */
+    startCluster: (asking: { cluster: string }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/start`, body: {}, answer: {"$ref":"Operation"} }, how),
+    /** Restarts members one at a time, the primary last. */
+    restartCluster: (asking: { cluster: string; body?: RestartRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/restart`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Leaves a cluster to work by hand for a while: no failover, no restarts. */
+    pauseCluster: (asking: { cluster: string; body: PauseRequest }, how?: How): Promise<ClusterStatus> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/pause`, body: asking.body, answer: {"$ref":"ClusterStatus"} }, how),
+    /** Ends a pause. */
+    resumeCluster: (asking: { cluster: string }, how?: How): Promise<ClusterStatus> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/resume`, body: {}, answer: {"$ref":"ClusterStatus"} }, how),
+    /** Says after how long without a client a cluster falls asleep. */
+    setAutostop: (asking: { cluster: string; body: AutostopRequest }, how?: How): Promise<ClusterStatus> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/autostop`, body: asking.body, answer: {"$ref":"ClusterStatus"} }, how),
+    /** Moves the primary to another member, or to another region for good. */
+    switchover: (asking: { cluster: string; body?: SwitchoverRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/switchover`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Elects another primary; accepting a loss of data needs an admin. */
+    failover: (asking: { cluster: string; body?: FailoverRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/failover`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Changes how many members there are and what each gets. */
+    scaleCluster: (asking: { cluster: string; body: ScaleRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/scale`, body: asking.body, answer: {"$ref":"Operation"} }, how),
+    /** Says what a change of the scale would do; changes nothing. */
+    planScale: (asking: { cluster: string; body: ScaleRequest }, how?: How): Promise<ScalePlan> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/scale/plan`, body: asking.body, answer: {"$ref":"ScalePlan"} }, how),
+    /** Gives the members of a cluster. */
+    listMembers: (asking: { cluster: string }, how?: How): Promise<MemberStatus[]> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/members`, body: undefined, answer: {"type":"array","items":{"$ref":"MemberStatus"}} }, how),
+    /** Adds a member, where it suits best or where it is asked for. */
+    addMember: (asking: { cluster: string; body?: AddMemberRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/members`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Removes a member and its data. */
+    removeMember: (asking: { cluster: string; member: string }, how?: How): Promise<Operation> =>
+      sender.json({ method: "DELETE", path: `/v1/clusters/${pathPart(asking.cluster)}/members/${pathPart(asking.member)}`, body: undefined, answer: {"$ref":"Operation"} }, how),
+    /** Builds a standby anew from another member. */
+    recloneMember: (asking: { cluster: string; member: string }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/members/${pathPart(asking.member)}/reclone`, body: {}, answer: {"$ref":"Operation"} }, how),
+    /** Gives an application a database and a user of its own, or completes what was begun. */
+    attachApp: (asking: { cluster: string; body: AttachRequest }, how?: How): Promise<Attached> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/attachments`, body: asking.body, answer: {"$ref":"Attached"} }, how),
+    /** Says that the application has its URI, and where that was written to. */
+    confirmAttachment: (asking: { cluster: string; app: string; body: HandedOverRequest }, how?: How): Promise<Attachment> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/attachments/${pathPart(asking.app)}/handed-over`, body: asking.body, answer: {"$ref":"Attachment"} }, how),
+    /** Takes an application its user; the database stays. */
+    detachApp: (asking: { cluster: string; app: string }, how?: How): Promise<Attachment> =>
+      sender.json({ method: "DELETE", path: `/v1/clusters/${pathPart(asking.cluster)}/attachments/${pathPart(asking.app)}`, body: undefined, answer: {"$ref":"Attachment"} }, how),
+    /** Gives the databases of a cluster. */
+    listDatabases: (asking: { cluster: string }, how?: How): Promise<Database[]> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/databases`, body: undefined, answer: {"type":"array","items":{"$ref":"Database"}} }, how),
+    /** Makes a database. */
+    createDatabase: (asking: { cluster: string; body: CreateDatabaseRequest }, how?: How): Promise<Database> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/databases`, body: asking.body, answer: {"$ref":"Database"} }, how),
+    /** Ends the sessions of a database and removes it. */
+    dropDatabase: (asking: { cluster: string; database: string }, how?: How): Promise<Nothing> =>
+      sender.json({ method: "DELETE", path: `/v1/clusters/${pathPart(asking.cluster)}/databases/${pathPart(asking.database)}`, body: undefined, answer: {"$ref":"Nothing"} }, how),
+    /** Gives the database users of a cluster. */
+    listUsers: (asking: { cluster: string }, how?: How): Promise<User[]> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/users`, body: undefined, answer: {"type":"array","items":{"$ref":"User"}} }, how),
+    /** Makes a database user; a superuser needs an admin. */
+    createUser: (asking: { cluster: string; body: CreateUserRequest }, how?: How): Promise<Credentials> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/users`, body: asking.body, answer: {"$ref":"Credentials"} }, how),
+    /** Ends the sessions of a user and removes it; what it owns goes to the owners of the databases. */
+    dropUser: (asking: { cluster: string; user: string }, how?: How): Promise<Nothing> =>
+      sender.json({ method: "DELETE", path: `/v1/clusters/${pathPart(asking.cluster)}/users/${pathPart(asking.user)}`, body: undefined, answer: {"$ref":"Nothing"} }, how),
+    /** Says what a user may do in a database. */
+    grantUser: (asking: { cluster: string; user: string; body: GrantRequest }, how?: How): Promise<User> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/users/${pathPart(asking.user)}/grant`, body: asking.body, answer: {"$ref":"User"} }, how),
+    /** Gives a user a new password; the one before is good for a while when asked. */
+    rotatePassword: (asking: { cluster: string; user: string; body?: RotateRequest }, how?: How): Promise<Credentials> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/users/${pathPart(asking.user)}/rotate`, body: asking.body ?? {}, answer: {"$ref":"Credentials"} }, how),
+    /** Gives the snapshots of a cluster, also of one that was destroyed. */
+    listSnapshots: (asking: { cluster: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<Snapshots> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/snapshots` + queryText(asking.query), body: undefined, answer: {"$ref":"Snapshots"} }, how),
+    /** Takes a snapshot of a member. */
+    takeSnapshot: (asking: { cluster: string; body?: SnapshotRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/snapshots`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Says whether snapshots are taken daily, and how long they are kept. */
+    setSnapshotPolicy: (asking: { cluster: string; body?: SnapshotPolicyRequest }, how?: How): Promise<Snapshots> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/snapshots/policy`, body: asking.body ?? {}, answer: {"$ref":"Snapshots"} }, how),
+    /** Deletes a snapshot. */
+    deleteSnapshot: (asking: { cluster: string; snapshot: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<Nothing> =>
+      sender.json({ method: "DELETE", path: `/v1/clusters/${pathPart(asking.cluster)}/snapshots/${pathPart(asking.snapshot)}` + queryText(asking.query), body: undefined, answer: {"$ref":"Nothing"} }, how),
+    /** Makes a new cluster from a snapshot, or from the cluster as it is. */
+    forkCluster: (asking: { cluster: string; body: ForkRequest }, how?: How): Promise<Created> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/forks`, body: asking.body, answer: {"$ref":"Created"} }, how),
+    /** Gives the volumes of the members and how full they are. */
+    listVolumes: (asking: { cluster: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<Volumes> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/volumes` + queryText(asking.query), body: undefined, answer: {"$ref":"Volumes"} }, how),
+    /** Makes the volumes of all members larger. */
+    extendVolumes: (asking: { cluster: string; body: ExtendRequest }, how?: How): Promise<Extended> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/volumes/extend`, body: asking.body, answer: {"$ref":"Extended"} }, how),
+    /** Brings the volumes on the host that is asked to the size that the cluster has. */
+    applyVolumes: (asking: { cluster: string }, how?: How): Promise<Volumes> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/volumes/apply`, body: {}, answer: {"$ref":"Volumes"} }, how),
+    /** Gives the extensions that databases have, and those that could be enabled. */
+    listExtensions: (asking: { cluster: string }, how?: How): Promise<ExtensionList> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/extensions`, body: undefined, answer: {"$ref":"ExtensionList"} }, how),
+    /** Enables, disables or updates an extension; installing packages and cascading need an admin. */
+    changeExtension: (asking: { cluster: string; body: ExtensionRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/extensions`, body: asking.body, answer: {"$ref":"Operation"} }, how),
+    /** Says what a change of an extension would do; changes nothing. */
+    planExtension: (asking: { cluster: string; body: ExtensionRequest }, how?: How): Promise<ExtensionPlan> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/extensions/plan`, body: asking.body, answer: {"$ref":"ExtensionPlan"} }, how),
+    /** Gives every setting of the servers, with where it comes from. */
+    getSettings: (asking: { cluster: string }, how?: How): Promise<SettingsReport> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/settings`, body: undefined, answer: {"$ref":"SettingsReport"} }, how),
+    /** Changes settings of the servers. */
+    changeSettings: (asking: { cluster: string; body?: ChangeSettingsRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/settings`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Says what a change of settings would do; changes nothing. */
+    planSettings: (asking: { cluster: string; body?: ChangeSettingsRequest }, how?: How): Promise<SettingsPlan> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/settings/plan`, body: asking.body ?? {}, answer: {"$ref":"SettingsPlan"} }, how),
+    /** Says which version each member runs, and what is newer. */
+    getVersions: (asking: { cluster: string; query?: { check?: "true" | "false" | undefined } }, how?: How): Promise<VersionReport> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/version` + queryText(asking.query), body: undefined, answer: {"$ref":"VersionReport"} }, how),
+    /** Says what an upgrade would do; changes nothing. */
+    planUpgrade: (asking: { cluster: string; query?: { to?: string | undefined; in_place?: "true" | "false" | undefined } }, how?: How): Promise<UpgradePlan> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/upgrade` + queryText(asking.query), body: undefined, answer: {"$ref":"UpgradePlan"} }, how),
+    /** Takes a newer version of Postgres, one member after the other. */
+    upgradeCluster: (asking: { cluster: string; body?: UpgradeRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/upgrade`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Gives the imports that run or have left something. */
+    listImports: (asking: { cluster: string }, how?: How): Promise<ImportStatus[]> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/imports`, body: undefined, answer: {"type":"array","items":{"$ref":"ImportStatus"}} }, how),
+    /** Brings a database from elsewhere into the cluster. */
+    beginImport: (asking: { cluster: string; body: ImportRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/imports`, body: asking.body, answer: {"$ref":"Operation"} }, how),
+    /** Looks at the source and says what stands in the way; changes nothing. */
+    checkImport: (asking: { cluster: string; body: ImportRequest }, how?: How): Promise<ImportChecks> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/imports/check`, body: asking.body, answer: {"$ref":"ImportChecks"} }, how),
+    /** Ends a live import: the last changes arrive, and the database is the cluster's own. */
+    cutOverImport: (asking: { cluster: string; body?: CutoverRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/imports/cutover`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Ends an import and leaves nothing of it. */
+    abandonImport: (asking: { cluster: string; body?: AbandonRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/imports/abandon`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Gives what happened to a cluster, the newest so many, oldest first. */
+    listEvents: (asking: { cluster: string; query?: { after_id?: number | undefined; type?: string | undefined; member?: string | undefined; limit?: number | undefined } }, how?: How): Promise<Event[]> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/events` + queryText(asking.query), body: undefined, answer: {"type":"array","items":{"$ref":"Event"}} }, how),
+    /** Sends what happened to a cluster, and then what happens, without a gap between the two. */
+    watchEvents: (asking: { cluster: string; query?: { after_id?: number | undefined; type?: string | undefined; member?: string | undefined; limit?: number | undefined } }, how?: How): AsyncGenerator<Event> =>
+      sender.stream(`/v1/clusters/${pathPart(asking.cluster)}/events/stream` + queryText(asking.query), {"$ref":"Event"}, how),
+    /** Gives every pause of writes, and what that makes together. */
+    getDowntime: (asking: { cluster: string; query?: { since?: string | undefined } }, how?: How): Promise<Downtime> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/downtime` + queryText(asking.query), body: undefined, answer: {"$ref":"Downtime"} }, how),
+    /** Says that a tunnel is opened, and how its clients connect. */
+    openTunnel: (asking: { cluster: string; body?: {
+  role?: "primary" | "read" | undefined;
+  user?: string | undefined;
+  database?: string | undefined;
+} }, how?: How): Promise<Connection> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/tunnel`, body: asking.body ?? {}, answer: {"$ref":"Connection"} }, how),
+    /** Becomes a connection to an endpoint, when it is sent with `Upgrade: postgresql`. */
+    connectTunnel: (asking: { cluster: string; query?: { role?: "primary" | "read" | undefined; user?: string | undefined; database?: string | undefined } }, how?: How) => sender.tunnel(`/v1/clusters/${pathPart(asking.cluster)}/tunnel` + queryText(asking.query), how),
+    /** Gives an operation as it stands. */
+    getOperation: (asking: { id: string }, how?: How): Promise<Operation> =>
+      sender.json({ method: "GET", path: `/v1/operations/${pathPart(asking.id)}`, body: undefined, answer: {"$ref":"Operation"} }, how),
+    /** Sends an operation now and at every step, until it has ended. */
+    watchOperation: (asking: { id: string }, how?: How): AsyncGenerator<Operation> =>
+      sender.stream(`/v1/operations/${pathPart(asking.id)}/stream`, {"$ref":"Operation"}, how),
+    /** Gives the hosts and whether they are heard. */
+    listHosts: (how?: How): Promise<HostStatus[]> =>
+      sender.json({ method: "GET", path: `/v1/hosts`, body: undefined, answer: {"type":"array","items":{"$ref":"HostStatus"}} }, how),
+    /** Makes the store anew from this host's part of it, the others being lost for good. */
+    rebuildStore: (how?: How): Promise<Nothing> =>
+      sender.json({ method: "POST", path: `/v1/hosts/rebuild-store`, body: {}, answer: {"$ref":"Nothing"} }, how),
+    /** Gives what holds for all hosts. */
+    getHostSettings: (how?: How): Promise<HostSettings> =>
+      sender.json({ method: "GET", path: `/v1/hosts/settings`, body: undefined, answer: {"$ref":"HostSettings"} }, how),
+    /** Changes what holds for all hosts. */
+    changeHostSettings: (asking: { body: HostSettingsInput }, how?: How): Promise<HostSettings> =>
+      sender.json({ method: "POST", path: `/v1/hosts/settings`, body: asking.body, answer: {"$ref":"HostSettings"} }, how),
+    /** Gives a host labels, or takes them away. */
+    labelHost: (asking: { host: string; body: LabelRequest }, how?: How): Promise<HostStatus> =>
+      sender.json({ method: "POST", path: `/v1/hosts/${pathPart(asking.host)}/labels`, body: asking.body, answer: {"$ref":"HostStatus"} }, how),
+    /** Moves the members of a host to others, and places none there. */
+    drainHost: (asking: { host: string }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/hosts/${pathPart(asking.host)}/drain`, body: {}, answer: {"$ref":"Operation"} }, how),
+    /** Lets members be placed on a host again. */
+    undrainHost: (asking: { host: string }, how?: How): Promise<HostStatus> =>
+      sender.json({ method: "POST", path: `/v1/hosts/${pathPart(asking.host)}/undrain`, body: {}, answer: {"$ref":"HostStatus"} }, how),
+    /** Removes a host from the installation; `lost`: it will not come back. */
+    removeHost: (asking: { host: string; query?: { lost?: "true" | "false" | undefined } }, how?: How): Promise<HostRemoved> =>
+      sender.json({ method: "DELETE", path: `/v1/hosts/${pathPart(asking.host)}` + queryText(asking.query), body: undefined, answer: {"$ref":"HostRemoved"} }, how),
+    /** Makes a token with which hosts join. */
+    createJoinToken: (asking: { body?: JoinTokenRequest } = {}, how?: How): Promise<JoinToken> =>
+      sender.json({ method: "POST", path: `/v1/join-tokens`, body: asking.body ?? {}, answer: {"$ref":"JoinToken"} }, how),
+    /** Ends a token with which hosts join. */
+    revokeJoinToken: (asking: { id: string }, how?: How): Promise<Nothing> =>
+      sender.json({ method: "DELETE", path: `/v1/join-tokens/${pathPart(asking.id)}`, body: undefined, answer: {"$ref":"Nothing"} }, how),
+    /** Gives the certificate of the authority, for a host that is about to join. */
+    greetHost: (how?: How): Promise<JoinGreeting> =>
+      sender.json({ method: "GET", path: `/v1/join`, body: undefined, answer: {"$ref":"JoinGreeting"} }, how),
+    /** Lets a host in that shows a good token. */
+    joinHost: (asking: { body: JoinRequest }, how?: How): Promise<Joined> =>
+      sender.json({ method: "POST", path: `/v1/join`, body: asking.body, answer: {"$ref":"Joined"} }, how),
+    /** Says whether a host could join, and whom it must reach; changes nothing. */
+    checkJoin: (asking: { body: JoinRequest }, how?: How): Promise<JoinCheck> =>
+      sender.json({ method: "POST", path: `/v1/join/check`, body: asking.body, answer: {"$ref":"JoinCheck"} }, how),
+    /** Gives what was asked for: when, by whom, from where, and with which outcome. */
+    listAudit: (asking: { query?: { cluster?: string | undefined; after_id?: number | undefined; limit?: number | undefined } } = {}, how?: How): Promise<Event[]> =>
+      sender.json({ method: "GET", path: `/v1/audit` + queryText(asking.query), body: undefined, answer: {"type":"array","items":{"$ref":"Event"}} }, how),
+    /** Gives the tokens, without their secrets. */
+    listTokens: (how?: How): Promise<Token[]> =>
+      sender.json({ method: "GET", path: `/v1/tokens`, body: undefined, answer: {"type":"array","items":{"$ref":"Token"}} }, how),
+    /** Makes a token; it is in this answer and in no later one. */
+    createToken: (asking: { body: TokenRequest }, how?: How): Promise<CreatedToken> =>
+      sender.json({ method: "POST", path: `/v1/tokens`, body: asking.body, answer: {"$ref":"CreatedToken"} }, how),
+    /** Ends a token. */
+    revokeToken: (asking: { id: string }, how?: How): Promise<Nothing> =>
+      sender.json({ method: "DELETE", path: `/v1/tokens/${pathPart(asking.id)}`, body: undefined, answer: {"$ref":"Nothing"} }, how),
+    /** Gives the certificates of people and programs. */
+    listCertificates: (how?: How): Promise<UserCertificate[]> =>
+      sender.json({ method: "GET", path: `/v1/certificates`, body: undefined, answer: {"type":"array","items":{"$ref":"UserCertificate"}} }, how),
+    /** Makes a certificate; its key is in this answer and nowhere else. */
+    createCertificate: (asking: { body: UserCertificateRequest }, how?: How): Promise<CreatedCertificate> =>
+      sender.json({ method: "POST", path: `/v1/certificates`, body: asking.body, answer: {"$ref":"CreatedCertificate"} }, how),
+    /** Ends a certificate before its time. */
+    revokeCertificate: (asking: { id: string }, how?: How): Promise<Nothing> =>
+      sender.json({ method: "DELETE", path: `/v1/certificates/${pathPart(asking.id)}`, body: undefined, answer: {"$ref":"Nothing"} }, how),
+  };
+}
