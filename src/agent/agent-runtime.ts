@@ -265,6 +265,7 @@ function toRuntime(loop: ClusterLoop, { servers, limits }: RuntimeParts): Cluste
       view: member.view,
       decision: member.decision,
       server: member.observed,
+      observedAt: member.observedAt,
       pid: member.server.pid,
       busy: member.longActions,
       socketDirectory: servers.socketDirectory(id),

@@ -16,6 +16,8 @@ export interface MemberRuntime {
   readonly decision: Decision | undefined;
   /** as observed last */
   readonly server: Server;
+  /** monotonic; when it was looked at last. Undefined before, and of members of other hosts */
+  readonly observedAt?: number | undefined;
   /** long actions under way: clone, rewind, start, stop */
   readonly busy: readonly string[];
   readonly pid: number | undefined;

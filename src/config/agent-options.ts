@@ -33,6 +33,20 @@ export const agentOptionsSchema = z.strictObject({
     .describe(
       "control group in which each member's server gets one of its own, as /proc/self/cgroup writes it; off: none",
     ),
+  status_listen: z
+    .enum(["endpoints", "local", "off"])
+    .default("endpoints")
+    .describe(
+      "where members say how they are over HTTP: at the endpoints' addresses, on this machine only, or nowhere",
+    ),
+  status_port: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe("port on which this host says how all its members are, and /metrics; 0: none"),
+  status_tls: z.enum(["on", "off"]).default("off").describe("HTTPS with the endpoints' certificate instead of HTTP"),
 });
 export type AgentOptions = z.infer<typeof agentOptionsSchema> & { readonly home: string };
 
@@ -63,6 +77,9 @@ function readFlags(argv: readonly string[]): { home?: string; [name: string]: st
     "promise-ms": { type: "string" },
     "engine-cache": { type: "string" },
     "cgroup": { type: "string" },
+    "status-listen": { type: "string" },
+    "status-port": { type: "string" },
+    "status-tls": { type: "string" },
   } as const;
   try {
     const { values } = parseArgs({ args: [...argv], options });

@@ -59,6 +59,8 @@ test("agent options: flags win over the environment, and that over the file; eve
       home: directory,
       log_level: "debug",
       promise_ms: 3000,
+      status_listen: "endpoints",
+      status_tls: "off",
     });
     assert.equal(loadAgentOptions(["--promise-ms", "4000"], env).promise_ms, 4000);
     await writeFile(join(directory, "agent.json"), JSON.stringify({ log_level: "loud", colour: 1 }));

@@ -68,6 +68,8 @@ export const memberStatusSchema = z.object({
   port: z.int(),
   socket_directory: z.string(),
   data_directory: z.string(),
+  /** where it says over HTTP how it is, in Patroni's words; null: nowhere, or told by an agent that does not know */
+  status_url: z.string().nullable().default(null),
   timeline: z.int().nullable(),
   flushed_lsn: z.string().nullable(),
   /** behind the primary's end of log; null when unknown */

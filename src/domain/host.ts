@@ -3,7 +3,7 @@
  * processes of a host and by whoever places members. An embedded installation has one host and no such record.
  */
 
-/** The ports of a host, from its base port on. All of them speak TLS with certificates of the installation's CA. */
+/** The ports of a host, from its base port on. All but `status` speak TLS with certificates of the installation's CA. */
 export interface HostPorts {
   /** the agent's API: command line, dashboard and the other agents */
   readonly api: number;
@@ -11,6 +11,8 @@ export interface HostPorts {
   readonly relay: number;
   readonly etcdClient: number;
   readonly etcdPeer: number;
+  /** plain HTTP, read only: how the host's members are (docs/monitoring.md) */
+  readonly status: number;
 }
 
 export const usualBasePort = 7400;
@@ -22,6 +24,7 @@ export function hostPorts(basePort: number): HostPorts {
     relay: basePort + 2,
     etcdClient: basePort + 3,
     etcdPeer: basePort + 4,
+    status: basePort + 5,
   };
 }
 

@@ -43,6 +43,9 @@ export interface RunningServer {
   readonly since: number;
   /** of Postgres, `18.4`, as the server itself says; undefined from an agent of an older release */
   readonly version?: string;
+  /** wall clock of its host: the postmaster's start, and the commit that was replayed last */
+  readonly startedAt?: number;
+  readonly replayedAt?: number;
   /** timeline of the newest log that it has */
   readonly timeline: number;
   /** end of the log on disk: own writes of a primary, received and flushed of a standby */

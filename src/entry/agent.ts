@@ -29,6 +29,7 @@ import { UsageHistory } from "../drivers/volume/history.ts";
 import { openVolumePool } from "../drivers/volume/open.ts";
 import { OpError } from "../errors/op-error.ts";
 import { openEventFile } from "../events/event-file.ts";
+import { tellHealth } from "../installation/health/tell.ts";
 import { createInstallation } from "../installation/installation.ts";
 import type { Parts } from "../installation/parts.ts";
 import { PortClaims } from "../installation/ports.ts";
@@ -40,6 +41,7 @@ import type { EndpointConfig } from "../router/wire.ts";
 import { setUpOneHost } from "./one-host.ts";
 import { programOf } from "./programs.ts";
 import { tellRestarts } from "./kept-processes.ts";
+import { statusPlace, statusUrlOf } from "./status-place.ts";
 import type { Setup, SetupParts } from "./setup.ts";
 
 await runAgent().catch((error: unknown) => {
@@ -132,6 +134,7 @@ async function runAgent(): Promise<void> {
     hosts: setup.hosts,
     hostName: setup.hostName,
     startedAt: Date.now(),
+    statusUrl: (member) => statusUrlOf(options, member, setup.hosts.all()),
     signal: ended.signal,
   };
   const stop = async (withServers: boolean, exitCode = 0): Promise<void> => {
@@ -170,6 +173,7 @@ async function runAgent(): Promise<void> {
   log.info("agent started", { version, pid: process.pid, home: paths.home });
   resumeOperations(parts);
   void careForStorage(parts);
+  if (options.status_listen !== "off") tellHealth(parts, router, statusPlace(parts, options, setup));
   careForImports(parts);
   if (offer) forHosts?.careForHosts(parts, offer);
 }

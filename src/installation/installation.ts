@@ -119,6 +119,7 @@ function contextOf(parts: Parts, cluster: ClusterRuntime): StatusContext {
   const running = parts.operations.list({ cluster: cluster.name, state: "running" })[0];
   return {
     hostName: parts.hostName,
+    statusUrl: parts.statusUrl,
     endpointHost: parts.hosts.self?.address ?? "127.0.0.1",
     version:
       parts.servers.versionOf(cluster.record.spec.value) ??

@@ -56,6 +56,8 @@ export interface Parts {
   readonly clustersDirectory: string;
   readonly ports: PortClaims;
   readonly caFile: string;
+  /** where a member says how it is (docs/monitoring.md); undefined where it does not */
+  readonly statusUrl: (member: MemberRecord) => string | undefined;
   readonly hostName: string;
   readonly startedAt: number;
   /** when the agent ends, what follows operations ends too */

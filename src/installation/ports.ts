@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import type { Runtime } from "../agent/runtime.ts";
 import type { ClusterSpec } from "../domain/cluster.ts";
+import { memberPorts, statusPortOf } from "../domain/status-port.ts";
 import { OpError } from "../errors/op-error.ts";
 
 /** Of the installation's parts, what the choice of ports looks at. */
@@ -22,7 +23,15 @@ const usualPort = 5432;
  * Below the ports that the system gives to outgoing connections, so that none of those can be in the way. Every
  * installation begins somewhere else in the range, so that two on one machine do not try the same ones.
  */
-const memberPorts = { first: 20_000, count: 12_000 };
+function beginOf(home: string): number {
+  return createHash("sha256").update(home).digest().readUInt32LE() % memberPorts.count;
+}
+
+/** Status of an embedded installation's only host: beside its first member's, where the last of 12,000 would be. */
+export function hostStatusPort(home: string): number {
+  const { first, count } = memberPorts;
+  return statusPortOf(first + ((beginOf(home) + count - 1) % count)) ?? 0;
+}
 
 export class PortClaims {
   readonly #claimed = new Map<number, Server | undefined>();
@@ -38,6 +47,13 @@ export class PortClaims {
       }
     }
     return undefined;
+  }
+
+  /** Now, for what listens at once. */
+  async isFree(port: number | undefined): Promise<boolean> {
+    if (port === undefined || !(await this.#takeOne(port, "127.0.0.1"))) return false;
+    this.forget([port]);
+    return true;
   }
 
   /** Their own servers may listen now; nobody else is given them yet. */
@@ -124,14 +140,19 @@ function portInUse(asked: number, taken: number): OpError {
   });
 }
 
-/** Free loopback ports for members' own servers. */
+/** Free loopback ports for members' own servers; the ports of their status that follow from them are free as well. */
 export async function claimMemberPorts(parts: PortUser, count: number): Promise<readonly number[]> {
   const own = ownPorts(parts);
-  const start = createHash("sha256").update(parts.home).digest().readUInt32LE() % memberPorts.count;
+  const start = beginOf(parts.home);
   const ports: number[] = [];
   for (let step = 0; ports.length < count && step < memberPorts.count; step += 1) {
     const port = memberPorts.first + ((start + step) % memberPorts.count);
-    if (!own.has(port) && (await parts.ports.take([port])) === undefined) ports.push(port);
+    if (
+      !own.has(port) &&
+      (await parts.ports.isFree(statusPortOf(port))) &&
+      (await parts.ports.take([port])) === undefined
+    )
+      ports.push(port);
   }
   if (ports.length === count) return ports;
   parts.ports.forget(ports);

@@ -7,7 +7,7 @@ import { isVoter } from "../core/candidates.ts";
 import { formatReason } from "../core/reason.ts";
 import { inPrimaryRegion, mayVote, votersInFull } from "../core/regions.ts";
 import type { Attachment } from "../domain/attachment.ts";
-import { isAsleep, type ClusterRecord, type ClusterSpec } from "../domain/cluster.ts";
+import { isAsleep, type ClusterRecord, type ClusterSpec, type MemberRecord } from "../domain/cluster.ts";
 import { bytesBetween, formatLsn, type Lsn } from "../domain/lsn.ts";
 import { usualAcks } from "../domain/rule.ts";
 import type { Server } from "../domain/server.ts";
@@ -17,6 +17,7 @@ export interface StatusContext {
   /** where this host's endpoints listen */
   readonly endpointHost: string;
   readonly hostName: string;
+  readonly statusUrl: (member: MemberRecord) => string | undefined;
   /** `18.4`, where no server says it */
   readonly version: string;
   /** of this major, what is newest without asking any network */
@@ -125,6 +126,7 @@ function memberStatus(cluster: ClusterRuntime, member: MemberRuntime, context: S
     port: own?.port ?? 0,
     socket_directory: member.socketDirectory,
     data_directory: own?.dataDirectory ?? "",
+    status_url: (own && context.statusUrl(own)) ?? null,
     timeline: server.kind === "running" || server.kind === "stopped" ? server.timeline : null,
     flushed_lsn: flushed === undefined ? null : formatLsn(flushed),
     lag_bytes: flushed === undefined || end === undefined ? null : bytesBetween(flushed, end),

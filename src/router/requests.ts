@@ -1,5 +1,6 @@
 /** Checks what came over the control socket, field by field: the router has no schema library. Pure. */
 import { integer, list, object, oneOf, port, text } from "../links/checked.ts";
+import { healthConfig, healthFacts } from "./health/requests.ts";
 import type { EndpointConfig, Route, RouterRequest, Target } from "./wire.ts";
 
 /** @throws TypeError that names the field */
@@ -18,6 +19,15 @@ export function parseRequest(line: string): RouterRequest {
       return { id, kind: "route", routes: list(value["routes"], "routes").map(route) };
     case "status":
       return { id, kind: "status" };
+    case "health-ports":
+      return {
+        id,
+        kind: "health-ports",
+        config: healthConfig(value["config"]),
+        sharePorts: value["sharePorts"] === true,
+      };
+    case "health":
+      return { id, kind: "health", facts: healthFacts(value["facts"]) };
     case "drain":
       return { id, kind: "drain", withinMs: integer(value["withinMs"], "withinMs") };
     default:

@@ -52,6 +52,10 @@ export class Router {
       case "drain":
         await this.#drain(request.withinMs);
         return undefined;
+      // Of the main thread alone.
+      case "health-ports":
+      case "health":
+        return undefined;
     }
   }
 
@@ -93,6 +97,12 @@ export class Router {
 
   isOpen(route: Route): boolean {
     return this.#find(route).openAt.length > 0;
+  }
+
+  /** The member that a cluster's primary endpoint lets clients through to. */
+  leadsTo(cluster: string): string | undefined {
+    const route = this.#endpoints.get(keyOf({ cluster, kind: "primary" }))?.route;
+    return route?.state === "open" ? route.targets[0]?.member : undefined;
   }
 
   /** Sends a cancel request, if a session of this thread has the key. */

@@ -8,6 +8,7 @@ import { Worker } from "node:worker_threads";
 import { OpError } from "../errors/op-error.ts";
 import { canShare } from "../links/listen.ts";
 import type { Log } from "../links/log.ts";
+import { HealthPorts } from "./health/ports.ts";
 import { Mailbox, type Question } from "./mailbox.ts";
 import { Router } from "./router.ts";
 import type { Limits } from "./shared.ts";
@@ -48,6 +49,7 @@ export class Threads {
   readonly #memory: SharedArrayBuffer;
   readonly #tally: Tally;
   readonly #main: Router;
+  readonly #health: HealthPorts;
   /** by number, those that know all that the main one knows; 0 is the main one */
   readonly #others = new Map<number, Thread>();
   readonly #starting = new Set<number>();
@@ -69,9 +71,11 @@ export class Threads {
       admitted: () => this.grow(this.#tally.connections),
       portOpened: () => void this.#inTurn(() => this.#tellEndpoints()),
     });
+    this.#health = new HealthPorts(options.log, (cluster) => this.#main.leadsTo(cluster));
   }
 
   async handle(request: RouterRequest): Promise<RouterStatus | undefined> {
+    this.#health.heard();
     if (request.kind === "status") return this.#status();
     return this.#inTurn(() => this.#carryOut(request));
   }
@@ -90,8 +94,15 @@ export class Threads {
       case "route":
         await this.#route(request);
         return undefined;
+      case "health-ports":
+        await this.#health.configure(request.config, request.sharePorts === true);
+        return undefined;
+      case "health":
+        this.#health.tell(request.facts);
+        return undefined;
       case "drain": {
         this.#draining = true;
+        await this.#health.leave();
         const others = this.#askAll({ kind: "request", request });
         await this.#main.handle(request);
         await others;

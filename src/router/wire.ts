@@ -66,8 +66,63 @@ export type RouterRequest =
     }
   | { readonly id: number; readonly kind: "route"; readonly routes: readonly Route[] }
   | { readonly id: number; readonly kind: "status" }
+  /** where the members of this host say how they are, exactly these ports */
+  | { readonly id: number; readonly kind: "health-ports"; readonly config: HealthConfig; readonly sharePorts?: boolean }
+  /** of one cluster, instead of what was said of it before; without members it is forgotten */
+  | { readonly id: number; readonly kind: "health"; readonly facts: HealthFacts }
   /** stop listening, let sessions end, exit when the last is gone or after `withinMs` */
   | { readonly id: number; readonly kind: "drain"; readonly withinMs: number };
+
+/** Ports on which members say how they are over HTTP, in Patroni's words (docs/monitoring.md). */
+export interface HealthConfig {
+  readonly listenHosts: readonly string[];
+  readonly ports: readonly HealthPort[];
+  /** PEM files, for HTTPS instead of HTTP */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** the agent's API: it is asked for what only it can tell */
+  readonly agentSocket: string;
+}
+
+/** A member's own; without one the host's, where paths begin with a member or a cluster. */
+export interface HealthPort {
+  readonly port: number;
+  readonly of?: { readonly cluster: string; readonly member: string };
+}
+
+/** What the router tells of a cluster's members on this host; bodies are JSON texts that it passes on as they are. */
+export interface HealthFacts {
+  readonly cluster: string;
+  readonly members: readonly MemberFacts[];
+  readonly bodies: { readonly cluster: string; readonly history: string; readonly config: string };
+  /** automation is paused by hand */
+  readonly isPaused: boolean;
+}
+
+export interface MemberFacts {
+  readonly member: string;
+  /** loopback port of its server */
+  readonly serverPort: number;
+  /** Patroni's word, `running` when sessions are answered */
+  readonly state: string;
+  readonly role: "primary" | "replica";
+  /** may be primary now, and its server takes writes; whether clients are let through is the endpoint's word */
+  readonly isHolder: boolean;
+  /** its commits wait for voters that are not there: it may acknowledge nothing */
+  readonly isWaiting: boolean;
+  readonly kind: "sync" | "quorum" | "async";
+  /** its log is not the holder's: nobody may read there */
+  readonly isAstray: boolean;
+  readonly isStreaming: boolean;
+  /** behind the newest log that is known; null: not known */
+  readonly lagBytes: { readonly apply: number | null; readonly write: number | null };
+  /** what counts as ready where nobody says how much may be missing */
+  readonly readyLagBytes: number;
+  readonly tags: Readonly<Record<string, string>>;
+  /** its loop has looked at it within the time that it has */
+  readonly isLookedAt: boolean;
+  /** what a status answer says */
+  readonly body: string;
+}
 
 /** What the router says unasked; again every second, for what it says while the agent is frozen is lost. */
 export interface RouterNews {

@@ -366,6 +366,7 @@ function memberOf(id: string, at: number, home: string): MemberStatus {
     port: 16_000 + at,
     socket_directory: `${home}/run/${id}`,
     data_directory: `${home}/clusters/${id.slice(0, id.lastIndexOf("-"))}/${id}/data`,
+    status_url: `http://127.0.0.1:${8000 + at}`,
     timeline: 1,
     flushed_lsn: "0/5A2F1C8",
     lag_bytes: at === 0 ? null : at === 2 ? 36_700_160 : 0,

@@ -41,7 +41,7 @@ export function essenceOf({ server, reason, progress: _progress, limits: _limits
 
 function serverEssence(server: Server): unknown {
   if (server.kind !== "running") return server.kind === "stopped" ? [server.kind, server.clean] : server;
-  const { flushed: _flushed, replayed: _replayed, clients: _clients, standbys, ...rest } = server;
+  const { flushed: _flushed, replayed: _replayed, replayedAt: _at, clients: _clients, standbys, ...rest } = server;
   return [rest, standbys.map(({ name, state, isSync }) => [name, state, isSync])];
 }
 
@@ -105,6 +105,8 @@ const server = z.discriminatedUnion("kind", [
     role,
     since: moment,
     version: z.string().exactOptional(),
+    startedAt: z.number().exactOptional(),
+    replayedAt: z.number().exactOptional(),
     timeline: z.int(),
     flushed: lsn,
     replayed: lsn,

@@ -45,7 +45,7 @@ export function renderHostMade(made: HostMade, paint: Paint): string {
   const majors = engines.system.length === 0 ? "none" : engines.system.join(", ");
   const lines = [
     paint("strong", `Host "${name}" ${token ? "is the first of" : "has joined"} installation ${made.installation}.`),
-    `address   ${address}, ports ${basePort} to ${basePort + 4}`,
+    `address   ${address}, ports ${basePort} to ${basePort + 5}`,
     `place     zone ${zone}, region ${region}`,
     `store     ${store.kind === "given" ? store.endpoints.join(", ") : ownStore(store.isMember)}`,
     `engines   embedded ${engines.embedded.join(", ")}; system ${majors}`,

@@ -2,7 +2,7 @@
  * The router of this host as the agent uses it: there is always one, it knows the last configuration and the last
  * routes, and it goes on without the agent. Called by the agent's start and by its loop.
  */
-import type { EndpointConfig, Route, RouterStatus } from "../../router/wire.ts";
+import type { EndpointConfig, HealthConfig, HealthFacts, Route, RouterStatus } from "../../router/wire.ts";
 import type { Restarts } from "../process/port.ts";
 
 export interface RouterDriver extends Restarts {
@@ -17,6 +17,10 @@ export interface RouterDriver extends Restarts {
   /** Where endpoints lead from now on; returns when it is in force. @throws OpError `old-epoch`, and nothing changed */
   route(routes: readonly Route[]): Promise<void>;
   status(): Promise<RouterStatus>;
+  /** All status ports, always. @throws OpError `port-in-use`; the other ports are served nevertheless */
+  configureHealth(config: HealthConfig): Promise<void>;
+  /** Of one cluster, whenever something is different. */
+  tellHealth(facts: HealthFacts): Promise<void>;
   /** Called with each cluster that is asleep and that a client waits for, again and again while it does. */
   onClientWaits(listener: (cluster: string, endpoint: "primary" | "read") => void): void;
   /** Lets go of the router; it keeps running. */

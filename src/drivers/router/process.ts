@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { OpError } from "../../errors/op-error.ts";
-import type { EndpointConfig, Route, RouterNews, RouterStatus } from "../../router/wire.ts";
+import type { EndpointConfig, HealthConfig, HealthFacts, Route, RouterNews, RouterStatus } from "../../router/wire.ts";
 import { DrainedProcess } from "../process/drained-process.ts";
 import type { Restart } from "../process/port.ts";
 import type { Program } from "../process/program.ts";
@@ -25,6 +25,8 @@ class ProcessRouter implements RouterDriver {
   readonly #process: DrainedProcess<RouterLink>;
   #endpoints: readonly EndpointConfig[] | undefined;
   readonly #routes = new Map<string, Route>();
+  #health: HealthConfig | undefined;
+  readonly #facts = new Map<string, HealthFacts>();
   readonly #listeners: ((cluster: string, endpoint: "primary" | "read") => void)[] = [];
 
   constructor(program: Program) {
@@ -65,6 +67,17 @@ class ProcessRouter implements RouterDriver {
     return status;
   }
 
+  async configureHealth(config: HealthConfig): Promise<void> {
+    this.#health = config;
+    await this.#process.tellPorts((link) => this.#sendHealthPorts(link));
+  }
+
+  async tellHealth(facts: HealthFacts): Promise<void> {
+    if (facts.members.length === 0) this.#facts.delete(facts.cluster);
+    else this.#facts.set(facts.cluster, facts);
+    await (await this.#process.current()).request({ kind: "health", facts });
+  }
+
   onClientWaits(listener: (cluster: string, endpoint: "primary" | "read") => void): void {
     this.#listeners.push(listener);
   }
@@ -96,9 +109,16 @@ class ProcessRouter implements RouterDriver {
     return link.request({ kind: "configure", endpoints: this.#endpoints ?? [], sharePorts });
   }
 
+  #sendHealthPorts(link: RouterLink): Promise<unknown> {
+    if (!this.#health) return Promise.resolve();
+    return link.request({ kind: "health-ports", config: this.#health, sharePorts: this.#process.hasPredecessor });
+  }
+
   async #brief(link: RouterLink): Promise<void> {
     if (this.#endpoints) await this.#sendEndpoints(link).catch(passOverPorts);
     if (this.#routes.size > 0) await link.request({ kind: "route", routes: [...this.#routes.values()] });
+    for (const facts of this.#facts.values()) await link.request({ kind: "health", facts });
+    await this.#sendHealthPorts(link).catch(passOverPorts);
   }
 
   #refuseOldEpoch(route: Route): void {

@@ -109,7 +109,8 @@ function cannotListen(address: string, port: number, cause: unknown): OpError {
   if (code === "EADDRINUSE") {
     return new OpError("port-in-use", {
       message: `port ${port} of ${address} is in use`,
-      detail: "A host needs five ports in a row: for its agent, guard and relay, and two for etcd.",
+      detail:
+        "A host needs six ports in a row: for its agent, guard and relay, two for etcd, and one to say how it is.",
       hint: "Give another first one with --base-port, or end what listens there.",
       cause,
     });

@@ -14,7 +14,7 @@ export const hostInit = (run: Run) =>
     .option("--address <address>", "IP address or name by which the other hosts reach this one; otherwise its only one")
     .option("--zone <zone>", "what fails together, for example a rack; members are spread over zones")
     .option("--region <region>", "where it is; commits wait for members of one region only")
-    .option("--base-port <port>", "first of five ports in a row; otherwise 7400", basePortArgument)
+    .option("--base-port <port>", "first of six ports in a row; otherwise 7400", basePortArgument)
     .option("--store <urls>", "an etcd that exists (3.4 to 3.6), URLs separated by commas; otherwise one is made")
     .option("--store-prefix <prefix>", "everything is kept below it", "/matriarch/")
     .option("--store-ca <file>", "authority that the store's certificate is checked with")

@@ -332,6 +332,8 @@ export class Observer {
       role: word.isStandby ? "standby" : "primary",
       since: 0,
       version: word.version,
+      startedAt: word.startedAt,
+      ...(word.isStandby && word.replayedAt !== undefined ? { replayedAt: word.replayedAt } : {}),
       timeline: position.timeline,
       flushed: position.lsn,
       replayed: word.replayed ?? position.lsn,

@@ -11,6 +11,9 @@ export interface Observation {
   readonly isStandby: boolean;
   /** `18.4`, without what a distribution adds */
   readonly version: string;
+  /** wall clock; undefined until a commit has been replayed */
+  readonly startedAt: number;
+  readonly replayedAt: number | undefined;
   readonly syncNames: string;
   readonly primaryConninfo: string;
   /** physical slots that can still be used */
@@ -45,6 +48,8 @@ export interface Receiver {
  */
 const observe = `
 SELECT r.standby, c.version, c.names, c.conninfo,
+  (pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()) * 1000)::bigint AS started,
+  (pg_catalog.date_part('epoch', pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::bigint AS replayed_at,
   CASE WHEN NOT r.standby THEN pg_catalog.pg_current_wal_flush_lsn()::text END AS flushed,
   CASE WHEN NOT r.standby THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_flush_lsn()) END AS segment,
   CASE WHEN NOT r.standby THEN pg_catalog.pg_current_wal_insert_lsn()::text END AS inserted,
@@ -72,6 +77,8 @@ export async function askServer(session: Session, withinMs: number): Promise<Obs
   return {
     isStandby: row["standby"] === "t",
     version: (row["version"] ?? "").split(" ")[0] ?? "",
+    startedAt: Number(row["started"]),
+    replayedAt: row["replayed_at"] ? Number(row["replayed_at"]) : undefined,
     syncNames: row["names"] ?? "",
     primaryConninfo: row["conninfo"] ?? "",
     slots: (row["slots"] ?? "").split(",").filter((name) => name !== ""),
