@@ -1,5 +1,6 @@
 /** Turns whatever a route threw into the one documented shape. Called by server.ts and by streams. */
 import type { ErrorBody } from "../contract/error.ts";
+import { asFullDisk } from "../errors/full-disk.ts";
 import { OpError } from "../errors/op-error.ts";
 
 export interface Failure {
@@ -11,6 +12,8 @@ export interface Failure {
 
 export function describeFailure(error: unknown): Failure {
   if (error instanceof OpError) return { status: error.kind.httpStatus, body: bodyOf(error), isDefect: false };
+  const full = asFullDisk(error);
+  if (full) return describeFailure(full);
   const message = error instanceof Error ? error.message : String(error);
   const defect = new OpError("internal", {
     message: "the agent met an error that it did not expect",

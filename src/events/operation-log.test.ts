@@ -3,9 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { asFullDisk } from "../errors/full-disk.ts";
 import { OpError } from "../errors/op-error.ts";
+import { closeDatabase, openDatabase } from "../sqlite/database.ts";
 import { openEventFile } from "./event-file.ts";
-import type { OperationLog } from "./operation-log.ts";
+import { eventForm } from "./event-form.ts";
+import { OperationLog } from "./operation-log.ts";
+import { Sequence } from "./sequence.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "matriarch-operations-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -51,6 +55,46 @@ describe("operation log", () => {
       error: null,
       host: null,
     });
+  });
+
+  test("on a full disk none is begun, one that is under way ends all the same, and is written once there is room", async (t) => {
+    const path = newPath();
+    const database = openDatabase(path, eventForm);
+    t.after(() => closeDatabase(database, path));
+    const problems: unknown[] = [];
+    const log = new OperationLog(database, new Sequence(0, Date.now), { onProblem: (one) => problems.push(one) });
+    const { id } = log.begin(create);
+    database.exec("PRAGMA max_page_count = 1");
+    const told: string[] = [];
+    log.subscribe(id, ({ state }) => told.push(state), new AbortController().signal);
+    const long = "x".repeat(20_000);
+    const result = { much: long };
+    assert.equal(log.step(id, long).step, "starting");
+    log.finish(id, { state: "done", result });
+    log.finish(id, { state: "failed", error: new Error("later ones are ignored") });
+    await Promise.resolve();
+    const { state, steps_done: done, result: kept } = log.get(id);
+    assert.deepEqual([state, done, String(kept?.["much"]).length, told], ["done", 3, long.length, ["done"]]);
+    assert.deepEqual([log.list({ state: "running" }).length, log.list({ state: "done" }).length], [0, 1]);
+    assert.throws(() => log.begin({ ...create, step: long }), /full/);
+    assert.ok(problems.length >= 2);
+    const written = (): unknown => database.prepare("SELECT count(*) AS n FROM operation_end").get()?.["n"];
+    assert.equal(written(), 0);
+    database.exec("PRAGMA max_page_count = 1000000");
+    assert.equal(log.list({ state: "running" }).length, 0);
+    assert.equal(written(), 1);
+    assert.equal(String(log.get(id).result?.["much"]).length, long.length);
+  });
+
+  test("a full disk is told as one, wherever it was met", () => {
+    const full = [
+      Object.assign(new Error("write"), { code: "ENOSPC" }),
+      Object.assign(new Error("database or disk is full"), { errcode: 13 }),
+      new Error("Command failed: cp a b\ncp: error writing 'b': No space left on device"),
+    ];
+    for (const error of full) assert.match(asFullDisk(error)?.message ?? "", /no room left on the disk/);
+    assert.equal(asFullDisk(full[2])?.detail, "cp: error writing 'b': No space left on device.");
+    assert.equal(asFullDisk(new TypeError("x is not y")), undefined);
   });
 
   test("a failure keeps its words; a defect is told as one; secrets are not kept", (t) => {

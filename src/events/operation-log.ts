@@ -4,8 +4,9 @@
  * what another ends (journal.ts).
  */
 import { randomUUID } from "node:crypto";
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { z } from "zod";
+import { asFullDisk } from "../errors/full-disk.ts";
 import { OpError } from "../errors/op-error.ts";
 import { redact, redactDeep } from "../log/redact.ts";
 import type { OperationRecord, OperationState } from "./event.ts";
@@ -34,7 +35,11 @@ export interface OperationLogOptions {
   readonly now?: () => number;
   /** a host that is not heard any more: what it had begun keeps nobody else from beginning */
   readonly isLost?: (host: string) => boolean;
+  /** a line could not be written: to the log */
+  readonly onProblem?: (problem: unknown) => void;
 }
+
+type Row = Readonly<Record<string, SQLOutputValue>>;
 
 const keptMs = 7 * 86_400_000;
 
@@ -48,7 +53,10 @@ export class OperationLog {
   readonly #sequence: Sequence;
   readonly #now: () => number;
   readonly #isLost: (host: string) => boolean;
+  readonly #onProblem: (problem: unknown) => void;
   readonly #listeners = new Listeners<OperationRecord>();
+  /** Of operations whose end could not be written yet: a full disk must not leave them under way for ever. */
+  readonly #unwritten = new Map<string, EndRow>();
 
   /** `database` is made by event-file.ts. */
   constructor(database: DatabaseSync, sequence: Sequence, options: OperationLogOptions) {
@@ -57,6 +65,7 @@ export class OperationLog {
     this.#sequence = sequence;
     this.#now = options.now ?? Date.now;
     this.#isLost = options.isLost ?? (() => false);
+    this.#onProblem = options.onProblem ?? (() => undefined);
   }
 
   /** @throws OpError busy, when it is exclusive and another runs on the cluster, as far as it is known here */
@@ -83,17 +92,21 @@ export class OperationLog {
 
   /** What it does now, by the host that began it. `stepsDone` left out: one more than before. Ignored once it has ended. */
   step(id: string, step: string, stepsDone?: number): OperationRecord {
-    this.#database.prepare(stepSql).run(redact(step), stepsDone ?? null, this.#sequence.next(), id, this.host);
-    this.tell(id);
+    try {
+      this.#database.prepare(stepSql).run(redact(step), stepsDone ?? null, this.#sequence.next(), id, this.host);
+      this.tell(id);
+    } catch (problem) {
+      this.#onProblem(problem);
+    }
     return this.get(id);
   }
 
   /**
    * The first end counts; later ones are ignored. It may be told by a host that does not know the beginning yet: then it
-   * is kept until it does.
+   * is kept until it does. Never throws: what cannot be written now is remembered, and written later.
    */
   finish(id: string, end: OperationEnd): void {
-    const isNew = this.takeEnd({
+    const isNew = this.#keepEnd({
       id,
       state: end.state,
       step: end.state === "done" ? (end.step ?? "done") : null,
@@ -124,14 +137,18 @@ export class OperationLog {
   list(
     filter: { readonly cluster?: string; readonly state?: OperationState; readonly host?: string } = {},
   ): readonly OperationRecord[] {
+    this.#writeEnds();
+    const { cluster = null, host = null, state } = filter;
+    const isAny = state === undefined || this.#unwritten.size > 0;
     return this.#database
       .prepare(
         `${selectSql} WHERE (:cluster IS NULL OR cluster = :cluster) AND (:host IS NULL OR operation_begun.host = :host)
            AND (:state IS NULL OR coalesce(operation_end.state, 'running') = :state)
          ORDER BY started_at DESC, operation_begun.rowid DESC`,
       )
-      .all({ cluster: filter.cluster ?? null, state: filter.state ?? null, host: filter.host ?? null })
-      .map((row) => fromRow(row));
+      .all({ cluster, host, state: isAny ? null : state })
+      .map((row) => this.#record(row))
+      .filter((operation) => state === undefined || operation.state === state);
   }
 
   /** Calls `changed` with each change of `id` (undefined: of any), until `signal` aborts. */
@@ -172,9 +189,38 @@ export class OperationLog {
     this.#listeners.clear();
   }
 
+  #keepEnd(row: EndRow): boolean {
+    if (this.#unwritten.has(row.id)) return false;
+    try {
+      return this.takeEnd(row);
+    } catch (problem) {
+      this.#onProblem(problem);
+      this.#unwritten.set(row.id, row);
+      return true;
+    }
+  }
+
+  #writeEnds(): void {
+    try {
+      for (const [id, row] of this.#unwritten) {
+        this.takeEnd(row);
+        this.#unwritten.delete(id);
+      }
+    } catch {
+      // told when it was met first
+    }
+  }
+
   #find(id: string): OperationRecord | undefined {
     const row = this.#database.prepare(`${selectSql} WHERE operation_begun.id = ?`).get(id);
-    return row === undefined ? undefined : fromRow(row);
+    return row === undefined ? undefined : this.#record(row);
+  }
+
+  #record(row: Row): OperationRecord {
+    const end = this.#unwritten.get(String(row["id"]));
+    if (!end || row["state"] !== "running") return fromRow(row);
+    const done = end.state === "done" && row["steps_total"] !== null ? { steps_done: row["steps_total"] } : {};
+    return fromRow({ ...row, ...end, ...done, step: end.step ?? row["step"], host: row["host"] });
   }
 
   #refuseBusy(cluster: string): void {
@@ -255,10 +301,10 @@ function fromRow(row: unknown): OperationRecord {
 }
 
 /** A defect is told as one; its stack belongs in the log. */
-function toError(error: unknown): z.infer<typeof errorSchema> {
-  if (!(error instanceof OpError)) {
+function toError(thrown: unknown): z.infer<typeof errorSchema> {
+  const error = asFullDisk(thrown) ?? thrown;
+  if (!(error instanceof OpError))
     return { code: "internal", message: redact(error instanceof Error ? error.message : String(error)) };
-  }
   return {
     code: error.code,
     message: redact(error.message),

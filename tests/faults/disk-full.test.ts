@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { chmod, mkdtemp, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { settingsReportSchema } from "../../src/contract/settings.ts";
 import { createCluster, tell, type Cluster } from "./cluster.ts";
 import { makeInstallation, type Installation } from "./installation.ts";
 
@@ -27,31 +28,43 @@ describe("disk full (3 members, quorum)", { skip }, () => {
     await rm(mount, { recursive: true, force: true });
   });
 
-  test("databases, users and applications while it is full: refused in words, and made by the same command later", async () => {
+  test("databases, users, applications, settings and extensions while it is full: refused in words, and made by the same command later", async () => {
     const filler = join(mount, "filler");
     const { bavail, bsize } = await statfs(mount);
     execFileSync("fallocate", ["-l", String(bavail * bsize - 4 * bsize), filler]);
     const lines = [
       ["database", "create", "shop", "orders"],
       ["attach", "shop", "--app", "web"],
+      ["config", "set", "shop", "work_mem=9MB"],
+      ["config", "set", "shop", "max_connections=150", "--restart"],
+      ["extension", "enable", "shop", "hstore", "--database", "postgres"],
       ["user", "create", "shop", "ada", "--database", "postgres"],
     ];
     for (const line of lines) {
       const { code, stdout, stderr } = await installation.run(line);
+      assert.doesNotMatch(stderr, /did not expect/);
       // A login fits into what is there. A server that ends for lack of room leaves the outcome open, and says so.
       assert.ok(
         line[0] === "user" ? [0, 1, 3, 4].includes(code ?? -1) : [1, 3, 4].includes(code ?? -1),
         stdout + stderr,
       );
       if (code !== 0) assert.match(stderr, /ERROR:[^]*HINT:/);
-      if (code === 3) assert.match(stderr, /No space left|disk/);
+      if (code === 3) assert.match(stderr, /No space left|disk|room/);
+      assert.ok(stderr.split("\n").length < 12, stderr);
     }
+    const { settings } = settingsReportSchema.parse(await installation.json("config", "show", "shop", "--changed"));
+    assert.deepEqual(settings, [], "nothing was changed");
     await rm(filler);
     await cluster.healthy(90_000);
+    assert.equal((await cluster.status())?.operation, null);
     for (const line of lines) {
       const { code, stderr } = await installation.run(line);
       assert.ok(code === 0 || (code === 3 && line[0] === "user" && /exists already/.test(stderr)), stderr);
     }
+    const shown = await cluster.query(
+      "SELECT current_setting('work_mem') AS w, current_setting('max_connections') AS c",
+    );
+    assert.deepEqual(shown, [{ w: "9MB", c: "150" }]);
   });
 
   test("full until writes stop, then room again: everything acknowledged is there", async () => {

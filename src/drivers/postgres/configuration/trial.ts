@@ -9,6 +9,8 @@ import { chown, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/pr
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { asFullDisk, tellsNoRoom } from "../../../errors/full-disk.ts";
+import { OpError } from "../../../errors/op-error.ts";
 import { ownSettings } from "../session/session.ts";
 import { tryTool } from "../engine/environment.ts";
 import type { Settings } from "./defaults.ts";
@@ -67,13 +69,25 @@ export async function trySettings(settings: Settings, context: ValidationContext
       input: copySettingsTo(answer),
     });
     const document = result.code === 0 ? await readFile(answer, "utf8").catch(() => undefined) : undefined;
+    if (document === undefined && tellsNoRoom(result.stderr)) throw new Error(result.stderr);
     if (document === undefined) return { ok: false, words: complaintIn(result.stderr) };
     const rows = z.array(serverSettingSchema).parse(JSON.parse(document));
     const told = rows.filter(({ name }) => !isOfSession(name));
     return { ok: true, settings: told, warnings: warningsIn(result.stderr) };
+  } catch (error) {
+    throw asFullDisk(error) === undefined ? error : noRoomFor(dirname(parent), error);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+function noRoomFor(home: string, cause: unknown): OpError {
+  return new OpError("too-little-disk", {
+    message: "there is no room to try the settings",
+    detail: `They are tried on a copy of an empty database on the file system of "${home}". Nothing was changed.`,
+    hint: "Free some room there and give the same command again.",
+    cause,
+  });
 }
 
 /** What would end our own question is not put to the trial: it says nothing of those (isOfSession). */

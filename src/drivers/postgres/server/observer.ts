@@ -9,6 +9,7 @@ import { laterLsn, zeroLsn, type Lsn } from "../../../domain/lsn.ts";
 import type { RunningServer, Server, StartingServer, StoppedServer } from "../../../domain/server.ts";
 import type { WalPosition } from "../../../domain/timeline.ts";
 import { isTooLow } from "../configuration/minimums.ts";
+import { tellsNoRoom } from "../../../errors/full-disk.ts";
 import type { MemberServerConfig } from "../port.ts";
 import { within, type MonotonicClock } from "../session/deadline.ts";
 import { askRecoveryProcesses, askServer, askWaitsForLog, type Observation } from "../session/observation.ts";
@@ -18,7 +19,7 @@ import { PendingRestart } from "./pending-restart.ts";
 import { startupLog, type Postmaster } from "./postmaster.ts";
 import { isFrozen, saysReady } from "./processes.ts";
 import { memberOfSlot, upstreamOfConninfo } from "./replication-names.ts";
-import { lastWordsIn, ServerLog, tellsDamage, tellsDivergence, tellsMissingWal, tellsNoRoom } from "./server-log.ts";
+import { lastWordsIn, ServerLog, tellsDamage, tellsDivergence, tellsMissingWal } from "./server-log.ts";
 import { timelineOfWal } from "./wal-files.ts";
 
 /** A server that ends sooner than this after it was ready counts as a failed start. */

@@ -4,6 +4,7 @@
  */
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { tellsNoRoom } from "../../../errors/full-disk.ts";
 
 const readMax = 256 * 1024;
 
@@ -89,13 +90,6 @@ const damage: readonly RegExp[] = [
   /relation mapping file "[^"]*" contains (invalid data|incorrect checksum)/,
 ];
 
-/** Without room every start fails, and none of it is damage. */
-const noRoom = /No space left on device|Disk quota exceeded/;
-
-export function tellsNoRoom(log: string): boolean {
-  return noRoom.test(log);
-}
-
 /** Lines that tell why a server ended, the most telling kind first; what its sessions were told on the way is none. */
 const ends: readonly RegExp[] = [
   /PANIC: {2}(.+)/g,
@@ -112,7 +106,7 @@ export function lastWordsIn(log: string): string | undefined {
 }
 
 export function tellsDamage(log: string): boolean {
-  return !noRoom.test(log) && damage.some((pattern) => pattern.test(log));
+  return !tellsNoRoom(log) && damage.some((pattern) => pattern.test(log));
 }
 
 /** From the standby's side of the stream: the upstream has removed the segment, or has invalidated the slot. */
