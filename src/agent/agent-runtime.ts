@@ -225,6 +225,7 @@ function watched({ witness, limits, permits }: RuntimeParts): Witness {
       permits.look(loop.record, member);
       witness.decided(loop, member, decision, before);
     },
+    readsChanged: (...told) => witness.readsChanged(...told),
     ended: (...told) => witness.ended(...told),
     recordChanged: (loop, before) => {
       limits.keepOnly(loop.name, Object.keys(loop.record.members));
@@ -257,6 +258,7 @@ function toRuntime(loop: ClusterLoop, { servers, limits }: RuntimeParts): Cluste
       progress: look?.progress,
       installed: look?.installed,
       limits: look?.limits,
+      reads: look?.reads,
     });
   }
   for (const [id, member] of loop.members) {
@@ -272,6 +274,7 @@ function toRuntime(loop: ClusterLoop, { servers, limits }: RuntimeParts): Cluste
       progress: member.progress,
       installed: servers.versionOf(loop.record.spec.value, loop.record.members[id]?.value),
       limits: limits.of(id),
+      reads: loop.lags.of(id),
     });
   }
   const { name, record, storeReachable, storeAwaySince } = loop;

@@ -14,13 +14,14 @@ import type { Route } from "../router/wire.ts";
 import type { Hands } from "./act.ts";
 import type { Clock } from "./clock.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
-import { holdOf } from "./hold.ts";
+import type { ReadLag } from "./freshness.ts";
 import { MemberLoop, type MemberSurroundings } from "./member-loop.ts";
-import { membersDiffer, peersOf, seenOf } from "./members-seen.ts";
+import { lookOf, membersDiffer, peersOf, seenOf } from "./members-seen.ts";
 import type { Neighbourhood, RemoteMember } from "./neighbourhood.ts";
 import type { MemberLook } from "./peers/look.ts";
 import { Preparation, type Engines } from "./preparation.ts";
 import type { Promises } from "./promises.ts";
+import { ReadLags } from "./read-lags.ts";
 import { SharedRead } from "./shared-read.ts";
 import { Sleeper, type Waking } from "./sleeper.ts";
 
@@ -59,6 +60,8 @@ const silenceMs = 500;
 /** Told of everything, for events, logs and whoever follows; never answers. */
 export interface Witness {
   decided(loop: ClusterLoop, member: MemberLoop, decision: Decision, before: Decision | undefined): void;
+  /** a standby of this host has left the read endpoint for its lag, or is back */
+  readsChanged(loop: ClusterLoop, member: MemberId, lag: ReadLag): void;
   ended(loop: ClusterLoop, member: MemberLoop, action: Action, result: ActionResult, tookMs: number): void;
   recordChanged(loop: ClusterLoop, before: ClusterRecord | undefined): void;
   routed(loop: ClusterLoop, routes: readonly Route[]): void;
@@ -90,6 +93,7 @@ export class ClusterLoop implements MemberSurroundings {
   #isKnown = false;
   readonly #preparation: Preparation;
   readonly #sleeper: Sleeper;
+  readonly lags = new ReadLags((member, lag) => this.#host.witness.readsChanged(this, member, lag));
 
   constructor(host: ClusterHost, record: ClusterRecord) {
     this.#host = host;
@@ -185,7 +189,7 @@ export class ClusterLoop implements MemberSurroundings {
   }
 
   get #seen(): ReadonlyMap<MemberId, MemberSeen> {
-    return seenOf(this.members, this.remoteMembers());
+    return seenOf(this.members, this.remoteMembers(), this.lags, this.clock.now());
   }
 
   isLocal(member: MemberId): boolean {
@@ -212,6 +216,7 @@ export class ClusterLoop implements MemberSurroundings {
     const before = this.#lastDecisions.get(member.id);
     this.#lastDecisions.set(member.id, decision);
     this.#voters.stand(view, member.postmaster);
+    this.lags.looked(this.record, member.id, member.observed, this.clock.now());
     this.#host.witness.decided(this, member, decision, before);
     // Clients are on hold: the target says at once how far it is, not at its next look.
     if (decision.because.code === "switchover-wait") this.#wakeMember(decision.because.to);
@@ -229,15 +234,9 @@ export class ClusterLoop implements MemberSurroundings {
     const record = this.record.members[member.id]?.value;
     if (record === undefined || member.observedAt === undefined) return;
     const look: MemberLook = {
-      incarnation: record.incarnation,
-      epoch: this.record.reign.value.epoch,
-      server: member.observed,
-      hold: holdOf(member),
-      reason: member.decision?.because,
-      busy: member.longActions,
-      pid: member.server.pid,
-      progress: member.progress,
+      ...lookOf(member, record.incarnation, this.record.reign.value.epoch),
       ...this.#host.aside(this.record, record),
+      reads: this.lags.of(member.id),
     };
     // In a switchover its source waits for the position of its target.
     this.#host.neighbourhood.note(this.name, member.id, look, this.record.intent !== undefined);
@@ -247,6 +246,7 @@ export class ClusterLoop implements MemberSurroundings {
   async #heardOthers(isNews: boolean): Promise<void> {
     // Positions alone are looked at with the next look: otherwise two hosts under load would wake each other for ever.
     if (isNews || this.record.intent) this.wakeAll();
+    this.lags.heard(this.record, this.remoteMembers());
     await this.#feedRouter();
     this.#host.witness.heard(this);
   }
@@ -346,6 +346,7 @@ export class ClusterLoop implements MemberSurroundings {
         this.#host.useEngine(loop.server, this.record, member.value);
       if (member) continue;
       this.members.delete(id);
+      this.lags.forget(id);
       this.#host.neighbourhood.forget(this.name, id);
       void loop.close();
     }

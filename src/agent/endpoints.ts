@@ -4,15 +4,20 @@
  */
 import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
 import { bytesBetween } from "../domain/lsn.ts";
-import type { RunningServer, Server } from "../domain/server.ts";
+import type { Server } from "../domain/server.ts";
 import { canFollow } from "../domain/timeline.ts";
-import type { Route } from "../router/wire.ts";
+import type { Route, Target } from "../router/wire.ts";
+import type { ReadLag } from "./freshness.ts";
 import { alone, type Neighbourhood } from "./neighbourhood.ts";
 
 export interface MemberSeen {
   readonly server: Server;
   /** planned: clients wait, sessions may go on. fenced: sessions end at once */
   readonly hold: "no" | "planned" | "fenced";
+  /** of a standby; undefined from an agent of an older release */
+  readonly reads?: ReadLag | undefined;
+  /** since its host was heard last */
+  readonly silentMs?: number;
 }
 
 type TargetOf = Neighbourhood["targetOf"];
@@ -53,26 +58,46 @@ function mayServe(server: Server): boolean {
 }
 
 /**
- * Standbys that stream within the lag limit; the primary when there is none. Who came to the primary then stays there:
- * what it reads is as new as can be, and after a start or a failover it would be cut off in its first moments.
+ * Standbys that stream within the lag limit; the primary when there is none, unless that is to serve no reads. Who came
+ * to the primary then stays there: what it reads is as new as can be, and after a start or a failover it would be cut
+ * off in its first moments.
  */
 function readRoute(cluster: ClusterRecord, members: ReadonlyMap<MemberId, MemberSeen>, targetOf: TargetOf): Route {
   const { epoch } = cluster.reign.value;
-  const base = { cluster: cluster.spec.value.name, kind: "read", epoch } as const;
-  if (cluster.spec.value.wish === "stopped") return { ...base, ...stopped(cluster) };
-  const standbys = [...members].flatMap(([member, { server }]) => {
+  const { name, wish, reads } = cluster.spec.value;
+  const base = { cluster: name, kind: "read", epoch } as const;
+  if (wish === "stopped") return { ...base, ...stopped(cluster) };
+  const standbys = [...members].flatMap(([member, seen]) => {
     const record = cluster.members[member]?.value;
-    return record && isFresh(cluster, server) ? [targetOf(record)] : [];
+    return record && isFresh(cluster, seen) ? [{ ...targetOf(record), ...ageOf(seen) }] : [];
   });
   const primary = primaryRoute(cluster, members, targetOf);
-  if (standbys.length > 0) return { ...base, state: "open", targets: standbys, cut: true, keep: primary.targets };
-  return { ...primary, kind: "read" };
+  const newest = primary.targets.map((target): Target => ({ ...target, lagMs: 0 }));
+  const refuses = reads?.fallback === "refuse";
+  if (standbys.length > 0) {
+    const fallback = primary.state === "open" && !refuses ? { fallback: newest } : {};
+    return { ...base, state: "open", targets: standbys, cut: true, keep: primary.targets, ...fallback };
+  }
+  return refuses ? { ...base, ...noStandby(name) } : { ...primary, targets: newest, kind: "read" };
 }
 
 /** Only a standby that streams: one that has diverged shows what nobody else has (facts: it stays up for ever). */
-function isFresh(cluster: ClusterRecord, server: Server): server is RunningServer {
+function isFresh(cluster: ClusterRecord, { server, reads }: MemberSeen): boolean {
   if (server.kind !== "running" || !followsHolder(cluster, server)) return false;
+  if (reads) return !reads.isBehind;
   return bytesBetween(server.replayed, server.flushed) <= cluster.spec.value.readLagBytesMax;
+}
+
+/** Between two looks at a standby, and for the primary's position to be heard, so much may pass. */
+const betweenLooksMs = 1500;
+/** So coarse that a route changes only now and then. */
+const ages = [2000, 3000, 5000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 600_000, 3_600_000];
+
+function ageOf({ reads, silentMs = 0 }: MemberSeen): Pick<Target, "lagMs"> {
+  if (!reads || reads.lagMs === null) return {};
+  const lagMs = reads.lagMs + Math.max(betweenLooksMs, silentMs);
+  const age = ages.find((limit) => lagMs <= limit);
+  return age === undefined ? {} : { lagMs: age };
 }
 
 /**
@@ -100,6 +125,15 @@ function asleep({ spec, reign, sleep }: ClusterRecord): readonly [Route, Route] 
     { ...base, kind: "primary" },
     { ...base, kind: "read" },
   ];
+}
+
+function noStandby(name: string) {
+  return {
+    state: "hold",
+    targets: [],
+    cut: true,
+    message: `no standby of cluster "${name}" is within the lag limit, and the primary is not to serve reads`,
+  } as const;
 }
 
 function stopped(cluster: ClusterRecord) {

@@ -5,6 +5,8 @@ import type { MemberSeen } from "./endpoints.ts";
 import { holdOf } from "./hold.ts";
 import type { MemberLoop } from "./member-loop.ts";
 import type { RemoteMember } from "./neighbourhood.ts";
+import type { MemberLook } from "./peers/look.ts";
+import type { ReadLags } from "./read-lags.ts";
 
 type Local = ReadonlyMap<MemberId, MemberLoop>;
 type Remote = ReadonlyMap<MemberId, RemoteMember>;
@@ -29,12 +31,32 @@ export function peersOf(
   return peers;
 }
 
+/** What other hosts are told of a member of this one, as far as its loop knows. */
+export function lookOf(member: MemberLoop, incarnation: number, epoch: number): Omit<MemberLook, "limits"> {
+  return {
+    incarnation,
+    epoch,
+    server: member.observed,
+    hold: holdOf(member),
+    reason: member.decision?.because,
+    busy: member.longActions,
+    pid: member.server.pid,
+    progress: member.progress,
+  };
+}
+
 /** For the endpoints. */
-export function seenOf(local: Local, remote: Remote): ReadonlyMap<MemberId, MemberSeen> {
+export function seenOf(
+  local: Local,
+  remote: Remote,
+  reads: Pick<ReadLags, "of">,
+  now: number,
+): ReadonlyMap<MemberId, MemberSeen> {
   const seen = new Map<MemberId, MemberSeen>();
-  for (const [id, { server, look }] of remote) if (look) seen.set(id, { server, hold: look.hold });
+  for (const [id, { server, look, heardAt }] of remote)
+    if (look) seen.set(id, { server, hold: look.hold, reads: look.reads, silentMs: now - heardAt });
   for (const [id, loop] of local)
-    if (loop.observedAt !== undefined) seen.set(id, { server: loop.observed, hold: holdOf(loop) });
+    if (loop.observedAt !== undefined) seen.set(id, { server: loop.observed, hold: holdOf(loop), reads: reads.of(id) });
   return seen;
 }
 

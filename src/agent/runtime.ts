@@ -6,6 +6,7 @@ import type { Decision } from "../core/decision.ts";
 import type { View } from "../core/view.ts";
 import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
 import type { Server } from "../domain/server.ts";
+import type { ReadLag } from "./freshness.ts";
 import type { LimitLook } from "./member-limits.ts";
 import type { CopyProgress } from "./peers/look.ts";
 
@@ -28,6 +29,8 @@ export interface MemberRuntime {
   readonly progress: CopyProgress | undefined;
   /** what its server is kept to and uses; undefined when its host says nothing of it */
   readonly limits: LimitLook | undefined;
+  /** of a standby, as a server to read from */
+  readonly reads?: ReadLag | undefined;
 }
 
 export interface ClusterRuntime {

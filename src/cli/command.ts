@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
 
 import { autostopMsMax, autostopMsMin } from "../contract/cluster.ts";
+import { maxLagBytesMin, maxLagMsMax, maxLagMsMin } from "../contract/reads.ts";
 import { parseDuration, parseSize } from "../contract/units.ts";
 import type { CommandContext, Outcome } from "./context.ts";
 
@@ -72,6 +73,18 @@ export function autostopArgument(text: string): number {
   const ms = durationArgument(text);
   if (ms < autostopMsMin || ms > autostopMsMax) throw new InvalidArgumentError("It must be from 1s to 365d.");
   return Math.round(ms);
+}
+
+export function maxLagArgument(text: string): number {
+  const ms = durationArgument(text);
+  if (ms < maxLagMsMin || ms > maxLagMsMax) throw new InvalidArgumentError("It must be from 2s to 1h.");
+  return Math.round(ms);
+}
+
+export function maxLagBytesArgument(text: string): number {
+  const bytes = sizeArgument(text);
+  if (bytes < maxLagBytesMin) throw new InvalidArgumentError("It must be 1MB or more.");
+  return bytes;
 }
 
 export function sizeArgument(text: string): number {

@@ -29,6 +29,7 @@ import { man } from "./commands/man.ts";
 import { memberCommands } from "./commands/member/group.ts";
 import { pause } from "./commands/pause.ts";
 import { restart } from "./commands/restart.ts";
+import { reads } from "./commands/reads.ts";
 import { resume } from "./commands/resume.ts";
 import { scale } from "./commands/scale.ts";
 import { snapshotCommands } from "./commands/snapshot/group.ts";
@@ -69,7 +70,7 @@ export function createProgram(run: Run) {
   program.commandsGroup("Connecting:");
   for (const make of [uri, connect, tunnel, attach, detach]) program.addCommand(make(run));
   program.commandsGroup("Changing:");
-  for (const make of [switchover, failover, restart, upgrade, stop, start, pause, resume, scale, autostop])
+  for (const make of [switchover, failover, restart, upgrade, stop, start, pause, resume, scale, autostop, reads])
     program.addCommand(make(run));
   for (const make of [
     memberCommands,

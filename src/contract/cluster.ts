@@ -3,6 +3,7 @@
  * words in `status --json` are these, and they stay.
  */
 import { z } from "zod";
+import { readLagSchema, readsStatusSchema } from "./reads.ts";
 
 import { attachmentSchema } from "./attachment.ts";
 
@@ -84,6 +85,8 @@ export const memberStatusSchema = z.object({
   because: z.string(),
   /** null: told by an agent that does not know */
   resources: resourcesSchema.nullable().default(null),
+  /** as a server to read from; null of a primary, and where that is not known */
+  read: readLagSchema.nullable().default(null),
 });
 
 /** The shared state: without it nothing can be changed, and what is told is the last that was known. */
@@ -119,6 +122,8 @@ export const clusterStatusSchema = z.object({
   autostop_ms: z.int().nullable().default(null),
   /** ISO 8601; null when it is awake */
   asleep_since: z.string().nullable().default(null),
+  /** limits of the read endpoint; null: told by an agent that does not know */
+  reads: readsStatusSchema.nullable().default(null),
   store: storeStatusSchema,
   /** applications with an access of their own */
   attachments: z.array(attachmentSchema).default([]),
@@ -216,6 +221,8 @@ export const connectionSchema = z.object({
   password: z.string().nullable(),
   sslmode: z.string(),
   sslrootcert: z.string(),
+  /** start-up options, where the endpoint is asked for something; null: none */
+  options: z.string().nullable().default(null),
 });
 export type Connection = z.infer<typeof connectionSchema>;
 

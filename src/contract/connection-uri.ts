@@ -3,12 +3,17 @@ import type { Connection } from "./cluster.ts";
 
 /** Leads to one host; its endpoint leads to the server, wherever that is. */
 export function connectionUri(connection: Omit<Connection, "uri">): string {
-  return uriOf(connection, [connection], {});
+  return uriOf(connection, [connection], optionsOf(connection));
+}
+
+/** Start-up options that the router takes; they hold with whatever speaks the protocol. */
+function optionsOf({ options }: Omit<Connection, "uri">): Readonly<Record<string, string>> {
+  return options === null ? {} : { options };
 }
 
 /** Names every host, for drivers that know such URIs: they go on when the host that they use is lost. */
 export function multiHostUri(connection: Connection, role: "primary" | "read"): string {
-  const parameters = role === "primary" ? { target_session_attrs: "read-write" } : {};
+  const parameters = role === "primary" ? { target_session_attrs: "read-write" } : optionsOf(connection);
   return uriOf(connection, connection.hosts, parameters);
 }
 

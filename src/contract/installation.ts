@@ -19,6 +19,7 @@ import type { SettingsInstallation } from "./settings.ts";
 import type { UpgradesInstallation } from "./upgrade.ts";
 import type { Downtime } from "./downtime.ts";
 import type { ImportsInstallation } from "./imports.ts";
+import type { ReadsRequest } from "./reads.ts";
 import type { ScalePlan, ScaleRequest } from "./scale.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
 import type { StorageInstallation } from "./storage.ts";
@@ -59,7 +60,7 @@ export interface Installation {
   authority(): Promise<string>;
   connection(
     cluster: string,
-    query: { role: "primary" | "read"; user?: string; database?: string },
+    query: { role: "primary" | "read"; user?: string; database?: string; maxLagMs?: number },
   ): Promise<Connection>;
 
   create(request: CreateRequest, asked: Asked): Promise<Created>;
@@ -76,6 +77,8 @@ export interface Installation {
   resume(cluster: string, asked: Asked): Promise<ClusterStatus>;
   /** after how long without a client it falls asleep; undefined: never, and it is woken now */
   autostop(cluster: string, idleMs: number | undefined, asked: Asked): Promise<ClusterStatus>;
+  /** how far behind standbys may be that serve reads, and who serves when none is fit */
+  reads(cluster: string, request: ReadsRequest, asked: Asked): Promise<ClusterStatus>;
   /** `primaryRegion`: the primary and the voters move there for good */
   switchover(cluster: string, options: { to?: string; primaryRegion?: string }, asked: Asked): Promise<Operation>;
   /** what a switchover or failover would choose, with the verdict on every member */

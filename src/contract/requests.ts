@@ -1,6 +1,7 @@
 /** Bodies and queries of the API's requests. Unknown keys are refused, and every problem is told at once. */
 import { z } from "zod";
 import { autostopMsSchema } from "./cluster.ts";
+import { maxLagMsSchema } from "./reads.ts";
 
 export const nothingSchema = z.strictObject({});
 
@@ -58,6 +59,8 @@ export const connectionQuerySchema = z.strictObject({
   role: z.enum(["primary", "read"]).default("primary"),
   user: z.string().optional(),
   database: z.string().optional(),
+  /** of the read endpoint: this client's own limit */
+  max_lag_ms: z.coerce.number().pipe(maxLagMsSchema).optional(),
 });
 
 export const candidatesQuerySchema = z.strictObject({

@@ -57,11 +57,24 @@ export interface ClusterSpec {
   readonly change?: SettingsChange;
   /** a standby that replays further behind than this serves no reads */
   readonly readLagBytesMax: number;
+  /** which servers serve reads, where it is not the usual way */
+  readonly reads?: ReadPolicy;
   /** with durability `async`: how much may be lost by an automatic failover */
   readonly failoverLagBytesMax: number;
   readonly systemIdentifier: string;
   readonly createdAt: number;
 }
+
+/** Of the read endpoint; the limit in bytes stands beside it. */
+export interface ReadPolicy {
+  /** a standby whose last replayed change is older than this, while there are newer ones, serves no reads */
+  readonly lagMsMax?: number;
+  /** no standby is fit: the primary serves reads, or nobody does; left out: the primary */
+  readonly fallback?: ReadFallback;
+}
+
+export const readFallbacks = ["primary", "refuse"] as const;
+export type ReadFallback = (typeof readFallbacks)[number];
 
 export interface SettingsChange {
   /** id of the operation that made it */

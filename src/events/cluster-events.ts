@@ -54,6 +54,16 @@ export const clusterEvents = {
     () => "cluster stopped",
   ),
   "cluster.started": define("info", "The servers of a stopped cluster run again.", () => "cluster started"),
+  "cluster.reads": define<{ lag_ms: number | null; lag_bytes: number | null; fallback: string | null }>(
+    "info",
+    "How far behind a standby may be that serves reads, or who does when none is fit, was changed by somebody.",
+    (e) =>
+      [
+        ...(e.lag_ms === null ? [] : [`standbys serve reads up to ${lasted(e.lag_ms)} behind`]),
+        ...(e.lag_bytes === null ? [] : [`standbys serve reads up to ${megabytes(e.lag_bytes)} behind`]),
+        ...(e.fallback === null ? [] : [`reads that no standby is fit for: ${e.fallback}`]),
+      ].join("; "),
+  ),
   "cluster.autostop": define<{ idle_ms: number | null }>(
     "info",
     "How long without a client the cluster stays awake was changed, because somebody asked for it.",

@@ -1,6 +1,12 @@
 /** Events about one member: its server, its directory, its copy of the log, its vote. See catalog.ts. */
 import { count, define, megabytes, seconds, waitsFor } from "./kind.ts";
 
+function behind(lagMs: number | null, lagBytes: number): string {
+  return lagMs === null
+    ? `longer than is known and ${megabytes(lagBytes)}`
+    : `${seconds(lagMs)} and ${megabytes(lagBytes)}`;
+}
+
 export const memberEvents = {
   "member.replacing": define<{ lost: string; host: string; to_host: string; silent_ms: number }>(
     "warning",
@@ -85,6 +91,17 @@ export const memberEvents = {
     "info",
     "A member that was away streams again. `how`: follow, rewind or clone.",
     (e) => `standby "${e.member}" is back (${e.how})`,
+  ),
+
+  "reads.left": define<{ lag_bytes: number; lag_ms: number | null }>(
+    "warning",
+    "A standby is further behind than the cluster's limit for reads. The read endpoint leads to others until it is back.",
+    (e) => `standby "${e.member}" is ${behind(e.lag_ms, e.lag_bytes)} behind and serves no reads`,
+  ),
+  "reads.back": define<{ lag_bytes: number; lag_ms: number | null }>(
+    "info",
+    "A standby that was too far behind has kept well within the limit for reads again for a while.",
+    (e) => `standby "${e.member}" serves reads again`,
   ),
 
   "rejoin.rewind": define<{ source: string; reason: string }>(

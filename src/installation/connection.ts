@@ -5,6 +5,7 @@
 import type { Connection } from "../contract/cluster.ts";
 import { connectionUri } from "../contract/connection-uri.ts";
 import type { ClusterSpec } from "../domain/cluster.ts";
+import { OpError } from "../errors/op-error.ts";
 import type { Hosts, Parts } from "./parts.ts";
 import { firstUser } from "./users.ts";
 
@@ -13,6 +14,8 @@ export interface ConnectionQuery {
   readonly user?: string;
   readonly database?: string;
   readonly password?: string;
+  /** of the read endpoint: what is read is no older */
+  readonly maxLagMs?: number;
 }
 
 /** The name in the certificate: older clients do not match IP addresses in one (libpq before 15). */
@@ -23,6 +26,7 @@ export function connectionTo(
   spec: ClusterSpec,
   query: ConnectionQuery,
 ): Connection {
+  refuseLagOfPrimary(query);
   const port = spec.ports[query.role];
   const addresses = endpointHosts(hosts);
   const connection = {
@@ -34,8 +38,17 @@ export function connectionTo(
     password: query.password ?? null,
     sslmode: "verify-full",
     sslrootcert: caFile,
+    options: query.maxLagMs === undefined ? null : `-c matriarch.max_lag=${query.maxLagMs}ms`,
   };
   return { uri: connectionUri(connection), ...connection };
+}
+
+function refuseLagOfPrimary({ role, maxLagMs }: ConnectionQuery): void {
+  if (role === "read" || maxLagMs === undefined) return;
+  throw new OpError("bad-value", {
+    message: "a limit of the lag is for reads, and the primary has none",
+    hint: "Ask for the read endpoint: --role read --max-lag 5s",
+  });
 }
 
 /** This host first: whoever asks it has reached it. */

@@ -28,6 +28,7 @@ import { planScale, scale } from "./resize.ts";
 import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
 import { createImports } from "./imports/imports.ts";
 import { readLogs } from "./logs.ts";
+import { setReads } from "./reads.ts";
 import { restartCluster } from "./restart.ts";
 import { addMember, recloneMember, removeMember } from "./members.ts";
 import { clusterOf, memberOf, type Parts } from "./parts.ts";
@@ -81,6 +82,10 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     },
     autostop: async (name, idleMs, asked) => {
       await setAutostop(parts, name, idleMs, asked);
+      return statusOf(clusterOf(parts, name));
+    },
+    reads: async (name, request, asked) => {
+      await setReads(parts, name, request, asked);
       return statusOf(clusterOf(parts, name));
     },
     switchover: (name, { to, primaryRegion }, asked) =>

@@ -1,4 +1,5 @@
 /** A cluster as the API tells it, from the agent's runtime. Pure. */
+import { lagMsMaxOf } from "../agent/freshness.ts";
 import type { LimitLook } from "../agent/member-limits.ts";
 import type { ClusterRuntime, MemberRuntime } from "../agent/runtime.ts";
 import type { AttachmentStatus } from "../contract/attachment.ts";
@@ -63,6 +64,11 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
     operation: context.operation?.id ?? null,
     autostop_ms: spec.autostopMs ?? null,
     asleep_since: isAsleep(record) ? new Date(record.sleep?.value.since ?? 0).toISOString() : null,
+    reads: {
+      max_lag_ms: lagMsMaxOf(spec),
+      max_lag_bytes: spec.readLagBytesMax,
+      fallback: spec.reads?.fallback ?? "primary",
+    },
     store: storeStatusOf(cluster),
     attachments: Object.values(record.attachments)
       .map(({ value }) => attachmentStatus(value))
@@ -133,6 +139,7 @@ function memberStatus(cluster: ClusterRuntime, member: MemberRuntime, context: S
     is_voter: isVoter(record, member.id),
     is_read_replica: !mayVote(record, member.id),
     resources: resourcesOf(record.spec.value, member.limits),
+    read: readOf(member),
     incarnation: own?.incarnation ?? 0,
     version: runningVersion(member) ?? null,
     because: member.progress
@@ -152,6 +159,16 @@ function resourcesOf({ memoryBytes, cpus }: ClusterSpec, limits: LimitLook | und
     cpus_limited: limits?.cpus === cpus,
     memory_used_bytes: limits?.heldBytes ?? null,
     note: problem === undefined ? null : `${problem.why}. ${problem.how}`,
+  };
+}
+
+function readOf({ server, reads }: MemberRuntime): MemberStatus["read"] {
+  if (!reads || server.kind !== "running" || server.role !== "standby") return null;
+  const { lagBytes, lagMs, isBehind } = reads;
+  return {
+    lag_bytes: lagBytes,
+    lag_ms: lagMs === null ? null : Math.round(lagMs),
+    serves: server.streaming && !isBehind,
   };
 }
 

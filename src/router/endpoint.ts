@@ -6,11 +6,14 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { Certificate } from "./certificate.ts";
 import { greet, refuse, type Greeting } from "./greeter.ts";
+import type { ErrorFields } from "../links/fatal.ts";
 import { TlsIdentity, type TlsMaterial } from "../links/tls-files.ts";
 import { Listeners } from "./listeners.ts";
 import * as refusals from "./refusals.ts";
 import { keepAliveMs } from "./server-socket.ts";
+import { takeOptions } from "./session-options.ts";
 import { Session, type SessionOwner } from "./session.ts";
+import { mayKeep, nearestOf, targetsFor } from "./target-choice.ts";
 import type { Shared } from "./shared.ts";
 import type { EndpointConfig, Route, RouterStatus, Target } from "./wire.ts";
 
@@ -170,16 +173,20 @@ export class Endpoint implements SessionOwner {
   }
 
   #begin({ client, parameters, bytes }: Greeting & { kind: "startup" }): void {
+    const asked = takeOptions(bytes, this.#config.kind === "read");
     const refusal = refusals.internalRole(parameters) ?? this.#shared.refusalWhenFull();
-    if (refusal) {
-      this.#counts.refused += 1;
-      return refuse(client, refusal);
-    }
+    if (refusal) return this.#refuse(client, refusal);
+    if (asked.problem) return this.#refuse(client, asked.problem);
     this.#counts.accepted += 1;
-    const session = new Session(client, bytes, this);
+    const session = new Session(client, asked.bytes, asked.options, this);
     this.#sessions.add(session);
     this.#giveTime(session);
     this.wants(session);
+  }
+
+  #refuse(client: Socket, refusal: ErrorFields): void {
+    this.#counts.refused += 1;
+    refuse(client, refusal);
   }
 
   #giveTime(session: Session): void {
@@ -216,8 +223,10 @@ export class Endpoint implements SessionOwner {
   }
 
   #place(session: Session): void {
+    // Where nobody holds its own limit it waits for the next word of the agent.
+    if (targetsFor(this.#route, session.options).length === 0) return;
     if (this.#isBusy) return void this.#queued.add(session);
-    const target = this.#choose();
+    const target = this.#choose(session);
     if (!target) return this.#retryLater();
     this.#waiting.delete(session);
     this.#dialing.add(session);
@@ -231,20 +240,15 @@ export class Endpoint implements SessionOwner {
     return this.#dialing.size >= this.#shared.limits.dials;
   }
 
-  /** Of the nearest targets the one with the fewest sessions; undefined when none took one lately. */
-  #choose(): Target | undefined {
-    const usable = this.#usable();
-    if (usable.length <= 1) return usable[0];
-    const nearest = Math.min(...usable.map(distanceOf));
-    const sessions = (target: Target) => this.#shared.tally.sessions(this.#name, target.member);
-    return usable
-      .filter((target) => distanceOf(target) === nearest)
-      .reduce((best, target) => (sessions(target) < sessions(best) ? target : best));
+  /** Undefined when none took one lately. */
+  #choose(session: Session): Target | undefined {
+    const usable = this.#usable(targetsFor(this.#route, session.options));
+    return nearestOf(usable, ({ member }) => this.#shared.tally.sessions(this.#name, member));
   }
 
-  #usable(): readonly Target[] {
+  #usable(targets: readonly Target[]): readonly Target[] {
     const now = performance.now();
-    return this.#route.targets.filter((target) => now >= (this.#suspects.get(target) ?? 0));
+    return targets.filter((target) => now >= (this.#suspects.get(target) ?? 0));
   }
 
   #load(): Map<string, number> {
@@ -298,8 +302,8 @@ export class Endpoint implements SessionOwner {
   #retryLater(): void {
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined;
-      if (this.#usable().length === 0) this.#suspects.clear();
-      const [first] = this.#waiting;
+      const first = [...this.#waiting].find(({ options }) => targetsFor(this.#route, options).length > 0);
+      if (first && this.#usable(targetsFor(this.#route, first.options)).length === 0) this.#suspects.clear();
       if (first) this.wants(first);
     }, retryMs);
   }
@@ -316,7 +320,11 @@ export class Endpoint implements SessionOwner {
   #timeOut(session: Session): void {
     this.#counts.timedOut += 1;
     const { holdMs } = this.#shared.limits;
-    const isCrowded = this.#route.state === "open" && this.#queued.has(session);
+    const isOpen = this.#route.state === "open";
+    const isCrowded = isOpen && this.#queued.has(session);
+    const { maxLagMs } = session.options;
+    if (isOpen && maxLagMs !== undefined && targetsFor(this.#route, session.options).length === 0)
+      return session.refuse(refusals.tooOld(this.config, maxLagMs));
     session.refuse(
       isCrowded
         ? refusals.crowded(this.config, holdMs, this.#waiting.size - 1)
@@ -326,11 +334,10 @@ export class Endpoint implements SessionOwner {
 
   #cutOthers(route: Route): void {
     let cut = 0;
-    const stay = [...route.targets, ...(route.keep ?? [])];
     const all = [...this.#sessions];
     for (const session of all) {
       const { target } = session;
-      if (!target || stay.some((other) => sameTarget(other, target))) continue;
+      if (!target || mayKeep(route, target, session.options)) continue;
       if (session.isPending) session.reassign();
       else session.cut(refusals.moved(this.config));
       cut += 1;
@@ -338,16 +345,4 @@ export class Endpoint implements SessionOwner {
     if (cut > 0)
       this.#shared.log.info("sessions cut", { cluster: route.cluster, kind: route.kind, epoch: route.epoch, cut });
   }
-}
-
-function sameTarget(a: Target, b: Target): boolean {
-  return a.member === b.member && a.host === b.host && a.port === b.port && sameRelay(a.relay, b.relay);
-}
-
-function sameRelay(a: Target["relay"], b: Target["relay"]): boolean {
-  return a?.host === b?.host && a?.address === b?.address && a?.port === b?.port;
-}
-
-function distanceOf(target: Target): number {
-  return target.distance ?? 0;
 }

@@ -1,5 +1,6 @@
 /** What clients are told when they cannot have a session, or no longer. Wording and SQLSTATEs follow Postgres. Pure. */
 import type { ErrorFields } from "../links/fatal.ts";
+import type { SessionOptions } from "./session-options.ts";
 import type { EndpointConfig, Route } from "./wire.ts";
 
 /** Roles of the installation itself: they come over a member's Unix socket and never through an endpoint. */
@@ -12,6 +13,15 @@ export function internalRole(parameters: ReadonlyMap<string, string>): ErrorFiel
 }
 
 export const tooManyClients: ErrorFields = { code: "53300", message: "sorry, too many clients already" };
+
+/** There are servers, and none is as new as the session wants. */
+export function tooOld(config: EndpointConfig, maxLagMs: number): ErrorFields {
+  return {
+    code: "57P03",
+    message: `no server of cluster "${config.cluster}" is within ${maxLagMs / 1000} s of the primary`,
+    hint: "Try again, or give matriarch.max_lag more.",
+  };
+}
 
 export function timedOut(config: EndpointConfig, route: Route, waitedMs: number): ErrorFields {
   return {
@@ -29,6 +39,25 @@ export function crowded(config: EndpointConfig, waitedMs: number, before: number
     message: `cluster "${config.cluster}" takes new connections more slowly than they arrive`,
     detail: `The connection waited ${waitedMs / 1000} s for its turn; ${before} others wait.`,
     hint: "Try again; a connection pool keeps sessions open instead of opening many at once.",
+  };
+}
+
+/** What it reads would not hold what the client has asked for. */
+export function notYetThere(
+  member: string,
+  { afterLsn, waitMs }: SessionOptions,
+  reason: "late" | "refused",
+): ErrorFields {
+  if (reason === "refused")
+    return {
+      code: "57P03",
+      message: `server "${member}" does not say how far it is`,
+      hint: "A session with matriarch.after_lsn must be one that takes queries.",
+    };
+  return {
+    code: "57P03",
+    message: `server "${member}" has not come to ${afterLsn ?? ""} of the log within ${waitMs / 1000} s`,
+    hint: "Try again, read from the primary endpoint, or give it longer with matriarch.wait.",
   };
 }
 

@@ -64,6 +64,7 @@ function route(input: unknown): Route {
     targets,
     cut: value["cut"],
     ...(value["keep"] === undefined ? {} : { keep: list(value["keep"], "keep").map(target) }),
+    ...(value["fallback"] === undefined ? {} : { fallback: list(value["fallback"], "fallback").map(target) }),
     ...(value["isAsleep"] === true ? { isAsleep: true } : {}),
     ...message,
   };
@@ -96,6 +97,7 @@ function target(input: unknown): Target {
     port: port(value["port"], "port"),
     ...relay(value["relay"]),
     ...(value["distance"] === undefined ? {} : { distance: integer(value["distance"], "distance") }),
+    ...(value["lagMs"] === undefined ? {} : { lagMs: integer(value["lagMs"], "lagMs") }),
   };
 }
 

@@ -16,6 +16,8 @@ export class ServerStart {
   key: string | undefined;
   /** ReadyForQuery has been seen, or a message that this cannot follow */
   done = false;
+  /** ReadyForQuery has been seen */
+  isReady = false;
   /** the first message, when it is an error: its SQLSTATE */
   refusedWith: string | undefined;
   #messages = 0;
@@ -54,7 +56,7 @@ export class ServerStart {
     if (kept && this.#pending.length < size) return false;
     if (type === backendKeyData) this.key = keyOf(this.#pending.subarray(5, size));
     if (type === errorResponse && this.#messages === 0) this.refusedWith = sqlState(this.#pending.subarray(5, size));
-    if (type === readyForQuery) this.done = true;
+    if (type === readyForQuery) this.done = this.isReady = true;
     this.#messages += 1;
     this.#skip = Math.max(0, size - this.#pending.length);
     this.#pending = this.#pending.subarray(Math.min(size, this.#pending.length));

@@ -7,10 +7,13 @@ import type { Socket } from "node:net";
 import { formatFatal, type ErrorFields } from "../links/fatal.ts";
 import type { TlsMaterial } from "../links/tls-files.ts";
 import { refuse } from "./greeter.ts";
+import { LsnGate } from "./lsn-gate.ts";
 import { endsAtReadyForQuery, startupBytesMax } from "./packets.ts";
 import { ReadBuffer } from "../links/read-buffer.ts";
 import { connectServer } from "./server-socket.ts";
+import { notYetThere } from "./refusals.ts";
 import { ServerStart } from "./server-start.ts";
+import type { SessionOptions } from "./session-options.ts";
 import type { Target } from "./wire.ts";
 
 const lingerMs = 60_000;
@@ -40,6 +43,7 @@ export class Session {
   target: Target | undefined;
   /** cancellation key; undefined until the server has told it */
   key: string | undefined;
+  readonly options: SessionOptions;
   readonly #client: Socket;
   readonly #owner: SessionOwner;
   /** all that the client has sent, until the server's first word: sent again to another server if need be */
@@ -51,14 +55,17 @@ export class Session {
   #start = new ServerStart();
   /** what the server has said before it was clear whether it takes the session */
   #withheld: Buffer[] = [];
+  /** between the server's first ReadyForQuery and the client's */
+  #gate: LsnGate | undefined;
   #last: Uint8Array = new Uint8Array(0);
   #lastLength = 0;
   #buffer: ReadBuffer;
   #over = false;
 
-  constructor(client: Socket, opening: Buffer, owner: SessionOwner) {
+  constructor(client: Socket, opening: Buffer, options: SessionOptions, owner: SessionOwner) {
     this.#client = client;
     this.#opening = opening;
+    this.options = options;
     this.#owner = owner;
     this.#buffer = new ReadBuffer(client);
     client.on("data", (chunk: Buffer) => this.#fromClient(chunk));
@@ -119,9 +126,11 @@ export class Session {
   /** Ends it at once. The client is told why if it is known to be between two messages. */
   cut(error: ErrorFields): void {
     if (this.#over) return;
-    const between = this.#start.done
-      ? endsAtReadyForQuery(this.#last, this.#lastLength)
-      : this.#start.atBoundary && this.#start.answered;
+    const between = this.#gate
+      ? true
+      : this.#start.done
+        ? endsAtReadyForQuery(this.#last, this.#lastLength)
+        : this.#start.atBoundary && this.#start.answered;
     this.#leave();
     if (!between) {
       this.#client.destroy();
@@ -141,6 +150,7 @@ export class Session {
   #leave(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#gate?.close();
     this.#dropServer();
     this.#opening = undefined;
     this.#owner.left(this);
@@ -175,6 +185,10 @@ export class Session {
     if (server !== this.#server) return false;
     this.#last = bytes;
     this.#lastLength = length;
+    if (this.#gate) {
+      this.#gate.feed(Buffer.from(bytes.subarray(0, length)));
+      return true;
+    }
     if (!this.#start.done) return this.#fromStartingServer(server, Buffer.from(bytes.subarray(0, length)));
     return this.#buffer.passOn(bytes, length);
   }
@@ -196,9 +210,36 @@ export class Session {
       this.key = this.#start.key;
       this.#owner.keyKnown(this, this.key);
     }
+    const { afterLsn } = this.options;
+    if (afterLsn !== undefined && this.#start.isReady) {
+      this.#waitForLog(server, afterLsn);
+      return true;
+    }
+    return this.#sendWithheld();
+  }
+
+  #sendWithheld(): boolean {
     const bytes = Buffer.concat(this.#withheld);
     this.#withheld = [];
     return this.#client.write(bytes);
+  }
+
+  /** The client does not hear of its ReadyForQuery, and is not heard, before the server has come so far. */
+  #waitForLog(server: Socket, lsn: string): void {
+    const { target, options } = this;
+    this.#client.pause();
+    this.#gate = new LsnGate(
+      server,
+      { lsn, withinMs: options.waitMs },
+      {
+        opened: () => {
+          this.#gate = undefined;
+          this.#sendWithheld();
+          this.#client.resume();
+        },
+        failed: (reason) => this.cut(notYetThere(target?.member ?? "", options, reason)),
+      },
+    );
   }
 
   /** The server has ended the connection, or was never there. */

@@ -15,6 +15,8 @@ export interface Target {
   readonly relay?: RelayAddress;
   /** 0 this host, 1 this zone, 2 this region, 3 elsewhere; the nearest that can be reached is taken */
   readonly distance?: number;
+  /** what is read there is no older than this, rounded up; left out: not known. For sessions with a limit of their own */
+  readonly lagMs?: number;
 }
 
 export interface RelayAddress {
@@ -50,6 +52,8 @@ export interface Route {
   readonly cut: boolean;
   /** get no new sessions, and keep those that they have */
   readonly keep?: readonly Target[];
+  /** for sessions with a limit of their own that no target holds */
+  readonly fallback?: readonly Target[];
   /** hold: the cluster is asleep, or about to be; the agent is told of every client that waits (`RouterNews`) */
   readonly isAsleep?: true;
   /** what a refused or timed-out client is told */

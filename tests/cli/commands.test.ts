@@ -28,6 +28,7 @@ import {
 } from "../../src/contract/cluster.ts";
 import { extensionListSchema, extensionPlanSchema } from "../../src/contract/extensions.ts";
 import { downtimeSchema } from "../../src/contract/downtime.ts";
+import { readLagSchema, readsStatusSchema } from "../../src/contract/reads.ts";
 import { upgradePlanSchema, versionReportSchema } from "../../src/contract/upgrade.ts";
 import { errorBodySchema } from "../../src/contract/error.ts";
 import { statusOf } from "./memory-installation.ts";
@@ -47,12 +48,21 @@ before(async () => {
 });
 after(() => harness[Symbol.asyncDispose]());
 
+const readsShape = z.object({
+  cluster: z.string(),
+  reads: readsStatusSchema,
+  members: z.array(z.object({ member: z.string(), region: z.string(), read: readLagSchema.nullable() })),
+});
+
 const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["list", z.array(clusterStatusSchema)],
   ["status shop", clusterStatusSchema],
   ["explain shop", explainSchema],
   ["events shop", z.array(eventSchema)],
   ["uri shop --role read --user app --database app", connectionSchema],
+  ["uri shop --role read --max-lag 5s", connectionSchema],
+  ["reads shop", readsShape],
+  ["reads shop --max-lag 10s --max-lag-bytes 16MB --fallback refuse", readsShape],
   ["switchover shop --dry-run", z.array(candidateSchema)],
   ["failover shop --dry-run", z.array(candidateSchema)],
   ["switchover shop --to shop-2", operationSchema],

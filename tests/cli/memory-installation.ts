@@ -220,6 +220,12 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       update(cluster, { autostop_ms: idleMs ?? null });
       return find(cluster);
     },
+    async reads(cluster, request, asked) {
+      record("reads", asked, cluster, request);
+      const { max_lag_ms = 30_000, max_lag_bytes = 67_108_864, fallback = "primary" } = request;
+      update(cluster, { reads: { max_lag_ms, max_lag_bytes, fallback } });
+      return find(cluster);
+    },
     async switchover(cluster, options, asked) {
       const to = options.to ?? `${cluster}-2`;
       if (findMember(cluster, to).lag_bytes === 36_700_160) {
@@ -348,6 +354,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     operation: null,
     autostop_ms: request.autostop_ms ?? null,
     asleep_since: null,
+    reads: { max_lag_ms: 30_000, max_lag_bytes: 67_108_864, fallback: "primary" },
     store: { reachable: true, since: null },
     attachments: [],
     created_at: new Date(0).toISOString(),
@@ -373,6 +380,7 @@ function memberOf(id: string, at: number, home: string): MemberStatus {
     is_voter: at > 0,
     is_read_replica: false,
     resources: null,
+    read: at === 0 ? null : { lag_bytes: 0, lag_ms: 0, serves: true },
     incarnation: 1,
     version: "18.4",
     because: at === 0 ? "it holds the lease" : "it follows the primary",
@@ -406,6 +414,7 @@ function connectionOf(port: number, user: string, database: string, password: st
     password,
     sslmode: "verify-full",
     sslrootcert,
+    options: null,
   };
 }
 

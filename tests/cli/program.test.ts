@@ -39,6 +39,7 @@ const wanted = [
   "resume",
   "scale",
   "autostop",
+  "reads",
   "member list",
   "member add",
   "member remove",

@@ -5,7 +5,7 @@
 import type { Action, ActionResult } from "../../core/action.ts";
 import type { Decision } from "../../core/decision.ts";
 import { formatReason } from "../../core/reason.ts";
-import type { ClusterRecord, Intent, RestartIntent } from "../../domain/cluster.ts";
+import type { ClusterRecord, Intent, MemberId, RestartIntent } from "../../domain/cluster.ts";
 import type { EventContext, EventLog } from "../../events/event-log.ts";
 import { markName, type PauseMarks } from "../../events/pause-marks.ts";
 import type { OperationLog } from "../../events/operation-log.ts";
@@ -13,6 +13,7 @@ import type { Log } from "../../log/log.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Route } from "../../router/wire.ts";
 import type { Clock } from "../clock.ts";
+import type { ReadLag } from "../freshness.ts";
 import type { Waking } from "../sleeper.ts";
 import type { Witness } from "../cluster-loop.ts";
 import type { MemberLoop } from "../member-loop.ts";
@@ -112,6 +113,12 @@ export class Narrator implements Witness {
 
   routed(loop: ToldCluster, routes: readonly Route[]): void {
     this.#memoryOf(loop).pauses.routed(loop, routes);
+    this.#parts.changed(loop.name);
+  }
+
+  readsChanged(loop: ToldCluster, member: MemberId, lag: ReadLag): void {
+    const told = { lag_bytes: lag.lagBytes, lag_ms: lag.lagMs === null ? null : Math.round(lag.lagMs) };
+    this.#parts.events.emit(lag.isBehind ? "reads.left" : "reads.back", { cluster: loop.name, member }, told);
     this.#parts.changed(loop.name);
   }
 

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { formatReason, type Reason } from "../../core/reason.ts";
 import type { MemberId } from "../../domain/cluster.ts";
 import { formatLsn, parseLsn, toLsn } from "../../domain/lsn.ts";
+import type { ReadLag } from "../freshness.ts";
 import type { LimitLook } from "../member-limits.ts";
 import type { Server } from "../../domain/server.ts";
 
@@ -29,14 +30,17 @@ export interface MemberLook {
   /** version of Postgres that its next start is with; undefined from an agent of an older release */
   readonly installed?: string;
   readonly limits: LimitLook | undefined;
+  /** of a standby, as a server to read from; left out by agents of older releases */
+  readonly reads?: ReadLag | undefined;
 }
 
 /**
  * What others must know at once: everything but positions of the log and counts of clients, which move all the time,
  * and the figures of a reason. Two looks of the same essence are told together, at the next sign of life.
  */
-export function essenceOf({ server, reason, progress: _progress, limits: _limits, ...rest }: MemberLook): string {
-  return JSON.stringify([rest, reason?.code, serverEssence(server)]);
+export function essenceOf(look: MemberLook): string {
+  const { server, reason, progress: _progress, limits: _limits, reads, ...rest } = look;
+  return JSON.stringify([rest, reason?.code, serverEssence(server), reads?.isBehind]);
 }
 
 function serverEssence(server: Server): unknown {
@@ -151,6 +155,7 @@ const look = z.object({
     .object({ step: z.string(), bytesDone: z.number(), bytesTotal: z.number().exactOptional() })
     .exactOptional(),
   limits: limits.exactOptional(),
+  reads: z.object({ lagBytes: z.number(), lagMs: z.number().nullable(), isBehind: z.boolean() }).exactOptional(),
 });
 
 const heads = z.record(z.string(), z.int().nonnegative());
@@ -200,6 +205,7 @@ export function decodeMessage(value: unknown): LookMessage {
         reason: said.reason,
         pid: said.pid,
         ...(said.installed === undefined ? {} : { installed: said.installed }),
+        ...(said.reads === undefined ? {} : { reads: said.reads }),
         limits: said.limits,
         progress: said.progress && { ...said.progress, bytesTotal: said.progress.bytesTotal },
       },

@@ -7,6 +7,7 @@ import {
   restartRequestSchema,
   switchoverRequestSchema,
 } from "../../contract/requests.ts";
+import { readsRequestSchema } from "../../contract/reads.ts";
 import { scalePlanSchema, scaleRequestSchema } from "../../contract/scale.ts";
 import { demand } from "../access/roles.ts";
 import { route } from "../route.ts";
@@ -80,6 +81,17 @@ export const changeRoutes = [
       answer: clusterStatusSchema,
     },
     ({ path, body, asked }, { installation }) => installation.autostop(path.cluster, body.idle_ms ?? undefined, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/reads",
+    {
+      id: "setReads",
+      role: "operator",
+      does: "Says how far behind standbys may be that serve reads, and who serves when none is fit.",
+      body: readsRequestSchema,
+      answer: clusterStatusSchema,
+    },
+    ({ path, body, asked }, { installation }) => installation.reads(path.cluster, body, asked),
   ),
   route(
     "POST /v1/clusters/:cluster/switchover",

@@ -102,8 +102,13 @@ export const clusterRoutes = [
       query: connectionQuerySchema,
       answer: connectionSchema,
     },
-    ({ path, query: { role, user, database } }, { installation }) => {
-      const query = { role, ...(user === undefined ? {} : { user }), ...(database === undefined ? {} : { database }) };
+    ({ path, query: { role, user, database, max_lag_ms: maxLagMs } }, { installation }) => {
+      const query = {
+        role,
+        ...(user === undefined ? {} : { user }),
+        ...(database === undefined ? {} : { database }),
+        ...(maxLagMs === undefined ? {} : { maxLagMs }),
+      };
       return installation.connection(path.cluster, query);
     },
   ),

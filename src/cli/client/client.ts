@@ -29,6 +29,7 @@ import type {
 import type { AttachmentStatus } from "../../contract/attachment.ts";
 import type { CreatedCertificate, UserCertificate, UserCertificateWish } from "../../contract/certificates.ts";
 import type { ExtensionList, ExtensionPlan, ExtensionRequest } from "../../contract/extensions.ts";
+import type { ReadsRequest } from "../../contract/reads.ts";
 import type { ScalePlan, ScaleRequest } from "../../contract/scale.ts";
 import { withAuthority } from "../../contract/connection-uri.ts";
 import type { HostRemoved, HostSettings, HostStatus, JoinToken } from "../../contract/host.ts";
@@ -151,6 +152,7 @@ export function createClient(options: TransportOptions) {
       api.pauseCluster({ cluster, body: { for_ms: forMs } }),
     autostop: (cluster: string, idleMs: number | null): Promise<ClusterStatus> =>
       api.setAutostop({ cluster, body: { idle_ms: idleMs } }),
+    reads: (cluster: string, body: ReadsRequest): Promise<ClusterStatus> => api.setReads({ cluster, body }),
     resume: (cluster: string): Promise<ClusterStatus> => api.resumeCluster({ cluster }),
     addMember: (cluster: string, body: { region?: string; zone?: string; host?: string } = {}): Promise<Operation> =>
       api.addMember({ cluster, body }),

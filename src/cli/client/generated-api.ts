@@ -117,6 +117,11 @@ export interface ClusterStatus {
   operation: string | null;
   autostop_ms: number | null;
   asleep_since: string | null;
+  reads: {
+    max_lag_ms: number;
+    max_lag_bytes: number;
+    fallback: "primary" | "refuse";
+  } | null;
   store: StoreStatus;
   attachments: Attachment[];
   created_at: string;
@@ -132,6 +137,7 @@ export interface Connection {
   password: string | null;
   sslmode: string;
   sslrootcert: string;
+  options: string | null;
 }
 
 export interface CreateDatabaseRequest {
@@ -554,6 +560,11 @@ export interface MemberStatus {
   version: string | null;
   because: string;
   resources: Resources | null;
+  read: {
+    lag_bytes: number;
+    lag_ms: number | null;
+    serves: boolean;
+  } | null;
 }
 
 export interface MemberVersion {
@@ -904,8 +915,8 @@ export const shapes: Shapes = {
   Authority: {"type":"object","properties":{"certificate":{"type":"string"}},"required":["certificate"]},
   AvailableExtension: {"type":"object","properties":{"name":{"type":"string"},"version":{"type":"string"},"comment":{"type":"string"},"needs_preload":{"type":"boolean"},"requires":{"type":"array","items":{"type":"string"}},"enabled_in":{"type":"array","items":{"type":"string"}},"missing_on":{"type":"array","items":{"type":"string"}}},"required":["name","version","comment","needs_preload","requires","enabled_in","missing_on"]},
   Candidate: {"type":"object","properties":{"member":{"type":"string"},"eligible":{"type":"boolean"},"chosen":{"type":"boolean"},"lag_bytes":{"type":["number","null"]},"reason":{"type":"string"}},"required":["member","eligible","chosen","lag_bytes","reason"]},
-  ClusterStatus: {"type":"object","properties":{"name":{"type":"string"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"detail":{"type":"string"},"version":{"type":"string"},"newer_version":{"default":null,"type":["string","null"]},"engine":{"type":"string","enum":["embedded","system"]},"durability":{"type":"string","enum":["quorum","strict","async"]},"epoch":{"type":"integer"},"primary":{"type":["string","null"]},"primary_region":{"type":"string"},"timeline":{"type":["integer","null"]},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"}},"required":["voters","acks"]},"endpoints":{"type":"object","properties":{"primary":{"$ref":"Address"},"read":{"$ref":"Address"}},"required":["primary","read"]},"members":{"type":"array","items":{"$ref":"MemberStatus"}},"paused_until":{"type":["string","null"]},"operation":{"type":["string","null"]},"autostop_ms":{"default":null,"type":["integer","null"]},"asleep_since":{"default":null,"type":["string","null"]},"store":{"$ref":"StoreStatus"},"attachments":{"default":[],"type":"array","items":{"$ref":"Attachment"}},"created_at":{"type":"string"}},"required":["name","state","detail","version","newer_version","engine","durability","epoch","primary","primary_region","timeline","rule","endpoints","members","paused_until","operation","autostop_ms","asleep_since","store","attachments","created_at"]},
-  Connection: {"type":"object","properties":{"uri":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"hosts":{"type":"array","items":{"$ref":"Address"}},"user":{"type":"string"},"database":{"type":"string"},"password":{"type":["string","null"]},"sslmode":{"type":"string"},"sslrootcert":{"type":"string"}},"required":["uri","host","port","hosts","user","database","password","sslmode","sslrootcert"]},
+  ClusterStatus: {"type":"object","properties":{"name":{"type":"string"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"detail":{"type":"string"},"version":{"type":"string"},"newer_version":{"default":null,"type":["string","null"]},"engine":{"type":"string","enum":["embedded","system"]},"durability":{"type":"string","enum":["quorum","strict","async"]},"epoch":{"type":"integer"},"primary":{"type":["string","null"]},"primary_region":{"type":"string"},"timeline":{"type":["integer","null"]},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"}},"required":["voters","acks"]},"endpoints":{"type":"object","properties":{"primary":{"$ref":"Address"},"read":{"$ref":"Address"}},"required":["primary","read"]},"members":{"type":"array","items":{"$ref":"MemberStatus"}},"paused_until":{"type":["string","null"]},"operation":{"type":["string","null"]},"autostop_ms":{"default":null,"type":["integer","null"]},"asleep_since":{"default":null,"type":["string","null"]},"reads":{"default":null,"anyOf":[{"type":"object","properties":{"max_lag_ms":{"type":"integer"},"max_lag_bytes":{"type":"integer"},"fallback":{"type":"string","enum":["primary","refuse"]}},"required":["max_lag_ms","max_lag_bytes","fallback"]},{"type":"null"}]},"store":{"$ref":"StoreStatus"},"attachments":{"default":[],"type":"array","items":{"$ref":"Attachment"}},"created_at":{"type":"string"}},"required":["name","state","detail","version","newer_version","engine","durability","epoch","primary","primary_region","timeline","rule","endpoints","members","paused_until","operation","autostop_ms","asleep_since","reads","store","attachments","created_at"]},
+  Connection: {"type":"object","properties":{"uri":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"hosts":{"type":"array","items":{"$ref":"Address"}},"user":{"type":"string"},"database":{"type":"string"},"password":{"type":["string","null"]},"sslmode":{"type":"string"},"sslrootcert":{"type":"string"},"options":{"default":null,"type":["string","null"]}},"required":["uri","host","port","hosts","user","database","password","sslmode","sslrootcert","options"]},
   Created: {"type":"object","properties":{"operation":{"$ref":"Operation"},"connection":{"$ref":"Connection"}},"required":["operation","connection"]},
   CreatedCertificate: {"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"role":{"type":"string","enum":["viewer","operator","admin"]},"fingerprint":{"type":"string"},"created_at":{"type":"string"},"created_by":{"type":"string"},"expires_at":{"type":"string"},"expired":{"type":"boolean"},"certificate":{"type":"string"},"key":{"type":"string"},"ca":{"type":"string"},"hosts":{"type":"array","items":{"type":"string"}}},"required":["id","name","role","fingerprint","created_at","created_by","expires_at","expired","certificate","key","ca","hosts"]},
   CreatedToken: {"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"role":{"type":"string","enum":["viewer","operator","admin"]},"created_at":{"type":"string"},"created_by":{"type":"string"},"expires_at":{"type":["string","null"]},"expired":{"type":"boolean"},"token":{"type":"string"}},"required":["id","name","role","created_at","created_by","expires_at","expired","token"]},
@@ -930,7 +941,7 @@ export const shapes: Shapes = {
   JoinToken: {"type":"object","properties":{"id":{"type":"string"},"token":{"type":"string"},"expires_at":{"type":"string"},"uses":{"type":"integer"}},"required":["id","token","expires_at","uses"]},
   Joined: {"type":"object","properties":{"installation":{"type":"string"},"certificate":{"type":"string"},"ca_key":{"type":["string","null"]},"runs_store":{"type":"boolean"},"store":{"$ref":"JoinStore"},"hosts":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"address":{"type":"string"},"base_port":{"type":"integer"}},"required":["name","address","base_port"]}}},"required":["installation","certificate","ca_key","runs_store","store","hosts"]},
   LogLines: {"type":"object","properties":{"lines":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"line":{"type":"string"}},"required":["member","line"]}},"cursor":{"type":"object","additionalProperties":{"type":"integer"}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["lines","cursor","missing"]},
-  MemberStatus: {"type":"object","properties":{"id":{"type":"string"},"host":{"type":"string"},"region":{"type":"string"},"zone":{"type":"string"},"role":{"type":"string","enum":["primary","standby"]},"state":{"type":"string","enum":["starting","running","streaming","catching-up","cloning","rewinding","stopped","failed","unreachable"]},"pid":{"type":["integer","null"]},"port":{"type":"integer"},"socket_directory":{"type":"string"},"data_directory":{"type":"string"},"status_url":{"default":null,"type":["string","null"]},"timeline":{"type":["integer","null"]},"flushed_lsn":{"type":["string","null"]},"lag_bytes":{"type":["number","null"]},"is_voter":{"type":"boolean"},"is_read_replica":{"type":"boolean"},"incarnation":{"type":"integer"},"version":{"default":null,"type":["string","null"]},"because":{"type":"string"},"resources":{"default":null,"anyOf":[{"$ref":"Resources"},{"type":"null"}]}},"required":["id","host","region","zone","role","state","pid","port","socket_directory","data_directory","status_url","timeline","flushed_lsn","lag_bytes","is_voter","is_read_replica","incarnation","version","because","resources"]},
+  MemberStatus: {"type":"object","properties":{"id":{"type":"string"},"host":{"type":"string"},"region":{"type":"string"},"zone":{"type":"string"},"role":{"type":"string","enum":["primary","standby"]},"state":{"type":"string","enum":["starting","running","streaming","catching-up","cloning","rewinding","stopped","failed","unreachable"]},"pid":{"type":["integer","null"]},"port":{"type":"integer"},"socket_directory":{"type":"string"},"data_directory":{"type":"string"},"status_url":{"default":null,"type":["string","null"]},"timeline":{"type":["integer","null"]},"flushed_lsn":{"type":["string","null"]},"lag_bytes":{"type":["number","null"]},"is_voter":{"type":"boolean"},"is_read_replica":{"type":"boolean"},"incarnation":{"type":"integer"},"version":{"default":null,"type":["string","null"]},"because":{"type":"string"},"resources":{"default":null,"anyOf":[{"$ref":"Resources"},{"type":"null"}]},"read":{"default":null,"anyOf":[{"type":"object","properties":{"lag_bytes":{"type":"number"},"lag_ms":{"type":["number","null"]},"serves":{"type":"boolean"}},"required":["lag_bytes","lag_ms","serves"]},{"type":"null"}]}},"required":["id","host","region","zone","role","state","pid","port","socket_directory","data_directory","status_url","timeline","flushed_lsn","lag_bytes","is_voter","is_read_replica","incarnation","version","because","resources","read"]},
   MemberVersion: {"type":"object","properties":{"id":{"type":"string"},"host":{"type":"string"},"role":{"type":"string","enum":["primary","standby"]},"running":{"type":["string","null"]},"next_start":{"type":["string","null"]}},"required":["id","host","role","running","next_start"]},
   Nothing: {"type":"object","properties":{}},
   Operation: {"type":"object","properties":{"id":{"type":"string"},"kind":{"type":"string"},"cluster":{"type":"string"},"state":{"type":"string","enum":["running","done","failed","cancelled"]},"step":{"type":"string"},"steps_done":{"type":"integer"},"steps_total":{"type":["integer","null"]},"started_at":{"type":"string"},"ended_at":{"type":["string","null"]},"by":{"type":"string"},"result":{"anyOf":[{"type":"object","additionalProperties":{}},{"type":"null"}]},"error":{"anyOf":[{"type":"object","properties":{"code":{"type":"string"},"message":{"type":"string"},"detail":{"type":"string"},"hint":{"type":"string"}},"required":["code","message"]},{"type":"null"}]},"host":{"type":["string","null"]}},"required":["id","kind","cluster","state","step","steps_done","steps_total","started_at","ended_at","by","result","error"]},
@@ -990,7 +1001,7 @@ export function createApi(sender: Sender) {
     getLogs: (asking: { cluster: string; query?: { member?: string | undefined; lines?: number | undefined; cursor?: string | undefined; here?: "true" | "false" | undefined } }, how?: How): Promise<LogLines> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/logs` + queryText(asking.query), body: undefined, answer: {"$ref":"LogLines"} }, how),
     /** Says how clients connect, without the password. */
-    getConnection: (asking: { cluster: string; query?: { role?: "primary" | "read" | undefined; user?: string | undefined; database?: string | undefined } }, how?: How): Promise<Connection> =>
+    getConnection: (asking: { cluster: string; query?: { role?: "primary" | "read" | undefined; user?: string | undefined; database?: string | undefined; max_lag_ms?: number | undefined } }, how?: How): Promise<Connection> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/connection` + queryText(asking.query), body: undefined, answer: {"$ref":"Connection"} }, how),
     /** Gives the verdict on every member as the next primary. */
     listCandidates: (asking: { cluster: string; query: { kind: "switchover" | "failover"; to?: string | undefined; region?: string | undefined } }, how?: How): Promise<Candidate[]> =>
@@ -1013,6 +1024,13 @@ export function createApi(sender: Sender) {
     /** Says after how long without a client a cluster falls asleep. */
     setAutostop: (asking: { cluster: string; body: AutostopRequest }, how?: How): Promise<ClusterStatus> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/autostop`, body: asking.body, answer: {"$ref":"ClusterStatus"} }, how),
+    /** Says how far behind standbys may be that serve reads, and who serves when none is fit. */
+    setReads: (asking: { cluster: string; body?: {
+  max_lag_ms?: number | undefined;
+  max_lag_bytes?: number | undefined;
+  fallback?: "primary" | "refuse" | undefined;
+} }, how?: How): Promise<ClusterStatus> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/reads`, body: asking.body ?? {}, answer: {"$ref":"ClusterStatus"} }, how),
     /** Moves the primary to another member, or to another region for good. */
     switchover: (asking: { cluster: string; body?: SwitchoverRequest }, how?: How): Promise<Operation> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/switchover`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
@@ -1150,10 +1168,11 @@ export function createApi(sender: Sender) {
   role?: "primary" | "read" | undefined;
   user?: string | undefined;
   database?: string | undefined;
+  max_lag_ms?: number | undefined;
 } }, how?: How): Promise<Connection> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/tunnel`, body: asking.body ?? {}, answer: {"$ref":"Connection"} }, how),
     /** Becomes a connection to an endpoint, when it is sent with `Upgrade: postgresql`. */
-    connectTunnel: (asking: { cluster: string; query?: { role?: "primary" | "read" | undefined; user?: string | undefined; database?: string | undefined } }, how?: How) => sender.tunnel(`/v1/clusters/${pathPart(asking.cluster)}/tunnel` + queryText(asking.query), how),
+    connectTunnel: (asking: { cluster: string; query?: { role?: "primary" | "read" | undefined; user?: string | undefined; database?: string | undefined; max_lag_ms?: number | undefined } }, how?: How) => sender.tunnel(`/v1/clusters/${pathPart(asking.cluster)}/tunnel` + queryText(asking.query), how),
     /** Gives an operation as it stands. */
     getOperation: (asking: { id: string }, how?: How): Promise<Operation> =>
       sender.json({ method: "GET", path: `/v1/operations/${pathPart(asking.id)}`, body: undefined, answer: {"$ref":"Operation"} }, how),

@@ -5,17 +5,18 @@
  */
 import { z } from "zod";
 import { attachmentRoles, type Attachment } from "../../domain/attachment.ts";
-import type {
-  ClusterSpec,
-  Intent,
-  MemberRecord,
-  Pause,
-  RecordKey,
-  RecordValue,
-  Reign,
-  RuleRecord,
-  Sleep,
-  Vote,
+import {
+  readFallbacks,
+  type ClusterSpec,
+  type Intent,
+  type MemberRecord,
+  type Pause,
+  type RecordKey,
+  type RecordValue,
+  type Reign,
+  type RuleRecord,
+  type Sleep,
+  type Vote,
 } from "../../domain/cluster.ts";
 import { localRegion } from "../../domain/host.ts";
 import { formatLsn, type Lsn, parseLsn } from "../../domain/lsn.ts";
@@ -79,6 +80,9 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
     })
     .exactOptional(),
   readLagBytesMax: count,
+  reads: z
+    .strictObject({ lagMsMax: z.int().positive().exactOptional(), fallback: z.enum(readFallbacks).exactOptional() })
+    .exactOptional(),
   failoverLagBytesMax: count,
   systemIdentifier: z.string(),
   createdAt: z.number(),
