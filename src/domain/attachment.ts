@@ -13,7 +13,7 @@ export type AttachmentRole = (typeof attachmentRoles)[number];
 
 /**
  * making: database and user are being made. made: they are there, and nobody has confirmed yet that the application got
- * its URI. attached: it has. detaching: being undone; what is left of it goes with the next detach.
+ * its URI, the first one or that of a new password. attached: it has. detaching: being undone; what is left of it goes with the next detach.
  */
 export type AttachmentPhase = "making" | "made" | "attached" | "detaching";
 

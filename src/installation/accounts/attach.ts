@@ -11,7 +11,14 @@ import { plainName, type Attachment } from "../../domain/attachment.ts";
 import { appNameProblem, databaseNameProblem, userNameProblem } from "../../domain/names.ts";
 import type { Admin } from "../../drivers/postgres/accounts/admin.ts";
 import { isKept, prepareDatabase, roleStatements } from "../../drivers/postgres/accounts/databases.ts";
-import { createLoginStatement, dropLogin, rotateLogin, type Rotated } from "../../drivers/postgres/accounts/logins.ts";
+import {
+  createLoginStatement,
+  dropLogin,
+  refuseInGrace,
+  rotateLogin,
+  type Rotated,
+  type Rotation,
+} from "../../drivers/postgres/accounts/logins.ts";
 import { isStrange, lookAround, secondLogin, type Accounts } from "../../drivers/postgres/accounts/look.ts";
 import { generatePassword, scramVerifier } from "../../drivers/postgres/provision/scram.ts";
 import { OpError } from "../../errors/op-error.ts";
@@ -34,12 +41,20 @@ export async function attach(parts: Parts, name: string, wish: Wish, { by }: Ask
     else refuseUnlike(name, before, wish);
     const attachment = before ?? planned(wish, accounts, { by, createdAt: parts.clock.wallNow() });
     if (before === undefined) await writeAttachment(parts, name, wish.app, attachment);
-    const password = generatePassword();
     const isNew = attachment.phase !== "attached";
-    const graceMs = isNew ? 0 : wish.grace_ms;
-    const rotated = await give(admin, attachment, { verifier: scramVerifier(password), graceMs });
     const made: Attachment = { ...attachment, phase: "made", variable: wish.variable ?? attachment.variable };
-    await writeAttachment(parts, name, wish.app, made);
+    if (!isNew) {
+      if (wish.grace_ms > 0) refuseInGrace(accounts, attachment.user);
+      // Before the server has it: whoever is interrupted in between has a password that reached nobody.
+      await writeAttachment(parts, name, wish.app, made);
+    }
+    const password = generatePassword();
+    const rotated = await give(admin, attachment, {
+      verifier: scramVerifier(password),
+      graceMs: wish.rotate ? wish.grace_ms : 0,
+      completes: isNew && (!wish.rotate || wish.grace_ms > 0),
+    });
+    if (isNew) await writeAttachment(parts, name, wish.app, made);
     const { app, user, database } = made;
     parts.events.emit(
       isNew ? "attachment.made" : "attachment.rotated",
@@ -88,19 +103,19 @@ export async function detach(parts: Parts, name: string, app: string, { by }: As
 async function give(
   admin: Admin,
   { user, database, role }: Attachment,
-  { verifier, graceMs }: { readonly verifier: string; readonly graceMs: number },
+  password: Omit<Rotation, "user">,
 ): Promise<Rotated> {
   const isSuperuser = role === "superuser";
   const before = await lookAround(admin);
   const isNew = !before.roles.has(user);
-  if (isNew) await admin.run([createLoginStatement({ user, verifier, isSuperuser })]);
+  if (isNew) await admin.run([createLoginStatement({ user, verifier: password.verifier, isSuperuser })]);
   // After the user: what a superuser makes is to be seen by the others, too.
   await prepareDatabase(admin, database, role === "owner");
   const accounts = await lookAround(admin);
   const second = secondLogin(accounts, user);
   const logins = second ? [user, second.name] : [user];
   if (role !== "superuser") await admin.runTogether(roleStatements(user, logins, database, role));
-  return isNew ? { login: user, previousUntil: null } : rotateLogin(admin, accounts, { user, verifier, graceMs });
+  return isNew ? { login: user, previousUntil: null } : rotateLogin(admin, accounts, { user, ...password });
 }
 
 function planned(

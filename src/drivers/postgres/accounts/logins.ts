@@ -28,17 +28,25 @@ export interface Rotated {
   readonly previousUntil: string | null;
 }
 
-/**
- * @param graceMs 0: the password before is refused at once, and the user logs in under its own name
- * @throws OpError busy while the grace period of the last rotation runs
- */
-export async function rotateLogin(
-  admin: Admin,
-  accounts: Accounts,
-  wish: { readonly user: string; readonly verifier: string; readonly graceMs: number },
-): Promise<Rotated> {
+export interface Rotation {
+  readonly user: string;
+  readonly verifier: string;
+  /** 0: the password before is refused at once, and the user logs in under its own name */
+  readonly graceMs: number;
+  /** the newest password has reached nobody: where one before it is still good, that stays so, and this one is replaced */
+  readonly completes?: boolean;
+}
+
+/** @throws OpError busy while the grace period of the last rotation runs */
+export async function rotateLogin(admin: Admin, accounts: Accounts, wish: Rotation): Promise<Rotated> {
   const { user, verifier, graceMs } = wish;
   const second = secondLogin(accounts, user);
+  const { next, current } = turns(accounts, user);
+  const previousUntil = wish.completes ? goodUntil(accounts, next) : undefined;
+  if (previousUntil !== undefined) {
+    await admin.run([good(current, verifier)]);
+    return { login: current, previousUntil };
+  }
   if (graceMs === 0) {
     await admin.runTogether([
       good(user, verifier),
@@ -46,9 +54,7 @@ export async function rotateLogin(
     ]);
     return { login: user, previousUntil: null };
   }
-  const isSecondInUse = second?.hasPassword === true && second.validUntil === null;
-  const [next, current] = isSecondInUse ? [user, second.name] : [secondLoginOf(user), user];
-  refuseInGrace(accounts, user, next);
+  refuseInGrace(accounts, user);
   const making = second ? [] : await secondLoginStatements(admin, accounts, user);
   // Literal milliseconds: the server's clock decides when it ends, as it does at log-in.
   const until = `(SELECT pg_catalog.now() + interval '${Math.round(graceMs)} milliseconds')`;
@@ -67,13 +73,25 @@ function good(login: string, verifier: string): string {
   return `ALTER ROLE ${identifier(login)} PASSWORD ${literal(verifier)} VALID UNTIL 'infinity'`;
 }
 
-/** Its turn is over only when its old password is. */
-function refuseInGrace({ roles }: Accounts, user: string, next: string): void {
-  const found = roles.get(next);
-  if (!found?.hasPassword || found.isExpired || found.validUntil === null) return;
+/** @returns which of the two is in use now, and whose turn is next */
+function turns(accounts: Accounts, user: string): { readonly next: string; readonly current: string } {
+  const second = secondLogin(accounts, user);
+  const isSecondInUse = second?.hasPassword === true && second.validUntil === null;
+  return isSecondInUse ? { next: user, current: second.name } : { next: secondLoginOf(user), current: user };
+}
+
+function goodUntil({ roles }: Accounts, login: string): string | undefined {
+  const found = roles.get(login);
+  return found?.hasPassword && !found.isExpired ? (found.validUntil ?? undefined) : undefined;
+}
+
+/** Its turn is over only when its old password is. @throws OpError busy */
+export function refuseInGrace(accounts: Accounts, user: string): void {
+  const end = goodUntil(accounts, turns(accounts, user).next);
+  if (end === undefined) return;
   throw new OpError("busy", {
     message: `the password of "${user}" was rotated, and the one before is still good`,
-    detail: `It is good until ${found.validUntil}. Postgres keeps two at most.`,
+    detail: `It is good until ${end}. Postgres keeps two at most.`,
     hint: "Wait until then, or end both now: rotate without --grace.",
   });
 }
