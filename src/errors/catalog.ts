@@ -5,6 +5,7 @@
 
 import { importErrors } from "./import-errors.ts";
 import type { ErrorKind } from "./kind.ts";
+import { restoreErrors } from "./restore-errors.ts";
 
 export const errorCatalog = {
   "usage": {
@@ -164,7 +165,7 @@ export const errorCatalog = {
     retry: "later",
     meaning: "A member's directory could not be copied from another member.",
   },
-  "snapshot-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no snapshot of this id." },
+  ...restoreErrors,
   "volume-failed": {
     httpStatus: 500,
     exitCode: 1,
