@@ -58,6 +58,9 @@ export const extendedSchema = z.object({
 });
 export type Extended = z.infer<typeof extendedSchema>;
 
+/** A script is sent whole. */
+export const scriptLettersMax = 500_000;
+
 export const hereQuerySchema = z.strictObject({
   /** only of the host that is asked */
   here: z
@@ -122,25 +125,79 @@ export const snapshotPolicyRequestSchema = z.strictObject({
 });
 export type SnapshotPolicyRequest = z.infer<typeof snapshotPolicyRequestSchema>;
 
-export const forkRequestSchema = z.strictObject({
+/** Of a new cluster that is made of a copy. */
+const copyFields = {
   name: z.string(),
   snapshot: z.string().optional(),
-  member: z.string().optional(),
   members: z.int().min(1).max(16).optional(),
   port: z.int().optional(),
   password: z.string().optional(),
   volume_bytes: z.int().positive().optional(),
   /** destroyed by itself after this time, at least a minute */
   expires_ms: z.int().min(60_000).optional(),
+  /** run before anybody can connect; when it fails there is no copy */
+  script: z
+    .strictObject({ sql: z.string().min(1).max(scriptLettersMax), database: z.string().min(1).default("postgres") })
+    .optional(),
   /** said by an agent that forwards: of what this host has, or not at all */
   here: z.boolean().default(false),
-});
+};
+
+/** To where; none of them: the newest that there is. */
+const targetFields = {
+  /** as people write it, see moment.ts */
+  at: z.string().max(100).optional(),
+  /** a restore point's name */
+  point: z.string().max(63).optional(),
+  lsn: z.string().max(20).optional(),
+  /** a transaction's number, with or without its epoch */
+  xid: z.string().max(20).optional(),
+  /** just before it */
+  exclusive: z.boolean().optional(),
+};
+
+export const restoreTargetSchema = z.strictObject({ ...targetFields, snapshot: z.string().optional() });
+export type RestoreTarget = z.output<typeof restoreTargetSchema>;
+
+export const forkRequestSchema = z.strictObject({ ...copyFields, ...targetFields, member: z.string().optional() });
 export type ForkRequest = z.output<typeof forkRequestSchema>;
 export type ForkWish = z.input<typeof forkRequestSchema>;
+
+export const restoreRequestSchema = z.strictObject({ ...copyFields, ...targetFields });
+export type RestoreRequest = z.output<typeof restoreRequestSchema>;
+export type RestoreWish = z.input<typeof restoreRequestSchema>;
+
+export const restorePointRequestSchema = z.strictObject({ name: z.string() });
+
+export const restorePointSchema = z.object({
+  name: z.string(),
+  made_at: z.string(),
+  by: z.string(),
+  lsn: z.string(),
+  timeline: z.int(),
+  /** whether it is of the cluster that has this name now */
+  is_current: z.boolean(),
+});
+export type RestorePointStatus = z.infer<typeof restorePointSchema>;
+
+export const restoreWindowsSchema = z.object({
+  /** oldest first */
+  windows: z.array(z.object({ host: z.string(), from: z.string(), until: z.string(), is_current: z.boolean() })),
+  /** oldest first */
+  points: z.array(restorePointSchema),
+  missing,
+});
+export type RestoreWindows = z.infer<typeof restoreWindowsSchema>;
 
 export interface StorageInstallation {
   /** @throws OpError cluster-exists, snapshot-not-found, no-candidate, too-little-disk */
   fork(cluster: string, request: ForkRequest, asked: Asked): Promise<CreatedCluster>;
+  /** also of a cluster that does not exist any more. @throws OpError restore-out-of-window, restore-point-not-found */
+  restore(cluster: string, request: RestoreRequest, asked: Asked): Promise<CreatedCluster>;
+  /** what can be restored. @throws OpError cluster-not-found when nothing is left of it */
+  restoreWindows(cluster: string, query: { readonly here: boolean }): Promise<RestoreWindows>;
+  /** @throws OpError restore-point-exists, no-primary */
+  makeRestorePoint(cluster: string, name: string, asked: Asked): Promise<RestorePointStatus>;
   /** also of a cluster that does not exist any more. @throws OpError cluster-not-found when nothing is left of it */
   snapshots(cluster: string, query: { readonly here: boolean }): Promise<Snapshots>;
   takeSnapshot(cluster: string, request: SnapshotRequest, asked: Asked): Promise<Operation>;

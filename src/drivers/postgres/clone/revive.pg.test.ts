@@ -9,99 +9,13 @@ import type { RecoveryTarget } from "../../../domain/recovery.ts";
 import { parseMoment } from "../../../contract/moment.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { createDirectories } from "../provision/create.ts";
+import { scramVerifier } from "../provision/scram.ts";
 import { startServer, testEngines, testHome, type TestHome, type TestServer } from "../provision/testing.ts";
 import type { Engine } from "../port.ts";
 import { makeOwnedDirectory } from "../server/owned-files.ts";
 import { copyRunning } from "./copy-running.ts";
 import { copyContents } from "../../volume/directory.ts";
 import { revive, type Revived, type ReviveRequest } from "./revive.ts";
-
-for (const engine of await testEngines()) {
-  describe(`a copy is recovered (${engine.kind} ${engine.version})`, () => {
-    const ends: (() => unknown)[] = [];
-    const whole = { after: (work: () => unknown) => void ends.unshift(work) } as unknown as TestContext;
-    after(async () => {
-      for (const end of ends) await end();
-    });
-    const source = Source.make(whole, engine);
-
-    test("to just before and just after a marker, by time, position and transaction", async (t) => {
-      const { marks } = await source;
-      const second = marks[1];
-      assert.ok(second);
-      const time = { kind: "time", ...parseMoment(second.at, Date.now()) } as const;
-      const xid = { kind: "xid", xid: BigInt(second.xid) } as const;
-      const lsn = { kind: "lsn", lsn: parseLsn(second.lsn) } as const;
-      const wanted: readonly (readonly [RecoveryTarget, number])[] = [
-        [{ ...xid, isInclusive: true }, 2],
-        [{ ...xid, isInclusive: false }, 1],
-        [{ ...lsn, isInclusive: false }, 2],
-        [{ ...time, isInclusive: false }, 2],
-        [{ kind: "newest" }, 4],
-      ];
-      for (const [target, rows] of wanted) {
-        const revived = await (await source).restored(t, target);
-        assert.deepEqual(
-          revived.rows,
-          Array.from({ length: rows }, (_, at) => at + 1),
-          JSON.stringify(target.kind),
-        );
-        assert.equal(revived.endedBefore, false);
-        assert.equal(revived.timeline, 2);
-      }
-    });
-
-    test("a log that ends before the target is a failure, unless it is known to hold the target", async (t) => {
-      const target = { kind: "time", ...parseMoment("1 ms ago", Date.now()), isInclusive: true } as const;
-      const quiet = await source;
-      await assert.rejects(
-        quiet.restored(t, target),
-        (error) =>
-          error instanceof OpError && error.code === "restore-out-of-window" && /commit of/.test(error.detail ?? ""),
-      );
-      const revived = await quiet.restored(t, target, { holdsTarget: true });
-      assert.equal(revived.endedBefore, true);
-      assert.equal(revived.rows.length, 4);
-    });
-
-    test("a target before the copy itself is refused", async (t) => {
-      const early = { kind: "lsn", lsn: parseLsn((await source).before), isInclusive: false } as const;
-      await assert.rejects(
-        (await source).restored(t, early),
-        (error) => error instanceof OpError && error.code === "restore-too-early",
-      );
-    });
-
-    test("a script runs before anybody comes in; one that fails says at which line", async (t) => {
-      const sql = "UPDATE marks\nSET word = 'nobody';\n";
-      const revived = await (
-        await source
-      ).restored(t, { kind: "newest" }, {}, { script: { sql, database: "postgres" } });
-      assert.deepEqual(new Set(revived.words), new Set(["nobody"]));
-      const wrong = { sql: "SELECT 1;\nSELECT nothing FROM marks", database: "postgres" };
-      await assert.rejects(
-        (await source).restored(t, { kind: "newest" }, {}, { script: wrong }),
-        (error) => error instanceof OpError && /at line 2: column "nothing"/.test(error.message),
-      );
-      const nowhere = { sql: "SELECT 1", database: "nowhere" };
-      await assert.rejects((await source).restored(t, { kind: "newest" }, {}, { script: nowhere }), /nowhere/);
-    });
-
-    test("passwords that are to stay stay; what it holds is told, and read as it is", async (t) => {
-      const verifier = "SCRAM-SHA-256$4096:c2FsdHNhbHRzYWx0c2FsdA==$c3RvcmVk:c2VydmVy";
-      const revived = await (
-        await source
-      ).restored(t, { kind: "newest" }, {}, { passwords: new Map([["ada", verifier]]), isToInspect: true });
-      assert.deepEqual(revived.withoutPassword, ["bob"]);
-      assert.equal(revived.ada, verifier);
-      const { contents } = revived;
-      assert.ok(contents && contents.whole > 100 && contents.hasChecksums, JSON.stringify(contents));
-      assert.deepEqual(contents.damaged, []);
-      assert.deepEqual([contents.tables, contents.rows], [1, 4]);
-      assert.deepEqual(revived.schemas, []);
-    });
-  });
-}
 
 interface Mark {
   readonly at: string;
@@ -204,4 +118,91 @@ async function mark(client: Client, id: number): Promise<Mark> {
 async function value(client: Client, sql: string): Promise<string> {
   const { rows } = await client.query<Record<string, string>>({ text: sql });
   return Object.values(rows[0] ?? {})[0] ?? "";
+}
+
+for (const engine of await testEngines()) {
+  describe(`a copy is recovered (${engine.kind} ${engine.version})`, () => {
+    const ends: (() => unknown)[] = [];
+    const whole = { after: (work: () => unknown) => void ends.unshift(work) } as unknown as TestContext;
+    after(async () => {
+      for (const end of ends) await end();
+    });
+    const source = Source.make(whole, engine);
+
+    test("to just before and just after a marker, by time, position and transaction", async (t) => {
+      const { marks } = await source;
+      const second = marks[1];
+      assert.ok(second);
+      const time = { kind: "time", ...parseMoment(second.at, Date.now()) } as const;
+      const xid = { kind: "xid", xid: BigInt(second.xid) } as const;
+      const lsn = { kind: "lsn", lsn: parseLsn(second.lsn) } as const;
+      const wanted: readonly (readonly [RecoveryTarget, number])[] = [
+        [{ ...xid, isInclusive: true }, 2],
+        [{ ...xid, isInclusive: false }, 1],
+        [{ ...lsn, isInclusive: false }, 2],
+        [{ ...time, isInclusive: false }, 2],
+        [{ kind: "newest" }, 4],
+      ];
+      for (const [target, rows] of wanted) {
+        const revived = await (await source).restored(t, target);
+        assert.deepEqual(
+          revived.rows,
+          Array.from({ length: rows }, (_, at) => at + 1),
+          JSON.stringify(target.kind),
+        );
+        assert.equal(revived.endedBefore, false);
+        assert.equal(revived.timeline, 2);
+      }
+    });
+
+    test("a log that ends before the target is a failure, unless it is known to hold the target", async (t) => {
+      const target = { kind: "time", ...parseMoment("1 ms ago", Date.now()), isInclusive: true } as const;
+      const quiet = await source;
+      await assert.rejects(
+        quiet.restored(t, target),
+        (error) =>
+          error instanceof OpError && error.code === "restore-out-of-window" && /commit of/.test(error.detail ?? ""),
+      );
+      const revived = await quiet.restored(t, target, { holdsTarget: true });
+      assert.equal(revived.endedBefore, true);
+      assert.equal(revived.rows.length, 4);
+    });
+
+    test("a target before the copy itself is refused", async (t) => {
+      const early = { kind: "lsn", lsn: parseLsn((await source).before), isInclusive: false } as const;
+      await assert.rejects(
+        (await source).restored(t, early),
+        (error) => error instanceof OpError && error.code === "restore-too-early",
+      );
+    });
+
+    test("a script runs before anybody comes in; one that fails says at which line", async (t) => {
+      const sql = "UPDATE marks\nSET word = 'nobody';\n";
+      const revived = await (
+        await source
+      ).restored(t, { kind: "newest" }, {}, { script: { sql, database: "postgres" } });
+      assert.deepEqual(new Set(revived.words), new Set(["nobody"]));
+      const wrong = { sql: "SELECT 1;\nSELECT nothing FROM marks", database: "postgres" };
+      await assert.rejects(
+        (await source).restored(t, { kind: "newest" }, {}, { script: wrong }),
+        (error) => error instanceof OpError && /at line 2: column "nothing"/.test(error.message),
+      );
+      const nowhere = { sql: "SELECT 1", database: "nowhere" };
+      await assert.rejects((await source).restored(t, { kind: "newest" }, {}, { script: nowhere }), /nowhere/);
+    });
+
+    test("passwords that are to stay stay; what it holds is told, and read as it is", async (t) => {
+      const verifier = scramVerifier("hunter23");
+      const revived = await (
+        await source
+      ).restored(t, { kind: "newest" }, {}, { passwords: new Map([["ada", verifier]]), isToInspect: true });
+      assert.deepEqual(revived.withoutPassword, ["bob"]);
+      assert.equal(revived.ada, verifier);
+      const { contents } = revived;
+      assert.ok(contents && contents.whole > 100 && contents.hasChecksums, JSON.stringify(contents));
+      assert.deepEqual(contents.damaged, []);
+      assert.deepEqual([contents.tables, contents.rows], [1, 4]);
+      assert.deepEqual(revived.schemas, []);
+    });
+  });
 }

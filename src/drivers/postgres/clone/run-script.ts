@@ -26,7 +26,7 @@ export async function runScript(open: Open, { sql, database }: Script, signal: A
   const abort = (): void => session.destroy();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    await session.query(`SET search_path TO DEFAULT; SET synchronous_commit TO off`, [], { withinMs: 10_000 });
+    await session.query(`SET search_path TO "$user", public`, [], { withinMs: 10_000 });
     await run(session, sql);
     // A script that began a transaction and did not end it has changed nothing.
     await session.query("ROLLBACK", [], { withinMs: 10_000 });

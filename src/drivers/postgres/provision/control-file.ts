@@ -30,6 +30,8 @@ export interface ControlData {
   readonly checkpoint: Lsn;
   readonly redo: Lsn;
   readonly timeline: number;
+  /** every transaction from this one on, epoch included, began after the checkpoint */
+  readonly nextTransaction: bigint;
   /** what a standby must replay to before it is consistent; zero and 0 when it was no standby */
   readonly minRecoveryPoint: Lsn;
   readonly minRecoveryTimeline: number;
@@ -85,6 +87,7 @@ export function parseControl(bytes: Buffer): ControlData {
     checkpoint: toLsn(bytes.readBigUInt64LE(32)),
     redo: toLsn(bytes.readBigUInt64LE(40)),
     timeline: bytes.readUInt32LE(48),
+    nextTransaction: bytes.readBigUInt64LE(64),
     minRecoveryPoint: toLsn(bytes.readBigUInt64LE(136)),
     minRecoveryTimeline: bytes.readUInt32LE(144),
     walSegmentBytes: bytes.readUInt32LE(228),

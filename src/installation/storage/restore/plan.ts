@@ -1,0 +1,162 @@
+/**
+ * Which copy a restore begins with, which files of the log it replays, and what can be restored at all. What cannot be
+ * is refused here, before anything is written. Called by restore.ts and by whoever shows the windows.
+ */
+import { formatMoment } from "../../../contract/moment.ts";
+import { formatLsn, type Lsn } from "../../../domain/lsn.ts";
+import type { RecoveryTarget } from "../../../domain/recovery.ts";
+import { isOnLine } from "../../../domain/wal-file.ts";
+import { OpError } from "../../../errors/op-error.ts";
+import type { Parts } from "../../parts.ts";
+import { snapshotNotFound } from "../snapshots/list.ts";
+import { basesHere, type Base } from "./bases.ts";
+import { readKeptLog, reach, writtenAt, type KeptLog } from "./kept-log.ts";
+
+export type PlanParts = Pick<Parts, "home" | "runtime" | "hosts" | "clock">;
+
+/** A copy, and how far the log that was kept leads from it without a break. */
+export interface Candidate {
+  readonly base: Base;
+  readonly log: KeptLog;
+  readonly end: Lsn;
+  /** wall clock: all that was committed until then */
+  readonly until: number;
+}
+
+export interface RestoreWindow {
+  readonly from: number;
+  readonly until: number;
+  readonly systemIdentifier: string;
+}
+
+/**
+ * Those to try, best first: another one only when Postgres finds the first to be newer than the target.
+ * @throws OpError restore-out-of-window naming the windows, snapshot-not-found
+ */
+export async function planRestore(
+  parts: PlanParts,
+  name: string,
+  target: RecoveryTarget,
+  snapshot?: string,
+): Promise<readonly Candidate[]> {
+  const all = await candidatesOf(parts, name);
+  const wanted = snapshot === undefined ? ofOneCluster(parts, name, all, target) : all.filter(isOf(snapshot));
+  if (snapshot !== undefined && wanted.length === 0) throw snapshotNotFound(name, snapshot);
+  const fit = wanted.filter((candidate) => leadsTo(candidate, target));
+  // Whatever an older copy could do, the newest that is old enough leads there with less log, and shows what is missing.
+  if (fit.length > 0) return fit;
+  throw outOfWindow(name, target, windowsOf(all));
+}
+
+function isOf(id: string): (candidate: Candidate) => boolean {
+  return ({ base }) => base.snapshot.id === id;
+}
+
+/** Newest first. One on a branch that the cluster has left leads nowhere. */
+export async function candidatesOf(parts: PlanParts, name: string): Promise<readonly Candidate[]> {
+  const logs = new Map<string, Promise<KeptLog>>();
+  const found: Candidate[] = [];
+  for (const base of await basesHere(parts, name)) {
+    const { systemIdentifier } = base.snapshot.spec;
+    const reading = logs.get(systemIdentifier) ?? readKeptLog(parts, name, systemIdentifier);
+    logs.set(systemIdentifier, reading);
+    const log = await reading;
+    if (!isOnLine(log.line, base.start)) continue;
+    const end = reach(log, base.start.lsn);
+    const until = end > base.start.lsn ? (log.live?.at ?? (await writtenAt(log, end)) ?? 0) : 0;
+    found.push({ base, log, end, until: Math.max(until, base.consistentAt) });
+  }
+  return found;
+}
+
+/**
+ * Positions and transactions of two clusters that had one name say nothing of each other: those of the one that has it
+ * now, else of the last. A time was that of the cluster that had the name then.
+ */
+function ofOneCluster(
+  { runtime }: PlanParts,
+  name: string,
+  all: readonly Candidate[],
+  target: RecoveryTarget,
+): readonly Candidate[] {
+  const current = runtime.clusters.get(name)?.record.spec.value.systemIdentifier;
+  const isBefore = ({ base }: Candidate): boolean => target.kind !== "time" || base.consistentAt <= target.ms;
+  const chosen = target.kind === "time" ? undefined : current;
+  const identity = chosen ?? all.find(isBefore)?.base.snapshot.spec.systemIdentifier;
+  return all.filter(({ base }) => base.snapshot.spec.systemIdentifier === identity);
+}
+
+function leadsTo({ base, end, until }: Candidate, target: RecoveryTarget): boolean {
+  switch (target.kind) {
+    case "newest":
+    case "base":
+      return true;
+    case "time":
+      return base.consistentAt <= target.ms && target.ms <= until;
+    case "lsn":
+      return base.earliest <= target.lsn && target.lsn <= end;
+    case "xid":
+      return !isOlder(target.xid, base.nextTransaction);
+  }
+}
+
+const epoch = 1n << 32n;
+
+/** Without its epoch, as most functions of Postgres show it, it is of the one that the copy is in. */
+function isOlder(xid: bigint, next: bigint): boolean {
+  return xid < epoch ? xid < next % epoch : xid < next;
+}
+
+/** Oldest first; those that touch are one. */
+export function windowsOf(all: readonly Candidate[]): readonly RestoreWindow[] {
+  const windows: RestoreWindow[] = [];
+  for (const { base, until } of all.toReversed()) {
+    const { systemIdentifier } = base.snapshot.spec;
+    const from = base.consistentAt;
+    const last = windows.at(-1);
+    if (last && last.systemIdentifier === systemIdentifier && from <= last.until)
+      windows[windows.length - 1] = { ...last, until: Math.max(last.until, until) };
+    else windows.push({ from, until, systemIdentifier });
+  }
+  return windows;
+}
+
+export function windowWords(windows: readonly RestoreWindow[]): string {
+  return windows.map(({ from, until }) => `${formatMoment(from + 999)} to ${formatMoment(until)}`).join("; ");
+}
+
+function outOfWindow(name: string, target: RecoveryTarget, windows: readonly RestoreWindow[]): OpError {
+  if (windows.length === 0)
+    return new OpError("restore-out-of-window", {
+      message: `there is nothing to restore "${name}" from`,
+      detail: "A restore begins with a snapshot, and this host has none.",
+      hint: `Take one: matriarch snapshot create ${name}. To copy a cluster as it is now: matriarch fork ${name} NEW`,
+    });
+  return new OpError("restore-out-of-window", {
+    message: `"${name}" cannot be restored to ${targetWords(target)}`,
+    detail: `What can be restored: ${windowWords(windows)}.`,
+    hint: "Give a time within it. Without one it is restored to the newest that there is.",
+  });
+}
+
+export function targetWords(target: RecoveryTarget): string {
+  switch (target.kind) {
+    case "newest":
+      return "the newest that there is";
+    case "base":
+      return "a snapshot";
+    case "time":
+      return target.text;
+    case "lsn":
+      return formatLsn(target.lsn);
+    case "xid":
+      return `transaction ${target.xid}`;
+  }
+}
+
+/** The log that leads there is known to hold it: when it ends before, nothing more had happened until then. */
+export function holdsTarget({ log, end, until }: Candidate, target: RecoveryTarget): boolean {
+  if (target.kind === "time") return target.ms <= until;
+  if (target.kind === "lsn") return target.lsn <= (log.live?.lsn ?? end);
+  return target.kind === "newest";
+}
