@@ -59,6 +59,8 @@ export interface Api {
 const bodyBytesMax = 64 * 1024;
 /** Agents tell each other of many members, and of many events. */
 const peerBodyBytesMax = 8 * 1024 * 1024;
+/** Of those that may bring a script: whoever sends it may run it. */
+const copyBodyBytesMax = 1024 * 1024;
 
 export function createApi(installation: Installation, log: ApiLog, options: ApiOptions = {}): Api {
   let remote: TlsListener | undefined;
@@ -114,7 +116,7 @@ export function createApp(
   });
   if (auditLog) app.use(audit(auditLog));
   app.use(admit(gate, known, accessTo));
-  app.use((c, next) => (c.req.path.startsWith("/v1/peer/") ? limitPeerBody : limitBody)(c, next));
+  app.use((c, next) => limitFor(c.req.path)(c, next));
   const parts: ApiParts = {
     installation,
     peer,
@@ -140,6 +142,12 @@ export function createApp(
 
 const limitBody = bodyLimit({ maxSize: bodyBytesMax, onError: refuseSize });
 const limitPeerBody = bodyLimit({ maxSize: peerBodyBytesMax, onError: refuseSize });
+const limitCopyBody = bodyLimit({ maxSize: copyBodyBytesMax, onError: refuseSize });
+
+function limitFor(path: string): typeof limitBody {
+  if (path.startsWith("/v1/peer/")) return limitPeerBody;
+  return /\/(forks|restores)$/.test(path) ? limitCopyBody : limitBody;
+}
 
 function refuseSize(): Response {
   const { body } = describeFailure(

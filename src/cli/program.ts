@@ -32,6 +32,8 @@ import { restart } from "./commands/restart.ts";
 import { reads } from "./commands/reads.ts";
 import { resume } from "./commands/resume.ts";
 import { scale } from "./commands/scale.ts";
+import { restore } from "./commands/restore.ts";
+import { restorePointCommands } from "./commands/restore-point/group.ts";
 import { snapshotCommands } from "./commands/snapshot/group.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
@@ -66,7 +68,8 @@ export function createProgram(run: Run) {
       `\nTopics: ${topics.map(({ name }) => name).join(", ")}.\n"matriarch help SUBJECT" tells more of a command or a topic.`,
     );
   program.commandsGroup("Clusters:");
-  for (const make of [create, fork, list, status, explain, events, logs, destroy]) program.addCommand(make(run));
+  for (const make of [create, fork, restore, list, status, explain, events, logs, destroy])
+    program.addCommand(make(run));
   program.commandsGroup("Connecting:");
   for (const make of [uri, connect, tunnel, attach, detach]) program.addCommand(make(run));
   program.commandsGroup("Changing:");
@@ -79,6 +82,7 @@ export function createProgram(run: Run) {
     userCommands,
     volumeCommands,
     snapshotCommands,
+    restorePointCommands,
     extensionCommands,
     importCommands,
   ])

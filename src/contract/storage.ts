@@ -59,7 +59,7 @@ export const extendedSchema = z.object({
 export type Extended = z.infer<typeof extendedSchema>;
 
 /** A script is sent whole. */
-export const scriptLettersMax = 500_000;
+export const scriptLettersMax = 200_000;
 
 export const hereQuerySchema = z.strictObject({
   /** only of the host that is asked */
@@ -167,7 +167,12 @@ export const restoreRequestSchema = z.strictObject({ ...copyFields, ...targetFie
 export type RestoreRequest = z.output<typeof restoreRequestSchema>;
 export type RestoreWish = z.input<typeof restoreRequestSchema>;
 
-export const restorePointRequestSchema = z.strictObject({ name: z.string() });
+export const restorePointRequestSchema = z.strictObject({
+  name: z.string(),
+  /** said by an agent that forwards: by this host's primary, or not at all */
+  here: z.boolean().default(false),
+});
+export type RestorePointRequest = z.output<typeof restorePointRequestSchema>;
 
 export const restorePointSchema = z.object({
   name: z.string(),
@@ -175,6 +180,7 @@ export const restorePointSchema = z.object({
   by: z.string(),
   lsn: z.string(),
   timeline: z.int(),
+  system_identifier: z.string(),
   /** whether it is of the cluster that has this name now */
   is_current: z.boolean(),
 });
@@ -197,7 +203,7 @@ export interface StorageInstallation {
   /** what can be restored. @throws OpError cluster-not-found when nothing is left of it */
   restoreWindows(cluster: string, query: { readonly here: boolean }): Promise<RestoreWindows>;
   /** @throws OpError restore-point-exists, no-primary */
-  makeRestorePoint(cluster: string, name: string, asked: Asked): Promise<RestorePointStatus>;
+  makeRestorePoint(cluster: string, request: RestorePointRequest, asked: Asked): Promise<RestorePointStatus>;
   /** also of a cluster that does not exist any more. @throws OpError cluster-not-found when nothing is left of it */
   snapshots(cluster: string, query: { readonly here: boolean }): Promise<Snapshots>;
   takeSnapshot(cluster: string, request: SnapshotRequest, asked: Asked): Promise<Operation>;

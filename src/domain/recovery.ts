@@ -9,5 +9,6 @@ export type RecoveryTarget =
   | { readonly kind: "base" }
   /** `text`: in UTC with up to six digits of the second, as Postgres reads it; `ms` rounded down */
   | { readonly kind: "time"; readonly text: string; readonly ms: number; readonly isInclusive: boolean }
-  | { readonly kind: "lsn"; readonly lsn: Lsn; readonly isInclusive: boolean }
+  /** `systemIdentifier`: of the cluster whose log it is in; left out: of the one that has the name now */
+  | { readonly kind: "lsn"; readonly lsn: Lsn; readonly isInclusive: boolean; readonly systemIdentifier?: string }
   | { readonly kind: "xid"; readonly xid: bigint; readonly isInclusive: boolean };

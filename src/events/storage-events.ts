@@ -14,6 +14,16 @@ export const storageEvents = {
     (e) =>
       `cluster "${e.cluster}" began as "${e.of}" was at ${e.as_of}${e.until === null ? "" : `; it is destroyed at ${e.until}`}`,
   ),
+  "cluster.restored": define<{ of: string; as_of: string; until: string | null }>(
+    "info",
+    "The cluster began as what another one was at a chosen time, with an identity and passwords of its own.",
+    (e) => `cluster "${e.cluster}" was restored from "${e.of}" as of ${e.as_of}`,
+  ),
+  "restore-point.made": define<{ point: string; lsn: string }>(
+    "info",
+    "This moment of the cluster was given a name, to which it can be restored.",
+    (e) => `restore point "${e.point}" made at ${e.lsn}`,
+  ),
   "cluster.expired": define<{ of: string }>(
     "info",
     "A fork was made for a time, which is over: it is destroyed now. Its snapshots are kept for theirs.",

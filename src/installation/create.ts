@@ -36,8 +36,9 @@ import { planCluster, planShape } from "./spec.ts";
 import { servingPrimary } from "./status.ts";
 import { firstUser, setPassword } from "./users.ts";
 
-/** Kind of the operation that makes a cluster of a copy of another one. */
+/** Kinds of operations that make a cluster of a copy of another one: as it is or was, and as it was at a chosen time. */
 export const forkKind = "fork";
+export const restoreKind = "restore";
 
 const engineInstallMs = 600_000;
 /** From records to the first commit acknowledged by a quorum; seconds at most, unless the machine is overloaded. */
@@ -54,7 +55,7 @@ export async function beginCreate(parts: Parts, request: CreateRequest, asked: A
   const spec = seed ? { ...planned, ...seed.inherited } : planned;
   const password = request.password ?? generatePassword();
   const verifier = scramVerifier(password);
-  const operation = beginOperation(parts, spec, asked);
+  const operation = beginOperation(parts, spec, seed?.kind ?? "create", asked);
   const version = request.minor_version;
   void build(parts, { spec, hosts: shape.places.hosts, verifier, operation, seed, ...(version ? { version } : {}) });
   return {
@@ -65,6 +66,7 @@ export async function beginCreate(parts: Parts, request: CreateRequest, asked: A
 
 /** What the first member is made of instead of an empty database. */
 export interface Seed {
+  readonly kind: typeof forkKind | typeof restoreKind;
   readonly inherited: Required<Pick<ClusterSpec, "fork" | "namedLibraries">>;
   /** The directory does not exist yet. Interrupted, it may leave anything there; the cluster is removed then. */
   make(request: SeedRequest): Promise<Sown>;
@@ -86,9 +88,8 @@ export interface Sown {
   readonly result: Readonly<Record<string, unknown>>;
 }
 
-function beginOperation(parts: Parts, spec: ClusterSpec, { by }: Asked): OperationRecord {
+function beginOperation(parts: Parts, spec: ClusterSpec, kind: string, { by }: Asked): OperationRecord {
   const { name: cluster } = spec;
-  const kind = spec.fork ? forkKind : "create";
   try {
     return parts.operations.begin({ kind, cluster, by, stepsTotal: 5, step: "checking", exclusive: true });
   } catch (error) {
@@ -173,7 +174,7 @@ async function makeFirstRecords(parts: Parts, plan: ClusterSpec, making: Making)
   await keepVerifier(parts, plan.name, verifier);
   const told = (step: string): unknown => operations.step(id, step, 2);
   const sown = seed
-    ? await seed.make({ dataDirectory: directories[0] ?? "", spec: plan, engine, told, signal })
+    ? await seed.make({ dataDirectory: directories[0] ?? "", spec: plan, engine, told, signal: parts.signal })
     : await makeEmpty(parts, plan, { template, directories, signal });
   const spec = { ...plan, settings, systemIdentifier: String(sown.systemIdentifier) };
   const version = engine.kind === "embedded" ? engine.version : undefined;
@@ -249,7 +250,7 @@ async function bringUp(
   result: Sown["result"] = {},
 ): Promise<void> {
   await awaitPrimary(parts, name);
-  if (parts.hosts.self || kind === forkKind) await awaitVoters(parts, name, id);
+  if (parts.hosts.self || kind !== "create") await awaitVoters(parts, name, id);
   parts.operations.step(id, "setting the password", 4);
   const verifier = await keptVerifier(parts, name);
   if (verifier !== undefined) await setFirstPassword(parts, name, verifier);
@@ -262,7 +263,8 @@ async function bringUp(
     { members: members.length, version: String(major), durability },
   );
   const { fork } = record.spec.value;
-  if (fork) parts.events.emit("cluster.forked", { cluster: name, actor: by }, forkFields(fork));
+  const began = kind === restoreKind ? "cluster.restored" : "cluster.forked";
+  if (fork) parts.events.emit(began, { cluster: name, actor: by }, forkFields(fork));
   parts.operations.finish(id, { state: "done", step: "the cluster takes writes", result });
 }
 

@@ -6,7 +6,7 @@ import type { OperationRecord } from "../events/event.ts";
 import { snapshotKind } from "../events/operation-log.ts";
 import { removeLeftOvers } from "./storage/snapshots/files.ts";
 import { awaitIntentEnd, follow, isDown } from "./changes.ts";
-import { forkKind, resumeCreate } from "./create.ts";
+import { forkKind, restoreKind, resumeCreate } from "./create.ts";
 import { finishDestroy } from "./destroy.ts";
 import { endInterrupted, extensionKind } from "./extensions/carry-out.ts";
 import { resumeImport } from "./imports/resume.ts";
@@ -36,6 +36,7 @@ function resume(parts: Parts, operation: OperationRecord): void {
   switch (operation.kind) {
     case "create":
     case forkKind:
+    case restoreKind:
       return void resumeCreate(parts, operation);
     case "destroy":
       return void finishDestroy(parts, operation);

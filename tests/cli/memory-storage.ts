@@ -3,6 +3,7 @@ import type { Asked } from "../../src/contract/asked.ts";
 import type { ClusterStatus, Connection, Operation } from "../../src/contract/cluster.ts";
 import { OpError } from "../../src/errors/op-error.ts";
 import type {
+  RestorePointStatus,
   Snapshots,
   SnapshotStatus,
   StorageInstallation,
@@ -38,6 +39,16 @@ const snapshot: SnapshotStatus = {
   is_current: true,
 };
 
+const point: RestorePointStatus = {
+  name: "before-migration",
+  made_at: "2026-11-21T22:00:00.000Z",
+  by: "ada",
+  lsn: "0/5A2F1C8",
+  timeline: 1,
+  system_identifier: "7440000000000000000",
+  is_current: true,
+};
+
 export function createMemoryStorage({ find, record, begin, connectionOf }: Around): StorageInstallation {
   const volumesOf = (cluster: string, size: number | null): Volumes => ({
     volumes: find(cluster).members.map(({ id, host }): VolumeStatus => ({
@@ -66,6 +77,25 @@ export function createMemoryStorage({ find, record, begin, connectionOf }: Aroun
       record("fork", asked, cluster, request);
       const operation = begin("fork", request.name, asked, () => ({ copied_from: cluster, size_bytes: 72_000_000 }));
       return { operation, connection: connectionOf(endpoints.primary.port + 2, "postgres", "postgres", "n3w") };
+    },
+    async restore(cluster, request, asked) {
+      find(cluster);
+      record("restore", asked, cluster, request);
+      const operation = begin("restore", request.name, asked, () => ({
+        copied_from: cluster,
+        restored_to: "0/5A2F1C8",
+      }));
+      return { operation, connection: connectionOf(5436, "postgres", "postgres", "n3w") };
+    },
+    async restoreWindows(cluster) {
+      find(cluster);
+      const [from, until] = ["2026-11-20T03:24:00.000Z", "2026-11-21T22:53:01.000Z"];
+      return { windows: [{ host: "here", from, until, is_current: true }], points: [point], missing: [] };
+    },
+    async makeRestorePoint(cluster, request, asked) {
+      find(cluster);
+      record("makeRestorePoint", asked, cluster, request);
+      return { ...point, name: request.name };
     },
     async snapshots(cluster) {
       find(cluster);

@@ -18,6 +18,7 @@ function leaves() {
 const wanted = [
   "create",
   "fork",
+  "restore",
   "list",
   "status",
   "explain",

@@ -47,6 +47,9 @@ import type {
   Extended,
   ExtendRequest,
   ForkWish,
+  RestorePointStatus,
+  RestoreWindows,
+  RestoreWish,
   SnapshotPolicyRequest,
   Snapshots,
   Volumes,
@@ -196,6 +199,10 @@ export function createClient(options: TransportOptions) {
     abandonImport: (cluster: string, body: AbandonRequest): Promise<Operation> => api.abandonImport({ cluster, body }),
 
     fork: async (cluster: string, body: ForkWish) => withHere(await api.forkCluster({ cluster, body })),
+    restore: async (cluster: string, body: RestoreWish) => withHere(await api.restoreCluster({ cluster, body })),
+    restoreWindows: (cluster: string): Promise<RestoreWindows> => api.listRestoreWindows({ cluster }),
+    makeRestorePoint: (cluster: string, name: string): Promise<RestorePointStatus> =>
+      api.makeRestorePoint({ cluster, body: { name } }),
     snapshots: (cluster: string): Promise<Snapshots> => api.listSnapshots({ cluster }),
     takeSnapshot: (cluster: string, body: { member?: string; kept_days?: number }): Promise<Operation> =>
       api.takeSnapshot({ cluster, body }),

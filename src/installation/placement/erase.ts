@@ -6,7 +6,9 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ClusterRecord } from "../../domain/cluster.ts";
 import { readCluster } from "../../drivers/store/records.ts";
+import { endLeftServer } from "../../drivers/postgres/clone/left-server.ts";
 import { isHere, type Parts } from "../parts.ts";
+import { keepLastLog } from "../storage/archive/last-log.ts";
 import { severalHosts } from "./hosts.ts";
 
 const eraseMs = 120_000;
@@ -18,7 +20,10 @@ export async function eraseHere(parts: Parts, name: string): Promise<void> {
   if (record) await endServers(parts, record);
   const directory = join(parts.clustersDirectory, name);
   const volumes = await readdir(directory, { withFileTypes: true }).catch(() => []);
-  for (const volume of volumes) if (volume.isDirectory()) await parts.servers.pool.remove(join(directory, volume.name));
+  for (const volume of volumes.filter((entry) => entry.isDirectory())) {
+    await endLeftServer(join(directory, volume.name, "data"));
+    await parts.servers.pool.remove(join(directory, volume.name));
+  }
   // A copy that the last agent began may still be running, and puts files where others have just been removed.
   const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 };
   await rm(directory, patiently);
@@ -28,10 +33,13 @@ async function endServers(parts: Parts, record: ClusterRecord): Promise<void> {
   const own = Object.values(record.members).filter(({ value }) => isHere(parts, value));
   if (own.length === 0) return;
   await parts.servers.prepare(record);
+  const servers = own.map(({ value: member }) => parts.servers.make(record, member));
+  await Promise.all(servers.map((server) => server.fence()));
+  await keepLastLog(parts, record).catch((error: unknown) =>
+    parts.log.warn("the end of the log was not kept", { cluster: record.spec.value.name, error }),
+  );
   await Promise.all(
-    own.map(async ({ value: member }) => {
-      const server = parts.servers.make(record, member);
-      await server.fence();
+    servers.map(async (server) => {
       await server.destroy();
       await server.close();
     }),

@@ -5,7 +5,7 @@
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isHere, type Parts } from "../parts.ts";
-import { destroyExpired } from "./fork.ts";
+import { destroyExpired } from "./expiry.ts";
 import { dailySnapshots, endExpired } from "./snapshots/care.ts";
 import { applySize } from "./volumes.ts";
 
@@ -24,7 +24,7 @@ export async function careForStorage(parts: Parts): Promise<void> {
     if (turn % measureEvery === 0) await measure(parts);
     await daily.look().catch(failed);
     await endExpired(parts).catch(failed);
-    destroyExpired(parts);
+    destroyExpired(parts, parts.clock.wallNow());
     await sleep(lookEveryMs, undefined, { signal: parts.signal, ref: false }).catch(() => undefined);
   }
 }

@@ -84,7 +84,8 @@ function copyOf(parts: Parts, snapshot: Candidate["base"]["snapshot"]): Omit<Sou
   return {
     spec: snapshot.spec,
     base: snapshot.id,
-    check: async () => refuseFull(snapshot.id, snapshot.bytes, pool.sharesBlocks, (await pool.usage(path)).poolFreeBytes),
+    check: async () =>
+      refuseFull(snapshot.id, snapshot.bytes, pool.sharesBlocks, (await pool.usage(path)).poolFreeBytes),
     copy: async (volume, { spec, told, signal }) => {
       told(`copying ${snapshot.id}`);
       await pool.copy(path, volume, { owner, sizeBytes: spec.volumeBytes }, signal);

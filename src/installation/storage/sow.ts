@@ -150,4 +150,3 @@ async function timelinesOf(dataDirectory: string, id: number): Promise<TimelineH
     };
   });
 }
-

@@ -3,7 +3,7 @@
  */
 import { DatabaseError } from "pg";
 import { OpError } from "../../../errors/op-error.ts";
-import { Session } from "../session/session.ts";
+import type { Session } from "../session/session.ts";
 import type { Open } from "./quiet-server.ts";
 
 export interface Script {
@@ -42,16 +42,7 @@ async function run(session: Session, sql: string): Promise<void> {
     await session.query(sql, [], { withinMs: scriptMs });
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error;
-    const position = Number(error.position ?? 0);
-    const at =
-      position > 0
-        ? ` at line ${
-            [...sql]
-              .slice(0, position - 1)
-              .join("")
-              .split("\n").length
-          }`
-        : "";
+    const at = error.position === undefined ? "" : ` at line ${lineAt(sql, Number(error.position))}`;
     throw new OpError("script-failed", {
       message: `the script failed${at}: ${error.message.slice(0, letters)}`,
       detail: "Nothing is left of the copy.",
@@ -71,4 +62,10 @@ async function openFor(open: Open, database: string): Promise<Session> {
       hint: "Name another one with --database.",
     });
   }
+}
+
+/** @param position in characters, from 1, as the server counts them */
+function lineAt(sql: string, position: number): number {
+  const before = Array.from(sql).slice(0, position - 1);
+  return before.filter((letter) => letter === "\n").length + 1;
 }

@@ -3,7 +3,8 @@
  * templates and data directories.
  */
 import { execFile } from "node:child_process";
-import { open } from "node:fs/promises";
+import { open, rename } from "node:fs/promises";
+import { dirname } from "node:path";
 import { promisify } from "node:util";
 
 const syncTimeoutMs = 120_000;
@@ -29,4 +30,17 @@ export async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** A small file that is there whole or as it was before, for nobody else to read. */
+export async function replaceDurably(path: string, text: string): Promise<void> {
+  const file = await open(`${path}.tmp`, "w", 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.tmp`, path);
+  await syncDirectory(dirname(path));
 }

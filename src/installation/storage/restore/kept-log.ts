@@ -28,7 +28,7 @@ export interface KeptLog {
   /** the newest timeline that is known, and how it came to be */
   readonly line: WalLine;
   readonly segmentBytes: number;
-  has(name: string): boolean;
+  readonly has: (name: string) => boolean;
   /** not archived yet, by name: where */
   readonly unarchived: ReadonlyMap<string, string>;
   /** the log of the member that writes it is here, or of the one that wrote it last: nothing is newer */
@@ -72,7 +72,7 @@ function liveOf(
 }
 
 /** Segments that were written under their names: those that are only kept to be used again have another address. */
-async function writtenIn(directory: string, segmentBytes: number): Promise<readonly string[]> {
+export async function writtenIn(directory: string, segmentBytes: number): Promise<readonly string[]> {
   const written: string[] = [];
   for (const name of await readdir(directory).catch(() => [])) {
     const segment = parseSegmentName(name, segmentBytes);

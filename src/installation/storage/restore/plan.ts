@@ -81,7 +81,8 @@ function ofOneCluster(
 ): readonly Candidate[] {
   const current = runtime.clusters.get(name)?.record.spec.value.systemIdentifier;
   const isBefore = ({ base }: Candidate): boolean => target.kind !== "time" || base.consistentAt <= target.ms;
-  const chosen = target.kind === "time" ? undefined : current;
+  const named = target.kind === "lsn" ? target.systemIdentifier : undefined;
+  const chosen = target.kind === "time" ? undefined : (named ?? current);
   const identity = chosen ?? all.find(isBefore)?.base.snapshot.spec.systemIdentifier;
   return all.filter(({ base }) => base.snapshot.spec.systemIdentifier === identity);
 }

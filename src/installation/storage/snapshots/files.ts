@@ -3,10 +3,11 @@
  * and removed first. So what has a description is whole, and what has none is left over. They are no part of the store:
  * they outlive the cluster, and say by themselves what they are.
  */
-import { chmod, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { isSnapshotId, takenAt, type Snapshot } from "../../../domain/snapshot.ts";
+import { replaceDurably } from "../../../drivers/postgres/provision/durable.ts";
 import type { VolumePool } from "../../../drivers/volume/port.ts";
 import { specSchema } from "../../../drivers/store/record-schemas.ts";
 
@@ -52,15 +53,7 @@ export async function snapshotClusters({ home }: SnapshotPlaces): Promise<readon
 
 /** The copy is whole and on disk. */
 export async function describeSnapshot(places: SnapshotPlaces, snapshot: Snapshot): Promise<void> {
-  const path = `${volumeOfSnapshot(places, snapshot)}.json`;
-  const file = await open(`${path}.tmp`, "w", 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(snapshot, null, 2)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.tmp`, path);
+  await replaceDurably(`${volumeOfSnapshot(places, snapshot)}.json`, `${JSON.stringify(snapshot, null, 2)}\n`);
 }
 
 /** Where a cluster's snapshots go; others may pass, as the servers' user owns what is below. */

@@ -132,7 +132,7 @@ function nextAt(parts: Parts, spec: ClusterSpec): string | null {
   return new Date(lastDueAt(spec.name, parts.clock.wallNow()) + dayMs).toISOString();
 }
 
-function otherHosts({ hosts }: Parts): readonly string[] {
+export function otherHosts({ hosts }: Parts): readonly string[] {
   const self = hosts.self?.name;
   return self === undefined ? [] : hosts.all().flatMap(({ name }) => (name === self ? [] : [name]));
 }

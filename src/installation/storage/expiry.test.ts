@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clusterOf } from "../../core/testing.ts";
-import { expiredForks } from "./fork.ts";
+import { expiredForks } from "./expiry.ts";
 
 test("a fork goes when its time is over, by the host of its primary; one without a time never does", () => {
   const until = (expiresAt: number) =>

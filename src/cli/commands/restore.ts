@@ -1,0 +1,47 @@
+/** `matriarch restore`: its declaration, and what it does when it runs. */
+import { Argument } from "@commander-js/extra-typings";
+
+import { clusterArgument } from "../arguments.ts";
+import { command, countArgument, type Run } from "../command.ts";
+import { lifetime } from "./fork.ts";
+
+const notes = `
+It begins with the newest snapshot from before that time and replays the log from there, through failovers too. The source
+goes on untouched, and need not exist any more. Without a time it is restored to the newest that there is; with --snapshot
+alone, to that snapshot. matriarch restore-point list shows what can be restored.
+
+Times name their zone: '2026-11-21 10:30+00', '2026-11-21 10:30 Europe/Berlin', '10 minutes ago'. What was committed at
+that very moment is in it, unless --exclusive is given.
+
+The new cluster has an identity of its own, and of its roles only postgres has a password, a new one.`;
+
+export const restore = (run: Run) =>
+  command("restore", "Make a new cluster of what another one was at a chosen time.", [
+    ["matriarch restore shop shop2 --at '2026-11-21 10:30+00'", "as it was then"],
+    ["matriarch restore shop shop2 --at '10 minutes ago'", "by the clock of the cluster's host"],
+    ["matriarch restore shop shop2 --name before-migration", "see matriarch restore-point create"],
+    ["matriarch restore shop shop2", "the newest that there is, also when shop was destroyed"],
+  ])
+    .addArgument(clusterArgument())
+    .addArgument(new Argument("<new>", "name of the new one: lower-case letters, digits and hyphens, at most 40"))
+    .option("--at <time>", "a time with its zone, or how long ago")
+    .option("--name <point>", "a restore point")
+    .option("--lsn <position>", "a position in the log, like 0/5A2F1C8")
+    .option("--xid <transaction>", "a transaction, by its number")
+    .option("--exclusive", "just before it, without what was committed at that moment")
+    .option("--snapshot <snapshot>", "begin with this snapshot, see matriarch snapshot list")
+    .option("--members <count>", "how many members the new one has, 1 to 16 (default: 1)", countArgument(1, 16))
+    .option("--expires <duration>", "destroy it by itself after this time, for example 7d", lifetime)
+    .option("--anonymize <script>", "SQL file to run before anybody can connect, or - for stdin")
+    .option("--database <database>", "in which the script runs (default: postgres)")
+    .option(
+      "--port <port>",
+      "port of the primary endpoint; read takes the next (default: free ones)",
+      countArgument(1, 65_534),
+    )
+    .option("--password-file <file>", "file with the password of user postgres, or - for stdin (default: a new one)")
+    .option("--detach", "return at once; the work goes on")
+    .addHelpText("after", notes)
+    .action((cluster, name, options) =>
+      run(async (context) => (await import("../fork-cluster.ts")).restoreCluster(context, cluster, name, options)),
+    );

@@ -1,0 +1,36 @@
+/** What a cluster can be restored to: the times, and the moments that have names. */
+import { formatMoment } from "../../contract/moment.ts";
+import type { RestorePointStatus, RestoreWindows } from "../../contract/storage.ts";
+import type { Paint } from "./paint.ts";
+import { renderTable, type Column } from "./table.ts";
+
+type Window = RestoreWindows["windows"][number];
+
+const windowColumns: readonly Column<Window>[] = [
+  { heading: "FROM", cell: ({ from }) => second(from, 999) },
+  { heading: "UNTIL", cell: ({ until }) => second(until) },
+  { heading: "HOST", cell: ({ host }) => host },
+  { heading: "OF", cell: ({ is_current: isCurrent }) => (isCurrent ? "this cluster" : "an earlier one") },
+];
+
+const pointColumns: readonly Column<RestorePointStatus>[] = [
+  { heading: "POINT", cell: ({ name }) => name },
+  { heading: "MADE", cell: ({ made_at: at }) => second(at) },
+  { heading: "BY", cell: ({ by }) => by },
+  { heading: "POSITION", cell: ({ lsn }) => lsn },
+  { heading: "OF", cell: ({ is_current: isCurrent }) => (isCurrent ? "this cluster" : "an earlier one") },
+];
+
+export function renderWindows(cluster: string, { windows, points, missing }: RestoreWindows, paint: Paint): string {
+  const nothing = `There is nothing to restore "${cluster}" from yet: matriarch snapshot create ${cluster}`;
+  return [
+    windows.length === 0 ? nothing : renderTable(windowColumns, windows, paint),
+    ...(points.length === 0 ? [] : ["", renderTable(pointColumns, points, paint)]),
+    ...missing.map(({ host, reason }) => paint("warn", `What host "${host}" has is not known: ${reason}.`)),
+  ].join("\n");
+}
+
+/** @param up added before it is cut: a beginning is told no earlier than it is */
+function second(time: string, up = 0): string {
+  return formatMoment(Date.parse(time) + up);
+}

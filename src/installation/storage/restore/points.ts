@@ -1,0 +1,175 @@
+/**
+ * Restore points: moments of a cluster that were given a name. Each is a record in the cluster's log, and a line of a
+ * file of the host whose primary wrote it, `restore-points/CLUSTER.json`, by which it is found again when the cluster is gone.
+ */
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import type { Asked } from "../../../contract/asked.ts";
+import { restorePointSchema, type RestorePointRequest, type RestorePointStatus } from "../../../contract/storage.ts";
+import type { ClusterRuntime } from "../../../agent/runtime.ts";
+import type { MemberRecord } from "../../../domain/cluster.ts";
+import { parseLsn } from "../../../domain/lsn.ts";
+import type { RecoveryTarget } from "../../../domain/recovery.ts";
+import { withSession } from "../../../drivers/postgres/session/session.ts";
+import { OpError } from "../../../errors/op-error.ts";
+import { replaceDurably } from "../../../drivers/postgres/provision/durable.ts";
+import { awake } from "../../awake.ts";
+import { clusterOf, isHere, type Parts } from "../../parts.ts";
+import { servingPrimary } from "../../status.ts";
+import { listWindows } from "./windows.ts";
+
+const pointSchema = z.strictObject({
+  name: z.string(),
+  at: z.number(),
+  by: z.string(),
+  lsn: z.string(),
+  timeline: z.int(),
+  systemIdentifier: z.string(),
+});
+export type RestorePoint = z.infer<typeof pointSchema>;
+
+const statementMs = 10_000;
+const forwardMs = 15_000;
+/** The oldest go: nothing that is kept reaches back so far. */
+const keptMost = 1000;
+const keptMs = 90 * 86_400_000;
+/** As Postgres takes it, without what would have to be quoted somewhere. */
+const nameText = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,62}$/;
+
+export async function makePoint(
+  parts: Parts,
+  name: string,
+  request: RestorePointRequest,
+  asked: Asked,
+): Promise<RestorePointStatus> {
+  refuseName(request.name);
+  const cluster = await awake(parts, name, asked);
+  const primary = primaryOf(cluster);
+  if (!isHere(parts, primary)) return forward(parts, name, primary, request, asked);
+  const known = await listWindows(parts, name, { here: request.here });
+  if (known.points.some((point) => point.is_current && point.name === request.name))
+    throw new OpError("restore-point-exists", {
+      message: `"${name}" has a restore point "${request.name}" already`,
+      hint: "Choose another name.",
+    });
+  return statusOf(await writePoint(parts, cluster, request.name, asked.by), true);
+}
+
+/** On the primary, which is here. */
+async function writePoint(parts: Parts, cluster: ClusterRuntime, name: string, by: string): Promise<RestorePoint> {
+  const primary = primaryOf(cluster);
+  const { spec } = cluster.record;
+  const socketDirectory = cluster.members.get(primary.id)?.socketDirectory ?? "";
+  const options = { withinMs: statementMs };
+  const [row] = await withSession({ socketDirectory, port: primary.port }, options, (session) =>
+    session.query(pointSql, [name], options),
+  );
+  const point: RestorePoint = {
+    name,
+    at: parts.clock.wallNow(),
+    by,
+    lsn: row?.["lsn"] ?? "",
+    timeline: cluster.record.reign.value.timeline,
+    systemIdentifier: spec.value.systemIdentifier,
+  };
+  await keepPoint(parts, spec.value.name, point);
+  parts.events.emit("restore-point.made", { cluster: cluster.name, actor: by }, { point: name, lsn: point.lsn });
+  return point;
+}
+
+/** The position after it: what is restored ends just before that. */
+const pointSql = "SELECT pg_catalog.pg_create_restore_point($1)::text AS lsn";
+
+/** @throws OpError restore-point-not-found with those that there are */
+export async function targetOfPoint(parts: Parts, name: string, wanted: string): Promise<RecoveryTarget> {
+  const { points } = await listWindows(parts, name, { here: false });
+  const found = points.toReversed().find((point) => point.name === wanted);
+  if (found)
+    return {
+      kind: "lsn",
+      lsn: parseLsn(found.lsn),
+      isInclusive: false,
+      systemIdentifier: found.system_identifier,
+    };
+  const names = [...new Set(points.map((point) => `"${point.name}"`))].slice(-10);
+  throw new OpError("restore-point-not-found", {
+    message: `"${name}" has no restore point "${wanted}"`,
+    detail: names.length === 0 ? "It has none." : `There are ${names.join(", ")}.`,
+    hint: "One that was made with SQL is restored to by its position: --lsn.",
+  });
+}
+
+export async function pointsHere(parts: Pick<Parts, "home">, cluster: string): Promise<readonly RestorePoint[]> {
+  const text = await readFile(fileOf(parts, cluster), "utf8").catch(() => "[]");
+  return z.array(pointSchema).parse(JSON.parse(text));
+}
+
+async function keepPoint(parts: Pick<Parts, "home">, cluster: string, point: RestorePoint): Promise<void> {
+  const before = (await pointsHere(parts, cluster)).filter(({ at }) => at > point.at - keptMs);
+  const path = fileOf(parts, cluster);
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const points = [...before, point].slice(-keptMost);
+  await replaceDurably(path, `${JSON.stringify(points, null, 2)}\n`);
+}
+
+function fileOf({ home }: Pick<Parts, "home">, cluster: string): string {
+  return join(home, "restore-points", `${cluster}.json`);
+}
+
+export function statusOf(point: RestorePoint, isCurrent: boolean): RestorePointStatus {
+  const { name, at, by, lsn, timeline, systemIdentifier } = point;
+  const made = new Date(at).toISOString();
+  return { name, made_at: made, by, lsn, timeline, system_identifier: systemIdentifier, is_current: isCurrent };
+}
+
+function refuseName(name: string): void {
+  if (nameText.test(name)) return;
+  throw new OpError("bad-name", {
+    message: `"${name}" cannot be the name of a restore point`,
+    detail:
+      "It has up to 63 letters, digits, dots, colons, hyphens and underscores, and begins with a letter or digit.",
+  });
+}
+
+function primaryOf(cluster: ClusterRuntime): MemberRecord {
+  const primary = servingPrimary(cluster);
+  const record = primary && cluster.record.members[primary.id]?.value;
+  if (record) return record;
+  throw new OpError("no-primary", {
+    message: `cluster "${cluster.name}" has no primary now`,
+    hint: `See: matriarch explain ${cluster.name}`,
+  });
+}
+
+async function forward(
+  parts: Parts,
+  name: string,
+  { host, id }: MemberRecord,
+  request: RestorePointRequest,
+  { by }: Asked,
+): Promise<RestorePointStatus> {
+  if (request.here) throw new OpError("no-primary", { message: `"${id}" is not on this host`, hint: "Try again." });
+  const answer = await parts.hosts.call(host, {
+    method: "POST",
+    path: `/v1/clusters/${encodeURIComponent(name)}/restore-points`,
+    body: { ...request, here: true },
+    as: { by, role: "operator" },
+    deadlineMs: forwardMs,
+  });
+  return restorePointSchema.parse(answer);
+}
+
+/** For what is about to be done to a cluster: never keeps it from being done. @returns its name; undefined: none was made */
+export async function pointBefore(parts: Parts, name: string, what: string): Promise<string | undefined> {
+  const stamp = new Date(parts.clock.wallNow()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  const point = `before-${what}-${stamp}`.slice(0, 63);
+  try {
+    clusterOf(parts, name);
+    await makePoint(parts, name, { name: point, here: false }, { by: "matriarch" });
+    return point;
+  } catch (error) {
+    parts.log.warn("no restore point before a change", { cluster: name, error });
+    return undefined;
+  }
+}
