@@ -19,7 +19,7 @@ export const storageEvents = {
     "The cluster began as what another one was at a chosen time, with an identity and passwords of its own.",
     (e) => `cluster "${e.cluster}" was restored from "${e.of}" as of ${e.as_of}`,
   ),
-  "restore-point.made": define<{ point: string; lsn: string }>(
+  "restore.point-made": define<{ point: string; lsn: string }>(
     "info",
     "This moment of the cluster was given a name, to which it can be restored.",
     (e) => `restore point "${e.point}" made at ${e.lsn}`,

@@ -62,6 +62,8 @@ const wanted = [
   "snapshot create",
   "snapshot delete",
   "snapshot set",
+  "restore-point list",
+  "restore-point create",
   "extension list",
   "extension enable",
   "extension disable",

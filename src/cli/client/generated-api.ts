@@ -354,13 +354,22 @@ export interface FailoverRequest {
 export interface ForkRequest {
   name: string;
   snapshot?: string | undefined;
-  member?: string | undefined;
   members?: number | undefined;
   port?: number | undefined;
   password?: string | undefined;
   volume_bytes?: number | undefined;
   expires_ms?: number | undefined;
+  script?: {
+    sql: string;
+    database?: string | undefined;
+  } | undefined;
   here?: boolean | undefined;
+  at?: string | undefined;
+  point?: string | undefined;
+  lsn?: string | undefined;
+  xid?: string | undefined;
+  exclusive?: boolean | undefined;
+  member?: string | undefined;
 }
 
 export interface GrantRequest {
@@ -633,6 +642,55 @@ export interface RestartRequest {
   member?: string | undefined;
   pending?: boolean | undefined;
   in_place?: boolean | undefined;
+}
+
+export interface RestorePoint {
+  name: string;
+  made_at: string;
+  by: string;
+  lsn: string;
+  timeline: number;
+  system_identifier: string;
+  is_current: boolean;
+}
+
+export interface RestorePointRequest {
+  name: string;
+  here?: boolean | undefined;
+}
+
+export interface RestoreRequest {
+  name: string;
+  snapshot?: string | undefined;
+  members?: number | undefined;
+  port?: number | undefined;
+  password?: string | undefined;
+  volume_bytes?: number | undefined;
+  expires_ms?: number | undefined;
+  script?: {
+    sql: string;
+    database?: string | undefined;
+  } | undefined;
+  here?: boolean | undefined;
+  at?: string | undefined;
+  point?: string | undefined;
+  lsn?: string | undefined;
+  xid?: string | undefined;
+  exclusive?: boolean | undefined;
+}
+
+export interface RestoreWindows {
+  windows: {
+    host: string;
+    from: string;
+    until: string;
+    is_current: boolean;
+  }[];
+  points: RestorePoint[];
+  missing: {
+    host: string;
+    reason: string;
+  }[];
 }
 
 export interface RotateRequest {
@@ -948,6 +1006,8 @@ export const shapes: Shapes = {
   Pause: {"type":"object","properties":{"from":{"type":"string"},"to":{"type":["string","null"]},"ms":{"type":"number"},"why":{"type":"string","enum":["switchover","failover","restart","upgrade","config","crash","stop","voters","unknown"]},"by":{"type":"string"},"member":{"type":["string","null"]}},"required":["from","to","ms","why","by","member"]},
   PreloadedLibrary: {"type":"object","properties":{"library":{"type":"string"},"not_on":{"type":"array","items":{"type":"string"}}},"required":["library","not_on"]},
   Resources: {"type":"object","properties":{"memory_bytes":{"type":"number"},"cpus":{"type":"number"},"memory_limited":{"type":"boolean"},"cpus_limited":{"type":"boolean"},"memory_used_bytes":{"type":["number","null"]},"note":{"type":["string","null"]}},"required":["memory_bytes","cpus","memory_limited","cpus_limited","memory_used_bytes","note"]},
+  RestorePoint: {"type":"object","properties":{"name":{"type":"string"},"made_at":{"type":"string"},"by":{"type":"string"},"lsn":{"type":"string"},"timeline":{"type":"integer"},"system_identifier":{"type":"string"},"is_current":{"type":"boolean"}},"required":["name","made_at","by","lsn","timeline","system_identifier","is_current"]},
+  RestoreWindows: {"type":"object","properties":{"windows":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"from":{"type":"string"},"until":{"type":"string"},"is_current":{"type":"boolean"}},"required":["host","from","until","is_current"]}},"points":{"type":"array","items":{"$ref":"RestorePoint"}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["windows","points","missing"]},
   ScalePlan: {"type":"object","properties":{"changed":{"type":"boolean"},"changes":{"type":"array","items":{"$ref":"SettingChange"}},"warnings":{"type":"array","items":{"type":"string"}},"restart":{"type":"array","items":{"type":"string"}},"pause":{"type":["string","null"]},"away":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"reason":{"type":"string"}},"required":["member","reason"]}},"members":{"type":"object","properties":{"before":{"type":"number"},"after":{"type":"number"}},"required":["before","after"]},"memory_bytes":{"type":"object","properties":{"before":{"type":"number"},"after":{"type":"number"}},"required":["before","after"]},"cpus":{"type":"object","properties":{"before":{"type":"number"},"after":{"type":"number"}},"required":["before","after"]},"limited":{"type":"object","properties":{"before":{"type":"object","properties":{"memory":{"type":"boolean"},"cpus":{"type":"boolean"}},"required":["memory","cpus"]},"after":{"type":"object","properties":{"memory":{"type":"boolean"},"cpus":{"type":"boolean"}},"required":["memory","cpus"]}},"required":["before","after"]},"kept":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"value":{"type":"string"},"computed":{"type":"string"}},"required":["name","value","computed"]}}},"required":["changed","changes","warnings","restart","pause","away","members","memory_bytes","cpus","limited","kept"]},
   Setting: {"type":"object","properties":{"name":{"type":"string"},"value":{"type":"string"},"setting":{"type":"string"},"unit":{"type":["string","null"]},"type":{"type":"string"},"min":{"type":["string","null"]},"max":{"type":["string","null"]},"allowed":{"anyOf":[{"type":"array","items":{"type":"string"}},{"type":"null"}]},"default":{"type":["string","null"]},"source":{"type":"string","enum":["user","computed","extensions","owned","default","other"]},"why":{"type":["string","null"]},"restart":{"type":"boolean"},"pending":{"anyOf":[{"type":"object","properties":{"value":{"type":"string"},"members":{"type":"array","items":{"type":"string"}},"reason":{"type":"string"}},"required":["value","members","reason"]},{"type":"null"}]},"differs":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"value":{"type":"string"}},"required":["member","value"]}},"category":{"type":"string"},"description":{"type":"string"}},"required":["name","value","setting","unit","type","min","max","allowed","default","source","why","restart","pending","differs","category","description"]},
   SettingChange: {"type":"object","properties":{"name":{"type":"string"},"before":{"type":"string"},"after":{"type":"string"},"source":{"type":"string","enum":["user","computed","extensions","owned","default","other"]},"restart":{"type":"boolean"}},"required":["name","before","after","source","restart"]},
@@ -1103,6 +1163,15 @@ export function createApi(sender: Sender) {
     /** Makes a new cluster from a snapshot, or from the cluster as it is. */
     forkCluster: (asking: { cluster: string; body: ForkRequest }, how?: How): Promise<Created> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/forks`, body: asking.body, answer: {"$ref":"Created"} }, how),
+    /** Makes a new cluster of what another one was at a chosen time; that one need not exist any more. */
+    restoreCluster: (asking: { cluster: string; body: RestoreRequest }, how?: How): Promise<Created> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/restores`, body: asking.body, answer: {"$ref":"Created"} }, how),
+    /** Gives the times that a cluster can be restored to, and its restore points. */
+    listRestoreWindows: (asking: { cluster: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<RestoreWindows> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/restore-windows` + queryText(asking.query), body: undefined, answer: {"$ref":"RestoreWindows"} }, how),
+    /** Gives this moment of a cluster a name to restore to. */
+    makeRestorePoint: (asking: { cluster: string; body: RestorePointRequest }, how?: How): Promise<RestorePoint> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/restore-points`, body: asking.body, answer: {"$ref":"RestorePoint"} }, how),
     /** Gives the volumes of the members and how full they are. */
     listVolumes: (asking: { cluster: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<Volumes> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/volumes` + queryText(asking.query), body: undefined, answer: {"$ref":"Volumes"} }, how),

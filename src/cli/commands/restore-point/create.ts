@@ -7,7 +7,7 @@ import { command, type Run } from "../../command.ts";
 export const restorePointCreate = (run: Run) =>
   command("create", "Give this moment of a cluster a name.", [
     ["matriarch restore-point create shop before-migration", "all that is committed now"],
-    ["matriarch restore shop shop2 --name before-migration", "and what it is good for"],
+    ["matriarch restore-point create shop v2.4", "restored to with: matriarch restore shop shop2 --name v2.4"],
   ])
     .addArgument(clusterArgument())
     .addArgument(

@@ -1,10 +1,4 @@
-/**
- * Restore points: moments of a cluster that were given a name. Each is a record in the cluster's log, and a line of a
- * file of the host whose primary wrote it, `restore-points/CLUSTER.json`, by which it is found again when the cluster is gone.
- */
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { z } from "zod";
+/** Makes restore points, and finds them again. Each is a record in the cluster's log that its primary writes. */
 import type { Asked } from "../../../contract/asked.ts";
 import { restorePointSchema, type RestorePointRequest, type RestorePointStatus } from "../../../contract/storage.ts";
 import type { ClusterRuntime } from "../../../agent/runtime.ts";
@@ -13,27 +7,14 @@ import { parseLsn } from "../../../domain/lsn.ts";
 import type { RecoveryTarget } from "../../../domain/recovery.ts";
 import { withSession } from "../../../drivers/postgres/session/session.ts";
 import { OpError } from "../../../errors/op-error.ts";
-import { replaceDurably } from "../../../drivers/postgres/provision/durable.ts";
 import { awake } from "../../awake.ts";
 import { clusterOf, isHere, type Parts } from "../../parts.ts";
 import { servingPrimary } from "../../status.ts";
+import { keepPoint, statusOf, type RestorePoint } from "./points-file.ts";
 import { listWindows } from "./windows.ts";
-
-const pointSchema = z.strictObject({
-  name: z.string(),
-  at: z.number(),
-  by: z.string(),
-  lsn: z.string(),
-  timeline: z.int(),
-  systemIdentifier: z.string(),
-});
-export type RestorePoint = z.infer<typeof pointSchema>;
 
 const statementMs = 10_000;
 const forwardMs = 15_000;
-/** The oldest go: nothing that is kept reaches back so far. */
-const keptMost = 1000;
-const keptMs = 90 * 86_400_000;
 /** As Postgres takes it, without what would have to be quoted somewhere. */
 const nameText = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,62}$/;
 
@@ -74,7 +55,7 @@ async function writePoint(parts: Parts, cluster: ClusterRuntime, name: string, b
     systemIdentifier: spec.value.systemIdentifier,
   };
   await keepPoint(parts, spec.value.name, point);
-  parts.events.emit("restore-point.made", { cluster: cluster.name, actor: by }, { point: name, lsn: point.lsn });
+  parts.events.emit("restore.point-made", { cluster: cluster.name, actor: by }, { point: name, lsn: point.lsn });
   return point;
 }
 
@@ -98,29 +79,6 @@ export async function targetOfPoint(parts: Parts, name: string, wanted: string):
     detail: names.length === 0 ? "It has none." : `There are ${names.join(", ")}.`,
     hint: "One that was made with SQL is restored to by its position: --lsn.",
   });
-}
-
-export async function pointsHere(parts: Pick<Parts, "home">, cluster: string): Promise<readonly RestorePoint[]> {
-  const text = await readFile(fileOf(parts, cluster), "utf8").catch(() => "[]");
-  return z.array(pointSchema).parse(JSON.parse(text));
-}
-
-async function keepPoint(parts: Pick<Parts, "home">, cluster: string, point: RestorePoint): Promise<void> {
-  const before = (await pointsHere(parts, cluster)).filter(({ at }) => at > point.at - keptMs);
-  const path = fileOf(parts, cluster);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const points = [...before, point].slice(-keptMost);
-  await replaceDurably(path, `${JSON.stringify(points, null, 2)}\n`);
-}
-
-function fileOf({ home }: Pick<Parts, "home">, cluster: string): string {
-  return join(home, "restore-points", `${cluster}.json`);
-}
-
-export function statusOf(point: RestorePoint, isCurrent: boolean): RestorePointStatus {
-  const { name, at, by, lsn, timeline, systemIdentifier } = point;
-  const made = new Date(at).toISOString();
-  return { name, made_at: made, by, lsn, timeline, system_identifier: systemIdentifier, is_current: isCurrent };
 }
 
 function refuseName(name: string): void {

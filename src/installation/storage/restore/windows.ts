@@ -4,7 +4,7 @@ import { clusterOf, type Parts } from "../../parts.ts";
 import { askOthers } from "../elsewhere.ts";
 import { otherHosts } from "../snapshots/list.ts";
 import { candidatesOf, windowsOf } from "./plan.ts";
-import { pointsHere, statusOf } from "./points.ts";
+import { pointsHere, statusOf } from "./points-file.ts";
 
 /** @throws OpError cluster-not-found when there is neither the cluster nor anything to restore it from */
 export async function listWindows(
