@@ -95,7 +95,7 @@ class Source {
     const client = await server.connect();
     const { rows } = await client.query<{ id: number; word: string }>("SELECT id, word FROM marks ORDER BY id");
     const ada = await value(client, "SELECT rolpassword FROM pg_authid WHERE rolname = 'ada'");
-    const schemas = (await client.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'matriarch%'")).rows;
+    const schemas = (await client.query("SELECT nspname FROM pg_namespace WHERE nspname = 'matriarch_check'")).rows;
     await server.stop("SIGINT");
     return { ...revived, rows: rows.map(({ id }) => id), words: rows.map(({ word }) => word), ada, schemas };
   }
