@@ -2,6 +2,7 @@
  * What runs in the agent: a loop for each cluster of the store. Started by the agent's entry; requests see it through
  * `Runtime` and change it only by what they write to the store.
  */
+import type { ArchiveLook } from "../domain/archive.ts";
 import type { ClusterRecord, ClusterSpec, MemberId, MemberRecord, Timings } from "../domain/cluster.ts";
 import type { Server } from "../domain/server.ts";
 import type { Upstream } from "../drivers/postgres/port.ts";
@@ -26,6 +27,8 @@ export interface RuntimeParts {
   readonly servers: MemberServers;
   readonly limits: MemberLimits;
   readonly permits: ArchivePermits;
+  /** of clusters whose primary is here */
+  readonly archives: ReadonlyMap<string, ArchiveLook>;
   readonly witness: Witness;
   readonly neighbourhood: Neighbourhood;
   readonly routerPid: () => number | undefined;
@@ -195,9 +198,14 @@ export class AgentRuntime implements Runtime {
       },
       makeServer: (cluster, member) => servers.make(cluster, member),
       useEngine: (server, cluster, member) => servers.useEngine(server, cluster, member),
-      aside: ({ spec }, member) => {
+      aside: ({ spec, reign }, member) => {
         const installed = servers.versionOf(spec.value, member);
-        return { ...(installed === undefined ? {} : { installed }), limits: limits.of(member.id) };
+        const archive = member.id === reign.value.holder ? parts.archives.get(spec.value.name) : undefined;
+        return {
+          ...(installed === undefined ? {} : { installed }),
+          limits: limits.of(member.id),
+          ...(archive && { archive }),
+        };
       },
       wanted: ({ spec }) => servers.wanted(spec.value),
       makePromises: (cluster, wake) => parts.makePromises(cluster, wake),
@@ -242,7 +250,9 @@ function watched({ witness, limits, permits }: RuntimeParts): Witness {
   };
 }
 
-function toRuntime(loop: ClusterLoop, { servers, limits }: RuntimeParts): ClusterRuntime {
+function toRuntime(loop: ClusterLoop, { servers, limits, archives }: RuntimeParts): ClusterRuntime {
+  const { holder } = loop.record.reign.value;
+  const archive = loop.isLocal(holder) ? archives.get(loop.name) : loop.remoteMembers().get(holder)?.look?.archive;
   const members = new Map<MemberId, MemberRuntime>();
   for (const [id, { host, look, server, isSilent }] of loop.remoteMembers()) {
     members.set(id, {
@@ -278,5 +288,12 @@ function toRuntime(loop: ClusterLoop, { servers, limits }: RuntimeParts): Cluste
     });
   }
   const { name, record, storeReachable, storeAwaySince } = loop;
-  return { name, record, storeReachable, ...(storeAwaySince === undefined ? {} : { storeAwaySince }), members };
+  return {
+    name,
+    record,
+    storeReachable,
+    ...(storeAwaySince === undefined ? {} : { storeAwaySince }),
+    members,
+    ...(archive && { archive }),
+  };
 }

@@ -36,7 +36,7 @@ export interface ClusterHost {
   /** the member's record may name another version of Postgres for its next start */
   useEngine(server: MemberServer, cluster: ClusterRecord, member: MemberRecord): void;
   /** what is told of a member of this host, and decides nothing */
-  aside(cluster: ClusterRecord, member: MemberRecord): Pick<MemberLook, "installed" | "limits">;
+  aside(cluster: ClusterRecord, member: MemberRecord): Pick<MemberLook, "installed" | "limits" | "archive">;
   wanted(cluster: ClusterRecord): WantedSettings;
   /** `wake`: a promise began or ended, or the guard ended a server */
   makePromises(cluster: string, wake: () => void): Promises;

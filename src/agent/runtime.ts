@@ -4,6 +4,7 @@
  */
 import type { Decision } from "../core/decision.ts";
 import type { View } from "../core/view.ts";
+import type { ArchiveLook } from "../domain/archive.ts";
 import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
 import type { Server } from "../domain/server.ts";
 import type { ReadLag } from "./freshness.ts";
@@ -41,6 +42,8 @@ export interface ClusterRuntime {
   /** wall clock; undefined while it is reachable, or when it is not known */
   readonly storeAwaySince?: number | undefined;
   readonly members: ReadonlyMap<MemberId, MemberRuntime>;
+  /** as the primary's host says; undefined when it has not looked yet */
+  readonly archive?: ArchiveLook;
 }
 
 export interface Runtime {

@@ -89,6 +89,22 @@ export const memberStatusSchema = z.object({
   read: readLagSchema.nullable().default(null),
 });
 
+/** The archive of the cluster's log, and what it can be restored to. */
+export const archiveStatusSchema = z.object({
+  state: z.enum(["archiving", "failing", "given-up", "after-restart"]),
+  /** why it is not archiving; null otherwise */
+  reason: z.string().nullable(),
+  /** complete files of the log that are not archived yet */
+  waiting_bytes: z.int(),
+  /** all that was committed up to then is in the archive, whatever becomes of the members; ISO 8601, null: nothing is */
+  archived_until: z.string().nullable(),
+  /** seconds from then until now; changes of that time are only in the members' own log */
+  archive_lag_seconds: z.int().nullable(),
+  /** times that can be restored to, oldest first; the last one ends now while the members have the newest log */
+  restorable: z.array(z.object({ from: z.string(), until: z.string() })),
+});
+export type ArchiveStatus = z.infer<typeof archiveStatusSchema>;
+
 /** The shared state: without it nothing can be changed, and what is told is the last that was known. */
 export const storeStatusSchema = z.object({
   reachable: z.boolean(),
@@ -125,6 +141,8 @@ export const clusterStatusSchema = z.object({
   /** limits of the read endpoint; null: told by an agent that does not know */
   reads: readsStatusSchema.nullable().default(null),
   store: storeStatusSchema,
+  /** null: the host of the primary has not said yet, or does not know of archives */
+  archive: archiveStatusSchema.nullable().default(null),
   /** applications with an access of their own */
   attachments: z.array(attachmentSchema).default([]),
   created_at: z.string(),

@@ -89,6 +89,9 @@ export const snapshotSchema = z.object({
   kept_until: z.string(),
   /** whether it is of the cluster that has this name now */
   is_current: z.boolean(),
+  /** where its replay begins, and of which cluster it is; null: told by an agent that does not know */
+  start: z.object({ timeline: z.int(), lsn: z.string() }).nullable().default(null),
+  system_identifier: z.string().nullable().default(null),
 });
 export type SnapshotStatus = z.infer<typeof snapshotSchema>;
 

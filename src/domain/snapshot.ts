@@ -19,6 +19,8 @@ export interface Snapshot {
   /** what the member was */
   readonly role: "primary" | "standby";
   readonly timeline: number;
+  /** where its replay begins: it needs the log from there on. Left out in those of older releases */
+  readonly start?: { readonly timeline: number; readonly lsn: string };
   /** full version of the engine, `18.4` */
   readonly version: string;
   readonly bytes: number;

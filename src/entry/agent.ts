@@ -18,6 +18,7 @@ import { prepareHome } from "../config/home.ts";
 import { stoppedByRequest } from "../config/service.ts";
 import { readHostConfig, type HostConfig } from "../config/host-config.ts";
 import { version } from "../config/version.ts";
+import type { ArchiveLook } from "../domain/archive.ts";
 import { timingsFor, type ClusterRecord } from "../domain/cluster.ts";
 import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
@@ -35,6 +36,7 @@ import type { Parts } from "../installation/parts.ts";
 import { PortClaims } from "../installation/ports.ts";
 import { careForImports } from "../installation/imports/care.ts";
 import { resumeOperations } from "../installation/resume.ts";
+import { careForArchives } from "../installation/storage/archive/care.ts";
 import { careForStorage } from "../installation/storage/care.ts";
 import { openLogFile, type Log } from "../log/log.ts";
 import type { EndpointConfig } from "../router/wire.ts";
@@ -72,6 +74,7 @@ async function runAgent(): Promise<void> {
   });
   const pool = await openVolumePool(paths.home);
   const servers = new MemberServers({ places: paths, owner, clock: hostClock, pool, limits });
+  const archives = new Map<string, ArchiveLook>();
   const ended = new AbortController();
   const timings = timingsFor(options.promise_ms);
   const setup = await setUp(config, { paths, timings, servers, eventFile, clock: hostClock, log });
@@ -92,6 +95,7 @@ async function runAgent(): Promise<void> {
     store,
     servers,
     limits,
+    archives,
     permits: new ArchivePermits({ home: paths.home, owner, log }),
     witness: narrator,
     neighbourhood: setup.neighbourhood,
@@ -124,6 +128,7 @@ async function runAgent(): Promise<void> {
     operations,
     pauses,
     servers,
+    archives,
     usage,
     clock: hostClock,
     log,
@@ -174,6 +179,7 @@ async function runAgent(): Promise<void> {
   resumeOperations(parts);
   void careForStorage(parts);
   if (options.status_listen !== "off") tellHealth(parts, router, statusPlace(parts, options, setup));
+  void careForArchives(parts);
   careForImports(parts);
   if (offer) forHosts?.careForHosts(parts, offer);
 }

@@ -55,6 +55,33 @@ export const storageEvents = {
     "A snapshot had been kept for its time, and was removed.",
     (e) => `snapshot ${e.snapshot} removed after ${e.kept_days} ${e.kept_days === 1 ? "day" : "days"}`,
   ),
+  "archive.failing": define<{ reason: string; waiting_bytes: number }>(
+    "warning",
+    "Complete files of the primary's log could not be put into the archive. The server keeps them and tries again; until then the newest changes can be restored only while a member has them.",
+    (e) => `the log of "${e.cluster}" is not archived (${size(e.waiting_bytes)} wait): ${e.reason}`,
+  ),
+  "archive.working": define(
+    "info",
+    "The log is archived again, and none that waited is left.",
+    (e) => `the log of "${e.cluster}" is archived again, and nothing waits`,
+  ),
+  "archive.given-up": define<{ reason: string; waiting_bytes: number; free_bytes: number }>(
+    "error",
+    "Log that waits for the archive, or the archive itself, was about to fill the disk: it is left out, so that the servers can go on writing. The archive goes on by itself when there is room, after a gap, and a new snapshot is taken.",
+    (e) =>
+      `the archive of "${e.cluster}" leaves out log, so that the disk does not become full: ${size(e.waiting_bytes)} waited, ${size(e.free_bytes)} are free${e.reason === "" ? "" : ` (${e.reason})`}`,
+  ),
+  "archive.resumed": define(
+    "info",
+    "There is room again: complete files of the log are archived from now on.",
+    (e) => `the archive of "${e.cluster}" takes the log again`,
+  ),
+  "archive.gap": define<{ first: string; last: string; segments: number }>(
+    "error",
+    "Files of the log are missing in the archive and no member here has them any more. Times behind them can be restored to only from a later snapshot; one is taken at once.",
+    (e) =>
+      `the archive of "${e.cluster}" lacks ${e.first === e.last ? e.first : `${e.first} to ${e.last} (${e.segments} files)`}; a new snapshot begins a new restorable time`,
+  ),
   "snapshot.policy-changed": define<{ daily: boolean; kept_days: number }>(
     "info",
     "How snapshots of the cluster are taken and kept was changed.",

@@ -2,6 +2,7 @@
 import type { Clock } from "../agent/clock.ts";
 import type { MemberServers } from "../agent/member-servers.ts";
 import type { ClusterRuntime, Runtime } from "../agent/runtime.ts";
+import type { ArchiveLook } from "../domain/archive.ts";
 import {
   revisionOf,
   type ClusterRecord,
@@ -48,6 +49,8 @@ export interface Parts {
   /** interruptions of writes that last, as this host knows them */
   readonly pauses: PauseMarks;
   readonly servers: MemberServers;
+  /** what is known of the archives of clusters whose primary is here */
+  readonly archives: Map<string, ArchiveLook>;
   /** of the volumes of this host */
   readonly usage: Pick<UsageHistory, "add" | "growthPerDay">;
   readonly clock: Clock;

@@ -3,10 +3,11 @@ import { lagMsMaxOf } from "../agent/freshness.ts";
 import type { LimitLook } from "../agent/member-limits.ts";
 import type { ClusterRuntime, MemberRuntime } from "../agent/runtime.ts";
 import type { AttachmentStatus } from "../contract/attachment.ts";
-import type { ClusterStatus, MemberStatus, Resources } from "../contract/cluster.ts";
+import type { ArchiveStatus, ClusterStatus, MemberStatus, Resources } from "../contract/cluster.ts";
 import { isVoter } from "../core/candidates.ts";
 import { formatReason } from "../core/reason.ts";
 import { inPrimaryRegion, mayVote, votersInFull } from "../core/regions.ts";
+import type { ArchiveLook } from "../domain/archive.ts";
 import type { Attachment } from "../domain/attachment.ts";
 import { isAsleep, type ClusterRecord, type ClusterSpec, type MemberRecord } from "../domain/cluster.ts";
 import { bytesBetween, formatLsn, type Lsn } from "../domain/lsn.ts";
@@ -70,10 +71,26 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
       fallback: spec.reads?.fallback ?? "primary",
     },
     store: storeStatusOf(cluster),
+    archive: cluster.archive === undefined ? null : archiveStatus(cluster.archive, context.wallNow),
     attachments: Object.values(record.attachments)
       .map(({ value }) => attachmentStatus(value))
       .toSorted((a, b) => (a.app < b.app ? -1 : 1)),
     created_at: new Date(spec.createdAt).toISOString(),
+  };
+}
+
+function archiveStatus(
+  { state, reason, waitingBytes, archivedUntil, windows }: ArchiveLook,
+  wallNow: number,
+): ArchiveStatus {
+  const time = (ms: number): string => new Date(ms).toISOString();
+  return {
+    state,
+    reason: reason ?? null,
+    waiting_bytes: waitingBytes,
+    archived_until: archivedUntil === undefined ? null : time(archivedUntil),
+    archive_lag_seconds: archivedUntil === undefined ? null : Math.max(0, Math.round((wallNow - archivedUntil) / 1000)),
+    restorable: windows.map(({ from, until }) => ({ from: time(from), until: time(until) })),
   };
 }
 

@@ -356,6 +356,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     asleep_since: null,
     reads: { max_lag_ms: 30_000, max_lag_bytes: 67_108_864, fallback: "primary" },
     store: { reachable: true, since: null },
+    archive: null,
     attachments: [],
     created_at: new Date(0).toISOString(),
   };

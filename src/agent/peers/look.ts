@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { formatReason, type Reason } from "../../core/reason.ts";
+import type { ArchiveLook } from "../../domain/archive.ts";
 import type { MemberId } from "../../domain/cluster.ts";
 import { formatLsn, parseLsn, toLsn } from "../../domain/lsn.ts";
 import type { ReadLag } from "../freshness.ts";
@@ -32,6 +33,8 @@ export interface MemberLook {
   readonly limits: LimitLook | undefined;
   /** of a standby, as a server to read from; left out by agents of older releases */
   readonly reads?: ReadLag | undefined;
+  /** of the cluster, told with its primary */
+  readonly archive?: ArchiveLook;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface MemberLook {
  * and the figures of a reason. Two looks of the same essence are told together, at the next sign of life.
  */
 export function essenceOf(look: MemberLook): string {
-  const { server, reason, progress: _progress, limits: _limits, reads, ...rest } = look;
+  const { server, reason, progress: _progress, limits: _limits, archive: _archive, reads, ...rest } = look;
   return JSON.stringify([rest, reason?.code, serverEssence(server), reads?.isBehind]);
 }
 
@@ -142,6 +145,14 @@ const limits = z.object({
   problem: z.object({ why: z.string(), how: z.string() }).exactOptional(),
 });
 
+const archive = z.object({
+  state: z.enum(["archiving", "failing", "given-up", "after-restart"]),
+  reason: z.string().exactOptional(),
+  waitingBytes: z.number(),
+  archivedUntil: moment.exactOptional(),
+  windows: z.array(z.object({ from: moment, until: moment })),
+});
+
 const look = z.object({
   incarnation: z.int(),
   epoch: z.int(),
@@ -156,6 +167,7 @@ const look = z.object({
     .exactOptional(),
   limits: limits.exactOptional(),
   reads: z.object({ lagBytes: z.number(), lagMs: z.number().nullable(), isBehind: z.boolean() }).exactOptional(),
+  archive: archive.exactOptional(),
 });
 
 const heads = z.record(z.string(), z.int().nonnegative());
@@ -207,6 +219,7 @@ export function decodeMessage(value: unknown): LookMessage {
         ...(said.installed === undefined ? {} : { installed: said.installed }),
         ...(said.reads === undefined ? {} : { reads: said.reads }),
         limits: said.limits,
+        ...(said.archive && { archive: said.archive }),
         progress: said.progress && { ...said.progress, bytesTotal: said.progress.bytesTotal },
       },
     })),

@@ -1,6 +1,7 @@
 /** The picture of one cluster, and the list of all. */
 import { formatDuration, formatSize } from "../../contract/units.ts";
 import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
+import { archiveWords } from "./archive.ts";
 import { asleepLines } from "./autostop.ts";
 import { renderAttachments } from "./attachments.ts";
 import type { Paint } from "./paint.ts";
@@ -21,14 +22,14 @@ export function renderStatus(status: ClusterStatus, paint: Paint, now: number = 
   return [
     ...head,
     "",
-    ...facts(status, paint),
+    ...facts(status, paint, now),
     "",
     renderMembers(status.members, paint),
     ...attached(status, paint),
   ].join("\n");
 }
 
-function facts(status: ClusterStatus, paint: Paint): readonly string[] {
+function facts(status: ClusterStatus, paint: Paint, now: number): readonly string[] {
   const { primary, read } = status.endpoints;
   const asleep = status.state === "asleep";
   const leads = asleep ? "wakes it" : status.primary === null ? "no primary now" : `leads to ${status.primary}`;
@@ -39,6 +40,7 @@ function facts(status: ClusterStatus, paint: Paint): readonly string[] {
     line("postgres", postgresWords(status)),
     line("commit", ruleWords(status)),
     ...sizeLines(status.members).map((text, at) => line(at === 0 ? "size" : "", text)),
+    ...archiveWords(status, paint, now).map((text, at) => line(at === 0 ? "archive" : "", text)),
     ...(status.autostop_ms === null
       ? []
       : [line("autostop", `asleep after ${formatDuration(status.autostop_ms)} without a client`)]),

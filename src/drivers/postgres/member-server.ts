@@ -13,6 +13,7 @@ import type { Timeline } from "../../domain/timeline.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { haltArchiving, installArchiveCommand } from "./archive/command.ts";
 import { withdrawPermit } from "./archive/permit.ts";
+import { approachSegmentEnd } from "./archive/segment-end.ts";
 import { cloneDirectory } from "./clone/clone.ts";
 import { rewindDirectory } from "./clone/rewind.ts";
 import { finishSwap, swapPaths } from "./clone/swap.ts";
@@ -188,6 +189,7 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
   async checkpoint(): Promise<void> {
     await withSession(this.#config, { withinMs: askMs }, async (session) => {
       await session.query("CHECKPOINT", [], { withinMs: checkpointMs });
+      await approachSegmentEnd(session, askMs);
     });
   }
 

@@ -23,6 +23,7 @@ const schema: z.ZodType<Snapshot> = z.strictObject({
   how: z.enum(["atomic", "backup-mode", "stopped"]),
   role: z.enum(["primary", "standby"]),
   timeline: z.int(),
+  start: z.object({ timeline: z.int(), lsn: z.string() }).exactOptional(),
   version: z.string(),
   bytes: z.int(),
   keptDays: z.int().exactOptional(),

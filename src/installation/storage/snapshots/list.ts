@@ -116,6 +116,8 @@ async function statusOf(parts: Parts, spec: ClusterSpec | undefined, snapshot: S
     own_bytes: own ?? null,
     kept_until: new Date(keptUntil(snapshot, spec)).toISOString(),
     is_current: spec?.systemIdentifier === snapshot.spec.systemIdentifier,
+    start: snapshot.start ?? null,
+    system_identifier: snapshot.spec.systemIdentifier,
   };
 }
 

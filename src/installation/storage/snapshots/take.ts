@@ -12,6 +12,7 @@ import type { SnapshotRequest } from "../../../contract/storage.ts";
 import { formatSize } from "../../../contract/units.ts";
 import { snapshotId, type Snapshot } from "../../../domain/snapshot.ts";
 import { copyRunning } from "../../../drivers/postgres/clone/copy-running.ts";
+import { replayStart } from "../../../drivers/postgres/archive/replay-start.ts";
 import { readControl } from "../../../drivers/postgres/provision/control-file.ts";
 import { syncDirectory, syncFileSystem } from "../../../drivers/postgres/provision/durable.ts";
 import { OpError } from "../../../errors/op-error.ts";
@@ -101,6 +102,7 @@ async function take(
       how,
       role: chosen.role,
       timeline: Math.max(timeline, minRecoveryTimeline),
+      start: await replayStart(join(path, "data")),
       version: servers.versionOf(record.spec.value) ?? String(record.spec.value.major),
       bytes: await servers.pool.bytesIn(path),
       ...(request.kept_days === undefined ? {} : { keptDays: request.kept_days }),

@@ -1,0 +1,40 @@
+/** The archive of a cluster's log in a line or two of its status: what can be restored to, and what keeps it from working. */
+import type { ClusterStatus } from "../../contract/cluster.ts";
+import { formatDuration, formatSize } from "../../contract/units.ts";
+import type { Paint } from "./paint.ts";
+
+export function archiveWords({ name, archive }: ClusterStatus, paint: Paint, now: number): readonly string[] {
+  if (archive === null) return [];
+  const waits = archive.waiting_bytes > 0 ? `; ${formatSize(archive.waiting_bytes)} wait` : "";
+  switch (archive.state) {
+    case "archiving":
+      return [restorable(archive, now)];
+    case "failing":
+      return [restorable(archive, now), paint("warn", `not taken: ${archive.reason ?? ""}${waits}`)];
+    case "given-up":
+      return [
+        restorable(archive, now),
+        paint("bad", `log is left out: ${archive.reason ?? ""}; free some room, and it goes on by itself`),
+      ];
+    case "after-restart":
+      return [`begins when the primary starts next: matriarch restart ${name}`];
+  }
+}
+
+/** The newest window; those before a gap are in --json. */
+function restorable({ restorable: windows, archived_until: archived }: Archive, now: number): string {
+  const until = archived === null ? "nothing is archived yet" : `archived up to ${ago(archived, now)}`;
+  const window = windows.at(-1);
+  if (window === undefined) return `no snapshot to restore from yet; ${until}`;
+  const isNow = now - Date.parse(window.until) < nowMs;
+  return `restorable from ${ago(window.from, now)} up to ${isNow ? "now" : ago(window.until, now)}; ${until}`;
+}
+
+type Archive = NonNullable<ClusterStatus["archive"]>;
+
+/** The look that it comes from is as old. */
+const nowMs = 120_000;
+
+function ago(at: string, now: number): string {
+  return `${formatDuration(Math.max(0, now - Date.parse(at)))} ago`;
+}

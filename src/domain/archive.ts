@@ -1,0 +1,51 @@
+/** What is known of a cluster's archive: told by the host of its primary, shown in the status. Pure. */
+
+/**
+ * archiving: every complete file of the log is taken. failing: the last attempts were not, and are repeated.
+ * given-up: it would have filled the disk, so files are left out. after-restart: the primary was started before there
+ * were archives, and begins with its next start.
+ */
+export type ArchiveState = "archiving" | "failing" | "given-up" | "after-restart";
+
+/** From the first moment that can be restored to up to the last, without a break. Wall clock, milliseconds. */
+export interface RestorableWindow {
+  readonly from: number;
+  readonly until: number;
+}
+
+export interface ArchiveLook {
+  readonly state: ArchiveState;
+  /** why it is not archiving, in words */
+  readonly reason?: string;
+  /** of the primary's log: complete, and not archived yet */
+  readonly waitingBytes: number;
+  /** all that was committed up to then is in the archive; left out while nothing is */
+  readonly archivedUntil?: number;
+  /** oldest first; empty until there is a snapshot to begin from */
+  readonly windows: readonly RestorableWindow[];
+}
+
+/** Those that meet or overlap are one. */
+export function joinWindows(windows: readonly RestorableWindow[]): readonly RestorableWindow[] {
+  const joined: RestorableWindow[] = [];
+  for (const window of windows.toSorted((a, b) => a.from - b.from)) {
+    const last = joined.at(-1);
+    if (last && window.from <= last.until)
+      joined[joined.length - 1] = { from: last.from, until: Math.max(last.until, window.until) };
+    else joined.push(window);
+  }
+  return joined;
+}
+
+const mib = 2 ** 20;
+const gib = 2 ** 30;
+
+/** What the primary may keep of its log because it is not archived: a tenth of its disk. */
+export function waitingBytesMax(diskBytes: number): number {
+  return Math.min(Math.max(diskBytes / 10, 512 * mib), 16 * gib);
+}
+
+/** With less than this free the archive takes no more: the servers' writes come first. */
+export function freeBytesMin(diskBytes: number): number {
+  return Math.min(Math.max(diskBytes / 50, 256 * mib), 2 * gib);
+}
