@@ -79,13 +79,15 @@ function rejectForSwitchover(
     return { member, code: "other-region", region: regionOf(cluster, member) ?? "", primaryRegion };
   if (!record || !isVoter(cluster, member)) return { member, code: "not-a-voter" };
   if (record.wish === "remove" || record.wish === "reclone") return { member, code: "being-removed" };
-  if (!server.streaming && !wasStoppedForIntent(view)) return { member, code: "not-streaming" };
+  const notAskedFor = asked !== null && asked !== member ? ({ member, code: "not-asked-for" } as const) : undefined;
+  // It is waited for until it has all (a primary that archives fills its last segment when it stops: up to 16 MB more).
+  if (wasStoppedForIntent(view)) return notAskedFor;
+  if (!server.streaming) return { member, code: "not-streaming" };
   if (lagBytes !== undefined && lagBytes > switchoverLagBytesMax)
     return { member, code: "too-far-behind", bytes: lagBytes, bytesMax: switchoverLagBytesMax };
   const toReplay = bytesBetween(server.replayed, server.flushed);
   if (toReplay > replayBytesMax) return { member, code: "much-to-replay", bytes: toReplay, bytesMax: replayBytesMax };
-  if (asked !== null && asked !== member) return { member, code: "not-asked-for" };
-  return undefined;
+  return notAskedFor;
 }
 
 /** Once the primary has been stopped for the switchover, nobody streams from it any more. */

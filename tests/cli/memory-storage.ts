@@ -37,8 +37,8 @@ const snapshot: SnapshotStatus = {
   own_bytes: 1_200_000,
   kept_until: "2026-11-26T22:53:01.000Z",
   is_current: true,
-    start: null,
-    system_identifier: null,
+  start: null,
+  system_identifier: null,
 };
 
 const point: RestorePointStatus = {

@@ -48,6 +48,12 @@ test("switchover: the target lacks the end of the log: it is waited for, then th
   assert.equal(action?.kind === "record" && action.outcome?.state, "failed");
 });
 
+test("switchover: a whole segment more than the target has, written by the stop itself: it is waited for", () => {
+  const far = stopped({ clean: true, end: toLsn(end + 17n * 1024n * 1024n) });
+  const waits = move(stoppedNow, { server: far });
+  assert.equal(says(waits), "nothing: switchover-wait");
+});
+
 test("switchover: a log of another timeline is not the end of this one", () => {
   const peers = { b: { server: standby({ timeline: 1 }) } };
   assert.equal(says(move(stoppedNow, { server: ended, peers })), "nothing: switchover-wait");

@@ -17,7 +17,8 @@ FROM (SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_si
 WHERE NOT pg_catalog.pg_is_in_recovery()`;
 
 /** Nobody reads it: a message that belongs to no transaction, of zeros, which take little room in an archive. */
-const filler = "SELECT pg_catalog.pg_logical_emit_message(false, 'matriarch', pg_catalog.decode(pg_catalog.repeat('00', $1::int), 'hex'))";
+const filler =
+  "SELECT pg_catalog.pg_logical_emit_message(false, 'matriarch', pg_catalog.decode(pg_catalog.repeat('00', $1::int), 'hex'))";
 /** Within a transaction: its commit brings what was written before it to the disk. */
 const flush = "SELECT pg_catalog.pg_logical_emit_message(true, 'matriarch', '') AS lsn";
 

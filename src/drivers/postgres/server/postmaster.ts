@@ -35,6 +35,8 @@ export interface PostmasterEnd {
 /** An immediate stop takes about 0.1 s; past this the processes are killed. */
 const quitMs = 200;
 const killMs = 15_000;
+/** What the local archive needs for a file that it has begun. */
+const commandMs = 250;
 /** A process that was killed and waits in the kernel for so long waits for its disk. */
 const doomedMs = 500;
 
@@ -122,10 +124,13 @@ export class Postmaster {
     if (pid === undefined) return "stopped";
     this.#isWanted = true;
     signal(pid, "SIGINT");
-    if (await until(() => this.#isGone(pid), withinMs / 2, 5)) return "stopped";
-    // A server waits for its archiver, and that for its command, which may hang for ever.
-    for (const command of await commandsOf(this.#config.dataDirectory)) signal(command, "SIGTERM");
-    if (await until(() => this.#isGone(pid), withinMs / 2, 5)) return "stopped";
+    const end = this.#clock.now() + withinMs;
+    // A server waits for its archiver, and that for its command, which may hang for ever. What it had begun is done again.
+    for (const waitMs of [Math.min(commandMs, withinMs / 2), withinMs / 2]) {
+      if (await until(() => this.#isGone(pid), waitMs, 5)) return "stopped";
+      for (const command of await commandsOf(this.#config.dataDirectory)) signal(command, "SIGTERM");
+    }
+    if (await until(() => this.#isGone(pid), end - this.#clock.now(), 5)) return "stopped";
     if (then === "give-up") return "still-running";
     await this.fence();
     return "fenced";

@@ -26,9 +26,10 @@ export interface Member {
 
 export class TestCluster {
   readonly members: readonly Member[];
+  /** passable for the servers' user; gone at the end */
   readonly #home: string;
 
-  static async create(engine: Engine, count = 3): Promise<TestCluster> {
+  static async create(engine: Engine, count = 3, more: Partial<MemberServerConfig> = {}): Promise<TestCluster> {
     const owner = await chooseServerOwner();
     const home = await mkdtemp(join(tmpdir(), "mtr-"));
     await chmod(home, 0o755);
@@ -56,6 +57,7 @@ export class TestCluster {
             members: count,
           }),
         },
+        ...more,
       });
     }
     const directories = configs.map((config) => config.dataDirectory);
@@ -66,6 +68,10 @@ export class TestCluster {
   private constructor(home: string, configs: readonly MemberServerConfig[]) {
     this.#home = home;
     this.members = configs.map((config) => ({ config, server: createMemberServer(config) }));
+  }
+
+  get home(): string {
+    return this.#home;
   }
 
   member(n: number): Member {

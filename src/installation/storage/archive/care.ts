@@ -100,7 +100,7 @@ export class ArchiveCare {
     await this.#thoroughly(cluster, member, memory, waiting);
     const look = this.#judge(cluster, memory, waiting);
     this.#parts.archives.set(cluster.name, look);
-    await this.#relieve(cluster, member, look);
+    if (await this.#relieve(cluster, member, look)) memory.thoroughAt = -Infinity;
   }
 
   #memoryOf(name: string): Memory {
@@ -195,8 +195,11 @@ export class ArchiveCare {
     return memory.isTold ? { ...same, state: "failing", reason } : { ...same, state: "archiving" };
   }
 
-  /** The servers' writes come first: the archive lets go before the disk is full, and begins again when there is room. */
-  async #relieve(cluster: ClusterRuntime, { dataDirectory }: MemberRecord, look: ArchiveLook): Promise<void> {
+  /**
+   * The servers' writes come first: the archive lets go before the disk is full, and begins again when there is room.
+   * @returns whether it has begun again
+   */
+  async #relieve(cluster: ClusterRuntime, { dataDirectory }: MemberRecord, look: ArchiveLook): Promise<boolean> {
     const { home, servers, events } = this.#parts;
     const disk = await statfs(home);
     const [freeBytes, homeBytes] = [disk.bavail * disk.bsize, disk.blocks * disk.bsize];
@@ -204,16 +207,18 @@ export class ArchiveCare {
     const leastFree = freeBytesMin(homeBytes);
     const files = archiveFilesOf(dataDirectory);
     if (look.state === "given-up") {
-      if (look.waitingBytes > 0 || freeBytes < leastFree * 1.5) return;
+      if (look.waitingBytes > 0 || freeBytes < leastFree * 1.5) return false;
       await rm(files.giveUp, { force: true });
       await rm(files.missed, { force: true });
-      return void events.emit("archive.resumed", { cluster: cluster.name });
+      events.emit("archive.resumed", { cluster: cluster.name });
+      return true;
     }
     const isTooMuch = look.waitingBytes > waitingBytesMax(diskBytes) || freeBytes < leastFree;
-    if (look.state === "after-restart" || !isTooMuch) return;
+    if (look.state === "after-restart" || !isTooMuch) return false;
     await replaceOwned(files.giveUp, "", servers.owner);
     await wakeArchiver(dataDirectory);
     const fields = { reason: look.reason ?? "", waiting_bytes: look.waitingBytes, free_bytes: freeBytes };
     events.emit("archive.given-up", { cluster: cluster.name }, fields);
+    return false;
   }
 }

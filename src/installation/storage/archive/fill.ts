@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { ClusterRuntime } from "../../../agent/runtime.ts";
 import type { RestorableWindow } from "../../../domain/archive.ts";
 import type { MemberRecord } from "../../../domain/cluster.ts";
-import type { Lsn } from "../../../domain/lsn.ts";
+import { zeroLsn, type Lsn } from "../../../domain/lsn.ts";
 import { archiveNow } from "../../../drivers/postgres/archive/archive-now.ts";
 import type { Waiting } from "../../../drivers/postgres/archive/waiting.ts";
 import { writtenAt, writtenSegments } from "../../../drivers/postgres/archive/written.ts";
@@ -74,7 +74,7 @@ function oldestWanted({ bases, line, archive }: Restorable): Lsn | undefined {
 
 function endOf({ members }: ClusterRuntime, { id }: MemberRecord): Lsn {
   const server = members.get(id)?.server;
-  return server?.kind === "running" ? server.flushed : (0n as Lsn);
+  return server?.kind === "running" ? server.flushed : zeroLsn;
 }
 
 interface Fill {

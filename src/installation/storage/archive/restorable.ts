@@ -7,21 +7,13 @@ import { joinWindows, type RestorableWindow } from "../../../domain/archive.ts";
 import { parseLsn, type Lsn } from "../../../domain/lsn.ts";
 import type { Snapshot } from "../../../domain/snapshot.ts";
 import type { WalPosition } from "../../../domain/timeline.ts";
-import {
-  isOnLine,
-  reachOf,
-  segmentFileName,
-  segmentOf,
-  timelineAt,
-  type WalLine,
-} from "../../../domain/wal-file.ts";
+import { isOnLine, reachOf, segmentFileName, segmentOf, timelineAt, type WalLine } from "../../../domain/wal-file.ts";
 import { replayStart } from "../../../drivers/postgres/archive/replay-start.ts";
 import { writtenAt, writtenSegments } from "../../../drivers/postgres/archive/written.ts";
 import type { Parts } from "../../parts.ts";
 import { readSnapshots, volumeOfSnapshot } from "../snapshots/files.ts";
 import { walSources } from "./fetch.ts";
-import { newestTimeline, readArchive, type WalArchive } from "./files.ts";
-import { lineOf } from "./files.ts";
+import { lineOf, newestTimeline, readArchive, type WalArchive } from "./files.ts";
 
 /** A snapshot of this host and the log that follows it. */
 export interface RestorableBase extends RestorableWindow {
@@ -52,7 +44,9 @@ export async function restorableOf(
 ): Promise<Restorable> {
   const archive = await readArchive(parts, cluster, systemIdentifier);
   const sources = walSources(parts, cluster, systemIdentifier);
-  const snapshots = (await readSnapshots(parts, cluster)).filter((one) => one.spec.systemIdentifier === systemIdentifier);
+  const snapshots = (await readSnapshots(parts, cluster)).filter(
+    (one) => one.spec.systemIdentifier === systemIdentifier,
+  );
   const timeline = currentTimeline(parts, cluster, systemIdentifier) ?? newestTimeline(archive);
   const line = (await lineOf(sources, timeline)) ?? { before: [], timeline };
   const live = (await Promise.all(sources.slice(1).map((one) => writtenSegments(one, archive.segmentBytes)))).flat();

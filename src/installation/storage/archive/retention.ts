@@ -32,7 +32,11 @@ export async function endUnneeded(parts: Parts): Promise<void> {
 }
 
 /** Positions from which kept snapshots of any host need the log; undefined: that cannot be told now. */
-async function needsOf(parts: Parts, cluster: string, systemIdentifier: string): Promise<readonly bigint[] | undefined> {
+async function needsOf(
+  parts: Parts,
+  cluster: string,
+  systemIdentifier: string,
+): Promise<readonly bigint[] | undefined> {
   const own = (await readSnapshots(parts, cluster)).filter((one) => one.spec.systemIdentifier === systemIdentifier);
   const starts = await Promise.all(
     own.map(async (one) => one.start ?? (await replayStart(join(volumeOfSnapshot(parts, one), "data")))),
@@ -79,11 +83,13 @@ async function endOne(parts: Parts, { cluster, systemIdentifier, isCurrent, need
   for (const name of names) {
     const segment = parseSegmentName(name, segmentBytes)?.segment;
     if (segment === undefined) continue;
-    const isNeeded = first === undefined ? await isYoung(join(directory, name), now, withoutSnapshotMs) : segment >= first;
+    const isNeeded =
+      first === undefined ? await isYoung(join(directory, name), now, withoutSnapshotMs) : segment >= first;
     if (!isNeeded) await rm(join(directory, name), { force: true });
   }
   for (const name of await readdir(directory).catch(() => []))
-    if (name.startsWith(".") && !(await isYoung(join(directory, name), now, leftOverMs))) await rm(join(directory, name));
+    if (name.startsWith(".") && !(await isYoung(join(directory, name), now, leftOverMs)))
+      await rm(join(directory, name));
 }
 
 /** By when it came there: a copy has the time of what it was copied from. */
@@ -91,4 +97,3 @@ async function isYoung(path: string, now: number, ms: number): Promise<boolean> 
   const found = await lstat(path).catch(() => undefined);
   return found === undefined || now - found.ctimeMs < ms;
 }
-
