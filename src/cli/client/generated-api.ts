@@ -28,6 +28,18 @@ export interface AgentStatus {
   store: StoreStatus;
 }
 
+export interface ArchiveStatus {
+  state: "archiving" | "failing" | "given-up" | "after-restart";
+  reason: string | null;
+  waiting_bytes: number;
+  archived_until: string | null;
+  archive_lag_seconds: number | null;
+  restorable: {
+    from: string;
+    until: string;
+  }[];
+}
+
 export interface AttachRequest {
   app: string;
   database?: string | undefined;
@@ -123,6 +135,7 @@ export interface ClusterStatus {
     fallback: "primary" | "refuse";
   } | null;
   store: StoreStatus;
+  archive: ArchiveStatus | null;
   attachments: Attachment[];
   created_at: string;
 }
@@ -815,6 +828,11 @@ export interface Snapshot {
   own_bytes: number | null;
   kept_until: string;
   is_current: boolean;
+  start: {
+    timeline: number;
+    lsn: string;
+  } | null;
+  system_identifier: string | null;
 }
 
 export interface SnapshotPolicy {
@@ -968,12 +986,13 @@ export interface Volumes {
 export const shapes: Shapes = {
   Address: {"type":"object","properties":{"host":{"type":"string"},"port":{"type":"integer"}},"required":["host","port"]},
   AgentStatus: {"type":"object","properties":{"pid":{"type":"integer"},"home":{"type":"string"},"socket":{"type":"string"},"version":{"type":"string"},"started_at":{"type":"string"},"router_pid":{"type":["integer","null"]},"clusters":{"type":"integer"},"host":{"type":["string","null"]},"store":{"$ref":"StoreStatus"}},"required":["pid","home","socket","version","started_at","router_pid","clusters","host","store"]},
+  ArchiveStatus: {"type":"object","properties":{"state":{"type":"string","enum":["archiving","failing","given-up","after-restart"]},"reason":{"type":["string","null"]},"waiting_bytes":{"type":"integer"},"archived_until":{"type":["string","null"]},"archive_lag_seconds":{"type":["integer","null"]},"restorable":{"type":"array","items":{"type":"object","properties":{"from":{"type":"string"},"until":{"type":"string"}},"required":["from","until"]}}},"required":["state","reason","waiting_bytes","archived_until","archive_lag_seconds","restorable"]},
   Attached: {"type":"object","properties":{"connection":{"$ref":"Connection"},"previous_until":{"type":["string","null"]},"attachment":{"$ref":"Attachment"}},"required":["connection","previous_until","attachment"]},
   Attachment: {"type":"object","properties":{"app":{"type":"string"},"database":{"type":"string"},"user":{"type":"string"},"role":{"type":"string","enum":["reader","writer","owner","superuser"]},"state":{"type":"string","enum":["making","made","attached","detaching"]},"variable":{"type":"string"},"env_file":{"anyOf":[{"type":"object","properties":{"machine":{"type":"string"},"path":{"type":"string"}},"required":["machine","path"]},{"type":"null"}]},"by":{"type":"string"},"created_at":{"type":"string"}},"required":["app","database","user","role","state","variable","env_file","by","created_at"]},
   Authority: {"type":"object","properties":{"certificate":{"type":"string"}},"required":["certificate"]},
   AvailableExtension: {"type":"object","properties":{"name":{"type":"string"},"version":{"type":"string"},"comment":{"type":"string"},"needs_preload":{"type":"boolean"},"requires":{"type":"array","items":{"type":"string"}},"enabled_in":{"type":"array","items":{"type":"string"}},"missing_on":{"type":"array","items":{"type":"string"}}},"required":["name","version","comment","needs_preload","requires","enabled_in","missing_on"]},
   Candidate: {"type":"object","properties":{"member":{"type":"string"},"eligible":{"type":"boolean"},"chosen":{"type":"boolean"},"lag_bytes":{"type":["number","null"]},"reason":{"type":"string"}},"required":["member","eligible","chosen","lag_bytes","reason"]},
-  ClusterStatus: {"type":"object","properties":{"name":{"type":"string"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"detail":{"type":"string"},"version":{"type":"string"},"newer_version":{"default":null,"type":["string","null"]},"engine":{"type":"string","enum":["embedded","system"]},"durability":{"type":"string","enum":["quorum","strict","async"]},"epoch":{"type":"integer"},"primary":{"type":["string","null"]},"primary_region":{"type":"string"},"timeline":{"type":["integer","null"]},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"}},"required":["voters","acks"]},"endpoints":{"type":"object","properties":{"primary":{"$ref":"Address"},"read":{"$ref":"Address"}},"required":["primary","read"]},"members":{"type":"array","items":{"$ref":"MemberStatus"}},"paused_until":{"type":["string","null"]},"operation":{"type":["string","null"]},"autostop_ms":{"default":null,"type":["integer","null"]},"asleep_since":{"default":null,"type":["string","null"]},"reads":{"default":null,"anyOf":[{"type":"object","properties":{"max_lag_ms":{"type":"integer"},"max_lag_bytes":{"type":"integer"},"fallback":{"type":"string","enum":["primary","refuse"]}},"required":["max_lag_ms","max_lag_bytes","fallback"]},{"type":"null"}]},"store":{"$ref":"StoreStatus"},"attachments":{"default":[],"type":"array","items":{"$ref":"Attachment"}},"created_at":{"type":"string"}},"required":["name","state","detail","version","newer_version","engine","durability","epoch","primary","primary_region","timeline","rule","endpoints","members","paused_until","operation","autostop_ms","asleep_since","reads","store","attachments","created_at"]},
+  ClusterStatus: {"type":"object","properties":{"name":{"type":"string"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"detail":{"type":"string"},"version":{"type":"string"},"newer_version":{"default":null,"type":["string","null"]},"engine":{"type":"string","enum":["embedded","system"]},"durability":{"type":"string","enum":["quorum","strict","async"]},"epoch":{"type":"integer"},"primary":{"type":["string","null"]},"primary_region":{"type":"string"},"timeline":{"type":["integer","null"]},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"}},"required":["voters","acks"]},"endpoints":{"type":"object","properties":{"primary":{"$ref":"Address"},"read":{"$ref":"Address"}},"required":["primary","read"]},"members":{"type":"array","items":{"$ref":"MemberStatus"}},"paused_until":{"type":["string","null"]},"operation":{"type":["string","null"]},"autostop_ms":{"default":null,"type":["integer","null"]},"asleep_since":{"default":null,"type":["string","null"]},"reads":{"default":null,"anyOf":[{"type":"object","properties":{"max_lag_ms":{"type":"integer"},"max_lag_bytes":{"type":"integer"},"fallback":{"type":"string","enum":["primary","refuse"]}},"required":["max_lag_ms","max_lag_bytes","fallback"]},{"type":"null"}]},"store":{"$ref":"StoreStatus"},"archive":{"default":null,"anyOf":[{"$ref":"ArchiveStatus"},{"type":"null"}]},"attachments":{"default":[],"type":"array","items":{"$ref":"Attachment"}},"created_at":{"type":"string"}},"required":["name","state","detail","version","newer_version","engine","durability","epoch","primary","primary_region","timeline","rule","endpoints","members","paused_until","operation","autostop_ms","asleep_since","reads","store","archive","attachments","created_at"]},
   Connection: {"type":"object","properties":{"uri":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"hosts":{"type":"array","items":{"$ref":"Address"}},"user":{"type":"string"},"database":{"type":"string"},"password":{"type":["string","null"]},"sslmode":{"type":"string"},"sslrootcert":{"type":"string"},"options":{"default":null,"type":["string","null"]}},"required":["uri","host","port","hosts","user","database","password","sslmode","sslrootcert","options"]},
   Created: {"type":"object","properties":{"operation":{"$ref":"Operation"},"connection":{"$ref":"Connection"}},"required":["operation","connection"]},
   CreatedCertificate: {"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"role":{"type":"string","enum":["viewer","operator","admin"]},"fingerprint":{"type":"string"},"created_at":{"type":"string"},"created_by":{"type":"string"},"expires_at":{"type":"string"},"expired":{"type":"boolean"},"certificate":{"type":"string"},"key":{"type":"string"},"ca":{"type":"string"},"hosts":{"type":"array","items":{"type":"string"}}},"required":["id","name","role","fingerprint","created_at","created_by","expires_at","expired","certificate","key","ca","hosts"]},
@@ -1013,7 +1032,7 @@ export const shapes: Shapes = {
   SettingChange: {"type":"object","properties":{"name":{"type":"string"},"before":{"type":"string"},"after":{"type":"string"},"source":{"type":"string","enum":["user","computed","extensions","owned","default","other"]},"restart":{"type":"boolean"}},"required":["name","before","after","source","restart"]},
   SettingsPlan: {"type":"object","properties":{"changed":{"type":"boolean"},"changes":{"type":"array","items":{"$ref":"SettingChange"}},"warnings":{"type":"array","items":{"type":"string"}},"restart":{"type":"array","items":{"type":"string"}},"pause":{"type":["string","null"]},"away":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"reason":{"type":"string"}},"required":["member","reason"]}}},"required":["changed","changes","warnings","restart","pause","away"]},
   SettingsReport: {"type":"object","properties":{"settings":{"type":"array","items":{"$ref":"Setting"}},"away":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"reason":{"type":"string"}},"required":["member","reason"]}}},"required":["settings","away"]},
-  Snapshot: {"type":"object","properties":{"id":{"type":"string"},"cluster":{"type":"string"},"member":{"type":"string"},"host":{"type":"string"},"taken_at":{"type":"string"},"took_ms":{"type":"integer"},"by":{"type":"string"},"why":{"type":"string","enum":["asked","daily"]},"how":{"type":"string","enum":["atomic","backup-mode","stopped"]},"role":{"type":"string","enum":["primary","standby"]},"timeline":{"type":"integer"},"version":{"type":"string"},"size_bytes":{"type":"integer"},"own_bytes":{"type":["integer","null"]},"kept_until":{"type":"string"},"is_current":{"type":"boolean"}},"required":["id","cluster","member","host","taken_at","took_ms","by","why","how","role","timeline","version","size_bytes","own_bytes","kept_until","is_current"]},
+  Snapshot: {"type":"object","properties":{"id":{"type":"string"},"cluster":{"type":"string"},"member":{"type":"string"},"host":{"type":"string"},"taken_at":{"type":"string"},"took_ms":{"type":"integer"},"by":{"type":"string"},"why":{"type":"string","enum":["asked","daily"]},"how":{"type":"string","enum":["atomic","backup-mode","stopped"]},"role":{"type":"string","enum":["primary","standby"]},"timeline":{"type":"integer"},"version":{"type":"string"},"size_bytes":{"type":"integer"},"own_bytes":{"type":["integer","null"]},"kept_until":{"type":"string"},"is_current":{"type":"boolean"},"start":{"default":null,"anyOf":[{"type":"object","properties":{"timeline":{"type":"integer"},"lsn":{"type":"string"}},"required":["timeline","lsn"]},{"type":"null"}]},"system_identifier":{"default":null,"type":["string","null"]}},"required":["id","cluster","member","host","taken_at","took_ms","by","why","how","role","timeline","version","size_bytes","own_bytes","kept_until","is_current","start","system_identifier"]},
   SnapshotPolicy: {"type":"object","properties":{"daily":{"type":"boolean"},"kept_days":{"type":"integer"},"next_at":{"type":["string","null"]}},"required":["daily","kept_days","next_at"]},
   Snapshots: {"type":"object","properties":{"snapshots":{"type":"array","items":{"$ref":"Snapshot"}},"policy":{"anyOf":[{"$ref":"SnapshotPolicy"},{"type":"null"}]},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["snapshots","policy","missing"]},
   StoreStatus: {"type":"object","properties":{"reachable":{"type":"boolean"},"since":{"type":["string","null"]}},"required":["reachable","since"]},
