@@ -6,9 +6,9 @@ const head = `/** Written by scripts/api-pages.ts from the OpenAPI document (src
 import { pathPart, queryText, type How, type Sender, type Shapes } from "./sender.ts";
 `;
 
-/** What only agents ask of each other, and the document itself, are nothing for a client. */
-function isForClients({ operation, path }: Described): boolean {
-  return operation["x-role"] !== "host" && path !== "/openapi.json";
+/** What only agents ask of each other, the document itself, and texts for monitors are nothing for a client. */
+function isForClients({ operation, path, form }: Described): boolean {
+  return operation["x-role"] !== "host" && path !== "/openapi.json" && form !== "text";
 }
 
 export function clientText(document: Document): string {

@@ -38,7 +38,7 @@ export interface Described {
   readonly status: string;
   /** of a stream: of each document */
   readonly answer: JsonSchema;
-  readonly form: "json" | "stream" | "tunnel";
+  readonly form: "json" | "stream" | "tunnel" | "text";
 }
 
 export function readDocument(): Document {
@@ -54,6 +54,7 @@ export function operationsOf(document: Document): readonly Described[] {
 function describe(path: string, method: string, operation: Operation): Described {
   const [status, success] = Object.entries(operation.responses).find(([code]) => code.startsWith("2")) ?? ["200", {}];
   const stream = success.content?.["text/event-stream"];
+  const isText = success.content?.["text/plain"] !== undefined;
   const isTunnel = "101" in operation.responses;
   return {
     method: method.toUpperCase(),
@@ -62,7 +63,7 @@ function describe(path: string, method: string, operation: Operation): Described
     body: operation.requestBody?.content["application/json"]?.schema,
     status,
     answer: stream?.["x-document"] ?? success.content?.["application/json"]?.schema ?? {},
-    form: stream ? "stream" : isTunnel ? "tunnel" : "json",
+    form: stream ? "stream" : isTunnel ? "tunnel" : isText ? "text" : "json",
   };
 }
 

@@ -41,7 +41,9 @@ function routeText({ method, path, operation, body, status, answer, form }: Desc
     body === undefined || isNothing(body) ? "" : `Body: ${code(typeOf(body))}.`,
     form === "tunnel"
       ? "Answers 101."
-      : `${form === "stream" ? "Streams" : `Answers ${status}:`} ${code(isNothing(answer) ? "{}" : typeOf(answer))}.`,
+      : form === "text"
+        ? "Answers 200: plain text."
+        : `${form === "stream" ? "Streams" : `Answers ${status}:`} ${code(isNothing(answer) ? "{}" : typeOf(answer))}.`,
   ];
   return `### ${method} ${path}\n\n${lines.filter((line) => line !== "").join("\n")}`;
 }

@@ -5,7 +5,7 @@
  * them, and routes/all.ts the list of lists.
  */
 import type { Context } from "hono";
-import type { z } from "zod";
+import { z } from "zod";
 
 import type { Asked } from "../contract/asked.ts";
 import type { CertificatesInstallation } from "../contract/certificates.ts";
@@ -60,8 +60,8 @@ export interface Route {
   /** of a stream: each of its documents */
   readonly answer: z.ZodType;
   readonly status: 200 | 201 | 202;
-  /** tunnel: it becomes a connection when it is asked for as one */
-  readonly form: "json" | "stream" | "tunnel";
+  /** tunnel: it becomes a connection when it is asked for as one. text: for programs that read no JSON */
+  readonly form: "json" | "stream" | "tunnel" | "text";
   readonly handle: (c: Context<ApiEnv>, api: ApiParts) => Promise<Response>;
 }
 
@@ -131,6 +131,39 @@ export function route<
       return c.json(document ?? {}, status);
     },
   };
+}
+
+/** What is no JSON: figures for Prometheus, checks as lines. A check that fails answers 500, as probes expect. */
+export function textRoute<const K extends Key, Q extends z.ZodType = Nothing>(
+  key: K,
+  said: Omit<Said<Q, Nothing>, "body">,
+  answer: (asking: Asking<K, z.output<Q>, unknown>, api: ApiParts) => Promise<PlainText>,
+): Route {
+  const { method, path } = parts(key);
+  const { query = nothingSchema } = said;
+  return {
+    method,
+    path,
+    id: said.id,
+    role: said.role,
+    does: said.does,
+    query,
+    body: undefined,
+    answer: z.string(),
+    status: 200,
+    form: "text",
+    handle: async (c, api) => {
+      const asking = await readRequest(c, query, undefined);
+      const { text, type, isFailing } = await Reflect.apply(answer, undefined, [asking, api]);
+      return c.body(text, isFailing ? 500 : 200, { "content-type": type });
+    },
+  };
+}
+
+interface PlainText {
+  readonly text: string;
+  readonly type: string;
+  readonly isFailing: boolean;
 }
 
 /** What is sent until it ends, fails, or the reader goes away; refusals come before, as ordinary answers. */

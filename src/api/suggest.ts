@@ -10,7 +10,8 @@ export async function withSuggestion(failure: unknown, path: string, installatio
   if (!(failure instanceof OpError)) return failure;
   if (failure.code === "store-unavailable") return withHint(failure, failure.hint ?? withoutStore);
   if (failure.code !== "cluster-not-found" && failure.code !== "member-not-found") return failure;
-  const [, , , cluster = "", , member = ""] = path.split("/").map(decode);
+  const [, , resource, cluster = "", , member = ""] = path.split("/").map(decode);
+  if (resource !== "clusters") return failure;
   const names = await namesFor(failure.code, cluster, installation);
   const wanted = failure.code === "cluster-not-found" ? cluster : member;
   const hint = suggest(wanted, names) ?? failure.hint ?? enumerate(failure.code, names);

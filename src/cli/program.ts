@@ -6,6 +6,7 @@ import { agentCommands } from "./commands/agent/group.ts";
 import { attach } from "./commands/attach.ts";
 import { autostop } from "./commands/autostop.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { check } from "./commands/check.ts";
 import { certificateCommands } from "./commands/certificate/group.ts";
 import { completion } from "./commands/completion.ts";
 import { configCommands } from "./commands/config/group.ts";
@@ -27,6 +28,7 @@ import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
 import { man } from "./commands/man.ts";
 import { memberCommands } from "./commands/member/group.ts";
+import { metrics } from "./commands/metrics.ts";
 import { pause } from "./commands/pause.ts";
 import { restart } from "./commands/restart.ts";
 import { reads } from "./commands/reads.ts";
@@ -68,7 +70,7 @@ export function createProgram(run: Run) {
       `\nTopics: ${topics.map(({ name }) => name).join(", ")}.\n"matriarch help SUBJECT" tells more of a command or a topic.`,
     );
   program.commandsGroup("Clusters:");
-  for (const make of [create, fork, restore, list, status, explain, events, logs, destroy])
+  for (const make of [create, fork, restore, list, status, explain, check, metrics, events, logs, destroy])
     program.addCommand(make(run));
   program.commandsGroup("Connecting:");
   for (const make of [uri, connect, tunnel, attach, detach]) program.addCommand(make(run));

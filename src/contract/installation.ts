@@ -20,6 +20,7 @@ import type { UpgradesInstallation } from "./upgrade.ts";
 import type { Downtime } from "./downtime.ts";
 import type { ImportsInstallation } from "./imports.ts";
 import type { ReadsRequest } from "./reads.ts";
+import type { MonitoringInstallation } from "./monitoring.ts";
 import type { ScalePlan, ScaleRequest } from "./scale.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
 import type { StorageInstallation } from "./storage.ts";
@@ -115,6 +116,8 @@ export interface Installation {
   readonly settings: SettingsInstallation;
   /** databases from elsewhere */
   readonly imports: ImportsInstallation;
+  /** checks and figures */
+  readonly monitoring: MonitoringInstallation;
 
   operation(id: string): Promise<Operation>;
   /** calls back at once and at every step, until it ends or the signal aborts */

@@ -136,6 +136,8 @@ async function runAgent(): Promise<void> {
     clustersDirectory: paths.clusters,
     ports: new PortClaims(),
     caFile: setup.certificate.caFile,
+    certFile: setup.certificate.certFile,
+    routerStatus: () => router.status(),
     hosts: setup.hosts,
     hostName: setup.hostName,
     startedAt: Date.now(),

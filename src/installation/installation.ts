@@ -5,7 +5,6 @@ import type { ClusterRuntime } from "../agent/runtime.ts";
 import { version } from "../config/version.ts";
 import type { Candidate, ClusterEvent, ClusterStatus, CreateRequest, Operation } from "../contract/cluster.ts";
 import type { EventQuery, Installation } from "../contract/installation.ts";
-import { embeddedReleases } from "../drivers/postgres/engine/catalog.ts";
 import {
   failOver,
   pauseCluster,
@@ -26,6 +25,7 @@ import { downtimeOf } from "./downtime.ts";
 import { candidatesOf, explainCluster } from "./explain.ts";
 import { planScale, scale } from "./resize.ts";
 import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
+import { createMonitoring } from "./monitoring.ts";
 import { createImports } from "./imports/imports.ts";
 import { readLogs } from "./logs.ts";
 import { setReads } from "./reads.ts";
@@ -34,12 +34,13 @@ import { addMember, recloneMember, removeMember } from "./members.ts";
 import { clusterOf, memberOf, type Parts } from "./parts.ts";
 import { createStorage } from "./storage/storage.ts";
 import { createUpgrades } from "./upgrade/upgrade.ts";
-import { clusterStatus, storeStatusOf, type StatusContext } from "./status.ts";
+import { clusterStatus, storeStatusOf } from "./status.ts";
+import { statusContextOf } from "./status-context.ts";
 
 /** @param stopAgent ends this process in order; `servers`: the clusters' servers and the router too */
 export function createInstallation(parts: Parts, stopAgent: (servers: boolean) => void): Installation {
   const { runtime, operations, events } = parts;
-  const statusOf = (cluster: ClusterRuntime): ClusterStatus => clusterStatus(cluster, contextOf(parts, cluster));
+  const statusOf = (cluster: ClusterRuntime): ClusterStatus => clusterStatus(cluster, statusContextOf(parts, cluster));
   return {
     agent: async () => ({
       pid: process.pid,
@@ -58,7 +59,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     watchStatus: (name, changed, signal) => watchStatus(parts, name, (cluster) => changed(statusOf(cluster)), signal),
     explain: async (name) => {
       const cluster = clusterOf(parts, name);
-      return explainCluster(cluster, contextOf(parts, cluster));
+      return explainCluster(cluster, statusContextOf(parts, cluster));
     },
     events: async (cluster, query: EventQuery): Promise<readonly ClusterEvent[]> => events.list({ cluster, ...query }),
     downtime: async (name, since) => downtimeOf(parts, name, since),
@@ -110,29 +111,13 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     extensions: createExtensions(parts),
     settings: createSettings(parts),
     imports: createImports(parts),
+    monitoring: createMonitoring(parts),
     operation: async (id): Promise<Operation> => operations.get(id),
     watchOperation: (id, changed, signal) => {
       const now = operations.get(id);
       operations.subscribe(id, changed, signal);
       changed(now);
     },
-  };
-}
-
-function contextOf(parts: Parts, cluster: ClusterRuntime): StatusContext {
-  const { engine, major } = cluster.record.spec.value;
-  const running = parts.operations.list({ cluster: cluster.name, state: "running" })[0];
-  return {
-    hostName: parts.hostName,
-    statusUrl: parts.statusUrl,
-    endpointHost: parts.hosts.self?.address ?? "127.0.0.1",
-    version:
-      parts.servers.versionOf(cluster.record.spec.value) ??
-      (engine === "embedded" ? (embeddedReleases[major]?.version ?? String(major)) : String(major)),
-    // What the home has besides is looked for when somebody asks: matriarch version CLUSTER.
-    newestVersion: engine === "embedded" ? embeddedReleases[major]?.version : undefined,
-    operation: running && { id: running.id, kind: running.kind },
-    wallNow: parts.clock.wallNow(),
   };
 }
 

@@ -22,6 +22,7 @@ import type { EventLog } from "../events/event-log.ts";
 import type { PauseMarks } from "../events/pause-marks.ts";
 import type { OperationLog } from "../events/operation-log.ts";
 import type { Log } from "../log/log.ts";
+import type { RouterStatus } from "../router/wire.ts";
 import type { PortClaims } from "./ports.ts";
 
 /** The hosts of the installation, as requests see them. */
@@ -59,6 +60,10 @@ export interface Parts {
   readonly clustersDirectory: string;
   readonly ports: PortClaims;
   readonly caFile: string;
+  /** that endpoints show */
+  readonly certFile: string;
+  /** @throws OpError router-unreachable */
+  readonly routerStatus: () => Promise<RouterStatus>;
   /** where a member says how it is (docs/monitoring.md); undefined where it does not */
   readonly statusUrl: (member: MemberRecord) => string | undefined;
   readonly hostName: string;

@@ -28,6 +28,7 @@ import {
   memberStatusSchema,
   operationSchema,
 } from "../../src/contract/cluster.ts";
+import { checkReportSchema, clusterMetricsSchema } from "../../src/contract/monitoring.ts";
 import { extensionListSchema, extensionPlanSchema } from "../../src/contract/extensions.ts";
 import { downtimeSchema } from "../../src/contract/downtime.ts";
 import { readLagSchema, readsStatusSchema } from "../../src/contract/reads.ts";
@@ -99,6 +100,9 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["user drop shop ada --dry-run", z.object({ would_drop: userSchema })],
   ["user drop shop ada --yes", z.object({ dropped: z.literal("ada") })],
   ["volume list shop", volumesSchema],
+  ["check shop --member shop-2", checkReportSchema],
+  ["check shop --group role", checkReportSchema],
+  ["metrics shop", clusterMetricsSchema],
   ["fork shop copy --expires 7d --detach", z.object({ operation: operationSchema, uri: z.string() })],
   ["fork shop copy --at 1h --detach", z.object({ operation: operationSchema, uri: z.string() })],
   ["restore shop copy --name before-migration --detach", z.object({ operation: operationSchema, uri: z.string() })],

@@ -16,6 +16,7 @@ import type {
 } from "../../src/contract/cluster.ts";
 import type { Asked, Installation } from "../../src/contract/installation.ts";
 import { OpError } from "../../src/errors/op-error.ts";
+import { createMemoryMonitoring } from "./memory-monitoring.ts";
 import { createMemoryUpgrades } from "./memory-upgrades.ts";
 import { createMemoryAccounts } from "./memory-accounts.ts";
 import { createMemoryStorage } from "./memory-storage.ts";
@@ -307,6 +308,7 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       begin: (kind, cluster, asked, result) => begin(kind, cluster, asked, () => result),
     }),
     upgrades: createMemoryUpgrades({ find, record, begin: (...of) => begin(...of, () => null) }),
+    monitoring: createMemoryMonitoring(find),
     async downtime(cluster) {
       const from = find(cluster).created_at;
       const pause = { from, to: from, ms: 312, why: "switchover", by: "ann", member: `${cluster}-2` } as const;

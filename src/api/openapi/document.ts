@@ -49,7 +49,7 @@ export function openApiDocument(routes: readonly Route[]): OpenApiDocument {
 
 function operationOf(route: Route, schemas: Schemas): Readonly<Record<string, unknown>> {
   const { id, does, role, form, status, body, answer } = route;
-  const media = form === "stream" ? "text/event-stream" : "application/json";
+  const media = medias[form];
   const shape = schemas.answer(answer);
   return {
     "operationId": id,
@@ -74,6 +74,13 @@ function operationOf(route: Route, schemas: Schemas): Readonly<Record<string, un
     },
   };
 }
+
+const medias = {
+  json: "application/json",
+  tunnel: "application/json",
+  stream: "text/event-stream",
+  text: "text/plain",
+} as const;
 
 const says = { 200: "Done.", 201: "Made.", 202: "Begun: the operation says how it goes on." } as const;
 

@@ -12,6 +12,7 @@ import { hostRoutes } from "./hosts.ts";
 import { importRoutes } from "./imports.ts";
 import { joinRoutes } from "./join.ts";
 import { memberRoutes } from "./members.ts";
+import { monitoringRoutes } from "./monitoring.ts";
 import { operationRoutes } from "./operations.ts";
 import { peerRoutes } from "./peer.ts";
 import { settingRoutes } from "./settings.ts";
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   ...importRoutes,
   ...eventRoutes,
   ...tunnelRoutes,
+  ...monitoringRoutes,
   ...operationRoutes,
   ...hostRoutes,
   ...joinRoutes,

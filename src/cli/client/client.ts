@@ -56,6 +56,7 @@ import type {
 } from "../../contract/storage.ts";
 import type { ChangeSettingsRequest, SettingsPlan, SettingsReport } from "../../contract/settings.ts";
 import type { CreatedToken, Token, TokenRequest } from "../../contract/tokens.ts";
+import type { CheckReport, ClusterMetrics } from "../../contract/monitoring.ts";
 import { tunnelProtocol } from "../../contract/tunnel.ts";
 import { createApi, shapes, type Api } from "./generated-api.ts";
 import { checked, type Sender } from "./sender.ts";
@@ -183,6 +184,10 @@ export function createClient(options: TransportOptions) {
     dropUser: (cluster: string, user: string): Promise<unknown> => api.dropUser({ cluster, user }),
     rotatePassword: async (cluster: string, user: string, graceMs: number): Promise<Credentials> =>
       withHere(await api.rotatePassword({ cluster, user, body: { grace_ms: graceMs } })),
+
+    check: (cluster: string, query: QueryOf<"checkCluster">): Promise<CheckReport> =>
+      api.checkCluster({ cluster, query }),
+    metrics: (cluster: string): Promise<ClusterMetrics> => api.getClusterMetrics({ cluster }),
 
     volumes: (cluster: string): Promise<Volumes> => api.listVolumes({ cluster }),
     extendVolumes: (cluster: string, body: ExtendRequest): Promise<Extended> => api.extendVolumes({ cluster, body }),

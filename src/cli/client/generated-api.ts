@@ -1261,6 +1261,36 @@ export function createApi(sender: Sender) {
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/tunnel`, body: asking.body ?? {}, answer: {"$ref":"Connection"} }, how),
     /** Becomes a connection to an endpoint, when it is sent with `Upgrade: postgresql`. */
     connectTunnel: (asking: { cluster: string; query?: { role?: "primary" | "read" | undefined; user?: string | undefined; database?: string | undefined; max_lag_ms?: number | undefined } }, how?: How) => sender.tunnel(`/v1/clusters/${pathPart(asking.cluster)}/tunnel` + queryText(asking.query), how),
+    /** Checks machines, servers and roles, within five seconds, and says what to do where something fails. */
+    checkCluster: (asking: { cluster: string; query?: { group?: "vm" | "pg" | "role" | undefined; member?: string | undefined; here?: "true" | "false" | undefined } }, how?: How): Promise<{
+      cluster: string;
+      ok: boolean;
+      lines: {
+        group: "vm" | "pg" | "role";
+        member: string | null;
+        host: string;
+        check: string;
+        ok: boolean;
+        message: string;
+        hint: string | null;
+        took_ms: number;
+      }[];
+      missing: {
+        host: string;
+        reason: string;
+      }[];
+    }> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/check` + queryText(asking.query), body: undefined, answer: {"type":"object","properties":{"cluster":{"type":"string"},"ok":{"type":"boolean"},"lines":{"type":"array","items":{"type":"object","properties":{"group":{"type":"string","enum":["vm","pg","role"]},"member":{"type":["string","null"]},"host":{"type":"string"},"check":{"type":"string"},"ok":{"type":"boolean"},"message":{"type":"string"},"hint":{"type":["string","null"]},"took_ms":{"type":"number"}},"required":["group","member","host","check","ok","message","hint","took_ms"]}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["cluster","ok","lines","missing"]} }, how),
+    /** Gives the figures of a cluster's members, and where Prometheus finds them. */
+    getClusterMetrics: (asking: { cluster: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<{
+      text: string;
+      targets: string[];
+      missing: {
+        host: string;
+        reason: string;
+      }[];
+    }> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/metrics` + queryText(asking.query), body: undefined, answer: {"type":"object","properties":{"text":{"type":"string"},"targets":{"type":"array","items":{"type":"string"}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["text","targets","missing"]} }, how),
     /** Gives an operation as it stands. */
     getOperation: (asking: { id: string }, how?: How): Promise<Operation> =>
       sender.json({ method: "GET", path: `/v1/operations/${pathPart(asking.id)}`, body: undefined, answer: {"$ref":"Operation"} }, how),

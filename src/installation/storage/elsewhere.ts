@@ -1,18 +1,19 @@
 /**
- * Asks the other hosts' agents for what only they can see of a cluster's storage. One that does not answer is named,
- * and keeps back nothing of the others. Called by volumes.ts.
+ * Asks the other hosts' agents for what only they can see of a cluster. One that does not answer is named,
+ * and keeps back nothing of the others. Called by volumes.ts, and for checks and figures.
  */
 import type { z } from "zod";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
 
 /** Less than the command line waits. */
-const answerMs = 7000;
+const usualAnswerMs = 7000;
 
 export interface Question<T extends z.ZodType> {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly schema: T;
+  readonly answerMs?: number;
 }
 
 export interface Missing {
@@ -23,7 +24,7 @@ export interface Missing {
 export async function askOthers<T extends z.ZodType>(
   { hosts }: Parts,
   names: readonly string[],
-  { method, path, schema }: Question<T>,
+  { method, path, schema, answerMs = usualAnswerMs }: Question<T>,
 ): Promise<{ readonly answers: readonly z.output<T>[]; readonly missing: readonly Missing[] }> {
   const as = { by: "matriarch", role: method === "GET" ? "viewer" : "operator" } as const;
   const body = method === "POST" ? { body: {} } : {};

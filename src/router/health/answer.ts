@@ -97,9 +97,8 @@ export class Answerer {
   }
 
   #flyCheck(group: string, { place, known }: Read): Promise<Reply> {
-    const at = `/v1/clusters/${encodeURIComponent(place.facts.cluster)}/check`;
-    const query = new URLSearchParams({ group, member: place.member.member, here: "true", format: "text" });
-    return this.#questions.ask(known.agentSocket, `${at}?${query.toString()}`).catch(() => noAgent(500));
+    const path = `/v1/checks/${group}?member=${encodeURIComponent(place.member.member)}`;
+    return this.#questions.ask(known.agentSocket, path).catch(() => noAgent(500));
   }
 }
 

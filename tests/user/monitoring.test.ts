@@ -1,0 +1,186 @@
+/**
+ * Checks and figures as those who watch meet them: groups that fail while something hangs, names that dashboards of
+ * others ask for, a frozen server that keeps back nobody's figures, no sample for each of many tables, bad input.
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { checkReportSchema, type CheckReport } from "../../src/contract/monitoring.ts";
+import { createCluster, type Cluster } from "../faults/cluster.ts";
+import { makeInstallation, type Installation } from "../faults/installation.ts";
+import { postmasterGroup, signalAll } from "../faults/processes.ts";
+import { until } from "../faults/until.ts";
+
+const promtool = ["/usr/bin/promtool", "/usr/local/bin/promtool"].find((path) => existsSync(path));
+const names = readFileSync(new URL("../fixtures/dashboard-names.txt", import.meta.url), "utf8");
+
+describe("monitoring (3 members, quorum)", () => {
+  let installation: Installation;
+  let cluster: Cluster;
+
+  before(async () => {
+    installation = await makeInstallation();
+    cluster = await createCluster(installation, "shop");
+  });
+  after(() => installation[Symbol.asyncDispose]());
+
+  const get = async (url: string): Promise<{ readonly status: number; readonly text: string }> => {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+    return { status: answer.status, text: await answer.text() };
+  };
+  const scrape = async (member: string): Promise<string> => {
+    const { status, text } = await get(`${(await cluster.member(member)).status_url}/metrics`);
+    assert.equal(status, 200, text);
+    return text;
+  };
+  const check = async (...flags: readonly string[]): Promise<{ code: number | null; report: CheckReport }> => {
+    const { code, stdout } = await installation.run(["check", "shop", "--json", ...flags]);
+    return { code, report: checkReportSchema.parse(JSON.parse(stdout)) };
+  };
+
+  test("checks of servers and roles are well, as text and over HTTP", async () => {
+    for (const group of ["pg", "role"]) {
+      const { code, report } = await check("--group", group);
+      assert.deepEqual([code, report.ok, report.missing], [0, true, []], JSON.stringify(report));
+      assert.ok(report.lines.every((line) => line.group === group && line.hint === null));
+    }
+    const { report } = await check();
+    const found = (member: string | null): readonly string[] =>
+      report.lines.filter((line) => line.member === member).map((line) => line.check);
+    const { id: primary } = await cluster.primary();
+    const { id: standby, status_url: url } = await cluster.standby();
+    assert.deepEqual(found(null), ["load", "memory", "cpu", "io"]);
+    assert.deepEqual(found(primary), ["disk", "connections", "cluster-locks", "disk-capacity", "role"]);
+    assert.deepEqual(found(standby), ["disk", "connections", "replication", "role"]);
+    const { status, text } = await get(`${url}/flycheck/role`);
+    assert.equal(status, 200);
+    assert.match(text, /^\[✓\] role: replica \([\d.]+ms\)\n$/);
+  });
+
+  test("names and labels that dashboards and rules of others ask for", async () => {
+    const { id } = await cluster.primary();
+    const { id: standby } = await cluster.standby();
+    await scrape(id);
+    await scrape(standby);
+    const isSlowPartThere = async (): Promise<true | undefined> =>
+      (await scrape(id)).includes("matriarch_volume_used_bytes{") ? true : undefined;
+    await until("figures of volumes", isSlowPartThere);
+    const found = (await scrape(id)) + (await scrape(standby));
+    const wanted = names.split("\n").filter((line) => /^[a-z]/.test(line));
+    assert.ok(wanted.length > 120);
+    const missing = wanted.filter((line) => !isThere(found, line));
+    assert.deepEqual(missing, []);
+    assert.match(found, /^patroni_primary\{scope="shop",name="shop-\d"\} 1$/m);
+    assert.match(found, /^pg_up\{cluster="shop",member="shop-\d"\} 1$/m);
+  });
+
+  test("the text is Prometheus' own, also of names that somebody made in SQL", { skip: !promtool }, async () => {
+    await cluster.query(`CREATE DATABASE "odd ""\\ name"`);
+    const text = await installation.ok("metrics", "shop");
+    assert.match(text, /datname="odd \\"\\\\ name"/);
+    const checking = promisify(execFile)(promtool ?? "", ["check", "metrics"]);
+    checking.child.stdin?.end(`${text}\n`);
+    // It ends with 3 for names that it would have chosen otherwise; what it cannot read is an error of another kind.
+    const said = await checking.then(
+      ({ stderr }) => stderr,
+      ({ code, stderr }: { code: number; stderr: string }) => (assert.equal(code, 3, stderr), stderr),
+    );
+    assert.doesNotMatch(said, /error while linting|text format parsing error/);
+  });
+
+  test("a thousand tables more, and not a sample more", async () => {
+    const { id } = await cluster.primary();
+    const names = async (): Promise<number> =>
+      (await scrape(id)).split("\n").filter((line) => /^pg_/.test(line)).length;
+    const before = await names();
+    await cluster.query(
+      "DO $$ BEGIN FOR i IN 1..1000 LOOP EXECUTE format('CREATE TABLE many_%s (id int PRIMARY KEY)', i); END LOOP; END $$",
+    );
+    await sleep(600);
+    // What has been archived meanwhile has a few samples of its own.
+    assert.ok((await names()) - before < 10, `${before} before, ${await names()} now`);
+  });
+
+  test("a frozen standby fails its checks within five seconds, and keeps back nobody's figures", async () => {
+    await installation.ok("pause", "shop");
+    const { id, pid, status_url: url } = await cluster.standby();
+    const { id: primary } = await cluster.primary();
+    const group = postmasterGroup(installation.home, pid);
+    signalAll(group, "SIGSTOP");
+    try {
+      // At once, before the agent has found it to be silent, and afterwards.
+      for (const when of ["at once", "later"]) {
+        if (when === "later")
+          await cluster.until("silence", ({ members }) => members.some((one) => one.state === "unreachable"));
+        const begun = performance.now();
+        const { code, report } = await check("--group", "pg");
+        assert.ok(performance.now() - begun < 5500, `${when}: ${performance.now() - begun}`);
+        assert.equal(code, 1);
+        const failing = report.lines.filter(({ ok }) => !ok);
+        assert.ok(
+          failing.some(({ member, check: what }) => member === id && what === "connections"),
+          JSON.stringify(failing),
+        );
+        assert.ok(
+          failing.every(({ member, hint }) => member === id && hint !== null),
+          JSON.stringify(failing),
+        );
+        const text = await installation.ok("metrics", "shop");
+        assert.match(text, new RegExp(`^pg_up\\{cluster="shop",member="${id}"\\} 0$`, "m"));
+        assert.match(text, new RegExp(`^pg_up\\{cluster="shop",member="${primary}"\\} 1$`, "m"));
+        assert.match(text, new RegExp(`^pg_stat_database_xact_commit\\{cluster="shop",member="${primary}"`, "m"));
+      }
+      assert.equal((await get(`${url}/flycheck/role`)).status, 500);
+    } finally {
+      signalAll(group, "SIGCONT");
+    }
+    await installation.ok("resume", "shop");
+    await cluster.healthy();
+    assert.equal((await get(`${url}/flycheck/pg`)).status, 200);
+  });
+
+  test("bad input is refused in words", async () => {
+    assert.equal((await installation.run(["check", "nothing"])).code, 5);
+    assert.equal((await installation.run(["check", "shop", "--member", "nothing"])).code, 5);
+    assert.equal((await installation.run(["check", "shop", "--group", "all"])).code, 2);
+    assert.equal((await installation.run(["metrics", "nothing"])).code, 5);
+    for (const path of [
+      "/v1/clusters/shop/check?group=all",
+      "/v1/clusters/shop/check?here=maybe",
+      "/v1/clusters/shop/check?unheard=1",
+      "/v1/checks/all?member=shop-1",
+      "/v1/checks/pg",
+      "/v1/checks/pg?member=nothing",
+      "/v1/metrics?member=nothing",
+      `/v1/metrics?member=${"x".repeat(200)}`,
+      "/v1/clusters/shop/metrics?here=2",
+    ])
+      assert.match(
+        JSON.stringify(await installation.api(path)),
+        /^\{"error":\{"code":"(bad-value|member-not-found)"/,
+        path,
+      );
+  });
+
+  test("a cluster that is stopped has nothing to check, and its figures say so", async () => {
+    await installation.ok("stop", "shop");
+    const { code, stderr } = await installation.run(["check", "shop"]);
+    assert.equal(code, 3);
+    assert.match(stderr, /is stopped: there is nothing to check/);
+    const text = await installation.ok("metrics", "shop");
+    assert.match(text, /^matriarch_cluster_state\{cluster="shop",state="stopped"\} 1$/m);
+    assert.match(text, /^patroni_postgres_running\{scope="shop",name="shop-1"\} 0$/m);
+    await installation.ok("start", "shop");
+    await cluster.healthy();
+  });
+});
+
+/** `name` or `name{label,label}`: a sample of that name which has these labels. */
+function isThere(text: string, wanted: string): boolean {
+  const [, name = "", labels = ""] = /^(\w+)(?:\{([\w,]+)\})?$/.exec(wanted) ?? [];
+  const samples = text.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  return samples.some((line) => labels.split(",").every((label) => label === "" || line.includes(`${label}="`)));
+}
