@@ -22,6 +22,8 @@ const wanted = [
   "list",
   "status",
   "explain",
+  "check",
+  "metrics",
   "events",
   "logs",
   "destroy",

@@ -104,8 +104,9 @@ async function ask(method: string, path: string, { files, headers = {}, body, so
   });
   sent.end(body);
   const [response] = await once(sent, "response", { signal: AbortSignal.timeout(20_000) });
-  const isStream = String(response.headers["content-type"]).startsWith("text/event-stream");
-  const answer: unknown = isStream ? {} : JSON.parse((await text(response)) || "{}");
+  const type = String(response.headers["content-type"]);
+  const isStream = type.startsWith("text/event-stream");
+  const answer: unknown = isStream || type.startsWith("text/plain") ? {} : JSON.parse((await text(response)) || "{}");
   if (isStream) response.destroy();
   const { error } = answer as { error?: { code: string; detail?: string } };
   return { status: response.statusCode, code: error?.code, detail: error?.detail };
