@@ -6,7 +6,9 @@
 import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
 import type { Server } from "../domain/server.ts";
 import { archiveDirectory, givePermit, withdrawPermit } from "../drivers/postgres/archive/permit.ts";
+import { writeOffsite } from "../drivers/postgres/archive/offsite.ts";
 import { wakeArchiver } from "../drivers/postgres/archive/wake.ts";
+import { preparePush } from "../drivers/pgbackrest/member.ts";
 import type { ServerOwner } from "../drivers/postgres/port.ts";
 import type { Log } from "../log/log.ts";
 
@@ -38,7 +40,8 @@ export class ArchivePermits {
     // It does not answer for the moment; who holds the epoch is another question.
     if (observed.kind === "unresponsive" && record.reign.value.holder === id) return;
     const pid = mayArchive(record, id, observed) ? server.pid : undefined;
-    const wanted = pid === undefined ? "" : `${pid} ${epoch} ${timeline}`;
+    const { backups } = record.spec.value;
+    const wanted = pid === undefined ? "" : `${pid} ${epoch} ${timeline} ${JSON.stringify(backups?.repositories)}`;
     const before = this.#given.get(dataDirectory);
     if (before === wanted) return;
     this.#given.set(dataDirectory, wanted);
@@ -46,9 +49,17 @@ export class ArchivePermits {
     const archive = archiveDirectory(this.#parts.home, name, systemIdentifier);
     this.#inTurn(dataDirectory, async () => {
       if (pid === undefined) return await withdrawPermit(dataDirectory);
+      // Before its leave: what it archives without is in no repository, and stays so.
+      const port = record.members[id]?.value.port ?? 0;
+      const places = { home: this.#parts.home };
+      const member = { id, cluster: name, dataDirectory, port };
+      const push = await preparePush({ places, owner: this.#parts.owner }, backups, member);
+      const isNew = await writeOffsite(dataDirectory, push.script, this.#parts.owner);
       await givePermit(dataDirectory, { timeline, archive }, this.#parts.owner);
+      // Asked again at the next look, and until then told as it is.
+      if (!push.isReady) this.#given.delete(dataDirectory);
       // What it could not archive before, it can now, and not only at its next try in a minute.
-      await wakeArchiver(dataDirectory);
+      if (push.isReady || isNew) await wakeArchiver(dataDirectory);
     });
   }
 

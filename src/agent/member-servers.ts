@@ -159,7 +159,9 @@ export class MemberServers {
 
   /** What every server of the cluster on this host should have. */
   wanted(spec: ClusterSpec): WantedSettings {
-    return { generation: spec.generation, settings: { ...this.computed(spec), ...spec.settings } };
+    // Whatever is committed reaches a repository within a minute.
+    const archive = spec.backups === undefined ? {} : { archive_timeout: "60" };
+    return { generation: spec.generation, settings: { ...this.computed(spec), ...archive, ...spec.settings } };
   }
 
   /** Settings that follow from the cluster's size. */

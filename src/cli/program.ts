@@ -36,6 +36,7 @@ import { resume } from "./commands/resume.ts";
 import { scale } from "./commands/scale.ts";
 import { restore } from "./commands/restore.ts";
 import { restorePointCommands } from "./commands/restore-point/group.ts";
+import { backupCommands } from "./commands/backup/group.ts";
 import { snapshotCommands } from "./commands/snapshot/group.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
@@ -85,6 +86,7 @@ export function createProgram(run: Run) {
     volumeCommands,
     snapshotCommands,
     restorePointCommands,
+    backupCommands,
     extensionCommands,
     importCommands,
   ])

@@ -2,6 +2,7 @@
  * What the API needs of the running agent. The agent offers it, `entry/agent.ts` puts the two together, and neither
  * imports the other. Every refusal is an `OpError`; methods that change something name who asked.
  */
+import type { BackupsInstallation } from "./backups.ts";
 import type { AccountsInstallation } from "./accounts.ts";
 import type { Asked } from "./asked.ts";
 import type {
@@ -111,6 +112,8 @@ export interface Installation {
   readonly upgrades: UpgradesInstallation;
   /** volumes */
   readonly storage: StorageInstallation;
+  /** copies in repositories elsewhere */
+  readonly backups: BackupsInstallation;
   readonly extensions: ExtensionsInstallation;
   /** settings of the servers */
   readonly settings: SettingsInstallation;

@@ -115,7 +115,16 @@ export const journalAnswerSchema = z.object({
 export type JournalRequest = z.output<typeof journalRequestSchema>;
 export type JournalAnswer = z.infer<typeof journalAnswerSchema>;
 
+/** A cluster's repositories with their secrets: given, or asked for. Checked by who stores it (drivers/pgbackrest/book.ts). */
+export const bookRequestSchema = z.object({ cluster: z.string().min(1).max(63), book: z.unknown() });
+export interface BookRequest {
+  readonly cluster: string;
+  readonly book?: unknown;
+}
+
 export interface PeerApi {
+  /** the book of that host, when none is given; null: it has none */
+  backupBook(request: BookRequest): Promise<{ readonly book: unknown }>;
   /** what the agent of `host` sees of its members; checked by the receiver (agent/peers) */
   looks(host: string, message: unknown): Promise<unknown>;
   claimPorts(request: ClaimPortsRequest): Promise<ClaimPortsAnswer>;

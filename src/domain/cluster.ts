@@ -4,6 +4,7 @@
  * about safety is an epoch, a revision or a position instead.
  */
 import type { Attachment } from "./attachment.ts";
+import type { BackupWish } from "./backup.ts";
 import type { CommitRule, Voter } from "./rule.ts";
 import type { TimelineHistory, WalPosition } from "./timeline.ts";
 
@@ -48,6 +49,8 @@ export interface ClusterSpec {
   readonly fork?: { readonly of: string; readonly at: number; readonly expiresAt?: number };
   /** how snapshots are taken and kept, where it is not the usual way */
   readonly snapshots?: { readonly daily: boolean; readonly keptDays: number };
+  /** where it is backed up to, and when; left out: nowhere but on its hosts */
+  readonly backups?: BackupWish;
   readonly ports: { readonly primary: number; readonly read: number };
   /** settings given by the user, by their Postgres names in lower case */
   readonly settings: Readonly<Record<string, string>>;

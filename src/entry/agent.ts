@@ -34,6 +34,7 @@ import { tellHealth } from "../installation/health/tell.ts";
 import { createInstallation } from "../installation/installation.ts";
 import type { Parts } from "../installation/parts.ts";
 import { PortClaims } from "../installation/ports.ts";
+import { careForBackups } from "../installation/backups/care.ts";
 import { careForImports } from "../installation/imports/care.ts";
 import { resumeOperations } from "../installation/resume.ts";
 import { careForArchives } from "../installation/storage/archive/care.ts";
@@ -182,6 +183,7 @@ async function runAgent(): Promise<void> {
   void careForStorage(parts);
   if (options.status_listen !== "off") tellHealth(parts, router, statusPlace(parts, options, setup));
   void careForArchives(parts);
+  void careForBackups(parts);
   careForImports(parts);
   if (offer) forHosts?.careForHosts(parts, offer);
 }

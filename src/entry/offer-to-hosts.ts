@@ -7,6 +7,7 @@ import type { EventFile } from "../events/event-file.ts";
 import { resumeDrains } from "../installation/hosts/drain.ts";
 import { installPackage } from "../drivers/postgres/extensions/packages.ts";
 import { contentsHere } from "../installation/extensions/hosts.ts";
+import { exchangeBook } from "../installation/backups/share.ts";
 import { createHosts } from "../installation/hosts/hosts.ts";
 import { certificateKeeper } from "../installation/hosts/keep-certificate.ts";
 import type { HostParts } from "../installation/hosts/parts.ts";
@@ -54,6 +55,7 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     rebuildStore: () => several.rebuildStore(),
   };
   const peer: PeerApi = {
+    backupBook: (request) => exchangeBook(parts, request),
     looks: (host, message) => peers.hear(host, message),
     claimPorts: (request) => answerClaim(parts, request),
     trySettings: (request) => tryHere(parts, request),

@@ -3,6 +3,7 @@
  * be sent again. `docs/errors.md` is generated from here.
  */
 
+import { backupErrors } from "./backup-errors.ts";
 import { importErrors } from "./import-errors.ts";
 import type { ErrorKind } from "./kind.ts";
 import { restoreErrors } from "./restore-errors.ts";
@@ -110,6 +111,7 @@ export const errorCatalog = {
     meaning: "Postgres refused a change of databases or users; its own words say why.",
   },
   ...importErrors,
+  ...backupErrors,
   "variable-taken": {
     httpStatus: 409,
     exitCode: 3,

@@ -3,6 +3,7 @@
  * gives the fields that its sentence names; docs/events.md is generated from here.
  */
 import { auditEvents } from "./audit-events.ts";
+import { backupEvents } from "./backup-events.ts";
 import { clusterEvents } from "./cluster-events.ts";
 import { extensionEvents } from "./extension-events.ts";
 import { hostEvents } from "./host-events.ts";
@@ -19,6 +20,7 @@ export const eventCatalog = {
   ...extensionEvents,
   ...partEvents,
   ...storageEvents,
+  ...backupEvents,
   ...storeEvents,
   ...auditEvents,
 };

@@ -45,6 +45,7 @@ const keptMs = 7 * 86_400_000;
 
 /** Copies a member that goes on with its work. */
 export const snapshotKind = "snapshot create";
+export const backupKind = "backup create";
 
 export class OperationLog {
   /** "" in an installation of one host */

@@ -15,6 +15,7 @@ import {
   type FailoverOptions,
 } from "./changes.ts";
 import { createAccounts } from "./accounts/accounts.ts";
+import { createBackups } from "./backups/backups.ts";
 import { awake, setAutostop } from "./awake.ts";
 import { createSettings } from "./settings/settings.ts";
 import { connectionTo } from "./connection.ts";
@@ -108,6 +109,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     accounts: createAccounts(parts),
     upgrades: createUpgrades(parts),
     storage: createStorage(parts),
+    backups: createBackups(parts),
     extensions: createExtensions(parts),
     settings: createSettings(parts),
     imports: createImports(parts),

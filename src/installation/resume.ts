@@ -3,7 +3,9 @@ import type { ClusterRuntime } from "../agent/runtime.ts";
 import type { ClusterRecord, MemberRecord } from "../domain/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
-import { snapshotKind } from "../events/operation-log.ts";
+import { backupKind, snapshotKind } from "../events/operation-log.ts";
+import { disableKind, enableKind, verifyKind } from "./backups/kinds.ts";
+import { endInterruptedBackup, resumeBackup } from "./backups/resume.ts";
 import { removeLeftOvers } from "./storage/snapshots/files.ts";
 import { awaitIntentEnd, follow, isDown } from "./changes.ts";
 import { forkKind, restoreKind, resumeCreate } from "./create.ts";
@@ -46,6 +48,12 @@ function resume(parts: Parts, operation: OperationRecord): void {
     case finishingKind:
     case changedKind:
       return void resumeRestart(parts, operation);
+    case backupKind:
+    case enableKind:
+      return void resumeBackup(parts, operation);
+    case disableKind:
+    case verifyKind:
+      return endInterruptedBackup(parts, operation);
     case snapshotKind:
       return void endSnapshot(parts, operation);
     case "import":

@@ -20,6 +20,7 @@ import { createMemoryMonitoring } from "./memory-monitoring.ts";
 import { createMemoryUpgrades } from "./memory-upgrades.ts";
 import { createMemoryAccounts } from "./memory-accounts.ts";
 import { createMemoryStorage } from "./memory-storage.ts";
+import { createMemoryBackups } from "./memory-backups.ts";
 import { createMemoryExtensions } from "./memory-extensions.ts";
 import { createMemorySettings } from "./memory-settings.ts";
 import { readLogFiles } from "../../src/installation/logs.ts";
@@ -302,6 +303,7 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
     },
     accounts: createMemoryAccounts({ find, update, record, connectionOf }),
     storage: createMemoryStorage({ find, record, begin, connectionOf }),
+    backups: createMemoryBackups({ find, record, begin }),
     extensions: createMemoryExtensions({
       find,
       record,

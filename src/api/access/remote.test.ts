@@ -44,6 +44,7 @@ const gate: Gate = {
 };
 const silent = { info: () => {}, error: () => {} };
 const peer = {
+  backupBook: async () => ({ book: null }),
   looks: async (host: string, message: unknown) => void looks.push({ host, message }),
   claimPorts: async ({ count }: { readonly count: number }) => ({
     ports: Array.from({ length: count }, (_, at) => 16_000 + at),

@@ -3,6 +3,7 @@ import type { Route } from "../route.ts";
 import { accountRoutes } from "./accounts.ts";
 import { agentRoutes } from "./agent.ts";
 import { auditRoutes } from "./audit.ts";
+import { backupRoutes } from "./backups.ts";
 import { certificateRoutes } from "./certificates.ts";
 import { changeRoutes } from "./changes.ts";
 import { clusterRoutes } from "./clusters.ts";
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   ...memberRoutes,
   ...accountRoutes,
   ...storageRoutes,
+  ...backupRoutes,
   ...extensionRoutes,
   ...settingRoutes,
   ...upgradeRoutes,

@@ -9,6 +9,7 @@ import {
   reachRequestSchema,
 } from "../../contract/host.ts";
 import {
+  bookRequestSchema,
   claimPortsRequestSchema,
   contentsRequestSchema,
   engineRequestSchema,
@@ -28,6 +29,7 @@ import { several } from "./hosts.ts";
 type Part = (peer: PeerApi, body: unknown, host: string) => Promise<unknown>;
 
 const parts: Readonly<Record<string, Part>> = {
+  "backup-book": (peer, body) => peer.backupBook(check(bookRequestSchema, body, "body")),
   "looks": (peer, body, host) => peer.looks(host, body),
   "ports": (peer, body) => peer.claimPorts(check(claimPortsRequestSchema, body, "body")),
   "engine": (peer, body) => peer.prepareEngine(check(engineRequestSchema, body, "body")),

@@ -58,6 +58,7 @@ import type { ChangeSettingsRequest, SettingsPlan, SettingsReport } from "../../
 import type { CreatedToken, Token, TokenRequest } from "../../contract/tokens.ts";
 import type { CheckReport, ClusterMetrics } from "../../contract/monitoring.ts";
 import { tunnelProtocol } from "../../contract/tunnel.ts";
+import { backupCalls } from "./backups.ts";
 import { createApi, shapes, type Api } from "./generated-api.ts";
 import { checked, type Sender } from "./sender.ts";
 import { call, openSocket, openStream, type TransportOptions } from "./transport.ts";
@@ -208,6 +209,7 @@ export function createClient(options: TransportOptions) {
     restoreWindows: (cluster: string): Promise<RestoreWindows> => api.listRestoreWindows({ cluster }),
     makeRestorePoint: (cluster: string, name: string): Promise<RestorePointStatus> =>
       api.makeRestorePoint({ cluster, body: { name } }),
+    ...backupCalls(api),
     snapshots: (cluster: string): Promise<Snapshots> => api.listSnapshots({ cluster }),
     takeSnapshot: (cluster: string, body: { member?: string; kept_days?: number }): Promise<Operation> =>
       api.takeSnapshot({ cluster, body }),

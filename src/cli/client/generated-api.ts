@@ -1200,6 +1200,353 @@ export function createApi(sender: Sender) {
     /** Brings the volumes on the host that is asked to the size that the cluster has. */
     applyVolumes: (asking: { cluster: string }, how?: How): Promise<Volumes> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/volumes/apply`, body: {}, answer: {"$ref":"Volumes"} }, how),
+    /** Gives the repositories of a cluster as they answer now, and the backups in them; also of one that is gone. */
+    showBackups: (asking: { cluster: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<{
+      cluster: string;
+      stanza: string;
+      exists: boolean;
+      program: string | null;
+      repositories: {
+        number: 1 | 2;
+        kind: "s3" | "azure" | "gcs" | "sftp" | "path";
+        to: string;
+        encrypted: boolean;
+        escrow: boolean;
+        problem: string | null;
+        newest_segment: string | null;
+        archived_until: string | null;
+        backups: number;
+        newest_backup_at: string | null;
+        is_overdue: boolean;
+      }[];
+      policy: {
+        full_every_days: number;
+        between_every_hours: number;
+        between: "differential" | "incremental";
+        kept_days: number;
+        kept_fulls: number;
+        next_at: string | null;
+      };
+      push_problem: string | null;
+      backups: {
+        label: string;
+        repository: 1 | 2;
+        kind: "full" | "differential" | "incremental";
+        started_at: string;
+        ended_at: string;
+        size_bytes: number;
+        own_bytes: number;
+        wal: {
+          from: string;
+          to: string;
+        };
+        lsn: {
+          from: string;
+          to: string;
+        };
+        needs: string[];
+        version: number;
+        has_bad_pages: boolean;
+        locked_until: string | null;
+        proof: {
+          at: string;
+          how: "verified" | "restored";
+          is_good: boolean;
+        } | null;
+        is_current: boolean;
+      }[];
+    }> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/backups` + queryText(asking.query), body: undefined, answer: {"type":"object","properties":{"cluster":{"type":"string"},"stanza":{"type":"string"},"exists":{"type":"boolean"},"program":{"type":["string","null"]},"repositories":{"type":"array","items":{"type":"object","properties":{"number":{"anyOf":[{"type":"number","const":1},{"type":"number","const":2}]},"kind":{"type":"string","enum":["s3","azure","gcs","sftp","path"]},"to":{"type":"string"},"encrypted":{"type":"boolean"},"escrow":{"type":"boolean"},"problem":{"type":["string","null"]},"newest_segment":{"type":["string","null"]},"archived_until":{"type":["string","null"]},"backups":{"type":"integer"},"newest_backup_at":{"type":["string","null"]},"is_overdue":{"type":"boolean"}},"required":["number","kind","to","encrypted","escrow","problem","newest_segment","archived_until","backups","newest_backup_at","is_overdue"]}},"policy":{"type":"object","properties":{"full_every_days":{"type":"integer"},"between_every_hours":{"type":"integer"},"between":{"type":"string","enum":["differential","incremental"]},"kept_days":{"type":"integer"},"kept_fulls":{"type":"integer"},"next_at":{"type":["string","null"]}},"required":["full_every_days","between_every_hours","between","kept_days","kept_fulls","next_at"]},"push_problem":{"type":["string","null"]},"backups":{"type":"array","items":{"type":"object","properties":{"label":{"type":"string"},"repository":{"anyOf":[{"type":"number","const":1},{"type":"number","const":2}]},"kind":{"type":"string","enum":["full","differential","incremental"]},"started_at":{"type":"string"},"ended_at":{"type":"string"},"size_bytes":{"type":"number"},"own_bytes":{"type":"number"},"wal":{"type":"object","properties":{"from":{"type":"string"},"to":{"type":"string"}},"required":["from","to"]},"lsn":{"type":"object","properties":{"from":{"type":"string"},"to":{"type":"string"}},"required":["from","to"]},"needs":{"type":"array","items":{"type":"string"}},"version":{"type":"integer"},"has_bad_pages":{"type":"boolean"},"locked_until":{"type":["string","null"]},"proof":{"anyOf":[{"type":"object","properties":{"at":{"type":"string"},"how":{"type":"string","enum":["verified","restored"]},"is_good":{"type":"boolean"}},"required":["at","how","is_good"]},{"type":"null"}]},"is_current":{"type":"boolean"}},"required":["label","repository","kind","started_at","ended_at","size_bytes","own_bytes","wal","lsn","needs","version","has_bad_pages","locked_until","proof","is_current"]}}},"required":["cluster","stanza","exists","program","repositories","policy","push_problem","backups"]} }, how),
+    /** Gives a cluster a repository: its log goes there, and backups are taken by themselves. */
+    enableBackups: (asking: { cluster: string; body: {
+  number?: 1 | 2 | undefined;
+  to: string;
+  endpoint?: string | undefined;
+  region?: string | undefined;
+  path_style?: boolean | undefined;
+  account?: string | undefined;
+  fingerprint?: string | undefined;
+  credentials: {
+    kind: "none";
+  } | {
+    kind: "keys";
+    key: string;
+    secret: string;
+    token?: string | undefined;
+  } | {
+    kind: "machine";
+  } | {
+    kind: "azure-key";
+    key: string;
+  } | {
+    kind: "azure-sas";
+    token: string;
+  } | {
+    kind: "gcs-account";
+    json: string;
+  } | {
+    kind: "private-key";
+    key: string;
+  };
+  authorities?: string | undefined;
+  key?: string | undefined;
+  encrypt?: boolean | undefined;
+  escrow?: boolean | undefined;
+  policy?: {
+    full_every_days?: number | undefined;
+    between_every_hours?: number | undefined;
+    between?: "differential" | "incremental" | undefined;
+    kept_days?: number | undefined;
+    kept_fulls?: number | undefined;
+  } | undefined;
+  here?: boolean | undefined;
+} }, how?: How): Promise<{
+      operation: Operation;
+      key: string | null;
+    }> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/backups`, body: asking.body, answer: {"type":"object","properties":{"operation":{"$ref":"Operation"},"key":{"type":["string","null"]}},"required":["operation","key"]} }, how),
+    /** Makes the repository of a cluster that is not there known, so that its backups can be restored. */
+    connectRepository: (asking: { cluster: string; body: {
+  number?: 1 | 2 | undefined;
+  to: string;
+  endpoint?: string | undefined;
+  region?: string | undefined;
+  path_style?: boolean | undefined;
+  account?: string | undefined;
+  fingerprint?: string | undefined;
+  credentials: {
+    kind: "none";
+  } | {
+    kind: "keys";
+    key: string;
+    secret: string;
+    token?: string | undefined;
+  } | {
+    kind: "machine";
+  } | {
+    kind: "azure-key";
+    key: string;
+  } | {
+    kind: "azure-sas";
+    token: string;
+  } | {
+    kind: "gcs-account";
+    json: string;
+  } | {
+    kind: "private-key";
+    key: string;
+  };
+  authorities?: string | undefined;
+  key?: string | undefined;
+  encrypt?: boolean | undefined;
+  escrow?: boolean | undefined;
+} }, how?: How): Promise<{
+      cluster: string;
+      stanza: string;
+      exists: boolean;
+      program: string | null;
+      repositories: {
+        number: 1 | 2;
+        kind: "s3" | "azure" | "gcs" | "sftp" | "path";
+        to: string;
+        encrypted: boolean;
+        escrow: boolean;
+        problem: string | null;
+        newest_segment: string | null;
+        archived_until: string | null;
+        backups: number;
+        newest_backup_at: string | null;
+        is_overdue: boolean;
+      }[];
+      policy: {
+        full_every_days: number;
+        between_every_hours: number;
+        between: "differential" | "incremental";
+        kept_days: number;
+        kept_fulls: number;
+        next_at: string | null;
+      };
+      push_problem: string | null;
+      backups: {
+        label: string;
+        repository: 1 | 2;
+        kind: "full" | "differential" | "incremental";
+        started_at: string;
+        ended_at: string;
+        size_bytes: number;
+        own_bytes: number;
+        wal: {
+          from: string;
+          to: string;
+        };
+        lsn: {
+          from: string;
+          to: string;
+        };
+        needs: string[];
+        version: number;
+        has_bad_pages: boolean;
+        locked_until: string | null;
+        proof: {
+          at: string;
+          how: "verified" | "restored";
+          is_good: boolean;
+        } | null;
+        is_current: boolean;
+      }[];
+    }> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/backups/connect`, body: asking.body, answer: {"type":"object","properties":{"cluster":{"type":"string"},"stanza":{"type":"string"},"exists":{"type":"boolean"},"program":{"type":["string","null"]},"repositories":{"type":"array","items":{"type":"object","properties":{"number":{"anyOf":[{"type":"number","const":1},{"type":"number","const":2}]},"kind":{"type":"string","enum":["s3","azure","gcs","sftp","path"]},"to":{"type":"string"},"encrypted":{"type":"boolean"},"escrow":{"type":"boolean"},"problem":{"type":["string","null"]},"newest_segment":{"type":["string","null"]},"archived_until":{"type":["string","null"]},"backups":{"type":"integer"},"newest_backup_at":{"type":["string","null"]},"is_overdue":{"type":"boolean"}},"required":["number","kind","to","encrypted","escrow","problem","newest_segment","archived_until","backups","newest_backup_at","is_overdue"]}},"policy":{"type":"object","properties":{"full_every_days":{"type":"integer"},"between_every_hours":{"type":"integer"},"between":{"type":"string","enum":["differential","incremental"]},"kept_days":{"type":"integer"},"kept_fulls":{"type":"integer"},"next_at":{"type":["string","null"]}},"required":["full_every_days","between_every_hours","between","kept_days","kept_fulls","next_at"]},"push_problem":{"type":["string","null"]},"backups":{"type":"array","items":{"type":"object","properties":{"label":{"type":"string"},"repository":{"anyOf":[{"type":"number","const":1},{"type":"number","const":2}]},"kind":{"type":"string","enum":["full","differential","incremental"]},"started_at":{"type":"string"},"ended_at":{"type":"string"},"size_bytes":{"type":"number"},"own_bytes":{"type":"number"},"wal":{"type":"object","properties":{"from":{"type":"string"},"to":{"type":"string"}},"required":["from","to"]},"lsn":{"type":"object","properties":{"from":{"type":"string"},"to":{"type":"string"}},"required":["from","to"]},"needs":{"type":"array","items":{"type":"string"}},"version":{"type":"integer"},"has_bad_pages":{"type":"boolean"},"locked_until":{"type":["string","null"]},"proof":{"anyOf":[{"type":"object","properties":{"at":{"type":"string"},"how":{"type":"string","enum":["verified","restored"]},"is_good":{"type":"boolean"}},"required":["at","how","is_good"]},{"type":"null"}]},"is_current":{"type":"boolean"}},"required":["label","repository","kind","started_at","ended_at","size_bytes","own_bytes","wal","lsn","needs","version","has_bad_pages","locked_until","proof","is_current"]}}},"required":["cluster","stanza","exists","program","repositories","policy","push_problem","backups"]} }, how),
+    /** Ends the backups to a repository; deletes what is in it only when it is asked for. */
+    disableBackups: (asking: { cluster: string; body?: {
+  number?: 1 | 2 | undefined;
+  delete_backups?: boolean | undefined;
+  here?: boolean | undefined;
+} }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/backups/disable`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Says when backups are taken and how long they are kept. */
+    setBackupPolicy: (asking: { cluster: string; body?: {
+  full_every_days?: number | undefined;
+  between_every_hours?: number | undefined;
+  between?: "differential" | "incremental" | undefined;
+  kept_days?: number | undefined;
+  kept_fulls?: number | undefined;
+} }, how?: How): Promise<{
+      cluster: string;
+      stanza: string;
+      exists: boolean;
+      program: string | null;
+      repositories: {
+        number: 1 | 2;
+        kind: "s3" | "azure" | "gcs" | "sftp" | "path";
+        to: string;
+        encrypted: boolean;
+        escrow: boolean;
+        problem: string | null;
+        newest_segment: string | null;
+        archived_until: string | null;
+        backups: number;
+        newest_backup_at: string | null;
+        is_overdue: boolean;
+      }[];
+      policy: {
+        full_every_days: number;
+        between_every_hours: number;
+        between: "differential" | "incremental";
+        kept_days: number;
+        kept_fulls: number;
+        next_at: string | null;
+      };
+      push_problem: string | null;
+      backups: {
+        label: string;
+        repository: 1 | 2;
+        kind: "full" | "differential" | "incremental";
+        started_at: string;
+        ended_at: string;
+        size_bytes: number;
+        own_bytes: number;
+        wal: {
+          from: string;
+          to: string;
+        };
+        lsn: {
+          from: string;
+          to: string;
+        };
+        needs: string[];
+        version: number;
+        has_bad_pages: boolean;
+        locked_until: string | null;
+        proof: {
+          at: string;
+          how: "verified" | "restored";
+          is_good: boolean;
+        } | null;
+        is_current: boolean;
+      }[];
+    }> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/backups/policy`, body: asking.body ?? {}, answer: {"type":"object","properties":{"cluster":{"type":"string"},"stanza":{"type":"string"},"exists":{"type":"boolean"},"program":{"type":["string","null"]},"repositories":{"type":"array","items":{"type":"object","properties":{"number":{"anyOf":[{"type":"number","const":1},{"type":"number","const":2}]},"kind":{"type":"string","enum":["s3","azure","gcs","sftp","path"]},"to":{"type":"string"},"encrypted":{"type":"boolean"},"escrow":{"type":"boolean"},"problem":{"type":["string","null"]},"newest_segment":{"type":["string","null"]},"archived_until":{"type":["string","null"]},"backups":{"type":"integer"},"newest_backup_at":{"type":["string","null"]},"is_overdue":{"type":"boolean"}},"required":["number","kind","to","encrypted","escrow","problem","newest_segment","archived_until","backups","newest_backup_at","is_overdue"]}},"policy":{"type":"object","properties":{"full_every_days":{"type":"integer"},"between_every_hours":{"type":"integer"},"between":{"type":"string","enum":["differential","incremental"]},"kept_days":{"type":"integer"},"kept_fulls":{"type":"integer"},"next_at":{"type":["string","null"]}},"required":["full_every_days","between_every_hours","between","kept_days","kept_fulls","next_at"]},"push_problem":{"type":["string","null"]},"backups":{"type":"array","items":{"type":"object","properties":{"label":{"type":"string"},"repository":{"anyOf":[{"type":"number","const":1},{"type":"number","const":2}]},"kind":{"type":"string","enum":["full","differential","incremental"]},"started_at":{"type":"string"},"ended_at":{"type":"string"},"size_bytes":{"type":"number"},"own_bytes":{"type":"number"},"wal":{"type":"object","properties":{"from":{"type":"string"},"to":{"type":"string"}},"required":["from","to"]},"lsn":{"type":"object","properties":{"from":{"type":"string"},"to":{"type":"string"}},"required":["from","to"]},"needs":{"type":"array","items":{"type":"string"}},"version":{"type":"integer"},"has_bad_pages":{"type":"boolean"},"locked_until":{"type":["string","null"]},"proof":{"anyOf":[{"type":"object","properties":{"at":{"type":"string"},"how":{"type":"string","enum":["verified","restored"]},"is_good":{"type":"boolean"}},"required":["at","how","is_good"]},{"type":"null"}]},"is_current":{"type":"boolean"}},"required":["label","repository","kind","started_at","ended_at","size_bytes","own_bytes","wal","lsn","needs","version","has_bad_pages","locked_until","proof","is_current"]}}},"required":["cluster","stanza","exists","program","repositories","policy","push_problem","backups"]} }, how),
+    /** Takes a backup now. */
+    takeBackup: (asking: { cluster: string; body?: {
+  kind?: "full" | "differential" | "incremental" | undefined;
+  number?: 1 | 2 | undefined;
+  here?: boolean | undefined;
+} }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/backups/take`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Reads all that is in a repository and compares it with what was written. */
+    verifyBackups: (asking: { cluster: string; body?: {
+  number?: 1 | 2 | undefined;
+  here?: boolean | undefined;
+} }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/backups/verify`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Locks a backup against deletion until a date, or unlocks it. */
+    lockBackup: (asking: { cluster: string; backup: string; body: {
+  until: string | null;
+  here?: boolean | undefined;
+} }, how?: How): Promise<{
+      cluster: string;
+      stanza: string;
+      exists: boolean;
+      program: string | null;
+      repositories: {
+        number: 1 | 2;
+        kind: "s3" | "azure" | "gcs" | "sftp" | "path";
+        to: string;
+        encrypted: boolean;
+        escrow: boolean;
+        problem: string | null;
+        newest_segment: string | null;
+        archived_until: string | null;
+        backups: number;
+        newest_backup_at: string | null;
+        is_overdue: boolean;
+      }[];
+      policy: {
+        full_every_days: number;
+        between_every_hours: number;
+        between: "differential" | "incremental";
+        kept_days: number;
+        kept_fulls: number;
+        next_at: string | null;
+      };
+      push_problem: string | null;
+      backups: {
+        label: string;
+        repository: 1 | 2;
+        kind: "full" | "differential" | "incremental";
+        started_at: string;
+        ended_at: string;
+        size_bytes: number;
+        own_bytes: number;
+        wal: {
+          from: string;
+          to: string;
+        };
+        lsn: {
+          from: string;
+          to: string;
+        };
+        needs: string[];
+        version: number;
+        has_bad_pages: boolean;
+        locked_until: string | null;
+        proof: {
+          at: string;
+          how: "verified" | "restored";
+          is_good: boolean;
+        } | null;
+        is_current: boolean;
+      }[];
+    }> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/backups/${pathPart(asking.backup)}/lock`, body: asking.body, answer: {"type":"object","properties":{"cluster":{"type":"string"},"stanza":{"type":"string"},"exists":{"type":"boolean"},"program":{"type":["string","null"]},"repositories":{"type":"array","items":{"type":"object","properties":{"number":{"anyOf":[{"type":"number","const":1},{"type":"number","const":2}]},"kind":{"type":"string","enum":["s3","azure","gcs","sftp","path"]},"to":{"type":"string"},"encrypted":{"type":"boolean"},"escrow":{"type":"boolean"},"problem":{"type":["string","null"]},"newest_segment":{"type":["string","null"]},"archived_until":{"type":["string","null"]},"backups":{"type":"integer"},"newest_backup_at":{"type":["string","null"]},"is_overdue":{"type":"boolean"}},"required":["number","kind","to","encrypted","escrow","problem","newest_segment","archived_until","backups","newest_backup_at","is_overdue"]}},"policy":{"type":"object","properties":{"full_every_days":{"type":"integer"},"between_every_hours":{"type":"integer"},"between":{"type":"string","enum":["differential","incremental"]},"kept_days":{"type":"integer"},"kept_fulls":{"type":"integer"},"next_at":{"type":["string","null"]}},"required":["full_every_days","between_every_hours","between","kept_days","kept_fulls","next_at"]},"push_problem":{"type":["string","null"]},"backups":{"type":"array","items":{"type":"object","properties":{"label":{"type":"string"},"repository":{"anyOf":[{"type":"number","const":1},{"type":"number","const":2}]},"kind":{"type":"string","enum":["full","differential","incremental"]},"started_at":{"type":"string"},"ended_at":{"type":"string"},"size_bytes":{"type":"number"},"own_bytes":{"type":"number"},"wal":{"type":"object","properties":{"from":{"type":"string"},"to":{"type":"string"}},"required":["from","to"]},"lsn":{"type":"object","properties":{"from":{"type":"string"},"to":{"type":"string"}},"required":["from","to"]},"needs":{"type":"array","items":{"type":"string"}},"version":{"type":"integer"},"has_bad_pages":{"type":"boolean"},"locked_until":{"type":["string","null"]},"proof":{"anyOf":[{"type":"object","properties":{"at":{"type":"string"},"how":{"type":"string","enum":["verified","restored"]},"is_good":{"type":"boolean"}},"required":["at","how","is_good"]},{"type":"null"}]},"is_current":{"type":"boolean"}},"required":["label","repository","kind","started_at","ended_at","size_bytes","own_bytes","wal","lsn","needs","version","has_bad_pages","locked_until","proof","is_current"]}}},"required":["cluster","stanza","exists","program","repositories","policy","push_problem","backups"]} }, how),
+    /** Gives the keys of encrypted repositories that were left with the installation. */
+    getBackupKeys: (asking: { cluster: string }, how?: How): Promise<{
+      keys: {
+        number: 1 | 2;
+        key: string;
+      }[];
+    }> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/backups/keys`, body: undefined, answer: {"type":"object","properties":{"keys":{"type":"array","items":{"type":"object","properties":{"number":{"anyOf":[{"type":"number","const":1},{"type":"number","const":2}]},"key":{"type":"string"}},"required":["number","key"]}}},"required":["keys"]} }, how),
     /** Gives the extensions that databases have, and those that could be enabled. */
     listExtensions: (asking: { cluster: string }, how?: How): Promise<ExtensionList> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/extensions`, body: undefined, answer: {"$ref":"ExtensionList"} }, how),

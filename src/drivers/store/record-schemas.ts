@@ -22,6 +22,7 @@ import { localRegion } from "../../domain/host.ts";
 import { formatLsn, type Lsn, parseLsn } from "../../domain/lsn.ts";
 import type { CommitRule, Voter } from "../../domain/rule.ts";
 import type { TimelineHistory } from "../../domain/timeline.ts";
+import { backupWishSchema } from "../pgbackrest/port.ts";
 
 const lsn = z.codec(
   z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/, "an LSN such as 0/16B3748"),
@@ -62,6 +63,7 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   limited: limited.exactOptional(),
   fork: z.strictObject({ of: id, at: z.number(), expiresAt: z.number().exactOptional() }).exactOptional(),
   snapshots: z.strictObject({ daily: z.boolean(), keptDays: z.int().positive() }).exactOptional(),
+  backups: backupWishSchema.exactOptional(),
   ports: z.strictObject({ primary: port, read: port }),
   settings,
   namedLibraries: namedLibraries.exactOptional(),

@@ -45,7 +45,8 @@ export function archiveFilesOf(dataDirectory: string): ArchiveFiles {
 /** For postgresql.conf. `%` has a meaning there and is doubled. */
 export function archiveSettings(dataDirectory: string): Readonly<Record<string, string>> {
   const command = shellWord(archiveFilesOf(dataDirectory).command).replaceAll("%", "%%");
-  return { archive_mode: "on", archive_command: `/bin/sh ${command} "%p" "%f"` };
+  // pgBackRest refuses to take a backup where it does not find its name in here.
+  return { archive_mode: "on", archive_command: `/bin/sh ${command} "%p" "%f" # and pgbackrest` };
 }
 
 export function shellWord(text: string): string {

@@ -1,0 +1,40 @@
+/** `matriarch backup connect`: its declaration, and what it does when it runs. */
+import { clusterArgument } from "../../arguments.ts";
+import { repositoryNotes, repositoryNumber, repositoryRequest } from "../../backup/repository.ts";
+import { command, type Run } from "../../command.ts";
+
+const notes = `${repositoryNotes}
+
+Nothing is written there. What it needs besides: the name that the cluster had, and its key.`;
+
+export const backupConnect = (run: Run) =>
+  command("connect", "Make the repository of a cluster that is gone known here, to restore from it.", [
+    [
+      "matriarch backup connect shop --to s3://backups/shop --region eu-central-1 --key-file shop.key",
+      "then: matriarch restore",
+    ],
+    ["matriarch backup connect shop --to /mnt/nas/backups --no-encryption", "one that is not encrypted"],
+  ])
+    .addArgument(clusterArgument())
+    .requiredOption("--to <place>", "where it is, see below")
+    .option("--endpoint <host>", "of the storage, HOST or HOST:PORT (S3, Azure, GCS)")
+    .option("--region <region>", "of an S3 bucket")
+    .option("--path-style", "name the bucket in the path (default where --endpoint is given)")
+    .option("--account <name>", "Azure's storage account")
+    .option("--fingerprint <hex>", "SHA-256 of the SFTP server's key")
+    .option("--ca <file>", "certificates of the authority that the storage's certificate is of")
+    .option("--credentials <file>", "file with the credentials")
+    .option("--machine-role", "the machine's own role opens it (S3, GCS)")
+    .option("--key-file <file>", "file with the repository's key")
+    .option("--no-encryption", "it is not encrypted")
+    .option("--escrow", "let the key be shown again")
+    .addOption(repositoryNumber())
+    .addHelpText("after", notes)
+    .action((cluster, options) =>
+      run(async (context) => {
+        const { renderBackups } = await import("../../output/backups.ts");
+        const request = await repositoryRequest(context, options);
+        const found = await (await context.client()).connectRepository(cluster, request);
+        return { json: found, text: (paint) => renderBackups(found, paint) };
+      }),
+    );

@@ -1,0 +1,67 @@
+/** `matriarch backup enable`: its declaration, and what it does when it runs. */
+import { Option } from "@commander-js/extra-typings";
+
+import { clusterArgument } from "../../arguments.ts";
+import { daysArgument, hoursArgument, policyRequest } from "../../backup/policy.ts";
+import { repositoryNotes, repositoryNumber, repositoryRequest } from "../../backup/repository.ts";
+import { command, countArgument, type Run } from "../../command.ts";
+
+const notes = `${repositoryNotes}
+
+It is encrypted with a key that is made now and shown once: without it nobody restores anything. The hosts with a member
+keep it in files that only the servers' user reads, as they need it to write; --escrow also lets it be shown again
+(matriarch backup key) and keeps it when the cluster is destroyed.`;
+
+export const backupEnable = (run: Run) =>
+  command("enable", "Back a cluster up to storage elsewhere, by itself from now on.", [
+    ["matriarch backup enable shop --to s3://backups/shop --region eu-central-1", "credentials from the environment"],
+    [
+      "matriarch backup enable shop --to s3://backups --endpoint minio.lan:9000 --ca ca.crt --credentials s3.env",
+      "of one's own",
+    ],
+    ["matriarch backup enable shop --to /mnt/nas/backups --number 2", "a second copy"],
+  ])
+    .addArgument(clusterArgument())
+    .requiredOption("--to <place>", "where to, see below")
+    .option("--endpoint <host>", "of the storage, HOST or HOST:PORT (S3, Azure, GCS)")
+    .option("--region <region>", "of an S3 bucket")
+    .option("--path-style", "name the bucket in the path (default where --endpoint is given)")
+    .option("--account <name>", "Azure's storage account")
+    .option("--fingerprint <hex>", "SHA-256 of the SFTP server's key")
+    .option("--ca <file>", "certificates of the authority that the storage's certificate is of")
+    .option("--credentials <file>", "file with the credentials")
+    .option("--machine-role", "the machine's own role opens it (S3, GCS)")
+    .option("--key-file <file>", "encrypt with the key in this file (default: one is made)")
+    .option("--no-encryption", "what lies there can be read by whoever has the storage")
+    .option("--escrow", "let the key be shown again")
+    .addOption(repositoryNumber())
+    .option("--full-every <days>", "a full backup every so often, 1d to 90d (default: 7d)", daysArgument)
+    .option("--every <hours>", "a smaller one in between, 1h to 7d (default: 24h)", hoursArgument)
+    .addOption(
+      new Option("--between <kind>", "what the smaller ones hold (default: incremental)").choices([
+        "differential",
+        "incremental",
+      ] as const),
+    )
+    .option("--keep-days <days>", "any moment of so many days can be restored (default: 14)", countArgument(1, 3660))
+    .option("--keep-fulls <count>", "and so many full ones are there at least (default: 2)", countArgument(1, 1000))
+    .addHelpText("after", notes)
+    .action((cluster, options) =>
+      run(async (context) => {
+        const { follow } = await import("../../follow.ts");
+        const { renderEnabled } = await import("../../output/backups.ts");
+        const request = { ...(await repositoryRequest(context, options)), policy: policyRequest(options) };
+        const { operation, key } = await (await context.client()).enableBackups(cluster, request);
+        try {
+          const ended = await follow(context, operation);
+          return {
+            json: { operation: ended, key },
+            text: (paint) => renderEnabled(ended, { key, escrow: options.escrow ?? false }, paint),
+          };
+        } catch (error) {
+          // What was written before it failed, or goes on after a Ctrl-C, is encrypted with it.
+          if (key !== null) context.note(`The repository's key, should it be in use: ${key}`);
+          throw error;
+        }
+      }),
+    );

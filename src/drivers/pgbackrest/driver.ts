@@ -1,0 +1,228 @@
+/**
+ * Drives pgBackRest for one cluster on this host: writes its configuration, runs its commands, reads its answers. Made
+ * by the installation for a look or an operation; holds nothing between calls but where things are.
+ */
+import { chown, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { BackupProof, RepositoryNumber } from "../../domain/backup.ts";
+import type { ServerOwner } from "../postgres/port.ts";
+import { renderConfig } from "./config.ts";
+import { formatProof, readInfo } from "./info.ts";
+import { makeOwnDirectory, writeOwn } from "./owned.ts";
+import { configDirectory, memberConfig, placeOf, runDirectory, type BackupPlaces } from "./places.ts";
+import type { BackupMember, RepositoryLook, Stanza, TakeRequest, Verification } from "./port.ts";
+import { failureOf } from "./problems.ts";
+import { findBackupProgram, refuseTooOld } from "./program.ts";
+import { followLog, launch, removeLog, run, runsWith, type Call } from "./run.ts";
+import { missingSegments, readVerification } from "./verification.ts";
+
+export interface DriverParts {
+  readonly places: BackupPlaces;
+  readonly owner: ServerOwner | undefined;
+  readonly processes: number;
+  readonly signal: AbortSignal;
+}
+
+/** Each attempt; pgBackRest makes several. */
+const lookIoSeconds = 3;
+const lookMs = 60_000;
+const shortMs = 120_000;
+const longMs = 24 * 3_600_000;
+/** That what was written last reaches every repository. */
+const archiveSeconds = 60;
+
+export interface Annotations {
+  readonly lockedUntil?: number | null;
+  readonly proof?: BackupProof;
+}
+
+export class PgBackRest {
+  readonly #parts: DriverParts;
+  readonly #stanza: Stanza;
+
+  constructor(parts: DriverParts, stanza: Stanza) {
+    this.#parts = parts;
+    this.#stanza = stanza;
+  }
+
+  /** What every repository says of this cluster; one that cannot be used says why. @throws OpError backup-program-missing */
+  async look(): Promise<readonly RepositoryLook[]> {
+    const options = ["--output=json", "--log-level-console=error", `--io-timeout=${lookIoSeconds}`];
+    const { code, text } = await run(await this.#call("info", options), this.#within(lookMs));
+    if (code !== 0) throw failureOf("info", code, text);
+    return readInfo(
+      text.slice(text.indexOf("[{") === -1 ? text.indexOf("[]") : text.indexOf("[{")),
+      this.#stanza.repositories,
+    );
+  }
+
+  /** Makes its place in every repository; one that is there is left as it is. Before any log is pushed. */
+  async create(members: readonly BackupMember[]): Promise<void> {
+    await this.#do("stanza-create", ["--log-level-console=warn"], shortMs, members);
+  }
+
+  /** A segment of the log is ended and waited for in every repository. */
+  async check(members: readonly BackupMember[]): Promise<void> {
+    const options = ["--log-level-console=warn", `--archive-timeout=${archiveSeconds}`];
+    await this.#do("check", options, shortMs, members);
+  }
+
+  /** Begins a backup, which goes on without this agent. */
+  async take({ repository, kind, members, operation }: TakeRequest): Promise<{ readonly pid: number }> {
+    const type = { full: "full", differential: "diff", incremental: "incr" }[kind];
+    const options = [
+      `--repo=${repository}`,
+      `--type=${type}`,
+      `--annotation=operation=${operation}`,
+      `--annotation=cluster=${this.#stanza.cluster}`,
+      `--archive-timeout=${archiveSeconds}`,
+      "--log-level-console=detail",
+      ...(members.length > 1 ? ["--backup-standby"] : []),
+    ];
+    const call = await this.#call("backup", options, members, `backup-${repository}`);
+    return { pid: await launch(call, this.#log(operation)) };
+  }
+
+  /** Until it has ended, whoever began it. @throws OpError in its words */
+  async followTaken(
+    { pid, operation }: { readonly pid: number; readonly operation: string },
+    told: (done: number) => void,
+  ) {
+    const log = this.#log(operation);
+    const isAlive = (): Promise<boolean> => runsWith(pid, operation);
+    const { code, text } = await followLog({ log, isAlive }, told, this.#parts.signal);
+    await removeLog(log);
+    if (code !== 0) throw failureOf("backup", code, text);
+  }
+
+  /** Removes full backups with all that build on them, and the log that no backup needs. @returns those it removed */
+  async expire(repository: RepositoryNumber, labels: readonly string[], fullsWithLog: number): Promise<void> {
+    const keep = [`--repo=${repository}`, `--repo${repository}-retention-archive=${fullsWithLog}`];
+    const options = [...keep, `--repo${repository}-retention-archive-type=full`, "--log-level-console=warn"];
+    for (const label of labels) await this.#do("expire", [...options, `--set=${label}`], longMs);
+    if (labels.length === 0) await this.#do("expire", options, longMs);
+  }
+
+  /** Written beside the backup, so that whoever has the repository sees it. */
+  async annotate(repository: RepositoryNumber, label: string, { lockedUntil, proof }: Annotations): Promise<void> {
+    const lock = lockedUntil === null ? "" : lockedUntil && new Date(lockedUntil).toISOString();
+    const options = [
+      `--repo=${repository}`,
+      `--set=${label}`,
+      "--log-level-console=warn",
+      ...(lock === undefined ? [] : [`--annotation=locked-until=${lock}`]),
+      ...(proof === undefined ? [] : [`--annotation=proof=${formatProof(proof)}`]),
+    ];
+    await this.#do("annotate", options, shortMs);
+  }
+
+  /** Reads everything that is there and compares it with what was written. */
+  async verify(repository: RepositoryNumber, archives: readonly string[]): Promise<Verification> {
+    const of = `--repo=${repository}`;
+    const options = [of, "--output=text", "--verbose", "--log-level-console=info"];
+    const { text } = await this.#do("verify", options, longMs);
+    const listed: string[] = [];
+    for (const archive of archives) {
+      const path = `archive/${this.#stanza.name}/${archive}`;
+      const found = await this.#do("repo-ls", [of, "--recurse", "--log-level-console=error"], shortMs, [], [path]);
+      listed.push(...found.text.split("\n"));
+    }
+    return readVerification(repository, text, missingSegments(listed));
+  }
+
+  /** All that it has in the repository goes for good. */
+  async remove(repository: RepositoryNumber): Promise<void> {
+    const options = [`--repo=${repository}`, "--log-level-console=warn"];
+    await this.#do("stop", ["--log-level-console=warn"], shortMs);
+    try {
+      await this.#do("stanza-delete", [...options, "--force"], longMs);
+    } finally {
+      await this.#do("start", ["--log-level-console=warn"], shortMs);
+    }
+  }
+
+  /** For a member's server: @returns the arguments that push a segment, or fetch one; its path or name follows. */
+  async writeMemberConfig(member: BackupMember): Promise<string> {
+    const file = memberConfig(this.#parts.places, this.#stanza.cluster, member.id);
+    await this.#writeConfig(file, [member], join(runDirectory(this.#parts.places, this.#stanza.cluster), member.id));
+    return file;
+  }
+
+  /** @returns where the configuration lies; `name` of its own for what may run at the same time */
+  async writeConfig(name: string, members: readonly BackupMember[]): Promise<string> {
+    const { places } = this.#parts;
+    const file = join(configDirectory(places, this.#stanza.cluster), `${name}.conf`);
+    await this.#writeConfig(file, members, runDirectory(places, this.#stanza.cluster));
+    return file;
+  }
+
+  async #writeConfig(file: string, members: readonly BackupMember[], lockDirectory: string): Promise<void> {
+    const { places, owner, processes } = this.#parts;
+    const directory = configDirectory(places, this.#stanza.cluster);
+    await makeBackupDirectories(places, this.#stanza.cluster, owner);
+    await makeOwnDirectory(lockDirectory, owner);
+    const rendered = renderConfig({ stanza: this.#stanza, members, directory, lockDirectory, processes });
+    for (const { name, text } of rendered.files) await writeOwn(join(directory, name), text, owner);
+    await writeOwn(file, rendered.text, owner);
+  }
+
+  async #call(
+    command: string,
+    options: readonly string[],
+    members: readonly BackupMember[] = [],
+    config = "cluster",
+  ): Promise<Call> {
+    const program = await findBackupProgram();
+    const file = await this.writeConfig(members.length === 0 ? config : `${config}-servers`, members);
+    return {
+      program: program.path,
+      owner: this.#parts.owner,
+      config: file,
+      stanza: this.#stanza.name,
+      command,
+      options,
+    };
+  }
+
+  async #do(
+    command: string,
+    options: readonly string[],
+    withinMs: number,
+    members: readonly BackupMember[] = [],
+    words: readonly string[] = [],
+  ) {
+    const call = await this.#call(command, options, members);
+    const said = await run({ ...call, words }, this.#within(withinMs));
+    if (said.code !== 0) throw failureOf(command, said.code, said.text);
+    return said;
+  }
+
+  #within(withinMs: number): { readonly withinMs: number; readonly signal: AbortSignal } {
+    return { withinMs, signal: this.#parts.signal };
+  }
+
+  #log(operation: string): string {
+    return join(runDirectory(this.#parts.places, this.#stanza.cluster), `${operation}.log`);
+  }
+}
+
+/** @throws OpError backup-program-missing */
+export async function refuseUnfit(major: number, { repositories }: Pick<Stanza, "repositories">): Promise<void> {
+  refuseTooOld(await findBackupProgram(), { major, places: repositories.map(({ place }) => place) });
+}
+
+export async function makeBackupDirectories(
+  places: BackupPlaces,
+  cluster: string,
+  owner: ServerOwner | undefined,
+): Promise<void> {
+  await mkdir(placeOf(places, cluster), { recursive: true, mode: 0o755 });
+  await makeOwnDirectory(configDirectory(places, cluster), owner);
+  await makeOwnDirectory(runDirectory(places, cluster), owner);
+}
+
+/** A repository on a path: its directory, for the servers' user to write to. */
+export async function makeRepositoryDirectory(path: string, owner: ServerOwner | undefined): Promise<void> {
+  const made = await mkdir(path, { recursive: true, mode: 0o750 });
+  if (made !== undefined && owner !== undefined) await chown(path, owner.uid, owner.gid);
+}

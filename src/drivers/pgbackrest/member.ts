@@ -1,0 +1,61 @@
+/**
+ * A member's part in pushing the log: the script that its server runs for each file, and the configuration that the
+ * script names. Called by the agent before the member gets its leave to archive, so that no file is passed over.
+ */
+import { dirname, join } from "node:path";
+import type { BackupWish } from "../../domain/backup.ts";
+import type { ServerOwner } from "../postgres/port.ts";
+import { readBook } from "./book.ts";
+import { PgBackRest } from "./driver.ts";
+import type { BackupPlaces } from "./places.ts";
+import { findBackupProgram } from "./program.ts";
+import { pushScript, refusingScript } from "./push.ts";
+import { argumentsOf } from "./run.ts";
+
+/** One after the other, as the server hands its log over: more would wait for each other. */
+const pushProcesses = 1;
+
+export interface PushParts {
+  readonly places: BackupPlaces;
+  readonly owner: ServerOwner | undefined;
+}
+
+export interface PushingMember {
+  readonly id: string;
+  readonly cluster: string;
+  readonly dataDirectory: string;
+  readonly port: number;
+}
+
+export interface Push {
+  /** undefined: there is nowhere to push to */
+  readonly script: string | undefined;
+  /** otherwise the log is kept, and this is asked again */
+  readonly isReady: boolean;
+}
+
+export async function preparePush(
+  { places, owner }: PushParts,
+  wish: BackupWish | undefined,
+  member: PushingMember,
+): Promise<Push> {
+  if (wish === undefined) return { script: undefined, isReady: true };
+  try {
+    const book = await readBook(places, member.cluster);
+    const stanza = {
+      cluster: member.cluster,
+      name: wish.stanza,
+      repositories: wish.repositories,
+      secrets: book?.secrets ?? [],
+    };
+    const parts = { places, owner, processes: pushProcesses, signal: new AbortController().signal };
+    const driver = new PgBackRest(parts, stanza);
+    const config = await driver.writeMemberConfig({ ...member, socketDirectory: dirname(member.dataDirectory) });
+    const { path } = await findBackupProgram();
+    const command = [path, ...argumentsOf({ config, stanza: wish.stanza, command: "archive-push" })];
+    return { script: pushScript(command, join(dirname(member.dataDirectory), "archive")), isReady: true };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { script: refusingScript(reason), isReady: false };
+  }
+}

@@ -1,0 +1,85 @@
+/** Events about backups in repositories elsewhere. See catalog.ts. */
+import { define } from "./kind.ts";
+
+export const backupEvents = {
+  "backup.enabled": define<{ repository: number; to: string; encrypted: boolean }>(
+    "info",
+    "The cluster was given a repository elsewhere: its log goes there from now on, and backups are taken by themselves.",
+    (e) =>
+      `"${e.cluster}" is backed up to repository ${e.repository} (${e.to}, ${e.encrypted ? "encrypted" : "not encrypted"})`,
+  ),
+  "backup.disabled": define<{ repository: number; deleted: boolean }>(
+    "warning",
+    "Somebody ended the backups to a repository. What is in it stays, unless its deletion was asked for.",
+    (e) =>
+      `"${e.cluster}" is backed up to repository ${e.repository} no more; its backups there ${e.deleted ? "were deleted" : "stay"}`,
+  ),
+  "backup.connected": define<{ repository: number }>(
+    "info",
+    "The repository of a cluster that is not there was made known, so that its backups can be restored.",
+    (e) => `repository ${e.repository} of "${e.cluster}" is known here; its backups can be restored`,
+  ),
+  "backup.policy-changed": define<{ kept_days: number }>(
+    "info",
+    "When backups are taken, or how long they are kept, was changed.",
+    (e) => `when backups of "${e.cluster}" are taken was changed; ${e.kept_days} days can be restored`,
+  ),
+  "backup.taken": define<{ backup: string; kind: string; repository: number; size_bytes: number; own_bytes: number }>(
+    "info",
+    "A backup has come to its end and lies in the repository. It ends the trouble that an earlier failure told of.",
+    (e) =>
+      `${e.kind} backup ${e.backup} of "${e.cluster}" lies in repository ${e.repository}: ${size(e.own_bytes)} of ${size(e.size_bytes)}`,
+  ),
+  "backup.failed": define<{ repository: number; reason: string }>(
+    "error",
+    "A backup was not taken. One that is due is tried again after a quarter of an hour; backup.taken ends the trouble.",
+    (e) => `no backup of "${e.cluster}" was taken to repository ${e.repository}: ${e.reason}`,
+  ),
+  "backup.expired": define<{ repository: number; backups: string }>(
+    "info",
+    "Backups had been kept for their time, and were removed with those that build on them.",
+    (e) => `removed from repository ${e.repository} after their time: ${e.backups}`,
+  ),
+  "backup.repository-lost": define<{ repository: number; reason: string }>(
+    "error",
+    "A repository cannot be used. The primary keeps its log until it can; backup.repository-back tells when.",
+    (e) => `repository ${e.repository} of "${e.cluster}" cannot be used: ${e.reason}`,
+  ),
+  "backup.repository-back": define<{ repository: number }>(
+    "info",
+    "A repository that could not be used answers again.",
+    (e) => `repository ${e.repository} of "${e.cluster}" can be used again`,
+  ),
+  "backup.overdue": define<{ repository: number }>(
+    "error",
+    "Two turns have passed without a backup. matriarch backup show tells what keeps it; backup.taken ends it.",
+    (e) => `the backup of "${e.cluster}" to repository ${e.repository} is overdue`,
+  ),
+  "backup.verified": define<{ repository: number; backups: number; segments: number }>(
+    "info",
+    "All that lies in a repository was read and is what was written. It ends the trouble that backup.damaged told of.",
+    (e) =>
+      `repository ${e.repository} of "${e.cluster}" was read: ${e.backups} backups and ${e.segments} files of the log are as they were written`,
+  ),
+  "backup.damaged": define<{ repository: number; backups: string; damaged: string }>(
+    "error",
+    "Something in a repository is missing or not what was written. Backups that it belongs to cannot be relied on: take a new full one.",
+    (e) =>
+      `repository ${e.repository} of "${e.cluster}" is damaged${e.backups === "" ? "" : ` (${e.backups})`}: ${e.damaged}`,
+  ),
+  "backup.locked": define<{ backup: string; until: string }>(
+    "info",
+    "A backup was locked against deletion until a date.",
+    (e) => `backup ${e.backup} of "${e.cluster}" is locked until ${e.until.slice(0, 10)}`,
+  ),
+  "backup.unlocked": define<{ backup: string }>(
+    "warning",
+    "The lock of a backup was taken away: it goes when its time is over.",
+    (e) => `backup ${e.backup} of "${e.cluster}" is not locked any more`,
+  ),
+} as const;
+
+function size(bytes: number): string {
+  const [amount, unit] = bytes < 2 ** 30 ? [bytes / 2 ** 20, "MB"] : [bytes / 2 ** 30, "GB"];
+  return `${Number(amount.toFixed(1))} ${unit}`;
+}

@@ -1,0 +1,164 @@
+/**
+ * What the agent of the primary's host does about backups by itself: it takes those that are due, tells when a repository
+ * cannot be used and when it can again, and fetches secrets that this host lacks. What is due follows from what lies in
+ * the repository, so that neither a new agent nor a new primary forgets a turn or takes one twice.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { dueBackup, type BackupKind, type Repository, type RepositoryNumber } from "../../domain/backup.ts";
+import { isToRest, type ClusterRecord, type ClusterSpec } from "../../domain/cluster.ts";
+import { dailyAtMs } from "../../domain/snapshot.ts";
+import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
+import { OpError } from "../../errors/op-error.ts";
+import { isHere, type Parts } from "../parts.ts";
+import { isOverdue, ownBackups } from "./look.ts";
+import { fetchBook } from "./share.ts";
+import { findStanza, type Found } from "./stanza.ts";
+import { beginBackup } from "./take.ts";
+
+const lookEveryMs = 30_000;
+const firstLookMs = 5000;
+/** A repository that was well is asked again after so long, or when a turn comes. */
+const askEveryMs = 300_000;
+const retryMs = 900_000;
+const matriarch = { by: "matriarch" } as const;
+
+/** What is asked of the agent, so that it can be tried on a clock of a test's own. */
+export interface CareParts {
+  readonly records: () => readonly ClusterRecord[];
+  /** the primary's files are on this host */
+  readonly isOurs: (record: ClusterRecord) => boolean;
+  readonly wallNow: () => number;
+  /** @throws OpError when nothing can be asked at all */
+  readonly look: (cluster: string) => Promise<{ readonly found: Found; readonly looks: readonly RepositoryLook[] }>;
+  readonly isBusy: (cluster: string) => boolean;
+  readonly begin: (cluster: string, number: RepositoryNumber, kind: BackupKind) => Promise<unknown>;
+  readonly tell: Teller;
+  readonly failed: (cluster: string, error: unknown) => void;
+}
+
+/** Events that have a beginning and an end: what was told last stands in the events themselves. */
+export interface Teller {
+  isTold(cluster: string, trouble: Trouble, number: RepositoryNumber): boolean;
+  begun(cluster: string, trouble: Trouble, number: RepositoryNumber, reason: string): void;
+  over(cluster: string, trouble: Trouble, number: RepositoryNumber): void;
+}
+export type Trouble = "lost" | "overdue";
+
+export class BackupCare {
+  readonly #parts: CareParts;
+  readonly #asked = new Map<string, number>();
+  readonly #tried = new Map<string, number>();
+
+  constructor(parts: CareParts) {
+    this.#parts = parts;
+  }
+
+  async look(): Promise<void> {
+    for (const record of this.#parts.records()) {
+      const spec = record.spec.value;
+      if (!spec.backups || isToRest(record) || !this.#parts.isOurs(record)) continue;
+      await this.#lookAt(spec).catch((error: unknown) => this.#parts.failed(spec.name, error));
+    }
+  }
+
+  async #lookAt({ name }: ClusterSpec): Promise<void> {
+    const { wallNow, look, isBusy } = this.#parts;
+    const now = wallNow();
+    const askedAt = this.#asked.get(name);
+    // A clock that went back asks at once.
+    if (isBusy(name) || (askedAt !== undefined && now >= askedAt && now - askedAt < askEveryMs)) return;
+    const { found, looks } = await look(name);
+    const isWell = looks.every(({ problem }) => problem === undefined);
+    if (isWell) this.#asked.set(name, now);
+    for (const repository of found.wish.repositories)
+      await this.#judge(
+        found,
+        repository,
+        looks.find(({ number }) => number === repository.number),
+      );
+  }
+
+  async #judge(found: Found, { number }: Repository, look: RepositoryLook | undefined): Promise<void> {
+    const { name, wish } = found;
+    const { wallNow, tell, isBusy, begin } = this.#parts;
+    const now = wallNow();
+    const reason = look === undefined ? "it says nothing" : look.problem?.text;
+    if (reason !== undefined) {
+      if (!tell.isTold(name, "lost", number)) tell.begun(name, "lost", number, reason);
+    } else if (tell.isTold(name, "lost", number)) tell.over(name, "lost", number);
+    const own = ownBackups(look, found.systemIdentifier);
+    if (isOverdue(found, own.at(-1), now) && !tell.isTold(name, "overdue", number))
+      tell.begun(name, "overdue", number, "");
+    if (reason !== undefined || isBusy(name)) return;
+    const kind = dueBackup({ policy: wish.policy, jitterMs: dailyAtMs(name), now }, own);
+    const key = `${name} ${number}`;
+    const triedAt = this.#tried.get(key);
+    if (kind === undefined || (triedAt !== undefined && now >= triedAt && now - triedAt < retryMs)) return;
+    this.#tried.set(key, now);
+    await begin(name, number, kind);
+    // What came of it is looked at as soon as it has ended.
+    this.#asked.delete(name);
+  }
+}
+
+/** Until the agent ends. */
+export async function careForBackups(parts: Parts): Promise<void> {
+  const care = new BackupCare({
+    records: () => [...parts.runtime.clusters.values()].map(({ record }) => record),
+    isOurs: ({ members, reign }) => {
+      const holder = members[reign.value.holder]?.value;
+      return holder !== undefined && reign.value.phase === "open" && isHere(parts, holder);
+    },
+    wallNow: () => parts.clock.wallNow(),
+    look: async (name) => {
+      const found = await findStanza(parts, name);
+      return { found, looks: await found.driver.look() };
+    },
+    isBusy: (cluster) => parts.operations.list({ cluster, state: "running" }).length > 0,
+    begin: (cluster, number, kind) => beginBackup(parts, cluster, { number, kind, here: true }, matriarch),
+    tell: tellerOf(parts),
+    failed: (cluster, error) => {
+      if (!(error instanceof OpError && error.code === "busy"))
+        parts.log.warn("the look at backups failed", { cluster, error });
+    },
+  });
+  await pause(parts, firstLookMs);
+  while (!parts.signal.aborted) {
+    await fetchMissing(parts).catch((error: unknown) =>
+      parts.log.warn("secrets of repositories not fetched", { error }),
+    );
+    await care.look();
+    await pause(parts, lookEveryMs);
+  }
+}
+
+function pause({ signal }: Parts, ms: number): Promise<unknown> {
+  return sleep(ms, undefined, { signal, ref: false }).catch(() => undefined);
+}
+
+/** For the members of this host, one of which may be primary in a moment. */
+async function fetchMissing(parts: Parts): Promise<void> {
+  for (const { record } of parts.runtime.clusters.values()) {
+    const isMember = Object.values(record.members).some(({ value }) => isHere(parts, value));
+    if (isMember && record.spec.value.backups) await fetchBook(parts, record.spec.value);
+  }
+}
+
+const beginsWith = { lost: "backup.repository-lost", overdue: "backup.overdue" } as const;
+const endsWith = { lost: "backup.repository-back", overdue: "backup.taken" } as const;
+
+function tellerOf({ events }: Parts): Teller {
+  const newest = (cluster: string, type: string, number: RepositoryNumber): number =>
+    events.list({ cluster, type, limit: 20 }).findLast(({ details }) => details["repository"] === number)?.id ?? 0;
+  return {
+    isTold: (cluster, trouble, number) =>
+      newest(cluster, beginsWith[trouble], number) > newest(cluster, endsWith[trouble], number),
+    begun: (cluster, trouble, repository, reason) => {
+      if (trouble === "lost") events.emit("backup.repository-lost", { cluster }, { repository, reason });
+      else events.emit("backup.overdue", { cluster }, { repository });
+    },
+    over: (cluster, trouble, repository) => {
+      if (trouble === "lost") events.emit("backup.repository-back", { cluster }, { repository });
+    },
+  };
+}
