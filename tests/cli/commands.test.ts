@@ -130,7 +130,10 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["backup lock shop 20261122-015336F --until 2099-12-31", z.object({ backup: z.string(), locked_until: z.string() })],
   ["backup unlock shop 20261122-015336F --yes", z.object({ backup: z.string(), locked_until: z.null() })],
   ["backup key shop", keysSchema.shape.keys],
-  ["backup disable shop --dry-run", z.object({ would_disable: z.array(repositoryStatusSchema), would_delete: z.boolean() })],
+  [
+    "backup disable shop --dry-run",
+    z.object({ would_disable: z.array(repositoryStatusSchema), would_delete: z.boolean() }),
+  ],
   ["backup disable shop --yes", operationSchema],
   ["volume extend shop +5GB", extendedSchema],
   ["extension list shop --all", extensionListSchema],

@@ -100,8 +100,8 @@ export function createMemoryBackups({ find, record, begin }: Around): BackupsIns
       return begin("backup verify", cluster, by, () => ({ message: "everything is as it was written" }));
     },
     async lock(cluster, backup, request, by) {
-      asked("lockBackup", cluster, by, backup, request);
       if (backup !== label) throw new OpError("backup-not-found", { message: `there is no backup "${backup}"` });
+      asked("lockBackup", cluster, by, backup, request);
       return backupsOf(cluster);
     },
     async keys(cluster) {
