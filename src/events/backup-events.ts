@@ -79,7 +79,9 @@ export const backupEvents = {
   ),
 } as const;
 
+const units = ["B", "kB", "MB", "GB", "TB"];
+
 function size(bytes: number): string {
-  const [amount, unit] = bytes < 2 ** 30 ? [bytes / 2 ** 20, "MB"] : [bytes / 2 ** 30, "GB"];
-  return `${Number(amount.toFixed(1))} ${unit}`;
+  const step = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
+  return `${Number((bytes / 1024 ** step).toFixed(1))} ${units[step]}`;
 }

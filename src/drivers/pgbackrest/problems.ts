@@ -26,9 +26,11 @@ const kinds: readonly (readonly [kind: RepositoryProblem["kind"], pattern: RegEx
 
 export function problemOf(said: string): RepositoryProblem {
   // What a wrong key makes of a file is called a format error: it is looked for first.
-  const [kind, , words] = kinds.find(([, pattern]) => pattern.test(said)) ?? (["other"] as const);
-  const text = words ?? firstWords(said);
-  return { kind, text };
+  const [kind, pattern, words] = kinds.find(([, one]) => one.test(said)) ?? (["other"] as const);
+  // The line that says it, and not the one that says what could not be done because of it.
+  const line = pattern && said.split("\n").find((one) => pattern.test(one));
+  const isRequest = line?.includes("HTTP request failed") === true;
+  return { kind, text: words ?? firstWords(isRequest || line === undefined ? said : line) };
 }
 
 /** What it says was wrong, without its time stamps, and of an HTTP error the status and the storage's own words. */
@@ -46,7 +48,11 @@ function errorLines(said: string): readonly string[] {
   const clean = said.split("\n").map((line) => line.replace(/^[\d\- :.]+P\d\d +/, "").trim());
   const errors = clean.filter((line) => line.startsWith("ERROR:"));
   return (errors.length === 0 ? clean.filter((line) => line !== "") : errors).map((line) =>
-    line.replace(/^ERROR: (\[\d+\]: )?/, "").replace(/^\[\w+\] /, ""),
+    line
+      .replace(/^ERROR: (\[\d+\]: )?/, "")
+      .replace(/^\[[A-Za-z]+\] /, "")
+      .replace(/^\w+Error: /, "")
+      .replace(/^\[(\d+)\] /, "the storage answers $1: "),
   );
 }
 

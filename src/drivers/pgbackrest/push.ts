@@ -19,7 +19,7 @@ command -v timeout >/dev/null && bound='timeout -k 1 ${pushSeconds}'
 $bound ${command.map(word).join(" ")} "$1" >&2 &
 push=$!
 while kill -0 "$push" 2>/dev/null; do
-  sleep 0.2
+  sleep 0.1
   permit=''
   read -r permit <${word(`${state}/permit`)}
   [ "$permit" = halt ] && kill "$push"

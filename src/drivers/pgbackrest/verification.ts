@@ -10,13 +10,21 @@ const damagedMax = 50;
 
 /** @throws OpError backup-failed when it has come to no verdict */
 export function readVerification(repository: RepositoryNumber, said: string, gaps: readonly string[]): Verification {
-  const backups = [...said.matchAll(/backup: (\S+), status: ([\w ]+?),/g)].map(
-    ([, label = "", status]): VerifiedBackup => ({ label, isGood: status === "valid" || status === "in-progress" }),
+  // It says all of it twice: as its answer, and in its log.
+  const verdicts = new Map(
+    [...said.matchAll(/backup: (\S+), status: ([\w -]+?),/g)].map(([, label = "", is]) => [label, is]),
   );
+  const backups = [...verdicts].map(([label, is]): VerifiedBackup => ({
+    label,
+    isGood: is === "valid" || is === "in-progress",
+  }));
   const verdict = /status: (ok|error)/.exec(said)?.[1];
   if (verdict === undefined)
     throw new OpError("backup-failed", { message: "pgBackRest's verify came to no verdict", detail: said.slice(-300) });
-  const segments = [...said.matchAll(/total WAL checked: (\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  const checked = new Map(
+    [...said.matchAll(/archiveId: (\S+), total WAL checked: (\d+)/g)].map(([, id, count]) => [id, count]),
+  );
+  const segments = [...checked.values()].reduce((sum, count) => sum + Number(count), 0);
   const named = [...said.matchAll(/INFO: ((?:invalid checksum|invalid size|missing|file missing|.*unable to).*)$/gm)];
   const damaged = [...named.map(([, words = ""]) => words.trim()), ...gaps];
   const nameless = verdict === "error" && damaged.length === 0 ? ["pgBackRest found errors and named nothing"] : [];

@@ -129,7 +129,12 @@ else
   put
 fi
 if [ -f "$state/offsite" ]; then
-  /bin/sh "$state/offsite" "$path" "$name" || fail "the off-site repository did not take it (exit code $?)"
+  /bin/sh "$state/offsite" "$path" "$name" || {
+    code=$?
+    read -r permit 2>/dev/null <"$state/permit"
+    [ "$permit" != halt ] || fail 'the server is being stopped' 126
+    fail "the off-site repository did not take it (exit code $code)"
+  }
 fi
 [ ! -e "$state/problem" ] || rm -f "$state/problem"
 exit 0
