@@ -104,7 +104,6 @@ export const lockRequestSchema = z.strictObject({
   here: z.boolean().default(false),
 });
 export type LockRequest = z.output<typeof lockRequestSchema>;
-export type LockWish = z.input<typeof lockRequestSchema>;
 /** A lock that nobody can outlive is a mistake of typing. */
 export const lockMsMax = 3660 * dayMs;
 

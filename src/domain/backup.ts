@@ -119,11 +119,6 @@ export interface BackupProof {
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 
-/** @returns the timeline of a segment's name. Source: Postgres manual, "WAL Internals": eight hex digits each */
-export function timelineOfSegment(segment: string): number {
-  return Number.parseInt(segment.slice(0, 8), 16);
-}
-
 /**
  * What is due now, of one repository; undefined: nothing. `backups` are those of this cluster there, oldest first.
  * A full one is due that many days after the last began, less the jitter's reach, so that it does not wander by a day.

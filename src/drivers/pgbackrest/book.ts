@@ -3,7 +3,7 @@
  * It outlives the cluster, so that its backups can be restored when nothing else of it is left. Never sent anywhere but
  * to the installation's other agents.
  */
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { BackupPolicy } from "../../domain/backup.ts";
@@ -97,9 +97,4 @@ export async function closeBook(places: BackupPlaces, cluster: string): Promise<
   const kept = { ...book, secrets };
   await writeBook(places, kept);
   return kept;
-}
-
-/** Clusters whose repositories this host knows, whether they exist or not. */
-export async function bookedClusters({ home }: BackupPlaces): Promise<readonly string[]> {
-  return await readdir(join(home, "backups")).catch(() => []);
 }

@@ -5,6 +5,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ClusterRecord } from "../../domain/cluster.ts";
+import { closeBook } from "../../drivers/pgbackrest/book.ts";
 import { readCluster } from "../../drivers/store/records.ts";
 import { endLeftServer } from "../../drivers/postgres/clone/left-server.ts";
 import { isHere, type Parts } from "../parts.ts";
@@ -27,6 +28,8 @@ export async function eraseHere(parts: Parts, name: string): Promise<void> {
   // A copy that the last agent began may still be running, and puts files where others have just been removed.
   const patiently = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 };
   await rm(directory, patiently);
+  // Backups elsewhere outlive their cluster, and what finds them again.
+  await closeBook(parts, name);
 }
 
 async function endServers(parts: Parts, record: ClusterRecord): Promise<void> {
