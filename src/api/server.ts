@@ -4,7 +4,7 @@
  * installation, and says in one shape what failed.
  */
 import { getRequestListener } from "@hono/node-server";
-import { Hono } from "hono";
+import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createServer, type RequestListener } from "node:http";
 import type { Socket } from "node:net";
@@ -21,9 +21,13 @@ import { openGate, type ApiEnv, type Gate } from "./access/caller.ts";
 import { admit, recheckTunnel } from "./access/roles.ts";
 import { audit, type AuditLog } from "./audit.ts";
 import { describeFailure } from "./errors.ts";
+import { expectGeneration } from "./generation.ts";
+import { idempotency, takesKey, type KeptRequests } from "./idempotency.ts";
+import { RateLimiter, type RateLimits } from "./limits.ts";
 import { listenTls, type TlsAddress, type TlsListener } from "./listen-tls.ts";
 import type { ApiParts } from "./route.ts";
-import { accessTo, servedRoutes } from "./routes/served.ts";
+import { knowsGenerations } from "./openapi/errors.ts";
+import { accessTo, methodsOf, servedRoutes } from "./routes/served.ts";
 import { listenOnSocket } from "./socket.ts";
 import { withSuggestion } from "./suggest.ts";
 import { TunnelBook } from "./tunnels/book.ts";
@@ -43,6 +47,9 @@ export interface ApiOptions {
   readonly hosts?: HostsInstallation;
   /** where changing requests are written down; without it they stand in the log alone */
   readonly audit?: AuditLog;
+  /** requests with an Idempotency-Key; without it the header is ignored */
+  readonly requests?: KeptRequests;
+  readonly limits?: RateLimits;
   readonly tokens?: TokensInstallation;
   readonly certificates?: CertificatesInstallation;
 }
@@ -101,7 +108,17 @@ interface AppOptions extends ApiOptions {
 export function createApp(
   installation: Installation,
   log: ApiLog,
-  { gate = openGate, known = () => {}, peer, hosts, audit: auditLog, tokens, certificates }: AppOptions,
+  {
+    gate = openGate,
+    known = () => {},
+    peer,
+    hosts,
+    audit: auditLog,
+    tokens,
+    certificates,
+    requests,
+    limits,
+  }: AppOptions,
 ): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>();
   app.use(async (c, next) => {
@@ -115,7 +132,7 @@ export function createApp(
     log.info(fields, "change requested");
   });
   if (auditLog) app.use(audit(auditLog));
-  app.use(admit(gate, known, accessTo));
+  app.use(admit({ gate, known, accessTo, limiter: new RateLimiter(limits) }));
   app.use((c, next) => limitFor(c.req.path)(c, next));
   const parts: ApiParts = {
     installation,
@@ -126,18 +143,36 @@ export function createApp(
     audit: auditLog,
     tunnels: new TunnelBook(),
   };
-  for (const { method, path, handle } of servedRoutes) app.on(method, path, (c) => handle(c, parts));
-  app.notFound((c) => {
-    const { body } = describeFailure(new OpError("usage", { message: `there is no ${c.req.method} ${c.req.path}` }));
-    return c.json(body, 404);
-  });
+  const generation = expectGeneration(installation);
+  const keys = requests === undefined ? [] : [idempotency(requests)];
+  for (const route of servedRoutes) {
+    const { method, path, handle } = route;
+    const before = [...(takesKey(route) ? keys : []), ...(knowsGenerations(route) ? [generation] : [])];
+    app.on(method, [path], ...before, (c) => handle(c, parts));
+  }
+  app.notFound((c) => notServed(c));
   app.onError(async (error, c) => {
     const failure = describeFailure(await withSuggestion(error, c.req.path, installation));
     if (failure.isDefect)
       log.error({ method: c.req.method, path: c.req.path, err: error }, "request failed unexpectedly");
-    return Response.json(failure.body, { status: failure.status, headers: { [versionHeader]: version } });
+    const wait = c.get("retryAfterSeconds");
+    const headers = { [versionHeader]: version, ...(wait === undefined ? {} : { "retry-after": String(wait) }) };
+    return Response.json(failure.body, { status: failure.status, headers });
   });
   return app;
+}
+
+/** A path that there is, with another method, is told so. */
+function notServed(c: Context): Response {
+  const { method, path } = c.req;
+  const methods = methodsOf(path);
+  if (methods.length === 0)
+    return c.json(describeFailure(new OpError("usage", { message: `there is no ${method} ${path}` })).body, 404);
+  const error = new OpError("method-not-allowed", {
+    message: `there is no ${method} ${path}`,
+    hint: `It can be used with ${methods.join(" and ")}.`,
+  });
+  return c.json(describeFailure(error).body, 405, { allow: methods.join(", ") });
 }
 
 const limitBody = bodyLimit({ maxSize: bodyBytesMax, onError: refuseSize });

@@ -114,6 +114,8 @@ export const storeStatusSchema = z.object({
 
 export const clusterStatusSchema = z.object({
   name: z.string(),
+  /** of what was asked for: rises with every change; `If-Match` refuses a change made for another one */
+  generation: z.int().default(0),
   state: z.enum(clusterStates),
   /** one sentence: what it is doing and why, when it is not simply healthy */
   detail: z.string(),

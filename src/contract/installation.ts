@@ -65,6 +65,11 @@ export interface Installation {
     query: { role: "primary" | "read"; user?: string; database?: string; maxLagMs?: number },
   ): Promise<Connection>;
 
+  /**
+   * Runs `change` for as long as the cluster is of this generation, up to the moment at which what is asked for is written.
+   * @throws OpError generation-changed with what has changed since, and nothing has been done
+   */
+  expecting<T>(cluster: string, generation: number, change: () => Promise<T>): Promise<T>;
   create(request: CreateRequest, asked: Asked): Promise<Created>;
   destroy(cluster: string, asked: Asked): Promise<Operation>;
   stop(cluster: string, asked: Asked): Promise<Operation>;

@@ -168,7 +168,7 @@ async function runAgent(): Promise<void> {
   );
   const forHosts = several && (await import("./offer-to-hosts.ts"));
   const offer = several && forHosts?.offerToHosts(parts, several, eventFile);
-  const api = createApi(installation, apiLog(log), { audit: events, ...offer?.options });
+  const api = createApi(installation, apiLog(log), { audit: events, requests: eventFile.requests, ...offer?.options });
   process.on("SIGTERM", () => void stop(false));
   process.on("SIGINT", () => void stop(false));
   tellRestarts(events, "router", router);

@@ -6,6 +6,7 @@
 import { backupErrors } from "./backup-errors.ts";
 import { importErrors } from "./import-errors.ts";
 import type { ErrorKind } from "./kind.ts";
+import { requestErrors } from "./request-errors.ts";
 import { restoreErrors } from "./restore-errors.ts";
 
 export const errorCatalog = {
@@ -112,6 +113,7 @@ export const errorCatalog = {
   },
   ...importErrors,
   ...backupErrors,
+  ...requestErrors,
   "variable-taken": {
     httpStatus: 409,
     exitCode: 3,

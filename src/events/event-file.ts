@@ -11,6 +11,7 @@ import { eventForm as form } from "./event-form.ts";
 import { EventLog, type EventLogOptions } from "./event-log.ts";
 import { Journal } from "./journal.ts";
 import { PauseMarks } from "./pause-marks.ts";
+import { RequestKeys } from "./request-keys.ts";
 import { OperationLog, type OperationLogOptions } from "./operation-log.ts";
 import { Sequence } from "./sequence.ts";
 
@@ -23,6 +24,8 @@ export interface EventFile {
   readonly pauses: PauseMarks;
   /** what other hosts are told of this file, and it of theirs */
   readonly journal: Journal;
+  /** requests that may come again */
+  readonly requests: RequestKeys;
   close(): void;
 }
 
@@ -42,6 +45,7 @@ export function openEventFile(path: string, options: EventFileOptions = {}): Eve
     operations,
     pauses,
     journal,
+    requests: new RequestKeys(database, now),
     close: () => {
       events.close();
       operations.close();

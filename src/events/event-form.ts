@@ -50,9 +50,15 @@ const pauses = `
     cluster TEXT NOT NULL, kind TEXT NOT NULL, alive_at INTEGER, since INTEGER, why TEXT NOT NULL DEFAULT '',
     by TEXT NOT NULL DEFAULT '', PRIMARY KEY (cluster, kind)) STRICT;`;
 
+/** See request-keys.ts. */
+const requestKeys = `
+  CREATE TABLE request_key (
+    id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, begun_at INTEGER NOT NULL, sealed BLOB) STRICT;
+  CREATE INDEX request_key_begun ON request_key (begun_at);`;
+
 export const eventForm: DatabaseForm = {
   applicationId: 0x4d617445,
   what: "event file",
   synchronous: "NORMAL",
-  migrations: [oneHost, severalHosts, pauses],
+  migrations: [oneHost, severalHosts, pauses, requestKeys],
 };

@@ -24,6 +24,7 @@ import { beginDestroy } from "./destroy.ts";
 import { createExtensions } from "./extensions/extensions.ts";
 import { downtimeOf } from "./downtime.ts";
 import { candidatesOf, explainCluster } from "./explain.ts";
+import { Generations } from "./generations.ts";
 import { planScale, scale } from "./resize.ts";
 import { changeRegion, regionForFailover, successorsOf } from "./region.ts";
 import { createMonitoring } from "./monitoring.ts";
@@ -41,6 +42,7 @@ import { statusContextOf } from "./status-context.ts";
 /** @param stopAgent ends this process in order; `servers`: the clusters' servers and the router too */
 export function createInstallation(parts: Parts, stopAgent: (servers: boolean) => void): Installation {
   const { runtime, operations, events } = parts;
+  const generations = watchGenerations(parts);
   const statusOf = (cluster: ClusterRuntime): ClusterStatus => clusterStatus(cluster, statusContextOf(parts, cluster));
   return {
     agent: async () => ({
@@ -69,6 +71,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     authority: () => readFile(parts.caFile, "utf8"),
     connection: async (name, query) => connectionTo(parts, clusterOf(parts, name).record.spec.value, query),
 
+    expecting: async (name, generation, change) => generations.expecting(clusterOf(parts, name), generation, change),
     create: (request: CreateRequest, asked) => beginCreate(parts, request, asked),
     destroy: async (name, asked) => beginDestroy(parts, name, asked),
     stop: (name, asked) => stopCluster(parts, name, asked),
@@ -121,6 +124,16 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
       changed(now);
     },
   };
+}
+
+function watchGenerations({ runtime, signal }: Parts): Generations {
+  const generations = new Generations();
+  runtime.onChange((name) => {
+    const cluster = runtime.clusters.get(name);
+    if (cluster) generations.see(cluster);
+    else generations.forget(name);
+  }, signal);
+  return generations;
 }
 
 /** At most so many a second: a watcher reads with eyes. */

@@ -18,6 +18,7 @@ import { storeAway } from "../drivers/store/known-away.ts";
 import type { Store } from "../drivers/store/port.ts";
 import { commitCluster, readCluster } from "../drivers/store/records.ts";
 import { OpError } from "../errors/op-error.ts";
+import { metGeneration, refuseOtherGeneration } from "./generations.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { PauseMarks } from "../events/pause-marks.ts";
 import type { OperationLog } from "../events/operation-log.ts";
@@ -119,9 +120,11 @@ export async function amend(
     const record = await readCluster(parts.store, name);
     if (!record) throw new OpError("cluster-not-found", { message: `cluster "${name}" does not exist` });
     const { require, write } = change(record);
+    const isOfSpec = write.some(({ key }) => key === "spec");
+    if (isOfSpec) refuseOtherGeneration(record.spec.value);
     const txn: ClusterTxn = { require: require.map((key) => ({ key, revision: revisionOf(record, key) })), write };
     const outcome = await commitCluster(parts.store, name, txn);
-    if (outcome.committed) return;
+    if (outcome.committed) return isOfSpec ? metGeneration(name) : undefined;
   }
   throw new OpError("busy", { message: `the records of cluster "${name}" keep changing`, hint: "Try again." });
 }

@@ -40,6 +40,7 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
   const state = stateOf(cluster, context);
   return {
     name: spec.name,
+    generation: spec.generation,
     state,
     detail: detailOf(cluster, state),
     version: (primary && runningVersion(primary)) ?? context.version,

@@ -171,6 +171,11 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       const port = find(cluster).endpoints[role].port;
       return connectionOf(port, user ?? "postgres", database ?? "postgres", null);
     },
+    async expecting(cluster, generation, change) {
+      const { generation: now } = find(cluster);
+      if (now === generation) return change();
+      throw new OpError("generation-changed", { message: `cluster "${cluster}" is of generation ${now}` });
+    },
     async create(request, asked) {
       record("create", asked, request);
       if (clusters.has(request.name))
@@ -341,6 +346,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
   const port = request.port ?? 15_432;
   return {
     name,
+    generation: 1,
     state: "healthy",
     detail: "",
     newer_version: null,

@@ -44,6 +44,8 @@ export interface ApiEnv {
     readonly caller: Caller | undefined;
     /** it only looks, and belongs in the audit all the same */
     readonly isNoteworthy?: boolean;
+    /** it is refused because there were so many */
+    readonly retryAfterSeconds?: number;
   };
 }
 

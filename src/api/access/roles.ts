@@ -10,15 +10,24 @@ import type { Socket } from "node:net";
 import { includesRole, type Role } from "../../domain/caller.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Access } from "../route.ts";
+import { tooMany, type RateLimiter } from "../limits.ts";
 import { callerOf, identify, nobody, type ApiEnv, type Caller, type Gate } from "./caller.ts";
 
 /** The least role of a route, as hono names it. @throws an Error for one that nobody has described: it is never open by mistake */
 export type AccessTo = (route: { readonly method: string; readonly path: string }) => Access;
 
+export interface Admission {
+  readonly gate: Gate;
+  /** told of connections whose other end has shown who it is */
+  readonly known: (socket: Socket) => void;
+  readonly accessTo: AccessTo;
+  readonly limiter: RateLimiter;
+}
+
 /** Finds out who asks, and lets the request through only to a route that the caller's role allows. */
-export function admit(gate: Gate, known: (socket: Socket) => void, accessTo: AccessTo): MiddlewareHandler<ApiEnv> {
+export function admit({ gate, known, accessTo, limiter }: Admission): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    const caller = identify(c.env.incoming, gate, Date.now());
+    const caller = identifyWithin(c, gate, limiter);
     c.set("caller", caller);
     if (caller !== undefined) known(c.env.incoming.socket);
     const needed = neededFor(c, accessTo);
@@ -27,6 +36,26 @@ export function admit(gate: Gate, known: (socket: Socket) => void, accessTo: Acc
     else if (needed === undefined && caller === undefined) throw nobody();
     await next();
   };
+}
+
+/** Who shows something that is not good counts as somebody who shows nothing. */
+function identifyWithin(c: Context<ApiEnv>, gate: Gate, limiter: RateLimiter): Caller | undefined {
+  const { incoming } = c.env;
+  const take = (caller: Caller | undefined): void => {
+    const waitSeconds = limiter.take(caller, incoming.socket.remoteAddress);
+    if (waitSeconds === 0) return;
+    c.set("retryAfterSeconds", waitSeconds);
+    throw tooMany(waitSeconds);
+  };
+  let caller: Caller | undefined;
+  try {
+    caller = identify(incoming, gate, Date.now());
+  } catch (error) {
+    take(undefined);
+    throw error;
+  }
+  take(caller);
+  return caller;
 }
 
 /** Whether who opened a tunnel may still have it. @throws OpError not-authenticated, not-allowed */

@@ -7,7 +7,8 @@ import type { z } from "zod";
 import { version } from "../../config/version.ts";
 import { errorBodySchema } from "../../contract/error.ts";
 import type { Route } from "../route.ts";
-import { errorAnswers, errorResponses } from "./errors.ts";
+import { takesKey } from "../idempotency.ts";
+import { errorAnswers, errorResponses, knowsGenerations } from "./errors.ts";
 import { Schemas } from "./schemas.ts";
 
 export type OpenApiDocument = Readonly<Record<string, unknown>>;
@@ -39,6 +40,7 @@ export function openApiDocument(routes: readonly Route[]): OpenApiDocument {
     components: {
       schemas: schemas.named(),
       responses: errorResponses(),
+      parameters: headers,
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: "From matriarch token create." },
         certificate: { type: "mutualTLS", description: "From matriarch certificate create." },
@@ -56,7 +58,7 @@ function operationOf(route: Route, schemas: Schemas): Readonly<Record<string, un
     "summary": does,
     "x-role": role,
     ...(role === "anyone" ? { security: [] } : {}),
-    "parameters": [...pathParameters(route), ...queryParameters(route, schemas)],
+    "parameters": [...pathParameters(route), ...queryParameters(route, schemas), ...headersOf(route)],
     ...(body === undefined
       ? {}
       : {
@@ -107,6 +109,41 @@ function queryParameters({ query }: Route, schemas: Schemas): readonly unknown[]
     schema,
   }));
 }
+
+function headersOf(route: Route): readonly unknown[] {
+  const header = (name: string): unknown => ({ $ref: `#/components/parameters/${name}` });
+  return [
+    ...(takesKey(route) ? [header("IdempotencyKey")] : []),
+    ...(knowsGenerations(route) ? [header("IfMatch")] : []),
+    ...(route.form === "stream" ? [header("LastEventId")] : []),
+  ];
+}
+
+const headers = {
+  IdempotencyKey: {
+    name: "Idempotency-Key",
+    in: "header",
+    required: false,
+    description:
+      "Sent again with the same key and body within a day, the request is answered as before and not done again.",
+    schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[\\x21-\\x7e]+$" },
+  },
+  IfMatch: {
+    name: "If-Match",
+    in: "header",
+    required: false,
+    description:
+      "The cluster's generation that the request was made for, in quotes; refused with 412 when it has another.",
+    schema: { type: "string", pattern: '^("[0-9]{1,15}"|\\*)$' },
+  },
+  LastEventId: {
+    name: "Last-Event-ID",
+    in: "header",
+    required: false,
+    description: "The id of the last one that arrived: the stream goes on after it.",
+    schema: { type: "string", maxLength: 200 },
+  },
+} as const;
 
 /** `/v1/clusters/:cluster/users/…` belongs to users, of which there are several; `…/explain` to clusters. */
 function tagOf({ path }: Route, routes: readonly Route[]): string {

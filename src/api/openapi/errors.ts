@@ -7,9 +7,12 @@ const meanings: Readonly<Record<number, string>> = {
   401: "Nobody knows who asks.",
   403: "The caller's role is too little.",
   404: "What is named does not exist.",
+  405: "The path exists, and not with this method.",
   409: "It does not fit what there is now; nothing was changed.",
+  412: "The cluster has been changed since the generation that was given; nothing was changed.",
   413: "The body is too large.",
   422: "A value is not valid; nothing was changed.",
+  429: "Too many requests from this caller; Retry-After says how many seconds to wait.",
   500: "It failed; of `internal` the agent's log has the details.",
   502: "Something that was asked for it failed.",
   503: "It cannot be done now.",
@@ -18,16 +21,22 @@ const meanings: Readonly<Record<number, string>> = {
 };
 
 /** Said of each route, as any can meet them: the store is away, a disk is full, a host does not answer. */
-const anywhere = [400, 401, 403, 409, 422, 500, 502, 503, 504, 507];
+const anywhere = [400, 401, 403, 409, 422, 429, 500, 502, 503, 504, 507];
 
 export function errorAnswers(route: Route): Readonly<Record<string, unknown>> {
   const statuses = [
     ...anywhere,
     ...(route.path.includes(":") || route.path.includes("join") ? [404] : []),
     ...(route.body === undefined ? [] : [413]),
+    ...(knowsGenerations(route) ? [412] : []),
   ];
   const answers = statuses.map((status) => [status, { $ref: `#/components/responses/Error${status}` }]);
   return Object.fromEntries(answers);
+}
+
+/** Changes of a cluster that exists. */
+export function knowsGenerations({ method, path, role }: Route): boolean {
+  return method !== "GET" && path.startsWith("/v1/clusters/:cluster") && role !== "host";
 }
 
 /** For the document's components. */
@@ -42,6 +51,7 @@ function errorResponse(status: number): unknown {
   return {
     description: meanings[status],
     content: { "application/json": { schema: { $ref: "#/components/schemas/ErrorBody" } } },
+    ...(status === 429 ? { headers: { "Retry-After": { schema: { type: "integer" } } } } : {}),
     ...(codes.length === 0 ? {} : { "x-codes": codes }),
   };
 }

@@ -29,3 +29,13 @@ export function accessTo({ method, path }: { readonly method: string; readonly p
   if (role === undefined) throw new Error(`route ${method} ${path} has no least role`);
   return role;
 }
+
+const patterns = servedRoutes.map(({ method, path }) => ({
+  method,
+  pattern: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/:\w+/g, "[^/]+")}$`),
+}));
+
+/** Methods with which a path can be used; none: there is no such path. */
+export function methodsOf(path: string): readonly string[] {
+  return [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+}
