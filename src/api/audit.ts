@@ -6,22 +6,26 @@ import type { Context, MiddlewareHandler } from "hono";
 
 import { OpError } from "../errors/op-error.ts";
 import type { AuditFields } from "../events/audit-events.ts";
-import type { EventLog } from "../events/event-log.ts";
+import type { EventLog, EventSelection } from "../events/event-log.ts";
 import type { EventRecord } from "../events/event.ts";
 import { redact, redactDeep } from "../log/redact.ts";
 import type { ApiEnv } from "./access/caller.ts";
+import { FloodBook } from "./limits.ts";
 
 export type AuditLog = Pick<EventLog, "emit" | "list">;
 
 const parametersMax = 2000;
 
 export function audit(log: AuditLog): MiddlewareHandler<ApiEnv> {
+  const floods = new FloodBook();
   return async (c, next) => {
     const startedAt = performance.now();
     await next();
     const caller = c.get("caller");
     // Reading changes nothing; what an agent hands on is in the audit of that one.
     if (!caller || (isLook(c) && c.get("isNoteworthy") !== true) || caller.role === "host" || caller.isHandedOn) return;
+    // A flood would push out what matters; one of it is enough.
+    if (c.get("retryAfterSeconds") !== undefined && !floods.note(caller, startedAt)) return;
     const { status } = c.res;
     const parameters = status < 300 ? await parametersOf(c) : {};
     const fields: AuditFields = {
@@ -42,14 +46,9 @@ export function audit(log: AuditLog): MiddlewareHandler<ApiEnv> {
   };
 }
 
-/** @param cluster only changes of that one. Oldest first */
-export function listAudit(
-  log: AuditLog,
-  { cluster, ...selection }: { readonly cluster?: string; readonly afterId?: number; readonly limit: number },
-): readonly EventRecord[] {
-  if (cluster === undefined) return log.list({ type: "audit", ...selection });
-  // A list of a cluster has what concerns the whole installation, too.
-  return log.list({ type: "audit", cluster, ...selection }).filter((event) => event.cluster === cluster);
+/** Of a cluster with what concerns the whole installation. Oldest first. */
+export function readAudit(log: AuditLog, selection: Omit<EventSelection, "type">): readonly EventRecord[] {
+  return log.list({ type: "audit", ...selection });
 }
 
 function isLook(c: Context): boolean {

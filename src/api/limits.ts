@@ -72,3 +72,21 @@ export function tooMany(waitSeconds: number): OpError {
     hint: "Ask less often; to follow what happens use a stream. Retry-After says how long to wait.",
   });
 }
+
+const noteEveryMs = 60_000;
+
+/** Floods that have been written down: one entry for each caller and minute. */
+export class FloodBook {
+  readonly #notedAt = new Map<string, number>();
+
+  /** @returns whether it has to be written down */
+  note({ via, by }: Caller, now: number): boolean {
+    const key = `${via} ${by}`;
+    const before = this.#notedAt.get(key);
+    if (before !== undefined && now - before < noteEveryMs) return false;
+    this.#notedAt.delete(key);
+    this.#notedAt.set(key, now);
+    if (this.#notedAt.size > bucketsMax) this.#notedAt.delete(this.#notedAt.keys().next().value ?? "");
+    return true;
+  }
+}

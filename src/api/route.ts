@@ -18,7 +18,7 @@ import type { Role } from "../domain/caller.ts";
 import { asked, type ApiEnv } from "./access/caller.ts";
 import type { AuditLog } from "./audit.ts";
 import { readBody, readQuery } from "./input.ts";
-import { stream, type Outlet } from "./stream.ts";
+import { contentId, stream, type Outlet } from "./stream.ts";
 import type { TunnelBook } from "./tunnels/book.ts";
 
 /** anyone: needs no name. host: only agents of the installation, for themselves. */
@@ -88,6 +88,8 @@ interface SaidOfStream<Q extends z.ZodType, A extends z.ZodType> extends Said<Q,
   readonly document: A;
   /** only the newest document matters to a slow reader, or all of them */
   readonly keep: "all" | "newest";
+  /** of what happened once; left out: of what is told as it stands, by its content */
+  readonly idOf?: (document: z.output<A>) => string;
 }
 
 export interface Asking<K extends string, Q, B> {
@@ -188,7 +190,8 @@ export function streamRoute<const K extends Key, A extends z.ZodType, Q extends 
     handle: async (c, api) => {
       const asking = await readRequest(c, query, undefined);
       const subscribe: Subscribe<z.output<A>> = await Reflect.apply(begin, undefined, [asking, api]);
-      return stream(c, { keep }, subscribe);
+      const skip = said.idOf === undefined ? c.req.header("last-event-id") : undefined;
+      return stream(c, { keep, idOf: said.idOf ?? contentId, skip }, subscribe);
     },
   };
 }

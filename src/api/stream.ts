@@ -2,6 +2,7 @@
  * Server-sent events: one JSON document each, named `data`, with pings between so that a reader notices a silent end.
  * Called by the routes that can be watched. Never keeps more for a slow reader than a bounded queue.
  */
+import { createHash } from "node:crypto";
 import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 
@@ -24,6 +25,18 @@ export interface StreamOptions {
   readonly keep: "all" | "newest";
 }
 
+/** How a reader that was cut off goes on: the last id that it has, in `Last-Event-ID`. */
+export interface Resuming<T> {
+  readonly idOf: (document: T) => string;
+  /** the first document is passed over when the reader has it already */
+  readonly skip?: string | undefined;
+}
+
+/** The id of a document that is told as it stands: two that say the same have the same. */
+export function contentId(document: unknown): string {
+  return createHash("sha256").update(JSON.stringify(document)).digest("base64url").slice(0, 16);
+}
+
 type Item<T> =
   | { readonly event: "data"; readonly document: T }
   | { readonly event: "error"; readonly document: unknown };
@@ -31,12 +44,13 @@ type Item<T> =
 /** Streams what `subscribe` sends until it ends, fails, or the reader goes away (then `signal` aborts). */
 export function stream<T>(
   c: Context,
-  options: StreamOptions,
+  { idOf, skip, ...options }: StreamOptions & Resuming<T>,
   subscribe: (outlet: Outlet<T>, signal: AbortSignal) => void | Promise<void>,
 ): Response {
   return streamSSE(c, async (sse) => {
     const gone = new AbortController();
     const queue = new Queue<T>(options);
+    let passOver = skip;
     sse.onAbort(() => {
       gone.abort();
       queue.end();
@@ -47,7 +61,12 @@ export function stream<T>(
         const item = await queue.next(pingEveryMs);
         if (item === "end" || sse.aborted) break;
         if (item === "idle") await sse.writeSSE({ event: "ping", data: "" });
-        else await sse.writeSSE({ event: item.event, data: JSON.stringify(item.document) });
+        else if (item.event === "error") await sse.writeSSE({ event: "error", data: JSON.stringify(item.document) });
+        else {
+          const id = idOf(item.document);
+          if (id !== passOver) await sse.writeSSE({ id, event: "data", data: JSON.stringify(item.document) });
+          passOver = undefined;
+        }
       }
     } catch (error) {
       if (!sse.aborted) throw error;

@@ -32,7 +32,21 @@ export interface EventQuery {
   readonly afterId?: number;
   readonly type?: string;
   readonly member?: string;
-  /** newest so many, at most 1000 */
+  /** only what is older than the oldest of the page before */
+  readonly before?: { readonly at: number; readonly id: number };
+  /** only what happened then or later; wall clock */
+  readonly since?: number;
+  /** so many of the oldest that fit, in the order in which they came to be known; left out: of the newest */
+  readonly oldestFirst?: boolean;
+  /** at most 1000 */
+  readonly limit: number;
+}
+
+export interface OperationQuery {
+  readonly cluster?: string;
+  readonly state?: Operation["state"];
+  /** where the page before ended: of its last */
+  readonly before?: { readonly at: number; readonly id: string };
   readonly limit: number;
 }
 
@@ -127,6 +141,8 @@ export interface Installation {
   /** checks and figures */
   readonly monitoring: MonitoringInstallation;
 
+  /** newest first */
+  operations(query: OperationQuery): Promise<readonly Operation[]>;
   operation(id: string): Promise<Operation>;
   /** calls back at once and at every step, until it ends or the signal aborts */
   watchOperation(id: string, changed: (operation: Operation) => void, signal: AbortSignal): void;

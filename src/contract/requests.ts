@@ -42,17 +42,36 @@ export const addMemberRequestSchema = z.strictObject({
 export const stopAgentRequestSchema = z.strictObject({ servers: z.boolean().default(false) });
 
 export const eventsLimitMax = 1000;
+/** From the `Link` header of the page before. */
+const cursor = z
+  .string()
+  .max(200)
+  .regex(/^[\w.-]+$/, "it is no cursor that an answer gave");
 export const eventsQuerySchema = z.strictObject({
   after_id: z.coerce.number().int().min(0).optional(),
   type: z.string().optional(),
   member: z.string().optional(),
   limit: z.coerce.number().int().min(0).max(eventsLimitMax).default(100),
 });
+export const eventPagesQuerySchema = eventsQuerySchema.extend({ cursor: cursor.optional() });
+
+export const operationsQuerySchema = z.strictObject({
+  cluster: z.string().optional(),
+  state: z.enum(["running", "done", "failed", "cancelled"]).optional(),
+  limit: z.coerce.number().int().min(1).max(eventsLimitMax).default(100),
+  cursor: cursor.optional(),
+});
+
+export const pageQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(eventsLimitMax).optional(),
+  cursor: cursor.optional(),
+});
 
 export const auditQuerySchema = z.strictObject({
   cluster: z.string().optional(),
   after_id: z.coerce.number().int().min(0).optional(),
   limit: z.coerce.number().int().min(0).max(eventsLimitMax).default(100),
+  cursor: cursor.optional(),
 });
 
 export const connectionQuerySchema = z.strictObject({

@@ -51,9 +51,21 @@ export interface EventFilter {
   readonly member?: string;
 }
 
+/** Where a page ended: of the oldest event on it. */
+export interface EventPlace {
+  readonly at: number;
+  readonly id: number;
+}
+
 export interface EventSelection extends EventFilter {
   readonly afterId?: number;
-  /** the newest so many */
+  /** only what is older */
+  readonly before?: EventPlace;
+  /** only what happened then or later; wall clock */
+  readonly since?: number;
+  /** so many of the oldest that fit, by their ids; left out: of the newest */
+  readonly oldestFirst?: boolean;
+  /** so many at most */
   readonly limit: number;
 }
 
@@ -119,12 +131,26 @@ export class EventLog {
    * they came to be known here.
    */
   list(selection: EventSelection): readonly EventRecord[] {
-    const { cluster, member, type, afterId = 0, limit } = selection;
+    const { cluster, member, type, afterId = 0, before, since, limit, oldestFirst = false } = selection;
+    const values = {
+      after: afterId,
+      cluster: cluster ?? null,
+      member: member ?? null,
+      type: type ?? null,
+      since: since ?? null,
+      limit,
+    };
+    if (oldestFirst) return this.#read(`${selectSql} ORDER BY id LIMIT :limit`, values);
+    const page = { ...values, before_id: before?.id ?? null };
+    if (this.#host === "") return this.#read(newestSql, page).toReversed();
+    return this.#read(newestByTimeSql, { ...page, before_at: before?.at ?? null }).toReversed();
+  }
+
+  #read(sql: string, values: Record<string, string | number | null>): EventRecord[] {
     return this.#database
-      .prepare(this.#host === "" ? `${selectSql} ORDER BY id DESC LIMIT :limit` : selectByTimeSql)
-      .all({ after: afterId, cluster: cluster ?? null, member: member ?? null, type: type ?? null, limit })
-      .map((row) => fromRow(row))
-      .reverse();
+      .prepare(sql)
+      .all(values)
+      .map((row) => fromRow(row));
   }
 
   /** Calls `happened` for each new event that fits, until `signal` aborts. */
@@ -203,12 +229,16 @@ export class EventLog {
 
 const selectSql = `
   SELECT * FROM event
-  WHERE id > :after AND (:cluster IS NULL OR cluster IN (:cluster, '')) AND (:member IS NULL OR member = :member)
+  WHERE id > :after AND (:since IS NULL OR at >= :since) AND (:cluster IS NULL OR cluster IN (:cluster, '')) AND (:member IS NULL OR member = :member)
     AND (:type IS NULL AND type NOT GLOB 'audit.*' OR type = :type OR substr(type, 1, length(:type) + 1) = :type || '.')`;
 
+/** In a file of one host ids are the order in which things happened. */
+const newestSql = `
+  ${selectSql} AND (:before_id IS NULL OR id < :before_id) ORDER BY id DESC LIMIT :limit`;
+
 /** Those after an id are for somebody who goes on reading here: the first that came, so that none is passed over. */
-const selectByTimeSql = `
-  SELECT * FROM (${selectSql} ORDER BY CASE WHEN :after > 0 THEN id ELSE at END DESC, id DESC LIMIT :limit)
+const newestByTimeSql = `
+  SELECT * FROM (${selectSql} AND (:before_id IS NULL OR (at, id) < (:before_at, :before_id)) ORDER BY CASE WHEN :after > 0 THEN id ELSE at END DESC, id DESC LIMIT :limit)
   ORDER BY at DESC, id DESC`;
 
 const toldSql = "SELECT 1 FROM event WHERE once = ? AND at BETWEEN ? AND ? LIMIT 1";

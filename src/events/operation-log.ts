@@ -25,6 +25,14 @@ export interface NewOperation {
   readonly exclusive?: boolean;
 }
 
+export interface OperationPage {
+  readonly cluster?: string;
+  readonly state?: OperationState;
+  /** where the page before ended: of its last */
+  readonly before?: { readonly at: number; readonly id: string };
+  readonly limit: number;
+}
+
 export type OperationEnd =
   | { readonly state: "done"; readonly step?: string; readonly result?: Readonly<Record<string, unknown>> }
   | { readonly state: "failed" | "cancelled"; readonly error: unknown };
@@ -152,6 +160,20 @@ export class OperationLog {
       .filter((operation) => state === undefined || operation.state === state);
   }
 
+  /** So many, newest first, begun before `before`. */
+  page({ cluster, state, before, limit }: OperationPage): readonly OperationRecord[] {
+    return this.#database
+      .prepare(pageSql)
+      .all({
+        cluster: cluster ?? null,
+        state: state ?? null,
+        at: before?.at ?? null,
+        id: before?.id ?? null,
+        limit,
+      })
+      .map((row) => fromRow(row));
+  }
+
   /** Calls `changed` with each change of `id` (undefined: of any), until `signal` aborts. */
   subscribe(id: string | undefined, changed: (operation: OperationRecord) => void, signal: AbortSignal): void {
     this.#listeners.add((operation) => {
@@ -247,6 +269,11 @@ const selectSql = `
     CASE WHEN state = 'done' THEN coalesce(steps_total, steps_done) ELSE steps_done END AS steps_done,
     steps_total, started_at, ended_at, by, result, error, operation_begun.host AS host
   FROM operation_begun LEFT JOIN operation_end ON operation_end.id = operation_begun.id`;
+
+const pageSql = `${selectSql}
+  WHERE (:cluster IS NULL OR cluster = :cluster) AND (:state IS NULL OR coalesce(operation_end.state, 'running') = :state)
+    AND (:id IS NULL OR (started_at, operation_begun.id) < (:at, :id))
+  ORDER BY started_at DESC, operation_begun.id DESC LIMIT :limit`;
 
 const stepSql = `
   UPDATE operation_begun SET step = ?, steps_done = coalesce(?, steps_done + 1), seq = ?

@@ -117,6 +117,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     settings: createSettings(parts),
     imports: createImports(parts),
     monitoring: createMonitoring(parts),
+    operations: async (query) => operations.page(query),
     operation: async (id): Promise<Operation> => operations.get(id),
     watchOperation: (id, changed, signal) => {
       const now = operations.get(id);

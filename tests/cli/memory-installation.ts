@@ -151,7 +151,8 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
         event.id > (query.afterId ?? 0) &&
         (query.type === undefined || event.type.split(".")[0] === query.type || event.type === query.type) &&
         (query.member === undefined || event.member === query.member);
-      return events.filter(fits).slice(-query.limit);
+      const older = events.filter((event) => fits(event) && event.id < (query.before?.id ?? Infinity));
+      return query.oldestFirst ? older.slice(0, query.limit) : older.slice(-query.limit);
     },
     watchEvents(_cluster, happened, signal) {
       changes.on("event", happened);
@@ -322,6 +323,14 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       const sums = { paused_ms: 312, longest_ms: 312, stopped_ms: 0, availability_percent: 99.9 };
       return { cluster, since: from, until: from, pauses: [pause], ...sums };
     },
+    operations: async ({ cluster, state, limit, before }) =>
+      [...operations.values()]
+        .filter(
+          (one) => (cluster === undefined || one.cluster === cluster) && (state === undefined || one.state === state),
+        )
+        .toReversed()
+        .filter((one, _, all) => before === undefined || all.indexOf(one) > all.findIndex(({ id }) => id === before.id))
+        .slice(0, limit),
     async operation(id) {
       const found = operations.get(id);
       if (!found) throw new OpError("operation-not-found", { message: `operation "${id}" does not exist` });

@@ -28,7 +28,6 @@ export interface Admission {
 export function admit({ gate, known, accessTo, limiter }: Admission): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const caller = identifyWithin(c, gate, limiter);
-    c.set("caller", caller);
     if (caller !== undefined) known(c.env.incoming.socket);
     const needed = neededFor(c, accessTo);
     if (needed !== undefined && needed !== "anyone") check(caller, needed);
@@ -54,6 +53,7 @@ function identifyWithin(c: Context<ApiEnv>, gate: Gate, limiter: RateLimiter): C
     take(undefined);
     throw error;
   }
+  c.set("caller", caller);
   take(caller);
   return caller;
 }

@@ -3,8 +3,10 @@ import { z } from "zod";
 
 import { eventSchema } from "../../contract/cluster.ts";
 import { auditQuerySchema } from "../../contract/requests.ts";
-import { listAudit } from "../audit.ts";
+import { readAudit } from "../audit.ts";
+import { nameNextPage, readEventPlace } from "../pages.ts";
 import { route } from "../route.ts";
+import { placeBefore } from "./events.ts";
 
 export const auditRoutes = [
   route(
@@ -12,17 +14,21 @@ export const auditRoutes = [
     {
       id: "listAudit",
       role: "operator",
-      does: "Gives what was asked for: when, by whom, from where, and with which outcome.",
+      does: "Gives what was asked for: when, by whom, from where, and with which outcome; `Link` leads to older ones.",
       query: auditQuerySchema,
       answer: z.array(eventSchema).readonly(),
     },
-    async ({ query: { cluster, after_id, limit } }, { audit }) => {
+    async ({ query: { cluster, after_id, limit, cursor }, c }, { audit }) => {
       const selection = {
         limit,
         ...(cluster === undefined ? {} : { cluster }),
         ...(after_id === undefined ? {} : { afterId: after_id }),
+        ...(cursor === undefined ? {} : { before: readEventPlace(cursor) }),
       };
-      return audit === undefined ? [] : listAudit(audit, selection);
+      const page = audit === undefined ? [] : readAudit(audit, selection);
+      nameNextPage(c, placeBefore(page, limit));
+      // A list of a cluster has what concerns the whole installation, too.
+      return page.filter((event) => cluster === undefined || event.cluster === cluster);
     },
   ),
 ];

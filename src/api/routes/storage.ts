@@ -1,5 +1,6 @@
 /** Storage of a cluster: its volumes, its snapshots, and copies of the whole. */
 import { createdSchema, operationSchema } from "../../contract/cluster.ts";
+import { pageQuerySchema } from "../../contract/requests.ts";
 import {
   extendedSchema,
   extendRequestSchema,
@@ -13,8 +14,12 @@ import {
   snapshotRequestSchema,
   snapshotsSchema,
   volumesSchema,
+  type SnapshotStatus,
 } from "../../contract/storage.ts";
+import { nameNextPage, placeOf, readPlace } from "../pages.ts";
 import { route } from "../route.ts";
+
+const snapshotsQuerySchema = hereQuerySchema.extend(pageQuerySchema.shape);
 
 export const storageRoutes = [
   route(
@@ -22,11 +27,19 @@ export const storageRoutes = [
     {
       id: "listSnapshots",
       role: "viewer",
-      does: "Gives the snapshots of a cluster, also of one that was destroyed.",
-      query: hereQuerySchema,
+      does: "Gives the snapshots of a cluster, also of one that was destroyed; with `limit` the newest so many.",
+      query: snapshotsQuerySchema,
       answer: snapshotsSchema,
     },
-    ({ path, query }, { installation: { storage } }) => storage.snapshots(path.cluster, query),
+    async ({ path, query: { here, limit, cursor }, c }, { installation: { storage } }) => {
+      const all = await storage.snapshots(path.cluster, { here });
+      if (limit === undefined && cursor === undefined) return all;
+      const older = olderThan(all.snapshots, cursor);
+      const snapshots = limit === undefined ? older : older.slice(-limit);
+      const [first] = snapshots;
+      nameNextPage(c, first && older.length > snapshots.length ? placeOf(first.taken_at, first.id) : undefined);
+      return { ...all, snapshots };
+    },
   ),
   route(
     "POST /v1/clusters/:cluster/snapshots",
@@ -141,3 +154,11 @@ export const storageRoutes = [
     ({ path }, { installation: { storage } }) => storage.applyVolumes(path.cluster),
   ),
 ];
+
+/** Oldest first, and those of one second by their ids. */
+function olderThan(snapshots: readonly SnapshotStatus[], cursor: string | undefined): SnapshotStatus[] {
+  const inOrder = snapshots.toSorted((a, b) => a.taken_at.localeCompare(b.taken_at) || (a.id < b.id ? -1 : 1));
+  if (cursor === undefined) return inOrder;
+  const { at, id } = readPlace(cursor);
+  return inOrder.filter((one) => Date.parse(one.taken_at) < at || (Date.parse(one.taken_at) === at && one.id < id));
+}

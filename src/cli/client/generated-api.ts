@@ -1168,8 +1168,8 @@ export function createApi(sender: Sender) {
     /** Gives a user a new password; the one before is good for a while when asked. */
     rotatePassword: (asking: { cluster: string; user: string; body?: RotateRequest }, how?: How): Promise<Credentials> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/users/${pathPart(asking.user)}/rotate`, body: asking.body ?? {}, answer: {"$ref":"Credentials"} }, how),
-    /** Gives the snapshots of a cluster, also of one that was destroyed. */
-    listSnapshots: (asking: { cluster: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<Snapshots> =>
+    /** Gives the snapshots of a cluster, also of one that was destroyed; with `limit` the newest so many. */
+    listSnapshots: (asking: { cluster: string; query?: { here?: "true" | "false" | undefined; limit?: number | undefined; cursor?: string | undefined } }, how?: How): Promise<Snapshots> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/snapshots` + queryText(asking.query), body: undefined, answer: {"$ref":"Snapshots"} }, how),
     /** Takes a snapshot of a member. */
     takeSnapshot: (asking: { cluster: string; body?: SnapshotRequest }, how?: How): Promise<Operation> =>
@@ -1590,8 +1590,8 @@ export function createApi(sender: Sender) {
     /** Ends an import and leaves nothing of it. */
     abandonImport: (asking: { cluster: string; body?: AbandonRequest }, how?: How): Promise<Operation> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/imports/abandon`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
-    /** Gives what happened to a cluster, the newest so many, oldest first. */
-    listEvents: (asking: { cluster: string; query?: { after_id?: number | undefined; type?: string | undefined; member?: string | undefined; limit?: number | undefined } }, how?: How): Promise<Event[]> =>
+    /** Gives what happened to a cluster, the newest so many, oldest first; `Link` leads to older ones. */
+    listEvents: (asking: { cluster: string; query?: { after_id?: number | undefined; type?: string | undefined; member?: string | undefined; limit?: number | undefined; cursor?: string | undefined } }, how?: How): Promise<Event[]> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/events` + queryText(asking.query), body: undefined, answer: {"type":"array","items":{"$ref":"Event"}} }, how),
     /** Sends what happened to a cluster, and then what happens, without a gap between the two. */
     watchEvents: (asking: { cluster: string; query?: { after_id?: number | undefined; type?: string | undefined; member?: string | undefined; limit?: number | undefined } }, how?: How): AsyncGenerator<Event> =>
@@ -1639,6 +1639,9 @@ export function createApi(sender: Sender) {
       }[];
     }> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/metrics` + queryText(asking.query), body: undefined, answer: {"type":"object","properties":{"text":{"type":"string"},"targets":{"type":"array","items":{"type":"string"}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["text","targets","missing"]} }, how),
+    /** Gives operations, newest first; ended ones are kept for a week, and `Link` leads to older ones. */
+    listOperations: (asking: { query?: { cluster?: string | undefined; state?: "running" | "done" | "failed" | "cancelled" | undefined; limit?: number | undefined; cursor?: string | undefined } } = {}, how?: How): Promise<Operation[]> =>
+      sender.json({ method: "GET", path: `/v1/operations` + queryText(asking.query), body: undefined, answer: {"type":"array","items":{"$ref":"Operation"}} }, how),
     /** Gives an operation as it stands. */
     getOperation: (asking: { id: string }, how?: How): Promise<Operation> =>
       sender.json({ method: "GET", path: `/v1/operations/${pathPart(asking.id)}`, body: undefined, answer: {"$ref":"Operation"} }, how),
@@ -1684,8 +1687,8 @@ export function createApi(sender: Sender) {
     /** Says whether a host could join, and whom it must reach; changes nothing. */
     checkJoin: (asking: { body: JoinRequest }, how?: How): Promise<JoinCheck> =>
       sender.json({ method: "POST", path: `/v1/join/check`, body: asking.body, answer: {"$ref":"JoinCheck"} }, how),
-    /** Gives what was asked for: when, by whom, from where, and with which outcome. */
-    listAudit: (asking: { query?: { cluster?: string | undefined; after_id?: number | undefined; limit?: number | undefined } } = {}, how?: How): Promise<Event[]> =>
+    /** Gives what was asked for: when, by whom, from where, and with which outcome; `Link` leads to older ones. */
+    listAudit: (asking: { query?: { cluster?: string | undefined; after_id?: number | undefined; limit?: number | undefined; cursor?: string | undefined } } = {}, how?: How): Promise<Event[]> =>
       sender.json({ method: "GET", path: `/v1/audit` + queryText(asking.query), body: undefined, answer: {"type":"array","items":{"$ref":"Event"}} }, how),
     /** Gives the tokens, without their secrets. */
     listTokens: (how?: How): Promise<Token[]> =>
