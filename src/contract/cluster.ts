@@ -78,6 +78,8 @@ export const memberStatusSchema = z.object({
   is_voter: z.boolean(),
   /** in another region than the primary's: never elected, promoted only when asked for */
   is_read_replica: z.boolean(),
+  /** the standby that it is to follow; null: the primary */
+  upstream: z.string().nullable().default(null),
   incarnation: z.int(),
   /** of Postgres, as its server says; null when it does not run */
   version: z.string().nullable().default(null),

@@ -120,7 +120,7 @@ export interface Installation {
   /** undefined: the primary region, on the host that suits best */
   addMember(
     cluster: string,
-    where: { region?: string; zone?: string; host?: string },
+    where: { region?: string; zone?: string; host?: string; upstream?: string },
     asked: Asked,
   ): Promise<Operation>;
   removeMember(cluster: string, member: string, asked: Asked): Promise<Operation>;

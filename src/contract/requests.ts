@@ -37,6 +37,8 @@ export const addMemberRequestSchema = z.strictObject({
   region: z.string().exactOptional(),
   zone: z.string().exactOptional(),
   host: z.string().exactOptional(),
+  /** a standby that it follows instead of the primary: then it never votes */
+  upstream: z.string().exactOptional(),
 });
 
 export const stopAgentRequestSchema = z.strictObject({ servers: z.boolean().default(false) });

@@ -75,6 +75,7 @@ function rejectForSwitchover(
   if (server.kind !== "running" || server.role !== "standby") return { member, code: "not-running" };
   const record = cluster.members[member]?.value;
   const { primaryRegion } = cluster.spec.value;
+  if (record?.upstream !== undefined) return { member, code: "follows-a-standby", upstream: record.upstream };
   if (!inPrimaryRegion(cluster, member))
     return { member, code: "other-region", region: regionOf(cluster, member) ?? "", primaryRegion };
   if (!record || !isVoter(cluster, member)) return { member, code: "not-a-voter" };

@@ -6,12 +6,17 @@
  */
 import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
 
+export function isCascaded(cluster: ClusterRecord, member: MemberId): boolean {
+  return cluster.members[member]?.value.upstream !== undefined;
+}
+
 export function regionOf(cluster: ClusterRecord, member: MemberId): string | undefined {
   return cluster.members[member]?.value.region;
 }
 
+/** One that follows a standby is a read replica wherever it is: what it has, the primary learns too late. */
 export function inPrimaryRegion(cluster: ClusterRecord, member: MemberId): boolean {
-  return regionOf(cluster, member) === cluster.spec.value.primaryRegion;
+  return !isCascaded(cluster, member) && regionOf(cluster, member) === cluster.spec.value.primaryRegion;
 }
 
 /**
@@ -19,6 +24,7 @@ export function inPrimaryRegion(cluster: ClusterRecord, member: MemberId): boole
  * voters: until it has moved they are near, and the new region may not be there yet.
  */
 export function mayBeVoter(cluster: ClusterRecord, member: MemberId): boolean {
+  if (isCascaded(cluster, member)) return false;
   if (inPrimaryRegion(cluster, member)) return true;
   const region = regionOf(cluster, cluster.reign.value.holder);
   return region !== undefined && region !== cluster.spec.value.primaryRegion && regionOf(cluster, member) === region;

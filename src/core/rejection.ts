@@ -8,6 +8,7 @@ export type Rejection =
   | { readonly member: MemberId; readonly code: "much-to-replay"; readonly bytes: number; readonly bytesMax: number }
   | { readonly member: MemberId; readonly code: "loses-too-much"; readonly bytes: number; readonly bytesMax: number }
   | { readonly member: MemberId; readonly code: "stands-back"; readonly forMs: number }
+  | { readonly member: MemberId; readonly code: "follows-a-standby"; readonly upstream: MemberId }
   | {
       readonly member: MemberId;
       readonly code: "other-region";
@@ -36,6 +37,8 @@ export function formatRejection(rejection: Rejection): string {
       return `${who} is being removed`;
     case "stands-back":
       return `${who} could not serve when it was elected before, and stands back for ${(rejection.forMs / 1000).toFixed(1)} s`;
+    case "follows-a-standby":
+      return `${who} follows "${rejection.upstream}", and is no voter`;
     case "other-region":
       return `${who} is in region "${rejection.region}", and the primary belongs in "${rejection.primaryRegion}"`;
     case "not-asked-for":

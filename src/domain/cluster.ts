@@ -127,6 +127,8 @@ export interface MemberRecord {
   readonly version?: string;
   /** it takes the place of this member, which goes as soon as this one can do what that one did */
   readonly replaces?: MemberId;
+  /** it streams from this member as long as that one does so itself, and never votes; left out: from the primary */
+  readonly upstream?: MemberId;
   readonly createdAt: number;
 }
 

@@ -93,6 +93,16 @@ export const memberEvents = {
     (e) => `standby "${e.member}" is back (${e.how})`,
   ),
 
+  "upstream.lost": define<{ upstream: string; now: string }>(
+    "warning",
+    "The standby that a replica is to follow does not stream any more. The replica follows the primary until it does.",
+    (e) => `"${e.member}" follows "${e.now}", for "${e.upstream}" does not stream`,
+  ),
+  "upstream.back": define<{ upstream: string }>(
+    "info",
+    "A replica follows the standby again that it is to follow.",
+    (e) => `"${e.member}" follows "${e.upstream}" again`,
+  ),
   "reads.left": define<{ lag_bytes: number; lag_ms: number | null }>(
     "warning",
     "A standby is further behind than the cluster's limit for reads. The read endpoint leads to others until it is back.",

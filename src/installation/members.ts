@@ -59,13 +59,14 @@ function inRegion({ record }: ClusterRuntime): readonly MemberId[] {
 export async function addMember(
   parts: Parts,
   name: string,
-  where: Pick<AddWish, "region" | "zone" | "host">,
+  where: Pick<AddWish, "region" | "zone" | "host" | "upstream">,
   asked: Asked,
 ): Promise<OperationRecord> {
   const cluster = await awake(parts, name, asked);
   refuseUnfit(parts, cluster);
   if (cluster.record.spec.value.members.length >= membersMax)
     throw new OpError("bad-value", { message: `a cluster has at most ${membersMax} members` });
+  if (where.upstream !== undefined) refuseUpstream(cluster, where.upstream);
   const wish = { ...where, count: 1 };
   refusePlace(parts, cluster, wish);
   const operation = begin(parts, "member add", name, asked, "copying from the primary");
@@ -75,6 +76,22 @@ export async function addMember(
     const where = ids.map((id) => `"${id}" on host "${members[id]?.value.host ?? parts.hostName}"`);
     return { message: where.join(", "), ...(warnings.length === 0 ? {} : { warning: warnings.join("; ") }) };
   });
+}
+
+function refuseUpstream(cluster: ClusterRuntime, member: MemberId): void {
+  memberOf(cluster, member);
+  const { members, reign } = cluster.record;
+  if (member === reign.value.holder)
+    throw new OpError("bad-value", {
+      message: `"${member}" is the primary, which members follow anyway`,
+      hint: `Name a standby, or leave --upstream out: matriarch status ${cluster.name}`,
+    });
+  const above = members[member]?.value.upstream;
+  if (above !== undefined)
+    throw new OpError("bad-value", {
+      message: `"${member}" follows "${above}" itself, and nobody follows it`,
+      hint: `Name "${above}" instead.`,
+    });
 }
 
 /** At once, not only in the operation. @throws OpError no-host, host-not-found, engine-missing */

@@ -156,6 +156,7 @@ function memberStatus(cluster: ClusterRuntime, member: MemberRuntime, context: S
     lag_bytes: flushed === undefined || end === undefined ? null : bytesBetween(flushed, end),
     is_voter: isVoter(record, member.id),
     is_read_replica: !mayVote(record, member.id),
+    upstream: own?.upstream ?? null,
     resources: resourcesOf(record.spec.value, member.limits),
     read: readOf(member),
     incarnation: own?.incarnation ?? 0,

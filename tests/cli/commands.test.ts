@@ -71,6 +71,7 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["events shop", z.array(eventSchema)],
   ["uri shop --role read --user app --database app", connectionSchema],
   ["uri shop --role read --max-lag 5s", connectionSchema],
+  ["member add shop --upstream shop-2", operationSchema],
   ["reads shop", readsShape],
   ["reads shop --max-lag 10s --max-lag-bytes 16MB --fallback refuse", readsShape],
   ["switchover shop --dry-run", z.array(candidateSchema)],

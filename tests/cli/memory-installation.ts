@@ -399,6 +399,7 @@ function memberOf(id: string, at: number, home: string): MemberStatus {
     lag_bytes: at === 0 ? null : at === 2 ? 36_700_160 : 0,
     is_voter: at > 0,
     is_read_replica: false,
+    upstream: null,
     resources: null,
     read: at === 0 ? null : { lag_bytes: 0, lag_ms: 0, serves: true },
     incarnation: 1,

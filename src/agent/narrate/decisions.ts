@@ -1,6 +1,7 @@
 /** Events from what a member decides: what it found wrong, and what it does about it. */
 import type { Decision } from "../../core/decision.ts";
 import { formatReason, type ReasonCode } from "../../core/reason.ts";
+import type { MemberId } from "../../domain/cluster.ts";
 import type { EventLog } from "../../events/event-log.ts";
 import type { ClusterLoop } from "../cluster-loop.ts";
 import type { MemberLoop } from "../member-loop.ts";
@@ -83,6 +84,15 @@ function isToldUnavailable(events: EventLog, cluster: string): boolean {
   return told.findLast(({ type }) => /^cluster\.(un)?available$/.test(type))?.type === "cluster.unavailable";
 }
 
+/** Of one that is to follow a standby; the others follow whoever is primary, which is told anyway. */
+function tellUpstream(events: EventLog, loop: ToldCluster, member: MemberId, now: MemberId): void {
+  const upstream = loop.record.members[member]?.value.upstream;
+  const about = { cluster: loop.name, member };
+  if (upstream === undefined) return;
+  if (upstream === now) events.emit("upstream.back", about, { upstream });
+  else events.emit("upstream.lost", about, { upstream, now });
+}
+
 export function tellDecision(
   events: EventLog,
   loop: ToldCluster,
@@ -114,6 +124,9 @@ export function tellDecision(
       break;
     case "wal-missing":
       events.emit("wal.lost", about, { upstream: because.upstream });
+      break;
+    case "re-pointing":
+      tellUpstream(events, loop, member.id, because.upstream);
       break;
     case "switchover-given-up":
       events.emit("switchover.failed", about, { from: member.id, to: because.to ?? "any", reason: because.message });

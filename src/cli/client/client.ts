@@ -159,8 +159,10 @@ export function createClient(options: TransportOptions) {
       api.setAutostop({ cluster, body: { idle_ms: idleMs } }),
     reads: (cluster: string, body: ReadsRequest): Promise<ClusterStatus> => api.setReads({ cluster, body }),
     resume: (cluster: string): Promise<ClusterStatus> => api.resumeCluster({ cluster }),
-    addMember: (cluster: string, body: { region?: string; zone?: string; host?: string } = {}): Promise<Operation> =>
-      api.addMember({ cluster, body }),
+    addMember: (
+      cluster: string,
+      body: { region?: string; zone?: string; host?: string; upstream?: string } = {},
+    ): Promise<Operation> => api.addMember({ cluster, body }),
     removeMember: (cluster: string, member: string): Promise<Operation> => api.removeMember({ cluster, member }),
     recloneMember: (cluster: string, member: string): Promise<Operation> => api.recloneMember({ cluster, member }),
     attach: async (cluster: string, body: AttachRequest): Promise<Attached> =>

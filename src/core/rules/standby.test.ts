@@ -16,6 +16,8 @@ import {
   voteOf,
   type ViewChange,
 } from "../testing.ts";
+import { inPrimaryRegion, mayBeVoter } from "../regions.ts";
+import { keepSlots } from "./upkeep.ts";
 import { endFrozenStandby, followHolder, rebuild, rest, startStandby } from "./standby.ts";
 
 const absent = { kind: "absent" } as const;
@@ -155,4 +157,41 @@ test("rest: it follows, and says how far behind it is", () => {
     lagBytes: undefined,
   });
   assert.equal(rest(viewOf("a")), undefined);
+});
+
+const cascaded = { records: { c: { upstream: "b" } } } as const;
+const peerB = (server: ReturnType<typeof standby>, heardAt = now) => ({
+  ...cascaded,
+  peers: { b: { server, heardAt } },
+});
+
+test("followHolder: one that is to follow a standby does so while that one streams, else the primary", () => {
+  const ownOf = (upstream: string) => standby({ upstream });
+  const follows = (upstream: string, change: ViewChange) =>
+    says(followHolder(viewOf("c", { server: ownOf(upstream), ...change }))) ?? "stays";
+  assert.equal(follows("a", peerB(standby())), "follow: re-pointing");
+  assert.equal(follows("b", peerB(standby())), "stays");
+  const away = (forMs: number) => standby({ streaming: false, notStreamingSince: now - forMs });
+  assert.equal(follows("b", peerB(away(100))), "stays", "between two primaries nobody streams for a moment");
+  assert.equal(follows("b", peerB(away(60_000))), "follow: re-pointing");
+  assert.equal(follows("b", peerB(standby(), now - 60_000)), "follow: re-pointing", "its host is silent");
+  assert.equal(follows("a", peerB(away(60_000))), "stays");
+});
+
+test("one that follows a standby is never wanted in the rule, nor elected, in whatever region", () => {
+  const view = viewOf("a", cascaded);
+  assert.deepEqual([mayBeVoter(view.cluster, "c"), inPrimaryRegion(view.cluster, "c")], [false, false]);
+  assert.deepEqual([mayBeVoter(view.cluster, "b"), inPrimaryRegion(view.cluster, "b")], [true, true]);
+});
+
+test("the primary keeps no slot for one that streams from a standby, and has one when it comes back", () => {
+  const slotsFor = (upstream: string, slots: readonly string[]) =>
+    says(
+      keepSlots(
+        viewOf("a", { ...cascaded, server: primary({ slots }), peers: { c: { server: standby({ upstream }) } } }),
+      ),
+    );
+  assert.equal(slotsFor("b", ["b", "c"]), "slots: slots");
+  assert.equal(slotsFor("b", ["b"]), undefined);
+  assert.equal(slotsFor("a", ["b"]), "slots: slots");
 });

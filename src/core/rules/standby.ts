@@ -91,7 +91,22 @@ export function upstreamWanted(view: View): MemberId | null {
   const { holder, epoch, phase } = view.cluster.reign.value;
   if (holder === view.self || phase === "released" || hasVoted(view)) return null;
   if (recordsOnTheWay(view).some((record) => record.votes)) return null;
-  return epoch === 0 ? null : holder;
+  if (epoch === 0) return null;
+  const wished = ownRecord(view)?.upstream;
+  return wished !== undefined && servesStream(view, wished) ? wished : holder;
+}
+
+/** It streams itself, and has the log that is wanted: else its replica follows the primary, until it does again. */
+function servesStream(view: View, member: MemberId): boolean {
+  const { server, now, timings } = view;
+  const upstream = serverOf(view, member);
+  const heardAt = view.peers[member]?.heardAt ?? -Infinity;
+  if (upstream?.kind !== "running" || now - heardAt >= timings.voterLostMs) return false;
+  if (!view.cluster.spec.value.members.includes(member)) return false;
+  if (server.kind === "running" && server.upstream === member && server.walMissing) return false;
+  // Between two primaries it does not stream for a moment, and neither would this one.
+  const since = upstream.streaming ? now : (upstream.notStreamingSince ?? -Infinity);
+  return upstream.role === "standby" && now - since < timings.stuckMs;
 }
 
 /** Its vote for the next epoch stands. */
@@ -163,8 +178,9 @@ export const rest: Rule = (view) => {
   const { server, cluster } = view;
   if (server.kind !== "running" || server.role !== "standby") return undefined;
   const { holder } = cluster.reign.value;
+  const upstream = server.upstream ?? holder;
   const primary = serverOf(view, holder);
   const end = primary?.kind === "running" ? primary.flushed : undefined;
   const lagBytes = end === undefined ? undefined : Number(end > server.flushed ? end - server.flushed : 0n);
-  return { actions: [], because: { code: "following", upstream: holder, lagBytes } };
+  return { actions: [], because: { code: "following", upstream, lagBytes } };
 };

@@ -1,8 +1,9 @@
 /** The serving primary keeps its commit rule, its slots and its own account in order (P3, P10). */
-import type { Intent, RestartIntent } from "../../domain/cluster.ts";
+import type { Intent, MemberId, RestartIntent } from "../../domain/cluster.ts";
 import { formatSyncNames, hasVoter, sameRule, voterName } from "../../domain/rule.ts";
 import type { RunningServer } from "../../domain/server.ts";
 import type { Decision, Rule } from "../decision.ts";
+import { isCascaded } from "../regions.ts";
 import { nextRuleChange, notYetFlushed, type RuleChange } from "../rule-change.ts";
 import { barrierSince, holdsEpoch, restartsPending, ruleForServer } from "../standing.ts";
 import { endIntentTxn, ruleTxn } from "../transactions.ts";
@@ -62,10 +63,17 @@ export const keepSlots: Rule = (view) => {
   const { server, self, cluster } = view;
   if (server.kind !== "running" || (!ownPrimary(view) && cluster.reign.value.phase !== "open")) return undefined;
   // A member that leaves keeps its slot until its record is gone: as long as it streams, its slot cannot be dropped.
-  const wanted = Object.keys(cluster.members).filter((member) => member !== self);
+  const wanted = Object.keys(cluster.members).filter((member) => member !== self && !streamsElsewhere(view, member));
   const same = wanted.length === server.slots.length && wanted.every((member) => server.slots.includes(member));
   return same ? undefined : { actions: [{ kind: "slots", members: wanted }], because: { code: "slots" } };
 };
+
+/** One that follows a standby: what is kept for it where it does not stream is never used, and never let go. */
+function streamsElsewhere({ cluster, peers, self }: View, member: MemberId): boolean {
+  const server = peers[member]?.server;
+  const isElsewhere = server?.kind === "running" && server.streaming && server.upstream !== self;
+  return isCascaded(cluster, member) && isElsewhere;
+}
 
 /**
  * Longer than the agent that was asked waits for it (installation/changes.ts): where that host is lost, nobody else would

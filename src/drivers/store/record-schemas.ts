@@ -117,6 +117,7 @@ export const memberSchema: z.ZodType<MemberRecord> = z.strictObject({
   wish: z.enum(["none", "reclone", "restart", "remove"]),
   version: id.exactOptional(),
   replaces: id.exactOptional(),
+  upstream: id.exactOptional(),
   createdAt: z.number(),
 });
 

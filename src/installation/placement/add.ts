@@ -14,6 +14,8 @@ export interface AddWish {
   readonly host?: string | undefined;
   /** the one new member takes this one's place */
   readonly replaces?: MemberRecord | undefined;
+  /** it follows this standby, and is no voter */
+  readonly upstream?: MemberId | undefined;
 }
 
 /** @throws OpError no-host, engine-missing … before anything is written */
@@ -44,7 +46,7 @@ export async function wishForMembers(parts: Parts, name: string, wish: AddWish):
   await refuseUnfitHosts(parts, record, where?.map((host) => host.name) ?? []);
   const places = await claimFor(parts, record, where, wish.count);
   try {
-    const ids = await writeMembers(parts, name, places, wish.replaces?.id);
+    const ids = await writeMembers(parts, name, places, wish);
     return { ids, warnings: chosen?.warnings ?? [] };
   } finally {
     // Their own servers listen soon; on other hosts claims end by themselves.
@@ -75,7 +77,7 @@ async function writeMembers(
   parts: Parts,
   name: string,
   places: readonly Place[],
-  replaces: MemberId | undefined,
+  { replaces, upstream }: AddWish,
 ): Promise<readonly MemberId[]> {
   let added: readonly MemberId[] = [];
   await amend(parts, name, ({ spec, reign, members: present }) => {
@@ -85,7 +87,11 @@ async function writeMembers(
     const records = places.map((place, index) => {
       const id = `${name}-${lastMember + index + 1}`;
       const record = memberAt(id, { ...place, dataDirectory: renamed(place, id) }, parts.clock.wallNow(), version);
-      return replaces === undefined ? record : { ...record, replaces };
+      return {
+        ...record,
+        ...(replaces === undefined ? {} : { replaces: replaces.id }),
+        ...(upstream === undefined ? {} : { upstream }),
+      };
     });
     added = records.map(({ id }) => id);
     const changed = {
