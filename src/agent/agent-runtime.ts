@@ -3,7 +3,14 @@
  * `Runtime` and change it only by what they write to the store.
  */
 import type { ArchiveLook } from "../domain/archive.ts";
-import type { ClusterRecord, ClusterSpec, MemberId, MemberRecord, Timings } from "../domain/cluster.ts";
+import {
+  hasPool,
+  type ClusterRecord,
+  type ClusterSpec,
+  type MemberId,
+  type MemberRecord,
+  type Timings,
+} from "../domain/cluster.ts";
 import type { Server } from "../domain/server.ts";
 import type { Upstream } from "../drivers/postgres/port.ts";
 import type { Store } from "../drivers/store/port.ts";
@@ -15,7 +22,9 @@ import type { Clock } from "./clock.ts";
 import { ClusterLoop, type ClusterHost, type Witness } from "./cluster-loop.ts";
 import type { MemberLimits } from "./member-limits.ts";
 import type { MemberServers } from "./member-servers.ts";
+import { membersDiffer } from "./members-seen.ts";
 import type { Neighbourhood } from "./neighbourhood.ts";
+import type { Pools } from "./pools.ts";
 import type { Promises } from "./promises.ts";
 import type { ClusterRuntime, MemberRuntime, Runtime } from "./runtime.ts";
 
@@ -29,6 +38,7 @@ export interface RuntimeParts {
   readonly permits: ArchivePermits;
   /** of clusters whose primary is here */
   readonly archives: ReadonlyMap<string, ArchiveLook>;
+  readonly pools: Pools;
   readonly witness: Witness;
   readonly neighbourhood: Neighbourhood;
   readonly routerPid: () => number | undefined;
@@ -92,7 +102,7 @@ export class AgentRuntime implements Runtime {
     const loop = new ClusterLoop(this.#hostFor(), record);
     this.#loops.set(cluster, loop);
     // Its servers are cared for although an endpoint cannot listen: somebody else may have the port for the moment.
-    await this.#parts.configureEndpoints(this.#records()).catch(() => this.#retryEndpoints());
+    await this.#configureEndpoints().catch(() => this.#retryEndpoints());
     loop.start();
   }
 
@@ -101,14 +111,32 @@ export class AgentRuntime implements Runtime {
     if (!loop) return;
     this.#loops.delete(cluster);
     await loop.close();
+    await this.#parts.pools.remove(cluster);
     // What is left to be served is another cluster's trouble, not a reason to keep this one.
-    await this.#parts.configureEndpoints(this.#records()).catch(() => this.#retryEndpoints());
+    await this.#configureEndpoints().catch(() => this.#retryEndpoints());
     this.changed(cluster);
+  }
+
+  async #configureEndpoints(): Promise<void> {
+    const records = this.#records();
+    try {
+      await this.#parts.configureEndpoints(records);
+    } finally {
+      // Also one whose port could not be had: the router knows it, and tries on.
+      this.#parts.pools.listensFor(records.filter(hasPool).map(({ spec }) => spec.value.name));
+    }
+  }
+
+  /** A pooled endpoint was turned on or off. */
+  async #endpointsChanged(name: string): Promise<void> {
+    this.#parts.pools.forgetEndpoint(name);
+    await this.#configureEndpoints().catch(() => this.#retryEndpoints());
+    this.rerouted(name);
   }
 
   #retryEndpoints(): void {
     this.#endpointRetry ??= setInterval(() => {
-      this.#parts.configureEndpoints(this.#records()).then(
+      this.#configureEndpoints().then(
         () => this.#endRetry(),
         () => undefined,
       );
@@ -167,6 +195,11 @@ export class AgentRuntime implements Runtime {
     this.#loops.get(cluster)?.knock(endpoint);
   }
 
+  /** Its pooler is somewhere else now, or gone. */
+  rerouted(cluster: string): void {
+    this.#loops.get(cluster)?.rerouted();
+  }
+
   nudge(cluster: string): void {
     this.#loops.get(cluster)?.wakeAll();
   }
@@ -210,10 +243,15 @@ export class AgentRuntime implements Runtime {
       wanted: ({ spec }) => servers.wanted(spec.value),
       makePromises: (cluster, wake) => parts.makePromises(cluster, wake),
       upstream: (member) => parts.upstream(member),
-      membersChanged: () => parts.connectMembers(this.#records()),
       route: (routes) => parts.route(routes),
       connections: (cluster) => parts.connections(cluster),
       isWorkedOn: (cluster) => parts.isWorkedOn(cluster),
+      pools: parts.pools,
+      recordRead: (cluster, before) => {
+        if (membersDiffer(before, cluster)) parts.connectMembers(this.#records());
+        parts.pools.learn(cluster);
+        if (before && hasPool(before) !== hasPool(cluster)) void this.#endpointsChanged(cluster.spec.value.name);
+      },
     };
   }
 }

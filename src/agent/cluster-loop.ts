@@ -13,12 +13,14 @@ import { changeCluster, clusterPrefix, readCluster } from "../drivers/store/reco
 import type { Route } from "../router/wire.ts";
 import type { Hands } from "./act.ts";
 import type { Clock } from "./clock.ts";
+import { EndpointFeed } from "./endpoint-feed.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
 import type { ReadLag } from "./freshness.ts";
 import { MemberLoop, type MemberSurroundings } from "./member-loop.ts";
-import { lookOf, membersDiffer, peersOf, seenOf } from "./members-seen.ts";
+import { lookOf, peersOf, seenOf } from "./members-seen.ts";
 import type { Neighbourhood, RemoteMember } from "./neighbourhood.ts";
 import type { MemberLook } from "./peers/look.ts";
+import type { Pools } from "./pools.ts";
 import { Preparation, type Engines } from "./preparation.ts";
 import type { Promises } from "./promises.ts";
 import { ReadLags } from "./read-lags.ts";
@@ -41,19 +43,17 @@ export interface ClusterHost {
   /** `wake`: a promise began or ended, or the guard ended a server */
   makePromises(cluster: string, wake: () => void): Promises;
   upstream(member: MemberRecord): Upstream;
-  /** the members of the cluster, or where they are, have changed */
-  membersChanged(): void;
   /** resolves once the router has taken them; false: it has not */
   route(routes: readonly Route[]): Promise<boolean>;
   /** clients that the endpoints of a cluster hold; undefined: they are not on hold, or the router does not say */
   connections(cluster: string): Promise<number | undefined>;
   /** an operation on the cluster runs */
   isWorkedOn(cluster: string): boolean;
+  readonly pools: Pools;
+  recordRead(cluster: ClusterRecord, before: ClusterRecord | undefined): void;
   witness: Witness;
 }
 
-/** A switchover waits no longer than this for endpoints of other hosts to hold their clients. */
-const holdOthersMs = 500;
 /** How often it is looked whether a host has fallen silent. */
 const silenceMs = 500;
 
@@ -86,7 +86,7 @@ export class ClusterLoop implements MemberSurroundings {
   readonly #reads = new SharedRead(async (atLeast) =>
     this.#accept(await readCluster(this.#host.store, this.name, undefined, atLeast)),
   );
-  #routes = "";
+  readonly #feed: EndpointFeed;
   #storeReachable = true;
   #routeTimer: NodeJS.Timeout | undefined;
   readonly #startedAt: number;
@@ -111,8 +111,17 @@ export class ClusterLoop implements MemberSurroundings {
       record: () => this.record,
       commit: (txn) => this.commit(txn),
       connections: () => host.connections(this.name),
-      changed: () => this.#sleepChanged(),
+      changed: () => this.rerouted(),
       woken: (waking, tookMs) => host.witness.woken(this, waking, tookMs),
+    });
+    this.#feed = new EndpointFeed({
+      routes: () =>
+        routesOf(this.record, this.#seen, host.neighbourhood, this.#sleeper.holds, host.pools.seen(this.name)),
+      told: (routes) => host.witness.routed(this, routes),
+      take: (routes) => host.route(routes),
+      taken: (routes, isTaken) => this.#sleeper.routed(routes, isTaken),
+      holdPool: () => host.pools.hold(this.name, this.isLocal(this.record.reign.value.holder)),
+      releasePool: () => host.pools.release(this.name),
     });
   }
 
@@ -129,11 +138,6 @@ export class ClusterLoop implements MemberSurroundings {
     this.#sleeper.wake(by);
   }
 
-  #sleepChanged(): void {
-    this.wakeAll();
-    void this.#feedRouter();
-  }
-
   start(): void {
     this.#learn(undefined);
     this.#host.neighbourhood.onLook(this.name, (isNews) => this.#heardOthers(isNews), this.#ended.signal);
@@ -142,11 +146,16 @@ export class ClusterLoop implements MemberSurroundings {
     this.#host.store.watch(clusterPrefix(this.name), (revision) => this.#storeChanged(revision), this.#ended.signal);
   }
 
+  /** The endpoints lead elsewhere now, though no member is different. */
+  rerouted(): void {
+    this.wakeAll();
+    void this.#feedRouter();
+  }
+
   wakeAll(): void {
     for (const member of this.members.values()) member.wake();
   }
 
-  /** Servers and endpoints go on. */
   async close(): Promise<void> {
     this.#ended.abort();
     clearInterval(this.#routeTimer);
@@ -164,7 +173,7 @@ export class ClusterLoop implements MemberSurroundings {
     if (!lease) this.#voters.introduce(this.record, member, this.members.get(member)?.postmaster ?? null, now);
     if (!lease) return undefined;
     const { record: cluster, storeReachable, name } = this;
-    const isWorkedOn = this.countsClients && this.#host.isWorkedOn(name);
+    const isWorkedOn = this.countsClients && (this.#host.isWorkedOn(name) || this.#host.pools.clients(name) > 0);
     return {
       cluster,
       storeReachable,
@@ -205,7 +214,7 @@ export class ClusterLoop implements MemberSurroundings {
   #hasSeenAll(): boolean {
     if (this.#isKnown) return true;
     const seen = this.#seen;
-    const all = Object.keys(this.record.members).every((id) => seen.has(id));
+    const all = Object.keys(this.record.members).every((id) => seen.has(id)) && this.#host.pools.isKnown(this.name);
     if (!all && this.clock.now() - this.#startedAt < this.timings.unresponsiveMs) return false;
     this.#isKnown = true;
     this.wakeAll();
@@ -298,7 +307,8 @@ export class ClusterLoop implements MemberSurroundings {
   /** At every endpoint of the cluster, on all hosts that can be reached. */
   async #holdEverywhere(member: MemberLoop): Promise<void> {
     this.#tellOthers(member);
-    await Promise.all([this.#feedRouter(), this.#host.neighbourhood.flush(holdOthersMs)]);
+    const { pools, neighbourhood } = this.#host;
+    await Promise.all([this.#feedRouter(), neighbourhood.flush(pools.othersMs(this.name))]);
   }
 
   /** Writes to the cluster's records and reads them in the same moment, so that the next decision sees the outcome. */
@@ -336,7 +346,7 @@ export class ClusterLoop implements MemberSurroundings {
 
   #learn(before: ClusterRecord | undefined): void {
     this.#voters.learn(this.record, this.clock.now());
-    if (membersDiffer(before, this.record)) this.#host.membersChanged();
+    this.#host.recordRead(this.record, before);
     this.#beginMembers();
     const wanted = before?.spec.revision === this.record.spec.revision ? undefined : this.#host.wanted(this.record);
     for (const [id, loop] of this.members) {
@@ -385,13 +395,6 @@ export class ClusterLoop implements MemberSurroundings {
 
   /** Tells the router where the endpoints lead, when that has changed. */
   async #feedRouter(): Promise<void> {
-    if (!this.#isKnown && !this.#hasSeenAll()) return;
-    const routes = routesOf(this.record, this.#seen, this.#host.neighbourhood, this.#sleeper.holds);
-    const text = JSON.stringify(routes);
-    if (text === this.#routes) return;
-    this.#routes = text;
-    this.#host.witness.routed(this, routes);
-    const isTaken = await this.#host.route(routes);
-    await this.#sleeper.routed(routes, isTaken);
+    if (this.#isKnown || this.#hasSeenAll()) await this.#feed.tell();
   }
 }

@@ -9,6 +9,7 @@ import { canFollow } from "../domain/timeline.ts";
 import type { Route, Target } from "../router/wire.ts";
 import type { ReadLag } from "./freshness.ts";
 import { alone, type Neighbourhood } from "./neighbourhood.ts";
+import type { PoolSeen } from "./pools.ts";
 
 export interface MemberSeen {
   readonly server: Server;
@@ -25,16 +26,31 @@ type TargetOf = Neighbourhood["targetOf"];
 /**
  * @param near where this host's router reaches a member
  * @param isHeldForSleep false where a client has come into a doze that this host has not agreed to
+ * @param pool where this host's pooler is; undefined: the cluster has none
  */
 export function routesOf(
   cluster: ClusterRecord,
   members: ReadonlyMap<MemberId, MemberSeen>,
   near: Pick<Neighbourhood, "targetOf"> = alone,
   isHeldForSleep = cluster.sleep !== undefined,
-): readonly [Route, Route] {
-  if (isHeldForSleep && cluster.spec.value.wish !== "stopped") return asleep(cluster);
+  pool?: PoolSeen,
+): readonly [Route, Route, ...Route[]] {
+  if (isHeldForSleep && cluster.spec.value.wish !== "stopped") return asleep(cluster, pool !== undefined);
   const targetOf: TargetOf = (member) => near.targetOf(member);
-  return [primaryRoute(cluster, members, targetOf), readRoute(cluster, members, targetOf)];
+  const pooled = pool ? [pooledRoute(cluster, pool)] : [];
+  return [primaryRoute(cluster, members, targetOf), readRoute(cluster, members, targetOf), ...pooled];
+}
+
+/** To the pooler as long as there is one: it leads to the primary's endpoint, and its clients wait there for a primary. */
+function pooledRoute(cluster: ClusterRecord, { port, trouble }: PoolSeen): Route {
+  const { name, wish } = cluster.spec.value;
+  const base = { cluster: name, kind: "pooled", epoch: cluster.reign.value.epoch } as const;
+  if (wish === "stopped") return { ...base, ...stopped(cluster) };
+  if (port !== undefined)
+    return { ...base, state: "open", targets: [{ member: "pooler", host: "127.0.0.1", port }], cut: true };
+  if (trouble === undefined) return { ...base, state: "hold", targets: [], cut: true };
+  const message = `the pooled endpoint of cluster "${name}" does not serve on this host: ${trouble}`;
+  return { ...base, state: "closed", targets: [], cut: true, message };
 }
 
 /** To the holder once its barrier has passed and its server takes writes; everybody else waits. */
@@ -111,7 +127,7 @@ export function followsHolder(cluster: ClusterRecord, server: Server): boolean {
 }
 
 /** Whoever comes waits, and wakes it. Falling asleep cuts nobody: who is there keeps it awake. */
-function asleep({ spec, reign, sleep }: ClusterRecord): readonly [Route, Route] {
+function asleep({ spec, reign, sleep }: ClusterRecord, hasPool: boolean): readonly [Route, Route, ...Route[]] {
   const base = {
     cluster: spec.value.name,
     epoch: reign.value.epoch,
@@ -124,6 +140,7 @@ function asleep({ spec, reign, sleep }: ClusterRecord): readonly [Route, Route] 
   return [
     { ...base, kind: "primary" },
     { ...base, kind: "read" },
+    ...(hasPool ? [{ ...base, kind: "pooled" } as const] : []),
   ];
 }
 

@@ -26,6 +26,7 @@ export interface CreateOptions {
   readonly volumeSize?: number | undefined;
   readonly autostop?: number | undefined;
   readonly port?: number | undefined;
+  readonly pool?: true | undefined;
   readonly passwordFile?: string | undefined;
   readonly set?: Readonly<Record<string, string>> | undefined;
   readonly detach?: true | undefined;
@@ -66,7 +67,7 @@ export async function followCreate(
 
 async function toRequest(name: string, options: CreateOptions): Promise<CreateRequest> {
   const { members, version, engine, durability, preset, memory, cpus, port, passwordFile, set } = options;
-  const { region, primaryRegion, volumeSize, autostop } = options;
+  const { region, primaryRegion, volumeSize, autostop, pool } = options;
   const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
   const given = {
     members,
@@ -82,6 +83,7 @@ async function toRequest(name: string, options: CreateOptions): Promise<CreateRe
     volume_bytes: volumeSize,
     autostop_ms: autostop,
     port,
+    pool,
     password,
     settings: set,
   };

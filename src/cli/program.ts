@@ -30,6 +30,7 @@ import { man } from "./commands/man.ts";
 import { memberCommands } from "./commands/member/group.ts";
 import { metrics } from "./commands/metrics.ts";
 import { pause } from "./commands/pause.ts";
+import { poolCommands } from "./commands/pool/group.ts";
 import { restart } from "./commands/restart.ts";
 import { reads } from "./commands/reads.ts";
 import { resume } from "./commands/resume.ts";
@@ -81,6 +82,7 @@ export function createProgram(run: Run) {
   for (const make of [
     memberCommands,
     configCommands,
+    poolCommands,
     databaseCommands,
     userCommands,
     volumeCommands,

@@ -17,6 +17,8 @@ export const attachRequestSchema = z.strictObject({
   user: z.string().optional(),
   role: z.enum(attachmentRoles).optional(),
   variable: z.string().regex(variablePattern, "up to 63 letters, digits and underscores, no digit first").optional(),
+  /** the URI leads to the pooled endpoint; left out: as before, at first to the primary */
+  pooled: z.boolean().optional(),
   /** use a database that exists already */
   use_existing: z.boolean().default(false),
   /** the application is attached and gets a new password */

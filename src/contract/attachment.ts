@@ -17,6 +17,8 @@ export const attachmentSchema = z.object({
   variable: z.string(),
   /** where the URI was written to; null when it was handed over in another way */
   env_file: z.object({ machine: z.string(), path: z.string() }).nullable(),
+  /** its URI leads to the pooled endpoint */
+  pooled: z.boolean().default(false),
   by: z.string(),
   created_at: z.string(),
 });

@@ -133,7 +133,12 @@ export const clusterStatusSchema = z.object({
   primary_region: z.string(),
   timeline: z.int().nullable(),
   rule: z.object({ voters: z.array(z.string()), acks: z.int() }),
-  endpoints: z.object({ primary: addressSchema, read: addressSchema }),
+  endpoints: z.object({
+    primary: addressSchema,
+    read: addressSchema,
+    /** null: there is none */
+    pooled: addressSchema.nullable().default(null),
+  }),
   members: z.array(memberStatusSchema),
   /** wall clock, ISO 8601; null when not paused */
   paused_until: z.string().nullable(),
@@ -175,6 +180,8 @@ export const createRequestSchema = z.strictObject({
   autostop_ms: autostopMsSchema.optional(),
   /** port of the primary endpoint; the read endpoint takes the next one */
   port: z.int().optional(),
+  /** with a pooled endpoint */
+  pool: z.boolean().optional(),
   password: z.string().optional(),
   settings: z.record(z.string(), z.string()).optional(),
   /** where the primary and its voters are: `members` of them (default: the region of the host that is asked) */

@@ -12,8 +12,8 @@ function optionsOf({ options }: Omit<Connection, "uri">): Readonly<Record<string
 }
 
 /** Names every host, for drivers that know such URIs: they go on when the host that they use is lost. */
-export function multiHostUri(connection: Connection, role: "primary" | "read"): string {
-  const parameters = role === "primary" ? { target_session_attrs: "read-write" } : optionsOf(connection);
+export function multiHostUri(connection: Connection, role: "primary" | "read" | "pooled"): string {
+  const parameters = role !== "read" ? { target_session_attrs: "read-write" } : optionsOf(connection);
   return uriOf(connection, connection.hosts, parameters);
 }
 

@@ -16,6 +16,7 @@ import type {
   Operation,
 } from "./cluster.ts";
 import type { ExtensionsInstallation } from "./extensions.ts";
+import type { PoolChange, PoolStatus } from "./pool.ts";
 import type { SettingsInstallation } from "./settings.ts";
 import type { UpgradesInstallation } from "./upgrade.ts";
 import type { Downtime } from "./downtime.ts";
@@ -76,7 +77,7 @@ export interface Installation {
   authority(): Promise<string>;
   connection(
     cluster: string,
-    query: { role: "primary" | "read"; user?: string; database?: string; maxLagMs?: number },
+    query: { role: "primary" | "read" | "pooled"; user?: string; database?: string; maxLagMs?: number },
   ): Promise<Connection>;
 
   /**
@@ -125,6 +126,9 @@ export interface Installation {
   ): Promise<Operation>;
   removeMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
   recloneMember(cluster: string, member: string, asked: Asked): Promise<Operation>;
+  /** the pooled endpoint */
+  pool(cluster: string, query: { here: boolean }): Promise<PoolStatus>;
+  changePool(cluster: string, change: PoolChange, asked: Asked): Promise<PoolStatus>;
   /** databases, users, attached applications */
   readonly accounts: AccountsInstallation;
   /** versions of Postgres, and newer ones */

@@ -15,6 +15,8 @@ export const claimPortsRequestSchema = z.object({
   count: z.int().min(0).max(64),
   exact: z.array(z.int().min(1).max(65_535)).max(8).default([]),
   engine: z.object({ kind: z.enum(["embedded", "system"]), major: z.int() }).optional(),
+  /** whether it has PgBouncer is asked, too */
+  pooler: z.boolean().optional(),
 });
 export const claimPortsAnswerSchema = z.object({
   ports: z.array(z.int()),
@@ -22,6 +24,8 @@ export const claimPortsAnswerSchema = z.object({
   clusters_directory: z.string(),
   /** `15.14`, of the engine that was asked about; null when it is fetched at its first use */
   engine_version: z.string().nullable(),
+  /** null: it has none, or was not asked; older agents do not say it */
+  pooler_version: z.string().nullable().optional(),
   /** of the file system that holds the directories; older agents do not say it */
   free_bytes: z.number().optional(),
 });

@@ -77,7 +77,7 @@ export const auditQuerySchema = z.strictObject({
 });
 
 export const connectionQuerySchema = z.strictObject({
-  role: z.enum(["primary", "read"]).default("primary"),
+  role: z.enum(["primary", "read", "pooled"]).default("primary"),
   user: z.string().optional(),
   database: z.string().optional(),
   /** of the read endpoint: this client's own limit */

@@ -27,6 +27,8 @@ export interface Attachment {
   readonly variable: string;
   /** file that the URI was written to, and the machine that it is on; null: it was handed over in another way */
   readonly envFile: { readonly machine: string; readonly path: string } | null;
+  /** its URI leads to the pooled endpoint */
+  readonly isPooled?: true;
   readonly by: string;
   readonly createdAt: number;
 }

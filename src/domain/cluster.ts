@@ -5,6 +5,7 @@
  */
 import type { Attachment } from "./attachment.ts";
 import type { BackupWish } from "./backup.ts";
+import type { PoolSpec } from "./pool.ts";
 import type { CommitRule, Voter } from "./rule.ts";
 import type { TimelineHistory, WalPosition } from "./timeline.ts";
 
@@ -51,7 +52,10 @@ export interface ClusterSpec {
   readonly snapshots?: { readonly daily: boolean; readonly keptDays: number };
   /** where it is backed up to, and when; left out: nowhere but on its hosts */
   readonly backups?: BackupWish;
-  readonly ports: { readonly primary: number; readonly read: number };
+  /** `pooled` once there has been a pooled endpoint: it keeps its port while it is off */
+  readonly ports: { readonly primary: number; readonly read: number; readonly pooled?: number };
+  /** left out: there never was a pooled endpoint */
+  readonly pool?: PoolSpec;
   /** settings given by the user, by their Postgres names in lower case */
   readonly settings: Readonly<Record<string, string>>;
   /** of the libraries in them, those that somebody named by hand; the others are there for extensions */
@@ -251,6 +255,11 @@ export function isAsleep({ sleep }: Pick<ClusterRecord, "sleep">): boolean {
 /** Its servers are to be down, by wish or because nobody needs them. */
 export function isToRest(cluster: Pick<ClusterRecord, "spec" | "sleep">): boolean {
   return cluster.spec.value.wish === "stopped" || isAsleep(cluster);
+}
+
+/** It has a pooled endpoint now. */
+export function hasPool({ spec }: Pick<ClusterRecord, "spec">): boolean {
+  return spec.value.pool?.isOn === true;
 }
 
 export function voterOf(member: MemberRecord): Voter {

@@ -19,7 +19,7 @@ import { stoppedByRequest } from "../config/service.ts";
 import { readHostConfig, type HostConfig } from "../config/host-config.ts";
 import { version } from "../config/version.ts";
 import type { ArchiveLook } from "../domain/archive.ts";
-import { timingsFor, type ClusterRecord } from "../domain/cluster.ts";
+import { hasPool, timingsFor, type ClusterRecord } from "../domain/cluster.ts";
 import { chooseServerOwner } from "../drivers/postgres/engine/owner.ts";
 import type { RouterDriver } from "../drivers/router/port.ts";
 import { findGroups } from "../drivers/limits/find.ts";
@@ -40,8 +40,9 @@ import { resumeOperations } from "../installation/resume.ts";
 import { careForArchives } from "../installation/storage/archive/care.ts";
 import { careForStorage } from "../installation/storage/care.ts";
 import { openLogFile, type Log } from "../log/log.ts";
-import type { EndpointConfig } from "../router/wire.ts";
+import { endpointKinds, type EndpointConfig } from "../router/wire.ts";
 import { setUpOneHost } from "./one-host.ts";
+import { makePools } from "./pools.ts";
 import { programOf } from "./programs.ts";
 import { tellRestarts } from "./kept-processes.ts";
 import { statusPlace, statusUrlOf } from "./status-place.ts";
@@ -90,6 +91,13 @@ async function runAgent(): Promise<void> {
     ...(config ? { host: config.name, isHeard } : {}),
   });
   const endpointTrouble = tellTrouble(events);
+  const pools = makePools({
+    servers,
+    setup,
+    events,
+    changed: (cluster) => runtime.rerouted(cluster),
+    logs: paths.home,
+  });
   const runtime = new AgentRuntime({
     clock: hostClock,
     timings,
@@ -98,6 +106,7 @@ async function runAgent(): Promise<void> {
     limits,
     archives,
     permits: new ArchivePermits({ home: paths.home, owner, log }),
+    pools,
     witness: narrator,
     neighbourhood: setup.neighbourhood,
     makePromises: setup.makePromises,
@@ -130,6 +139,7 @@ async function runAgent(): Promise<void> {
     pauses,
     servers,
     archives,
+    pools,
     usage,
     clock: hostClock,
     log,
@@ -154,7 +164,7 @@ async function runAgent(): Promise<void> {
     const failed = (error: unknown): void => log.error("not everything was stopped", { error });
     await (withServers ? stopEverything(parts, router).catch(failed) : runtime.close());
     limits.close();
-    await router.close();
+    await Promise.all([router.close(), pools.close()]);
     if (withServers) await setup.stop().catch(failed);
     events.emit("agent.stopped", {}, { servers: withServers ? "stopped" : "go on" });
     await setup.close();
@@ -228,18 +238,16 @@ function tellTrouble(events: Parts["events"]) {
 
 async function stopEverything(parts: Parts, router: RouterDriver): Promise<void> {
   const { stopServers } = await import("../installation/resume.ts");
-  await stopServers(parts).finally(() => router.stop());
+  await stopServers(parts).finally(() => Promise.all([router.stop(), parts.pools.stop()]));
 }
 
 function endpointsOf(record: ClusterRecord, place: Setup["endpoints"]): readonly EndpointConfig[] {
   const { name, ports } = record.spec.value;
-  return (["primary", "read"] as const).map((kind) => ({
-    cluster: name,
-    kind,
-    listenHost: "127.0.0.1",
-    listenPort: ports[kind],
-    ...place,
-  }));
+  const kinds = hasPool(record) ? endpointKinds : endpointKinds.filter((kind) => kind !== "pooled");
+  return kinds.flatMap((kind) => {
+    const listenPort = ports[kind];
+    return listenPort === undefined ? [] : [{ cluster: name, kind, listenHost: "127.0.0.1", listenPort, ...place }];
+  });
 }
 
 function apiLog(log: Log) {

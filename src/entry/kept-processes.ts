@@ -11,7 +11,7 @@ export function tellRestarts(events: EventLog, name: "guard" | "relay" | "router
 }
 
 /** With what caused it and where more is said. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const hint = "hint" in error && typeof error.hint === "string" ? ` (${error.hint})` : "";
   const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";

@@ -8,6 +8,7 @@ import { importErrors } from "./import-errors.ts";
 import type { ErrorKind } from "./kind.ts";
 import { requestErrors } from "./request-errors.ts";
 import { restoreErrors } from "./restore-errors.ts";
+import { partErrors } from "./part-errors.ts";
 
 export const errorCatalog = {
   "usage": {
@@ -114,6 +115,7 @@ export const errorCatalog = {
   ...importErrors,
   ...backupErrors,
   ...requestErrors,
+  ...partErrors,
   "variable-taken": {
     httpStatus: 409,
     exitCode: 3,
@@ -384,15 +386,12 @@ export const errorCatalog = {
     retry: "later",
     meaning: "An etcd server could not be started or changed.",
   },
-  "guard-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The guard does not answer." },
   "too-many-connections": {
     httpStatus: 503,
     exitCode: 1,
     retry: "later",
     meaning: "The host carries as many connections of tunnels as it may.",
   },
-  "router-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The router does not answer." },
-  "relay-unreachable": { httpStatus: 503, exitCode: 1, retry: "later", meaning: "The relay does not answer." },
   "not-supported": { httpStatus: 409, exitCode: 3, retry: "no", meaning: "The engine or the platform cannot do this." },
   "internal": { httpStatus: 500, exitCode: 1, retry: "no", meaning: "A defect of Matriarch. Please report it." },
 } as const satisfies Record<string, ErrorKind>;

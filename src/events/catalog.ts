@@ -9,6 +9,7 @@ import { extensionEvents } from "./extension-events.ts";
 import { hostEvents } from "./host-events.ts";
 import type { EventKind } from "./kind.ts";
 import { memberEvents } from "./member-events.ts";
+import { poolEvents } from "./pool-events.ts";
 import { partEvents } from "./part-events.ts";
 import { storageEvents } from "./storage-events.ts";
 import { storeEvents } from "./store-events.ts";
@@ -19,6 +20,7 @@ export const eventCatalog = {
   ...hostEvents,
   ...extensionEvents,
   ...partEvents,
+  ...poolEvents,
   ...storageEvents,
   ...backupEvents,
   ...storeEvents,

@@ -6,11 +6,12 @@ import type { Connection } from "../contract/cluster.ts";
 import { connectionUri } from "../contract/connection-uri.ts";
 import type { ClusterSpec } from "../domain/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
+import type { EndpointKind } from "../router/wire.ts";
 import type { Hosts, Parts } from "./parts.ts";
 import { firstUser } from "./users.ts";
 
 export interface ConnectionQuery {
-  readonly role: "primary" | "read";
+  readonly role: EndpointKind;
   readonly user?: string;
   readonly database?: string;
   readonly password?: string;
@@ -27,7 +28,7 @@ export function connectionTo(
   query: ConnectionQuery,
 ): Connection {
   refuseLagOfPrimary(query);
-  const port = spec.ports[query.role];
+  const port = portOf(spec, query.role);
   const addresses = endpointHosts(hosts);
   const connection = {
     host: addresses[0] ?? onThisMachine,
@@ -48,6 +49,18 @@ function refuseLagOfPrimary({ role, maxLagMs }: ConnectionQuery): void {
   throw new OpError("bad-value", {
     message: "a limit of the lag is for reads, and the primary has none",
     hint: "Ask for the read endpoint: --role read --max-lag 5s",
+  });
+}
+
+/** @throws OpError pool-off */
+
+/** @throws OpError pool-off */
+function portOf({ name, ports, pool }: ClusterSpec, role: EndpointKind): number {
+  const port = role === "pooled" && !pool?.isOn ? undefined : ports[role];
+  if (port !== undefined) return port;
+  throw new OpError("pool-off", {
+    message: `cluster "${name}" has no pooled endpoint`,
+    hint: `Turn it on with: matriarch pool set ${name} --on`,
   });
 }
 

@@ -34,6 +34,7 @@ import { setReads } from "./reads.ts";
 import { restartCluster } from "./restart.ts";
 import { addMember, recloneMember, removeMember } from "./members.ts";
 import { clusterOf, memberOf, type Parts } from "./parts.ts";
+import { changePool, showPool } from "./pool.ts";
 import { createStorage } from "./storage/storage.ts";
 import { createUpgrades } from "./upgrade/upgrade.ts";
 import { clusterStatus, storeStatusOf } from "./status.ts";
@@ -109,6 +110,8 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     addMember: (name, where, asked) => addMember(parts, name, where, asked),
     removeMember: (name, member, asked) => removeMember(parts, name, member, asked),
     recloneMember: (name, member, asked) => recloneMember(parts, name, member, asked),
+    pool: (name, query) => showPool(parts, name, query),
+    changePool: (name, change, asked) => changePool(parts, name, change, asked),
     accounts: createAccounts(parts),
     upgrades: createUpgrades(parts),
     storage: createStorage(parts),

@@ -1,6 +1,7 @@
 /** What the installation's commands work with; put together by the agent's entry. */
 import type { Clock } from "../agent/clock.ts";
 import type { MemberServers } from "../agent/member-servers.ts";
+import type { Pools } from "../agent/pools.ts";
 import type { ClusterRuntime, Runtime } from "../agent/runtime.ts";
 import type { ArchiveLook } from "../domain/archive.ts";
 import {
@@ -53,6 +54,8 @@ export interface Parts {
   readonly servers: MemberServers;
   /** what is known of the archives of clusters whose primary is here */
   readonly archives: Map<string, ArchiveLook>;
+  /** the poolers of this host */
+  readonly pools: Pools;
   /** of the volumes of this host */
   readonly usage: Pick<UsageHistory, "add" | "growthPerDay">;
   readonly clock: Clock;

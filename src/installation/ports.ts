@@ -18,6 +18,7 @@ interface PortUser {
 }
 
 const usualPort = 5432;
+const usualPooledPort = 6432;
 
 /**
  * Below the ports that the system gives to outgoing connections, so that none of those can be in the way. Every
@@ -107,6 +108,27 @@ export async function claimEndpointPorts(
     if (asked !== undefined) throw portInUse(asked, taken);
   }
   throw new OpError("port-in-use", { message: "no pair of free ports was found", hint: "Name one with --port." });
+}
+
+/** As asked, else PgBouncer's usual port or the next that is free. */
+export async function claimPooledPort(
+  parts: PortUser,
+  asked: number | undefined,
+  elsewhere?: Elsewhere,
+): Promise<number> {
+  const own = ownPorts(parts);
+  const ports = asked === undefined ? Array.from({ length: 200 }, (_, index) => usualPooledPort + index) : [asked];
+  for (const port of ports) {
+    if (own.has(port)) continue;
+    if ((await takeEverywhere(parts, [port], elsewhere)) === undefined) return port;
+  }
+  if (asked === undefined)
+    throw new OpError("port-in-use", { message: "no free port was found", hint: "Name one with --port." });
+  throw new OpError("port-in-use", {
+    message: `port ${asked} is in use`,
+    detail: "It was asked for as the pooled endpoint.",
+    hint: "Choose another with --port, or leave it out to get a free one.",
+  });
 }
 
 async function takeEverywhere(

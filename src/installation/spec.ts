@@ -5,6 +5,7 @@ import type { ClusterSpec, Durability, EngineKind } from "../domain/cluster.ts";
 import { volumeBytesMin } from "../contract/storage.ts";
 import { formatSize } from "../contract/units.ts";
 import { clusterNameProblem } from "../domain/names.ts";
+import { defaultPool } from "../domain/pool.ts";
 import { chooseMemory, type Preset } from "../drivers/postgres/configuration/defaults.ts";
 import { machineHere } from "../drivers/limits/machine.ts";
 import { supportedMajors } from "../drivers/postgres/engine/catalog.ts";
@@ -13,10 +14,11 @@ import { librariesIn } from "../drivers/postgres/extensions/preload.ts";
 import { OpError } from "../errors/op-error.ts";
 import { refuseSize } from "./capacity.ts";
 import type { Parts } from "./parts.ts";
-import { claimEverywhere } from "./placement/claims.ts";
+import { elsewhere } from "./placement/claims.ts";
 import { severalHosts } from "./placement/hosts.ts";
 import { planPlaces, type ClusterPlaces } from "./placement/plan.ts";
-import { claimEndpointPorts, type Elsewhere } from "./ports.ts";
+import { requirePoolers } from "./pool.ts";
+import { claimEndpointPorts, claimPooledPort } from "./ports.ts";
 
 const mib = 1024 * 1024;
 /** A member with an empty database, its log and room to start with. */
@@ -80,7 +82,7 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
     cpus: request.cpus ?? machine.cpus,
     ...(request.volume_bytes === undefined ? {} : { volumeBytes: request.volume_bytes }),
     limited: { memory: request.memory_bytes !== undefined, cpus: request.cpus !== undefined },
-    ports: await claimEndpointPorts(parts, request.port, elsewhere(parts)),
+    ...(await planEndpoints(parts, request)),
     settings,
     ...(named.length > 0 && { namedLibraries: named }),
     readLagBytesMax: 64 * mib,
@@ -88,6 +90,20 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
     systemIdentifier: "",
     createdAt: parts.clock.wallNow(),
   };
+}
+
+/** Ports, claimed: all of them or none. */
+async function planEndpoints(parts: Parts, request: CreateRequest): Promise<Pick<ClusterSpec, "ports" | "pool">> {
+  if (request.pool) await requirePoolers(parts);
+  const ports = await claimEndpointPorts(parts, request.port, elsewhere(parts));
+  if (!request.pool) return { ports };
+  try {
+    const pooled = await claimPooledPort(parts, undefined, elsewhere(parts));
+    return { ports: { ...ports, pooled }, pool: { ...defaultPool, isOn: true } };
+  } catch (error) {
+    parts.ports.forget(Object.values(ports));
+    throw error;
+  }
 }
 
 /** Postgres does not tell them apart, and a file that has both takes the last. */
@@ -98,13 +114,6 @@ function lowerNames(settings: Readonly<Record<string, string>>): ClusterSpec["se
 function mostOnOneHost({ members, hosts }: ClusterPlaces): number {
   if (hosts.length === 0) return members.length;
   return Math.max(...hosts.map((host) => hosts.filter((other) => other === host).length));
-}
-
-/** Over several hosts the endpoints have the same ports on all of them. */
-function elsewhere(parts: Parts): Elsewhere | undefined {
-  const hosts = severalHosts(parts);
-  if (!hosts) return undefined;
-  return { address: hosts.self.address, take: (ports) => claimEverywhere(parts, hosts, ports) };
 }
 
 function refuseName(parts: Parts, name: string): void {

@@ -55,6 +55,10 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
     endpoints: {
       primary: { host: context.endpointHost, port: spec.ports.primary },
       read: { host: context.endpointHost, port: spec.ports.read },
+      pooled:
+        spec.pool?.isOn && spec.ports.pooled !== undefined
+          ? { host: context.endpointHost, port: spec.ports.pooled }
+          : null,
     },
     members: [...cluster.members.values()]
       .toSorted((a, b) => memberNumber(a.id) - memberNumber(b.id))
@@ -95,8 +99,14 @@ function archiveStatus(
   };
 }
 
-export function attachmentStatus({ envFile, createdAt, phase, ...same }: Attachment): AttachmentStatus {
-  return { ...same, state: phase, env_file: envFile, created_at: new Date(createdAt).toISOString() };
+export function attachmentStatus({ envFile, createdAt, phase, isPooled, ...same }: Attachment): AttachmentStatus {
+  return {
+    ...same,
+    pooled: isPooled === true,
+    state: phase,
+    env_file: envFile,
+    created_at: new Date(createdAt).toISOString(),
+  };
 }
 
 export function storeStatusOf({

@@ -1,7 +1,7 @@
 /** What clients are told when they cannot have a session, or no longer. Wording and SQLSTATEs follow Postgres. Pure. */
 import type { ErrorFields } from "../links/fatal.ts";
 import type { SessionOptions } from "./session-options.ts";
-import type { EndpointConfig, Route } from "./wire.ts";
+import type { EndpointConfig, EndpointKind, Route } from "./wire.ts";
 
 /** Roles of the installation itself: they come over a member's Unix socket and never through an endpoint. */
 const internalRoles: readonly string[] = ["matriarch", "matriarch_replication"];
@@ -27,10 +27,31 @@ export function timedOut(config: EndpointConfig, route: Route, waitedMs: number)
   return {
     code: "57P03",
     message: route.message ?? `cluster "${config.cluster}" has no server for this connection at the moment`,
-    detail: `The connection waited ${waitedMs / 1000} s for ${config.kind === "primary" ? "the primary" : "a server to read from"}.`,
+    detail: `The connection waited ${waitedMs / 1000} s for ${waitedFor[config.kind]}.`,
     hint: `Try again; "matriarch explain ${config.cluster}" says what is missing.`,
   };
 }
+
+const waitedFor: Readonly<Record<EndpointKind, string>> = {
+  primary: "the primary",
+  read: "a server to read from",
+  pooled: "the pooler",
+};
+
+const moves: Readonly<Record<EndpointKind, Omit<ErrorFields, "code">>> = {
+  primary: {
+    message: "terminating connection because the primary has moved",
+    hint: "Connect again: this endpoint leads to the new primary.",
+  },
+  read: {
+    message: "terminating connection because its server no longer serves reads",
+    hint: "Connect again: this endpoint leads to another server.",
+  },
+  pooled: {
+    message: "terminating connection because the pooler has ended",
+    hint: "Connect again: this endpoint leads to the new one.",
+  },
+};
 
 /** Its turn did not come: there is a server, which takes new sessions more slowly than they arrive. */
 export function crowded(config: EndpointConfig, waitedMs: number, before: number): ErrorFields {
@@ -70,17 +91,7 @@ export function closed(config: EndpointConfig, route: Route): ErrorFields {
 }
 
 export function moved(config: EndpointConfig): ErrorFields {
-  return config.kind === "primary"
-    ? {
-        code: "57P01",
-        message: "terminating connection because the primary has moved",
-        hint: "Connect again: this endpoint leads to the new primary.",
-      }
-    : {
-        code: "57P01",
-        message: "terminating connection because its server no longer serves reads",
-        hint: "Connect again: this endpoint leads to another server.",
-      };
+  return { code: "57P01", ...moves[config.kind] };
 }
 
 export function removed(config: EndpointConfig): ErrorFields {

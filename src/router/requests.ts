@@ -1,7 +1,7 @@
 /** Checks what came over the control socket, field by field: the router has no schema library. Pure. */
 import { integer, list, object, oneOf, port, text } from "../links/checked.ts";
 import { healthConfig, healthFacts } from "./health/requests.ts";
-import type { EndpointConfig, Route, RouterRequest, Target } from "./wire.ts";
+import { endpointKinds, type EndpointConfig, type Route, type RouterRequest, type Target } from "./wire.ts";
 
 /** @throws TypeError that names the field */
 export function parseRequest(line: string): RouterRequest {
@@ -40,7 +40,7 @@ function endpoint(input: unknown): EndpointConfig {
   const tls = object(value["tls"], "tls");
   return {
     cluster: text(value["cluster"], "cluster"),
-    kind: oneOf(value["kind"], ["primary", "read"], "kind"),
+    kind: oneOf(value["kind"], endpointKinds, "kind"),
     listenHost: text(value["listenHost"], "listenHost"),
     ...listenHosts(value["listenHosts"]),
     listenPort: port(value["listenPort"], "listenPort"),
@@ -58,7 +58,7 @@ function route(input: unknown): Route {
   if (state === "open" && targets.length === 0) throw new TypeError("targets: an open route needs one");
   return {
     cluster: text(value["cluster"], "cluster"),
-    kind: oneOf(value["kind"], ["primary", "read"], "kind"),
+    kind: oneOf(value["kind"], endpointKinds, "kind"),
     epoch: integer(value["epoch"], "epoch"),
     state,
     targets,

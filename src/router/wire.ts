@@ -6,7 +6,11 @@
 
 import type { TlsFiles } from "../links/tls-files.ts";
 
-/** An address to connect to: loopback TCP of a member's server. */
+/** `pooled` leads to this host's pooler, and that to the primary's endpoint. */
+export const endpointKinds = ["primary", "read", "pooled"] as const;
+export type EndpointKind = (typeof endpointKinds)[number];
+
+/** An address to connect to: loopback TCP of a member's server, or of this host's pooler. */
 export interface Target {
   readonly member: string;
   readonly host: string;
@@ -28,7 +32,7 @@ export interface RelayAddress {
 
 export interface EndpointConfig {
   readonly cluster: string;
-  readonly kind: "primary" | "read";
+  readonly kind: EndpointKind;
   readonly listenHost: string;
   /** at all of these, instead of `listenHost` alone */
   readonly listenHosts?: readonly string[];
@@ -42,11 +46,11 @@ export interface EndpointConfig {
 /** Where an endpoint leads. Epochs only rise: a route with a lower epoch than the last is refused. */
 export interface Route {
   readonly cluster: string;
-  readonly kind: "primary" | "read";
+  readonly kind: EndpointKind;
   readonly epoch: number;
   /** hold: new connections wait. open: they go to a target. closed: they are refused with `message` */
   readonly state: "open" | "hold" | "closed";
-  /** primary: exactly one when open; read: shared by fewest sessions */
+  /** primary, pooled: exactly one when open; read: shared by fewest sessions */
   readonly targets: readonly Target[];
   /** sessions to members that are not targets are cut at once; false lets them end by themselves */
   readonly cut: boolean;
@@ -132,7 +136,7 @@ export interface MemberFacts {
 export interface RouterNews {
   readonly kind: "client-waits";
   readonly cluster: string;
-  readonly endpoint: EndpointConfig["kind"];
+  readonly endpoint: EndpointKind;
 }
 
 export interface RouterStatus {
@@ -143,7 +147,7 @@ export interface RouterStatus {
   readonly threads?: number;
   readonly endpoints: readonly {
     readonly cluster: string;
-    readonly kind: "primary" | "read";
+    readonly kind: EndpointKind;
     readonly listenPort: number;
     readonly state: Route["state"];
     readonly epoch: number;

@@ -75,7 +75,7 @@ describe("what is offered", () => {
     ],
     [
       ["uri", "shop", "--role", ""],
-      ["primary", "read"],
+      ["primary", "read", "pooled"],
     ],
     [["uri", "--role", "read", "sh"], ["shop"]],
     [["--json", "status", "sh"], ["shop"]],

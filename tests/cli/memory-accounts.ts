@@ -57,6 +57,7 @@ export function createMemoryAccounts({ find, update, record, connectionOf }: Aro
         state: "made",
         variable,
         env_file: null,
+        pooled: request.pooled === true,
         by: asked.by,
         created_at: new Date(0).toISOString(),
       };

@@ -6,6 +6,7 @@ import { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { version } from "../../src/config/version.ts";
+import type { PoolStatus } from "../../src/contract/pool.ts";
 import type {
   ClusterEvent,
   ClusterStatus,
@@ -169,8 +170,17 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
     },
     authority: async () => "-----BEGIN CERTIFICATE-----\n",
     connection: async (cluster, { role, user, database }) => {
-      const port = find(cluster).endpoints[role].port;
-      return connectionOf(port, user ?? "postgres", database ?? "postgres", null);
+      const address = find(cluster).endpoints[role];
+      if (!address) throw new OpError("pool-off", { message: `cluster "${cluster}" has no pooled endpoint` });
+      return connectionOf(address.port, user ?? "postgres", database ?? "postgres", null);
+    },
+    pool: async (cluster) => poolOf(find(cluster)),
+    async changePool(cluster, change, asked) {
+      record("changePool", asked, cluster, change);
+      const { endpoints } = find(cluster);
+      const pooled = { host: "127.0.0.1", port: change.port ?? 6432 };
+      update(cluster, { endpoints: { ...endpoints, pooled: change.on === false ? null : pooled } });
+      return poolOf(find(cluster));
     },
     async expecting(cluster, generation, change) {
       const { generation: now } = find(cluster);
@@ -367,7 +377,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     primary_region: "local",
     timeline: 1,
     rule: { voters: ids.slice(1), acks: Math.ceil((ids.length - 1) / 2) },
-    endpoints: { primary: { host: "127.0.0.1", port }, read: { host: "127.0.0.1", port: port + 1 } },
+    endpoints: { primary: { host: "127.0.0.1", port }, read: { host: "127.0.0.1", port: port + 1 }, pooled: null },
     members: ids.map((id, at) => memberOf(id, at, home)),
     paused_until: null,
     operation: null,
@@ -453,5 +463,25 @@ function eventOf(id: number, given: Partial<ClusterEvent> & { readonly type: str
     epoch: 1,
     details: {},
     ...given,
+  };
+}
+
+function poolOf({ name, endpoints }: ClusterStatus): PoolStatus {
+  const counts = { clients_active: 3, clients_waiting: 1, servers_active: 2, servers_idle: 4, servers_other: 0 };
+  const pool = { database: "web", user: "web", mode: "transaction", ...counts, wait_ms: 12 } as const;
+  const host = { host: "here", state: "serving", trouble: null, version: "1.21.0", clients: 4 } as const;
+  return {
+    cluster: name,
+    on: endpoints.pooled !== null,
+    endpoint: endpoints.pooled,
+    mode: "transaction",
+    size: 20,
+    reserve: 5,
+    max_clients: 2000,
+    wait_ms: 60_000,
+    max_connections: 200,
+    servers_max: 190,
+    hosts: endpoints.pooled === null ? [] : [{ ...host, pools: [pool], totals: [] }],
+    missing: [],
   };
 }

@@ -50,6 +50,8 @@ const wanted = [
   "config show",
   "config set",
   "config unset",
+  "pool show",
+  "pool set",
   "database list",
   "database create",
   "database drop",

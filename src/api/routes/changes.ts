@@ -7,8 +7,10 @@ import {
   restartRequestSchema,
   switchoverRequestSchema,
 } from "../../contract/requests.ts";
+import { poolChangeSchema, poolStatusSchema } from "../../contract/pool.ts";
 import { readsRequestSchema } from "../../contract/reads.ts";
 import { scalePlanSchema, scaleRequestSchema } from "../../contract/scale.ts";
+import { hereQuerySchema } from "../../contract/storage.ts";
 import { demand } from "../access/roles.ts";
 import { route } from "../route.ts";
 
@@ -92,6 +94,28 @@ export const changeRoutes = [
       answer: clusterStatusSchema,
     },
     ({ path, body, asked }, { installation }) => installation.reads(path.cluster, body, asked),
+  ),
+  route(
+    "GET /v1/clusters/:cluster/pool",
+    {
+      id: "getPool",
+      role: "viewer",
+      does: "Says how the pooled endpoint is set, and who waits for what at each host.",
+      query: hereQuerySchema,
+      answer: poolStatusSchema,
+    },
+    ({ path, query }, { installation }) => installation.pool(path.cluster, query),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/pool",
+    {
+      id: "changePool",
+      role: "operator",
+      does: "Turns the pooled endpoint on or off, or changes how it pools.",
+      body: poolChangeSchema,
+      answer: poolStatusSchema,
+    },
+    ({ path, body, asked }, { installation }) => installation.changePool(path.cluster, body, asked),
   ),
   route(
     "POST /v1/clusters/:cluster/switchover",

@@ -22,6 +22,7 @@ export interface AttachOptions {
   readonly variable?: string | undefined;
   readonly envFile?: string | undefined;
   readonly exec?: string | undefined;
+  readonly pooled?: boolean | undefined;
   readonly rotate?: true | undefined;
   readonly grace?: number | undefined;
 }
@@ -53,13 +54,14 @@ export async function attachApp(context: CommandContext, cluster: string, option
   return { json: result, text: (paint) => renderAttached(cluster, result, isShown, paint) };
 }
 
-function toRequest({ app, database, user, role, variable, rotate, grace }: AttachOptions): AttachRequest {
+function toRequest({ app, database, user, role, variable, pooled, rotate, grace }: AttachOptions): AttachRequest {
   return {
     app,
     ...(database === undefined ? {} : { database }),
     ...(user === undefined ? {} : { user }),
     ...(role === undefined ? {} : { role }),
     ...(variable === undefined ? {} : { variable }),
+    ...(pooled === undefined ? {} : { pooled }),
     ...(rotate ? { rotate } : {}),
     ...(grace === undefined ? {} : { grace_ms: grace }),
   };

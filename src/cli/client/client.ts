@@ -29,6 +29,7 @@ import type {
 import type { AttachmentStatus } from "../../contract/attachment.ts";
 import type { CreatedCertificate, UserCertificate, UserCertificateWish } from "../../contract/certificates.ts";
 import type { ExtensionList, ExtensionPlan, ExtensionRequest } from "../../contract/extensions.ts";
+import type { PoolChange, PoolStatus } from "../../contract/pool.ts";
 import type { ReadsRequest } from "../../contract/reads.ts";
 import type { ScalePlan, ScaleRequest } from "../../contract/scale.ts";
 import { withAuthority } from "../../contract/connection-uri.ts";
@@ -175,6 +176,8 @@ export function createClient(options: TransportOptions) {
       api.planSettings({ cluster, body }),
     changeSettings: (cluster: string, body: ChangeSettingsRequest): Promise<Operation> =>
       api.changeSettings({ cluster, body }),
+    pool: (cluster: string): Promise<PoolStatus> => api.getPool({ cluster }),
+    changePool: (cluster: string, body: PoolChange): Promise<PoolStatus> => api.changePool({ cluster, body }),
     databases: (cluster: string): Promise<readonly DatabaseStatus[]> => api.listDatabases({ cluster }),
     createDatabase: (cluster: string, body: CreateDatabaseRequest): Promise<DatabaseStatus> =>
       api.createDatabase({ cluster, body }),

@@ -47,6 +47,7 @@ export interface AttachRequest {
   user?: string | undefined;
   role?: "reader" | "writer" | "owner" | "superuser" | undefined;
   variable?: string | undefined;
+  pooled?: boolean | undefined;
   use_existing?: boolean | undefined;
   rotate?: boolean | undefined;
   grace_ms?: number | undefined;
@@ -69,6 +70,7 @@ export interface Attachment {
     machine: string;
     path: string;
   } | null;
+  pooled: boolean;
   by: string;
   created_at: string;
 }
@@ -125,6 +127,7 @@ export interface ClusterStatus {
   endpoints: {
     primary: Address;
     read: Address;
+    pooled: Address | null;
   };
   members: MemberStatus[];
   paused_until: string | null;
@@ -176,6 +179,7 @@ export interface CreateRequest {
   volume_bytes?: number | undefined;
   autostop_ms?: number | undefined;
   port?: number | undefined;
+  pool?: boolean | undefined;
   password?: string | undefined;
   settings?: Record<string, string> | undefined;
   primary_region?: string | undefined;
@@ -991,11 +995,11 @@ export const shapes: Shapes = {
   AgentStatus: {"type":"object","properties":{"pid":{"type":"integer"},"home":{"type":"string"},"socket":{"type":"string"},"version":{"type":"string"},"started_at":{"type":"string"},"router_pid":{"type":["integer","null"]},"clusters":{"type":"integer"},"host":{"type":["string","null"]},"store":{"$ref":"StoreStatus"}},"required":["pid","home","socket","version","started_at","router_pid","clusters","host","store"]},
   ArchiveStatus: {"type":"object","properties":{"state":{"type":"string","enum":["archiving","failing","given-up","after-restart"]},"reason":{"type":["string","null"]},"waiting_bytes":{"type":"integer"},"archived_until":{"type":["string","null"]},"archive_lag_seconds":{"type":["integer","null"]},"restorable":{"type":"array","items":{"type":"object","properties":{"from":{"type":"string"},"until":{"type":"string"}},"required":["from","until"]}}},"required":["state","reason","waiting_bytes","archived_until","archive_lag_seconds","restorable"]},
   Attached: {"type":"object","properties":{"connection":{"$ref":"Connection"},"previous_until":{"type":["string","null"]},"attachment":{"$ref":"Attachment"}},"required":["connection","previous_until","attachment"]},
-  Attachment: {"type":"object","properties":{"app":{"type":"string"},"database":{"type":"string"},"user":{"type":"string"},"role":{"type":"string","enum":["reader","writer","owner","superuser"]},"state":{"type":"string","enum":["making","made","attached","detaching"]},"variable":{"type":"string"},"env_file":{"anyOf":[{"type":"object","properties":{"machine":{"type":"string"},"path":{"type":"string"}},"required":["machine","path"]},{"type":"null"}]},"by":{"type":"string"},"created_at":{"type":"string"}},"required":["app","database","user","role","state","variable","env_file","by","created_at"]},
+  Attachment: {"type":"object","properties":{"app":{"type":"string"},"database":{"type":"string"},"user":{"type":"string"},"role":{"type":"string","enum":["reader","writer","owner","superuser"]},"state":{"type":"string","enum":["making","made","attached","detaching"]},"variable":{"type":"string"},"env_file":{"anyOf":[{"type":"object","properties":{"machine":{"type":"string"},"path":{"type":"string"}},"required":["machine","path"]},{"type":"null"}]},"pooled":{"default":false,"type":"boolean"},"by":{"type":"string"},"created_at":{"type":"string"}},"required":["app","database","user","role","state","variable","env_file","pooled","by","created_at"]},
   Authority: {"type":"object","properties":{"certificate":{"type":"string"}},"required":["certificate"]},
   AvailableExtension: {"type":"object","properties":{"name":{"type":"string"},"version":{"type":"string"},"comment":{"type":"string"},"needs_preload":{"type":"boolean"},"requires":{"type":"array","items":{"type":"string"}},"enabled_in":{"type":"array","items":{"type":"string"}},"missing_on":{"type":"array","items":{"type":"string"}}},"required":["name","version","comment","needs_preload","requires","enabled_in","missing_on"]},
   Candidate: {"type":"object","properties":{"member":{"type":"string"},"eligible":{"type":"boolean"},"chosen":{"type":"boolean"},"lag_bytes":{"type":["number","null"]},"reason":{"type":"string"}},"required":["member","eligible","chosen","lag_bytes","reason"]},
-  ClusterStatus: {"type":"object","properties":{"name":{"type":"string"},"generation":{"default":0,"type":"integer"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"detail":{"type":"string"},"version":{"type":"string"},"newer_version":{"default":null,"type":["string","null"]},"engine":{"type":"string","enum":["embedded","system"]},"durability":{"type":"string","enum":["quorum","strict","async"]},"epoch":{"type":"integer"},"primary":{"type":["string","null"]},"primary_region":{"type":"string"},"timeline":{"type":["integer","null"]},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"}},"required":["voters","acks"]},"endpoints":{"type":"object","properties":{"primary":{"$ref":"Address"},"read":{"$ref":"Address"}},"required":["primary","read"]},"members":{"type":"array","items":{"$ref":"MemberStatus"}},"paused_until":{"type":["string","null"]},"operation":{"type":["string","null"]},"autostop_ms":{"default":null,"type":["integer","null"]},"asleep_since":{"default":null,"type":["string","null"]},"reads":{"default":null,"anyOf":[{"type":"object","properties":{"max_lag_ms":{"type":"integer"},"max_lag_bytes":{"type":"integer"},"fallback":{"type":"string","enum":["primary","refuse"]}},"required":["max_lag_ms","max_lag_bytes","fallback"]},{"type":"null"}]},"store":{"$ref":"StoreStatus"},"archive":{"default":null,"anyOf":[{"$ref":"ArchiveStatus"},{"type":"null"}]},"attachments":{"default":[],"type":"array","items":{"$ref":"Attachment"}},"created_at":{"type":"string"}},"required":["name","generation","state","detail","version","newer_version","engine","durability","epoch","primary","primary_region","timeline","rule","endpoints","members","paused_until","operation","autostop_ms","asleep_since","reads","store","archive","attachments","created_at"]},
+  ClusterStatus: {"type":"object","properties":{"name":{"type":"string"},"generation":{"default":0,"type":"integer"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"detail":{"type":"string"},"version":{"type":"string"},"newer_version":{"default":null,"type":["string","null"]},"engine":{"type":"string","enum":["embedded","system"]},"durability":{"type":"string","enum":["quorum","strict","async"]},"epoch":{"type":"integer"},"primary":{"type":["string","null"]},"primary_region":{"type":"string"},"timeline":{"type":["integer","null"]},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"}},"required":["voters","acks"]},"endpoints":{"type":"object","properties":{"primary":{"$ref":"Address"},"read":{"$ref":"Address"},"pooled":{"default":null,"anyOf":[{"$ref":"Address"},{"type":"null"}]}},"required":["primary","read","pooled"]},"members":{"type":"array","items":{"$ref":"MemberStatus"}},"paused_until":{"type":["string","null"]},"operation":{"type":["string","null"]},"autostop_ms":{"default":null,"type":["integer","null"]},"asleep_since":{"default":null,"type":["string","null"]},"reads":{"default":null,"anyOf":[{"type":"object","properties":{"max_lag_ms":{"type":"integer"},"max_lag_bytes":{"type":"integer"},"fallback":{"type":"string","enum":["primary","refuse"]}},"required":["max_lag_ms","max_lag_bytes","fallback"]},{"type":"null"}]},"store":{"$ref":"StoreStatus"},"archive":{"default":null,"anyOf":[{"$ref":"ArchiveStatus"},{"type":"null"}]},"attachments":{"default":[],"type":"array","items":{"$ref":"Attachment"}},"created_at":{"type":"string"}},"required":["name","generation","state","detail","version","newer_version","engine","durability","epoch","primary","primary_region","timeline","rule","endpoints","members","paused_until","operation","autostop_ms","asleep_since","reads","store","archive","attachments","created_at"]},
   Connection: {"type":"object","properties":{"uri":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"hosts":{"type":"array","items":{"$ref":"Address"}},"user":{"type":"string"},"database":{"type":"string"},"password":{"type":["string","null"]},"sslmode":{"type":"string"},"sslrootcert":{"type":"string"},"options":{"default":null,"type":["string","null"]}},"required":["uri","host","port","hosts","user","database","password","sslmode","sslrootcert","options"]},
   Created: {"type":"object","properties":{"operation":{"$ref":"Operation"},"connection":{"$ref":"Connection"}},"required":["operation","connection"]},
   CreatedCertificate: {"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"role":{"type":"string","enum":["viewer","operator","admin"]},"fingerprint":{"type":"string"},"created_at":{"type":"string"},"created_by":{"type":"string"},"expires_at":{"type":"string"},"expired":{"type":"boolean"},"certificate":{"type":"string"},"key":{"type":"string"},"ca":{"type":"string"},"hosts":{"type":"array","items":{"type":"string"}}},"required":["id","name","role","fingerprint","created_at","created_by","expires_at","expired","certificate","key","ca","hosts"]},
@@ -1083,7 +1087,7 @@ export function createApi(sender: Sender) {
     getLogs: (asking: { cluster: string; query?: { member?: string | undefined; lines?: number | undefined; cursor?: string | undefined; here?: "true" | "false" | undefined } }, how?: How): Promise<LogLines> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/logs` + queryText(asking.query), body: undefined, answer: {"$ref":"LogLines"} }, how),
     /** Says how clients connect, without the password. */
-    getConnection: (asking: { cluster: string; query?: { role?: "primary" | "read" | undefined; user?: string | undefined; database?: string | undefined; max_lag_ms?: number | undefined } }, how?: How): Promise<Connection> =>
+    getConnection: (asking: { cluster: string; query?: { role?: "primary" | "read" | "pooled" | undefined; user?: string | undefined; database?: string | undefined; max_lag_ms?: number | undefined } }, how?: How): Promise<Connection> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/connection` + queryText(asking.query), body: undefined, answer: {"$ref":"Connection"} }, how),
     /** Gives the verdict on every member as the next primary. */
     listCandidates: (asking: { cluster: string; query: { kind: "switchover" | "failover"; to?: string | undefined; region?: string | undefined } }, how?: How): Promise<Candidate[]> =>
@@ -1113,6 +1117,106 @@ export function createApi(sender: Sender) {
   fallback?: "primary" | "refuse" | undefined;
 } }, how?: How): Promise<ClusterStatus> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/reads`, body: asking.body ?? {}, answer: {"$ref":"ClusterStatus"} }, how),
+    /** Says how the pooled endpoint is set, and who waits for what at each host. */
+    getPool: (asking: { cluster: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<{
+      cluster: string;
+      on: boolean;
+      endpoint: Address | null;
+      mode: "transaction" | "session" | "statement";
+      size: number;
+      reserve: number;
+      max_clients: number;
+      wait_ms: number;
+      max_connections: number;
+      servers_max: number;
+      hosts: {
+        host: string;
+        state: "serving" | "holding" | "starting" | "failed";
+        trouble: string | null;
+        version: string | null;
+        clients: number;
+        pools: {
+          database: string;
+          user: string;
+          mode: "transaction" | "session" | "statement";
+          clients_active: number;
+          clients_waiting: number;
+          servers_active: number;
+          servers_idle: number;
+          servers_other: number;
+          wait_ms: number;
+        }[];
+        totals: {
+          database: string;
+          transactions: number;
+          queries: number;
+          received_bytes: number;
+          sent_bytes: number;
+          transaction_ms: number;
+          query_ms: number;
+          wait_ms: number;
+        }[];
+      }[];
+      missing: {
+        host: string;
+        reason: string;
+      }[];
+    }> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/pool` + queryText(asking.query), body: undefined, answer: {"type":"object","properties":{"cluster":{"type":"string"},"on":{"type":"boolean"},"endpoint":{"anyOf":[{"$ref":"Address"},{"type":"null"}]},"mode":{"type":"string","enum":["transaction","session","statement"]},"size":{"type":"integer"},"reserve":{"type":"integer"},"max_clients":{"type":"integer"},"wait_ms":{"type":"integer"},"max_connections":{"type":"integer"},"servers_max":{"type":"integer"},"hosts":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"state":{"type":"string","enum":["serving","holding","starting","failed"]},"trouble":{"type":["string","null"]},"version":{"type":["string","null"]},"clients":{"type":"integer"},"pools":{"type":"array","items":{"type":"object","properties":{"database":{"type":"string"},"user":{"type":"string"},"mode":{"type":"string","enum":["transaction","session","statement"]},"clients_active":{"type":"integer"},"clients_waiting":{"type":"integer"},"servers_active":{"type":"integer"},"servers_idle":{"type":"integer"},"servers_other":{"type":"integer"},"wait_ms":{"type":"number"}},"required":["database","user","mode","clients_active","clients_waiting","servers_active","servers_idle","servers_other","wait_ms"]}},"totals":{"type":"array","items":{"type":"object","properties":{"database":{"type":"string"},"transactions":{"type":"number"},"queries":{"type":"number"},"received_bytes":{"type":"number"},"sent_bytes":{"type":"number"},"transaction_ms":{"type":"number"},"query_ms":{"type":"number"},"wait_ms":{"type":"number"}},"required":["database","transactions","queries","received_bytes","sent_bytes","transaction_ms","query_ms","wait_ms"]}}},"required":["host","state","trouble","version","clients","pools","totals"]}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["cluster","on","endpoint","mode","size","reserve","max_clients","wait_ms","max_connections","servers_max","hosts","missing"]} }, how),
+    /** Turns the pooled endpoint on or off, or changes how it pools. */
+    changePool: (asking: { cluster: string; body: {
+  on?: boolean | undefined;
+  mode?: "transaction" | "session" | "statement" | undefined;
+  size?: number | undefined;
+  reserve?: number | undefined;
+  max_clients?: number | undefined;
+  wait_ms?: number | undefined;
+  port?: number | undefined;
+} }, how?: How): Promise<{
+      cluster: string;
+      on: boolean;
+      endpoint: Address | null;
+      mode: "transaction" | "session" | "statement";
+      size: number;
+      reserve: number;
+      max_clients: number;
+      wait_ms: number;
+      max_connections: number;
+      servers_max: number;
+      hosts: {
+        host: string;
+        state: "serving" | "holding" | "starting" | "failed";
+        trouble: string | null;
+        version: string | null;
+        clients: number;
+        pools: {
+          database: string;
+          user: string;
+          mode: "transaction" | "session" | "statement";
+          clients_active: number;
+          clients_waiting: number;
+          servers_active: number;
+          servers_idle: number;
+          servers_other: number;
+          wait_ms: number;
+        }[];
+        totals: {
+          database: string;
+          transactions: number;
+          queries: number;
+          received_bytes: number;
+          sent_bytes: number;
+          transaction_ms: number;
+          query_ms: number;
+          wait_ms: number;
+        }[];
+      }[];
+      missing: {
+        host: string;
+        reason: string;
+      }[];
+    }> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/pool`, body: asking.body, answer: {"type":"object","properties":{"cluster":{"type":"string"},"on":{"type":"boolean"},"endpoint":{"anyOf":[{"$ref":"Address"},{"type":"null"}]},"mode":{"type":"string","enum":["transaction","session","statement"]},"size":{"type":"integer"},"reserve":{"type":"integer"},"max_clients":{"type":"integer"},"wait_ms":{"type":"integer"},"max_connections":{"type":"integer"},"servers_max":{"type":"integer"},"hosts":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"state":{"type":"string","enum":["serving","holding","starting","failed"]},"trouble":{"type":["string","null"]},"version":{"type":["string","null"]},"clients":{"type":"integer"},"pools":{"type":"array","items":{"type":"object","properties":{"database":{"type":"string"},"user":{"type":"string"},"mode":{"type":"string","enum":["transaction","session","statement"]},"clients_active":{"type":"integer"},"clients_waiting":{"type":"integer"},"servers_active":{"type":"integer"},"servers_idle":{"type":"integer"},"servers_other":{"type":"integer"},"wait_ms":{"type":"number"}},"required":["database","user","mode","clients_active","clients_waiting","servers_active","servers_idle","servers_other","wait_ms"]}},"totals":{"type":"array","items":{"type":"object","properties":{"database":{"type":"string"},"transactions":{"type":"number"},"queries":{"type":"number"},"received_bytes":{"type":"number"},"sent_bytes":{"type":"number"},"transaction_ms":{"type":"number"},"query_ms":{"type":"number"},"wait_ms":{"type":"number"}},"required":["database","transactions","queries","received_bytes","sent_bytes","transaction_ms","query_ms","wait_ms"]}}},"required":["host","state","trouble","version","clients","pools","totals"]}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["cluster","on","endpoint","mode","size","reserve","max_clients","wait_ms","max_connections","servers_max","hosts","missing"]} }, how),
     /** Moves the primary to another member, or to another region for good. */
     switchover: (asking: { cluster: string; body?: SwitchoverRequest }, how?: How): Promise<Operation> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/switchover`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
@@ -1603,14 +1707,14 @@ export function createApi(sender: Sender) {
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/downtime` + queryText(asking.query), body: undefined, answer: {"$ref":"Downtime"} }, how),
     /** Says that a tunnel is opened, and how its clients connect. */
     openTunnel: (asking: { cluster: string; body?: {
-  role?: "primary" | "read" | undefined;
+  role?: "primary" | "read" | "pooled" | undefined;
   user?: string | undefined;
   database?: string | undefined;
   max_lag_ms?: number | undefined;
 } }, how?: How): Promise<Connection> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/tunnel`, body: asking.body ?? {}, answer: {"$ref":"Connection"} }, how),
     /** Becomes a connection to an endpoint, when it is sent with `Upgrade: postgresql`. */
-    connectTunnel: (asking: { cluster: string; query?: { role?: "primary" | "read" | undefined; user?: string | undefined; database?: string | undefined; max_lag_ms?: number | undefined } }, how?: How) => sender.tunnel(`/v1/clusters/${pathPart(asking.cluster)}/tunnel` + queryText(asking.query), how),
+    connectTunnel: (asking: { cluster: string; query?: { role?: "primary" | "read" | "pooled" | undefined; user?: string | undefined; database?: string | undefined; max_lag_ms?: number | undefined } }, how?: How) => sender.tunnel(`/v1/clusters/${pathPart(asking.cluster)}/tunnel` + queryText(asking.query), how),
     /** Checks machines, servers and roles, within five seconds, and says what to do where something fails. */
     checkCluster: (asking: { cluster: string; query?: { group?: "vm" | "pg" | "role" | undefined; member?: string | undefined; here?: "true" | "false" | undefined } }, how?: How): Promise<{
       cluster: string;

@@ -29,6 +29,8 @@ export const attach = (run: Run) =>
         "superuser",
       ] as const),
     )
+    .option("--pooled", "the URI leads to the pooled endpoint (default: the primary; with --rotate: as before)")
+    .option("--no-pooled", "to the primary again")
     .option("--variable <name>", "name under which it reads its URI (default: DATABASE_URL)")
     .option(
       "--env-file <file>",

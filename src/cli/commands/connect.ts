@@ -18,7 +18,9 @@ export const connect = (run: Run) =>
     .addArgument(clusterArgument())
     .addArgument(new Argument("[psql-arguments...]", "after --: handed to psql as they are"))
     .addOption(
-      new Option("--role <role>", "which server").choices(["primary", "read"] as const).default("primary" as const),
+      new Option("--role <role>", "which server")
+        .choices(["primary", "read", "pooled"] as const)
+        .default("primary" as const),
     )
     .option("--user <user>", "database user (default: PGUSER, else postgres)")
     .option("--database <database>", "database (default: PGDATABASE, else postgres)")

@@ -63,6 +63,7 @@ export const create = (run: Run) =>
       "port of the primary endpoint; read takes the next (default: free ones)",
       countArgument(1, 65_534),
     )
+    .option("--pool", "with a pooled endpoint, for many clients (needs PgBouncer on every host)")
     .option("--password-file <file>", "file with the password of user postgres, or - for stdin (default: a new one)")
     .option("--set <name=value>", "a Postgres setting; may be repeated", settingArgument)
     .option("--detach", "return at once; the work goes on")

@@ -14,7 +14,9 @@ export const uri = (run: Run) =>
   ])
     .addArgument(clusterArgument())
     .addOption(
-      new Option("--role <role>", "which endpoint").choices(["primary", "read"] as const).default("primary" as const),
+      new Option("--role <role>", "which endpoint")
+        .choices(["primary", "read", "pooled"] as const)
+        .default("primary" as const),
     )
     .option("--user <user>", "database user (default: postgres)")
     .option("--database <database>", "database (default: postgres)")

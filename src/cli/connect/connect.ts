@@ -12,7 +12,7 @@ import { chooseTarget } from "./target.ts";
 
 export interface ConnectWanted {
   readonly cluster: string;
-  readonly role: "primary" | "read";
+  readonly role: "primary" | "read" | "pooled";
   readonly user: string | undefined;
   readonly database: string | undefined;
   readonly sql: string | undefined;

@@ -23,7 +23,7 @@ export interface Target {
 
 interface Wanted {
   readonly cluster: string;
-  readonly role: "primary" | "read";
+  readonly role: "primary" | "read" | "pooled";
   readonly user: string | undefined;
   readonly database: string | undefined;
   /** false when the agent is on another machine: then none of its sockets is here */
@@ -42,7 +42,8 @@ export async function chooseTarget(client: Client, wanted: Wanted): Promise<Targ
   const { cluster, role } = wanted;
   const user = wanted.user ?? (process.env["PGUSER"] || "postgres");
   const database = wanted.database ?? (process.env["PGDATABASE"] || "postgres");
-  if (user === "postgres" && wanted.isHere) {
+  // Its users come through the pooler, by whatever name.
+  if (user === "postgres" && wanted.isHere && role !== "pooled") {
     const { id, host: itsHost, socket_directory: host, port } = await findMember(client, cluster, role);
     if (wanted.ownHost === undefined || itsHost === wanted.ownHost || existsSync(join(host, `.s.PGSQL.${port}`)))
       return { name: id, host, port, user, database, sslrootcert: undefined };

@@ -30,13 +30,14 @@ export function renderStatus(status: ClusterStatus, paint: Paint, now: number = 
 }
 
 function facts(status: ClusterStatus, paint: Paint, now: number): readonly string[] {
-  const { primary, read } = status.endpoints;
+  const { primary, read, pooled } = status.endpoints;
   const asleep = status.state === "asleep";
   const leads = asleep ? "wakes it" : status.primary === null ? "no primary now" : `leads to ${status.primary}`;
   const line = (name: string, text: string) => `${paint("dim", name.padEnd(10))}${text}`;
   return [
     line("primary", `${primary.host}:${primary.port}  ${leads}`),
     line("read", `${read.host}:${read.port}`),
+    ...(pooled ? [line("pooled", `${pooled.host}:${pooled.port}`)] : []),
     line("postgres", postgresWords(status)),
     line("commit", ruleWords(status)),
     ...sizeLines(status.members).map((text, at) => line(at === 0 ? "size" : "", text)),

@@ -21,6 +21,8 @@ export interface Trade<Link extends KeptLink> extends ProgramName {
   readonly patience: Patience;
   /** @returns undefined when none runs */
   open(): Promise<Link | undefined>;
+  /** Of a program that is not ours: how it is started. Returns once it can be opened. @throws OpError */
+  start?(): Promise<void>;
   /** One of another version runs; the new one is started when this returns. */
   takeOver(running: Link): Promise<void>;
   /** Tells a restarted one all that it has to know. */
@@ -133,7 +135,8 @@ export class KeptProcess<Link extends KeptLink> implements Restarts {
 
   async #start(): Promise<Link> {
     const { name, unreachable, program } = this.#trade;
-    await startProgram(program, this.#trade);
+    if (this.#trade.start) await this.#trade.start();
+    else await startProgram(program, this.#trade);
     const link = await this.#trade.open();
     if (!link) throw new OpError(unreachable, { message: `the ${name} ended while it started` });
     return link;

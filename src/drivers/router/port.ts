@@ -2,7 +2,14 @@
  * The router of this host as the agent uses it: there is always one, it knows the last configuration and the last
  * routes, and it goes on without the agent. Called by the agent's start and by its loop.
  */
-import type { EndpointConfig, HealthConfig, HealthFacts, Route, RouterStatus } from "../../router/wire.ts";
+import type {
+  EndpointConfig,
+  EndpointKind,
+  HealthConfig,
+  HealthFacts,
+  Route,
+  RouterStatus,
+} from "../../router/wire.ts";
 import type { Restarts } from "../process/port.ts";
 
 export interface RouterDriver extends Restarts {
@@ -22,7 +29,7 @@ export interface RouterDriver extends Restarts {
   /** Of one cluster, whenever something is different. */
   tellHealth(facts: HealthFacts): Promise<void>;
   /** Called with each cluster that is asleep and that a client waits for, again and again while it does. */
-  onClientWaits(listener: (cluster: string, endpoint: "primary" | "read") => void): void;
+  onClientWaits(listener: (cluster: string, endpoint: EndpointKind) => void): void;
   /** Lets go of the router; it keeps running. */
   close(): Promise<void>;
   /** Ends the router, and older ones that drain, and with them every session. */

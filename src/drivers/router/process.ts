@@ -4,7 +4,16 @@
  */
 import { z } from "zod";
 import { OpError } from "../../errors/op-error.ts";
-import type { EndpointConfig, HealthConfig, HealthFacts, Route, RouterNews, RouterStatus } from "../../router/wire.ts";
+import {
+  endpointKinds,
+  type EndpointConfig,
+  type EndpointKind,
+  type HealthConfig,
+  type HealthFacts,
+  type Route,
+  type RouterNews,
+  type RouterStatus,
+} from "../../router/wire.ts";
 import { DrainedProcess } from "../process/drained-process.ts";
 import type { Restart } from "../process/port.ts";
 import type { Program } from "../process/program.ts";
@@ -14,7 +23,7 @@ import type { RouterDriver } from "./port.ts";
 const newsSchema: z.ZodType<RouterNews> = z.object({
   kind: z.literal("client-waits"),
   cluster: z.string(),
-  endpoint: z.enum(["primary", "read"]),
+  endpoint: z.enum(endpointKinds),
 });
 
 export function createRouterDriver(program: Program): RouterDriver {
@@ -27,7 +36,7 @@ class ProcessRouter implements RouterDriver {
   readonly #routes = new Map<string, Route>();
   #health: HealthConfig | undefined;
   readonly #facts = new Map<string, HealthFacts>();
-  readonly #listeners: ((cluster: string, endpoint: "primary" | "read") => void)[] = [];
+  readonly #listeners: ((cluster: string, endpoint: EndpointKind) => void)[] = [];
 
   constructor(program: Program) {
     this.#process = new DrainedProcess<RouterLink>({
@@ -78,7 +87,7 @@ class ProcessRouter implements RouterDriver {
     await (await this.#process.current()).request({ kind: "health", facts });
   }
 
-  onClientWaits(listener: (cluster: string, endpoint: "primary" | "read") => void): void {
+  onClientWaits(listener: (cluster: string, endpoint: EndpointKind) => void): void {
     this.#listeners.push(listener);
   }
 

@@ -20,6 +20,7 @@ import {
 } from "../../domain/cluster.ts";
 import { localRegion } from "../../domain/host.ts";
 import { formatLsn, type Lsn, parseLsn } from "../../domain/lsn.ts";
+import { poolModes, type PoolSpec } from "../../domain/pool.ts";
 import type { CommitRule, Voter } from "../../domain/rule.ts";
 import type { TimelineHistory } from "../../domain/timeline.ts";
 import { backupWishSchema } from "../pgbackrest/port.ts";
@@ -46,6 +47,15 @@ const namedLibraries = z.array(z.string());
 
 const limited = z.strictObject({ memory: z.boolean(), cpus: z.boolean() });
 
+const pool: z.ZodType<PoolSpec> = z.strictObject({
+  isOn: z.boolean(),
+  mode: z.enum(poolModes),
+  size: z.int().positive(),
+  reserve: count,
+  maxClients: z.int().positive(),
+  waitMs: z.int().positive(),
+});
+
 export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   name: id,
   generation: count,
@@ -64,7 +74,8 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   fork: z.strictObject({ of: id, at: z.number(), expiresAt: z.number().exactOptional() }).exactOptional(),
   snapshots: z.strictObject({ daily: z.boolean(), keptDays: z.int().positive() }).exactOptional(),
   backups: backupWishSchema.exactOptional(),
-  ports: z.strictObject({ primary: port, read: port }),
+  ports: z.strictObject({ primary: port, read: port, pooled: port.exactOptional() }),
+  pool: pool.exactOptional(),
   settings,
   namedLibraries: namedLibraries.exactOptional(),
   change: z
@@ -165,6 +176,7 @@ export const attachmentSchema: z.ZodType<Attachment> = z.strictObject({
   phase: z.enum(["making", "made", "attached", "detaching"]),
   variable: id,
   envFile: z.strictObject({ machine: z.string(), path: z.string() }).nullable(),
+  isPooled: z.literal(true).exactOptional(),
   by: z.string(),
   createdAt: z.number(),
 });

@@ -37,12 +37,16 @@ export async function attach(parts: Parts, name: string, wish: Wish, { by }: Ask
   return changeOnPrimary(parts, name, async (admin) => {
     const accounts = await lookAround(admin);
     const before = (await readAttachments(parts, name)).find(({ app }) => app === wish.app);
+    refuseUnpooled(parts, name, wish.pooled ?? before?.isPooled ?? false);
     if (before === undefined) refuseMissing(name, wish);
     else refuseUnlike(name, before, wish);
     const attachment = before ?? planned(wish, accounts, { by, createdAt: parts.clock.wallNow() });
     if (before === undefined) await writeAttachment(parts, name, wish.app, attachment);
     const isNew = attachment.phase !== "attached";
-    const made: Attachment = { ...attachment, phase: "made", variable: wish.variable ?? attachment.variable };
+    const { isPooled: wasPooled = false, ...same } = attachment;
+    const isPooled = wish.pooled ?? wasPooled;
+    const variable = wish.variable ?? attachment.variable;
+    const made: Attachment = { ...same, phase: "made", variable, ...(isPooled ? { isPooled } : {}) };
     if (!isNew) {
       if (wish.grace_ms > 0) refuseInGrace(accounts, attachment.user);
       // Before the server has it: whoever is interrupted in between has a password that reached nobody.
@@ -61,7 +65,7 @@ export async function attach(parts: Parts, name: string, wish: Wish, { by }: Ask
       { cluster: name, actor: by },
       { app, user, database },
     );
-    const query = { role: "primary", user: rotated.login, database, password } as const;
+    const query = { role: isPooled ? "pooled" : "primary", user: rotated.login, database, password } as const;
     return {
       attachment: attachmentStatus(made),
       connection: connectionTo(parts, clusterOf(parts, name).record.spec.value, query),
@@ -166,6 +170,11 @@ function refuseStrange(database: string): never {
     detail: `It needs ${database}_owner, ${database}_writer and ${database}_reader.`,
     hint: "Choose another database with --database.",
   });
+}
+
+/** Before anything is made: the URI is to lead somewhere. @throws OpError pool-off */
+function refuseUnpooled(parts: Parts, name: string, isPooled: boolean): void {
+  if (isPooled) connectionTo(parts, clusterOf(parts, name).record.spec.value, { role: "pooled" });
 }
 
 function refuseMissing(name: string, { app, rotate }: Wish): void {

@@ -14,7 +14,9 @@ const primaryWithinMs = 5_000;
 
 /** Nobody else changes databases and users of this cluster meanwhile. @throws OpError no-primary, cluster-stopped */
 export async function changeOnPrimary<T>(parts: Parts, name: string, use: (admin: Admin) => Promise<T>): Promise<T> {
-  return changeAccounts(await primaryTarget(parts, name), use);
+  const done = await changeAccounts(await primaryTarget(parts, name), use);
+  await parts.pools.usersChanged(name);
+  return done;
 }
 
 export async function lookOnPrimary<T>(parts: Parts, name: string, use: (admin: Admin) => Promise<T>): Promise<T> {

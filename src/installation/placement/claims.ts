@@ -8,11 +8,12 @@ import { z } from "zod";
 import { claimPortsAnswerSchema, type ClaimPortsAnswer, type ClaimPortsRequest } from "../../contract/peer.ts";
 import type { ClusterSpec, MemberId, MemberRecord } from "../../domain/cluster.ts";
 import { localRegion, type HostRecord } from "../../domain/host.ts";
+import { findPgbouncer } from "../../drivers/pgbouncer/program.ts";
 import { findSystemEngine } from "../../drivers/postgres/engine/system.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
-import { claimMemberPorts } from "../ports.ts";
-import type { SeveralHosts } from "./hosts.ts";
+import { claimMemberPorts, type Elsewhere } from "../ports.ts";
+import { severalHosts, type SeveralHosts } from "./hosts.ts";
 
 /** A claim that nothing came of is given back after this. */
 const claimKeptMs = 60_000;
@@ -97,6 +98,24 @@ async function versionsOn(
   return Promise.all(there.map(async (host) => [host.name, await ask(parts, hosts, host, request)] as const));
 }
 
+/** Over several hosts the endpoints have the same ports on all of them. */
+export function elsewhere(parts: Parts): Elsewhere | undefined {
+  const hosts = severalHosts(parts);
+  if (!hosts) return undefined;
+  return { address: hosts.self.address, take: (ports) => claimEverywhere(parts, hosts, ports) };
+}
+
+/** @throws OpError pooler-missing, naming the host */
+export async function askPooler(parts: Parts, hosts: SeveralHosts, host: HostRecord): Promise<void> {
+  const { pooler_version: version } = await ask(parts, hosts, host, { count: 0, exact: [], pooler: true });
+  if (version) return;
+  throw new OpError("pooler-missing", {
+    message: `PgBouncer is not installed on host "${host.name}"`,
+    detail: "Every host has a pooled endpoint of its own. Nothing was changed.",
+    hint: `Install it there, for example with apt-get install -y pgbouncer; matriarch host list shows the hosts.`,
+  });
+}
+
 /** The same endpoint ports on every host that answers. @returns the first that is taken somewhere */
 export async function claimEverywhere(
   parts: Parts,
@@ -136,6 +155,7 @@ async function ask(
 export async function answerClaim(parts: Parts, request: ClaimPortsRequest): Promise<ClaimPortsAnswer> {
   const { engine } = request;
   const found = engine?.kind === "system" ? await findSystemEngine(engine.major) : undefined;
+  const pooler = request.pooler ? await findPgbouncer().catch(() => undefined) : undefined;
   const address = parts.hosts.self?.address;
   const taken = await parts.ports.take(request.exact, address);
   if (taken !== undefined)
@@ -148,6 +168,7 @@ export async function answerClaim(parts: Parts, request: ClaimPortsRequest): Pro
     ports: [...ports],
     clusters_directory: parts.clustersDirectory,
     engine_version: found?.version ?? null,
+    pooler_version: pooler?.version ?? null,
     free_bytes: await freeBytes(parts.clustersDirectory),
   };
 }

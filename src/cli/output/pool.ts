@@ -1,0 +1,64 @@
+/** The pooled endpoint for a person: what it is set to, and who waits for what. */
+import type { PoolOnHost, PoolStatus } from "../../contract/pool.ts";
+import { formatDuration } from "../../contract/units.ts";
+import type { Paint } from "./paint.ts";
+import { renderTable, type Column } from "./table.ts";
+
+interface Row extends Omit<PoolOnHost["pools"][number], never> {
+  readonly host: string;
+}
+
+export function renderPool(status: PoolStatus, paint: Paint): string {
+  const { cluster, endpoint } = status;
+  if (!status.on || endpoint === null)
+    return `${paint("strong", cluster)} has no pooled endpoint. Turn it on with: matriarch pool set ${cluster} --on`;
+  const line = (name: string, text: string) => `${paint("dim", name.padEnd(10))}${text}`;
+  const rows = status.hosts.flatMap(({ host, pools }) => pools.map((pool) => ({ ...pool, host })));
+  return [
+    line("pooled", `${endpoint.host}:${endpoint.port}`),
+    line("mode", modeWords[status.mode]),
+    line("servers", serverWords(status)),
+    line("clients", `up to ${status.max_clients} on each host; one waits ${formatDuration(status.wait_ms)} at most`),
+    ...status.hosts.map((host) => line(host.host, hostWords(host))),
+    ...status.missing.map(({ host, reason }) => line(host, paint("warn", reason))),
+    "",
+    rows.length === 0 ? "No client has come yet." : renderTable(columns(status.hosts.length > 1), rows, paint),
+  ].join("\n");
+}
+
+const modeWords: Readonly<Record<PoolStatus["mode"], string>> = {
+  transaction: "transaction: a server for each transaction",
+  session: "session: a server for as long as a client stays",
+  statement: "statement: a server for each statement",
+};
+
+function serverWords({ size, reserve, servers_max: most, max_connections: connections }: PoolStatus): string {
+  const inReserve = reserve === 0 ? "" : ` and ${reserve} in reserve`;
+  return `${size}${inReserve} for each user and database, ${most} in all on each host (max_connections ${connections})`;
+}
+
+function hostWords({ state, trouble, version, clients, pools }: PoolOnHost): string {
+  if (state === "failed") return `does not serve: ${trouble ?? "unknown"}`;
+  if (state === "starting") return "starting";
+  const waiting = pools.reduce((sum, pool) => sum + pool.clients_waiting, 0);
+  const holding = state === "holding" ? "; clients wait for the primary to move" : "";
+  return `PgBouncer ${version}, ${clients} client${clients === 1 ? "" : "s"}, ${waiting} waiting${holding}`;
+}
+
+function columns(hasHosts: boolean): readonly Column<Row>[] {
+  const count = (heading: string, of: (row: Row) => number): Column<Row> => ({
+    heading,
+    align: "right",
+    cell: (row) => String(of(row)),
+  });
+  return [
+    ...(hasHosts ? [{ heading: "HOST", cell: ({ host }: Row) => host }] : []),
+    { heading: "DATABASE", cell: ({ database }) => database },
+    { heading: "USER", cell: ({ user }) => user },
+    count("CLIENTS", ({ clients_active: active }) => active),
+    count("WAITING", ({ clients_waiting: waiting }) => waiting),
+    { heading: "WAIT", align: "right", cell: ({ wait_ms: ms }) => (ms === 0 ? "-" : `${Math.round(ms)} ms`) },
+    count("BUSY SERVERS", ({ servers_active: active }) => active),
+    count("IDLE", ({ servers_idle: idle, servers_other: other }) => idle + other),
+  ];
+}
