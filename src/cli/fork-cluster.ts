@@ -37,12 +37,22 @@ export async function forkCluster(
   return followCreate(context, name, begun, { detach: options.detach });
 }
 
+interface RestoreOptions extends CopyOptions {
+  readonly dryRun?: true | undefined;
+}
+
 export async function restoreCluster(
   context: CommandContext,
   source: string,
-  name: string,
-  options: CopyOptions,
+  name: string | undefined,
+  options: RestoreOptions,
 ): Promise<Outcome> {
+  if (options.dryRun) throw new OpError("usage", { message: "--dry-run is for --in-place and --undo" });
+  if (name === undefined)
+    throw new OpError("usage", {
+      message: "what is to become of it is not said",
+      hint: `Name the new cluster: matriarch restore ${source} NEW. To put "${source}" itself back: --in-place`,
+    });
   const wish = await toWish(name, options);
   const begun = await (await context.client()).restore(source, wish);
   return followCreate(context, name, begun, { detach: options.detach });

@@ -77,7 +77,7 @@ export const snapshotSchema = z.object({
   taken_at: z.string(),
   took_ms: z.int(),
   by: z.string(),
-  why: z.enum(["asked", "daily"]),
+  why: z.enum(["asked", "daily", "before-restore"]),
   /** of one moment; file by file with the log that makes it consistent; of a server that was stopped */
   how: z.enum(["atomic", "backup-mode", "stopped"]),
   role: z.enum(["primary", "standby"]),
@@ -170,6 +170,18 @@ export const restoreRequestSchema = z.strictObject({ ...copyFields, ...targetFie
 export type RestoreRequest = z.output<typeof restoreRequestSchema>;
 export type RestoreWish = z.input<typeof restoreRequestSchema>;
 
+/** Of a cluster itself: its name, its endpoints and its passwords stay. */
+export const inPlaceRequestSchema = z.strictObject({
+  ...targetFields,
+  snapshot: z.string().optional(),
+  /** to what it was before the last restore in place */
+  undo: z.boolean().default(false),
+  /** said by an agent that forwards: of what this host has, or not at all */
+  here: z.boolean().default(false),
+});
+export type InPlaceRequest = z.output<typeof inPlaceRequestSchema>;
+export type InPlaceWish = z.input<typeof inPlaceRequestSchema>;
+
 export const restorePointRequestSchema = z.strictObject({
   name: z.string(),
   /** said by an agent that forwards: by this host's primary, or not at all */
@@ -203,6 +215,8 @@ export interface StorageInstallation {
   fork(cluster: string, request: ForkRequest, asked: Asked): Promise<CreatedCluster>;
   /** also of a cluster that does not exist any more. @throws OpError restore-out-of-window, restore-point-not-found */
   restore(cluster: string, request: RestoreRequest, asked: Asked): Promise<CreatedCluster>;
+  /** @throws OpError restore-out-of-window, snapshot-not-found, host-unreachable, busy */
+  restoreInPlace(cluster: string, request: InPlaceRequest, asked: Asked): Promise<Operation>;
   /** what can be restored. @throws OpError cluster-not-found when nothing is left of it */
   restoreWindows(cluster: string, query: { readonly here: boolean }): Promise<RestoreWindows>;
   /** @throws OpError restore-point-exists, no-primary */

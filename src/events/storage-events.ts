@@ -19,6 +19,12 @@ export const storageEvents = {
     "The cluster began as what another one was at a chosen time, with an identity and passwords of its own.",
     (e) => `cluster "${e.cluster}" was restored from "${e.of}" as of ${e.as_of}`,
   ),
+  "cluster.put-back": define<{ snapshot: string | null }>(
+    "warning",
+    "A restore in place put the cluster back to what it was: later changes are not in it. What it was until then is a snapshot, from which it can be undone.",
+    (e) =>
+      `cluster "${e.cluster}" was put back to what it was${e.snapshot === null ? "" : `; until then it was as in snapshot ${e.snapshot}`}`,
+  ),
   "restore.point-made": define<{ point: string; lsn: string }>(
     "info",
     "This moment of the cluster was given a name, to which it can be restored.",

@@ -46,7 +46,7 @@ export async function startCluster(parts: Parts, name: string, asked: Asked): Pr
   });
 }
 
-async function wishFor(parts: Parts, name: string, wish: "running" | "stopped"): Promise<void> {
+export async function wishFor(parts: Parts, name: string, wish: "running" | "stopped"): Promise<void> {
   await amend(parts, name, ({ spec, sleep }) => ({
     require: ["spec", "sleep"],
     write: [

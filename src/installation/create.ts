@@ -273,7 +273,7 @@ function forkFields({ of, at, expiresAt }: Seed["inherited"]["fork"]) {
   return { of, as_of: new Date(at).toISOString(), until };
 }
 
-function awaitPrimary(parts: Parts, name: string): Promise<void> {
+export function awaitPrimary(parts: Parts, name: string): Promise<void> {
   return awaitCluster(parts, name, (cluster) => servingPrimary(cluster) !== undefined, {
     withinMs: openMs,
     describe: () => "There is no primary yet.",
@@ -295,7 +295,7 @@ async function setFirstPassword(parts: Parts, name: string, verifier: string): P
 }
 
 /** The other hosts' agents fetch Postgres where it is missing, copy the first member and stream. */
-async function awaitVoters(parts: Parts, name: string, id: string): Promise<void> {
+export async function awaitVoters(parts: Parts, name: string, id: string): Promise<void> {
   if (clusterOf(parts, name).record.spec.value.members.length === 1) return;
   parts.operations.step(id, "copying the first member to the others", 3);
   const missing = (record: ClusterRecord): number => votersInFull(record) - record.rule.value.rule.voters.length;

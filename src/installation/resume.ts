@@ -7,6 +7,7 @@ import { backupKind, snapshotKind } from "../events/operation-log.ts";
 import { disableKind, enableKind, verifyKind } from "./backups/kinds.ts";
 import { endInterruptedBackup, resumeBackup } from "./backups/resume.ts";
 import { removeLeftOvers } from "./storage/snapshots/files.ts";
+import { inPlaceKind, resumeInPlace } from "./storage/restore/in-place.ts";
 import { awaitIntentEnd, follow, isDown } from "./changes.ts";
 import { forkKind, restoreKind, resumeCreate } from "./create.ts";
 import { finishDestroy } from "./destroy.ts";
@@ -40,6 +41,8 @@ function resume(parts: Parts, operation: OperationRecord): void {
     case forkKind:
     case restoreKind:
       return void resumeCreate(parts, operation);
+    case inPlaceKind:
+      return void resumeInPlace(parts, operation);
     case "destroy":
       return void finishDestroy(parts, operation);
     case configKind:

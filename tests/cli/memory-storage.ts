@@ -89,6 +89,11 @@ export function createMemoryStorage({ find, record, begin, connectionOf }: Aroun
       }));
       return { operation, connection: connectionOf(5436, "postgres", "postgres", "n3w") };
     },
+    async restoreInPlace(cluster, request, asked) {
+      find(cluster);
+      record("restoreInPlace", asked, cluster, request);
+      return begin("restore in place", cluster, asked, () => ({ as_it_was: snapshot.id }));
+    },
     async restoreWindows(cluster) {
       find(cluster);
       const [from, until] = ["2026-11-20T03:24:00.000Z", "2026-11-21T22:53:01.000Z"];

@@ -6,6 +6,7 @@ import {
   extendRequestSchema,
   forkRequestSchema,
   hereQuerySchema,
+  inPlaceRequestSchema,
   restorePointRequestSchema,
   restorePointSchema,
   restoreRequestSchema,
@@ -98,6 +99,18 @@ export const storageRoutes = [
       status: 202,
     },
     ({ path, body, asked }, { installation: { storage } }) => storage.restore(path.cluster, body, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/restores/in-place",
+    {
+      id: "restoreInPlace",
+      role: "admin",
+      does: "Puts a cluster back to what it was at a chosen time, and keeps a snapshot of what it is now.",
+      body: inPlaceRequestSchema,
+      answer: operationSchema,
+      status: 202,
+    },
+    ({ path, body, asked }, { installation: { storage } }) => storage.restoreInPlace(path.cluster, body, asked),
   ),
   route(
     "GET /v1/clusters/:cluster/restore-windows",

@@ -48,6 +48,7 @@ import type {
   Extended,
   ExtendRequest,
   ForkWish,
+  InPlaceWish,
   RestorePointStatus,
   RestoreWindows,
   RestoreWish,
@@ -211,6 +212,7 @@ export function createClient(options: TransportOptions) {
 
     fork: async (cluster: string, body: ForkWish) => withHere(await api.forkCluster({ cluster, body })),
     restore: async (cluster: string, body: RestoreWish) => withHere(await api.restoreCluster({ cluster, body })),
+    restoreInPlace: (cluster: string, body: InPlaceWish): Promise<Operation> => api.restoreInPlace({ cluster, body }),
     restoreWindows: (cluster: string): Promise<RestoreWindows> => api.listRestoreWindows({ cluster }),
     makeRestorePoint: (cluster: string, name: string): Promise<RestorePointStatus> =>
       api.makeRestorePoint({ cluster, body: { name } }),

@@ -9,7 +9,7 @@ const columns: readonly Column<SnapshotStatus>[] = [
   { heading: "OF", cell: ({ member, role }) => `${member} (${role})` },
   { heading: "HOST", cell: ({ host }) => host },
   { heading: "TAKEN", cell: ({ taken_at }) => minute(taken_at) },
-  { heading: "BY", cell: ({ by, why }) => (why === "daily" ? "daily" : by) },
+  { heading: "BY", cell: ({ by, why }) => (why === "asked" ? by : why) },
   { heading: "SIZE", align: "right", cell: ({ size_bytes }) => formatSize(size_bytes) },
   { heading: "OWN", align: "right", cell: ({ own_bytes }) => (own_bytes === null ? "?" : formatSize(own_bytes)) },
   { heading: "KEPT UNTIL", cell: ({ kept_until }) => minute(kept_until) },

@@ -32,7 +32,7 @@ export async function putOrphansAside(parts: OrphanParts): Promise<void> {
     if (
       parts.operations
         .list({ cluster, state: "running" })
-        .some(({ kind }) => ["create", "fork", "destroy"].includes(kind))
+        .some(({ kind }) => ["create", "fork", "restore", "restore in place", "destroy"].includes(kind))
     )
       continue;
     // Read anew: a picture that is old would show members that have just been added as unknown.

@@ -5,7 +5,7 @@
  */
 import { chown, copyFile, link, readdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ClusterRecord } from "../../../domain/cluster.ts";
+import type { ClusterRecord, ClusterSpec } from "../../../domain/cluster.ts";
 import { archiveDirectory } from "../../../drivers/postgres/archive/permit.ts";
 import { syncDirectory } from "../../../drivers/postgres/provision/durable.ts";
 import { makeOwnedDirectory } from "../../../drivers/postgres/server/owned-files.ts";
@@ -15,15 +15,22 @@ import { readArchive } from "./files.ts";
 
 /** Of the member that wrote it, when it is of this host. What the archive has stays as it is. */
 export async function keepLastLog(parts: Parts, { spec, reign, members }: ClusterRecord): Promise<void> {
-  const { name, systemIdentifier } = spec.value;
   const holder = members[reign.value.holder]?.value;
-  if (!holder || !isHere(parts, holder)) return;
+  if (!holder || !isHere(parts, holder) || !(await hasSnapshots(parts, spec.value.name))) return;
+  await keepLogOf(parts, spec.value, holder.dataDirectory);
+}
+
+export async function keepLogOf(
+  parts: Parts,
+  { name, systemIdentifier }: ClusterSpec,
+  dataDirectory: string,
+): Promise<void> {
   const { owner } = parts.servers;
   const directory = archiveDirectory(parts.home, name, systemIdentifier);
   const { names, segmentBytes } = await readArchive(parts, name, systemIdentifier);
-  const wal = join(holder.dataDirectory, "pg_wal");
+  const wal = join(dataDirectory, "pg_wal");
   const left = (await writtenIn(wal, segmentBytes)).filter((file) => !names.has(file));
-  if (left.length === 0 || !(await hasSnapshots(parts, name))) return;
+  if (left.length === 0) return;
   await makeOwnedDirectory(directory, owner);
   for (const file of left) await keep(join(wal, file), join(directory, file), owner);
   await syncDirectory(directory);

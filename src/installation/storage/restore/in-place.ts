@@ -1,0 +1,182 @@
+/**
+ * Puts a cluster back to what it was, under its name and endpoints. The copy is made beside it while it goes on; then it
+ * is stopped, and one transaction gives the cluster new members, of which the first has the copy (swap.ts). Until that
+ * the old cluster is what there is, after it the restored one, whenever the agent dies. What the cluster was last
+ * becomes a snapshot, from which the restore can be undone.
+ */
+import { dirname } from "node:path";
+import type { Asked } from "../../../contract/asked.ts";
+import type { InPlaceRequest } from "../../../contract/storage.ts";
+import { operationSchema } from "../../../contract/cluster.ts";
+import type { ClusterRecord } from "../../../domain/cluster.ts";
+import type { RecoveryTarget } from "../../../domain/recovery.ts";
+import { OpError } from "../../../errors/op-error.ts";
+import type { OperationRecord } from "../../../events/event.ts";
+import { follow, isDown, refusePaused, wishFor } from "../../changes.ts";
+import { awaitCluster, clusterOf, isHere, refuseWithoutStore, type Parts } from "../../parts.ts";
+import { heardOf } from "../../placement/forward.ts";
+import { ofLog, ofSnapshot, type Source } from "../sources.ts";
+import { sow, type SownCopy } from "../sow.ts";
+import { listSnapshots } from "../snapshots/list.ts";
+import { finishInPlace, settle } from "./after-swap.ts";
+import { endJournal, keepJournal, type InPlaceJournal } from "./journal.ts";
+import { hostToRestoreOn } from "./host.ts";
+import { passwordsOf } from "./passwords.ts";
+import { refuseAway, successorsOf, swap } from "./swap.ts";
+import { readTarget } from "./target.ts";
+
+export const inPlaceKind = "restore in place";
+
+const stopMs = 180_000;
+const forwardMs = 30_000;
+
+export async function beginInPlace(
+  parts: Parts,
+  name: string,
+  request: InPlaceRequest,
+  asked: Asked,
+): Promise<OperationRecord> {
+  const cluster = clusterOf(parts, name);
+  refuseWithoutStore(parts);
+  refusePaused(parts, cluster);
+  refuseAway(parts, cluster);
+  const wish = request.undo ? await undoing(parts, name) : { snapshot: request.snapshot };
+  const read = await readTarget(parts, name, request);
+  const target: RecoveryTarget =
+    read.kind === "newest" && wish.snapshot !== undefined ? { kind: "base" } : refuseNewest(name, read);
+  const host = await hostToRestoreOn(parts, name, target, { ...wish, here: request.here });
+  if (host !== undefined) return forward(parts, name, { request, host, asked });
+  const sources =
+    target.kind === "base" && wish.snapshot !== undefined
+      ? [await ofSnapshot(parts, name, wish.snapshot)]
+      : await ofLog(parts, name, { target, snapshot: wish.snapshot });
+  await sources[0]?.check();
+  refuseOtherMajor(cluster.record, sources);
+  const journal = planned(parts, cluster.record);
+  const step = "making the copy";
+  const { by } = asked;
+  const operation = parts.operations.begin({
+    kind: inPlaceKind,
+    cluster: name,
+    by,
+    step,
+    stepsTotal: 4,
+    exclusive: true,
+  });
+  return follow(parts, operation, () => carryOut(parts, operation, sources, journal));
+}
+
+/** The snapshot that the last restore in place made. */
+async function undoing(parts: Parts, name: string): Promise<{ readonly snapshot: string }> {
+  const { snapshots } = await listSnapshots(parts, name, { here: false });
+  const last = snapshots.findLast(({ why }) => why === "before-restore");
+  if (last) return { snapshot: last.id };
+  throw new OpError("snapshot-not-found", {
+    message: `there is no restore in place of "${name}" to undo`,
+    detail: "Its snapshot is kept as long as the cluster's others.",
+    hint: `See what there is: matriarch snapshot list ${name}`,
+  });
+}
+
+/** It would throw away what was committed meanwhile, for nothing. */
+function refuseNewest(name: string, target: RecoveryTarget): RecoveryTarget {
+  if (target.kind !== "newest") return target;
+  throw new OpError("usage", {
+    message: `to what "${name}" is to be put back is not given`,
+    hint: "Give one of --at, --name, --lsn, --xid and --snapshot, or --undo.",
+  });
+}
+
+function refuseOtherMajor({ spec }: ClusterRecord, [source]: readonly Source[]): void {
+  if (!source || source.spec.major === spec.value.major) return;
+  throw new OpError("bad-value", {
+    message: `"${spec.value.name}" runs Postgres ${spec.value.major}, and was of ${source.spec.major} then`,
+    hint: `Restore it into a new cluster: matriarch restore ${spec.value.name} NEW`,
+  });
+}
+
+/** Its first member is of this host, in the place of one that is here. @throws OpError no-host */
+function planned(parts: Parts, record: ClusterRecord): InPlaceJournal {
+  const { spec } = record;
+  const places = successorsOf(record, (member) => isHere(parts, member));
+  if (!places)
+    throw new OpError("no-host", {
+      message: `"${spec.value.name}" has no member on the host of what it is restored from`,
+      hint: "Restore it into a new cluster, or add a member there: matriarch member add --host.",
+    });
+  return { ...places, wasRunning: spec.value.wish === "running", before: spec.value };
+}
+
+async function carryOut(
+  parts: Parts,
+  operation: OperationRecord,
+  sources: readonly Source[],
+  journal: InPlaceJournal,
+): Promise<Readonly<Record<string, unknown>>> {
+  const name = operation.cluster;
+  await keepJournal(parts, name, journal);
+  let sown: SownCopy;
+  try {
+    sown = await makeCopy(parts, operation, sources, journal);
+    parts.operations.step(operation.id, "stopping the cluster", 1);
+    await wishFor(parts, name, "stopped");
+    const describe = (): string => "Some servers still run; they are started again.";
+    await awaitCluster(parts, name, isDown, { withinMs: stopMs, describe });
+    parts.operations.step(operation.id, "putting the copy in its place", 2);
+    await swap(parts, name, journal, sown);
+  } catch (error) {
+    if (!parts.signal.aborted) await undo(parts, name, journal);
+    throw error;
+  }
+  const kept = await finishInPlace(parts, operation, journal);
+  return { ...sown.result, ...kept };
+}
+
+async function makeCopy(
+  parts: Parts,
+  operation: OperationRecord,
+  sources: readonly Source[],
+  { first, version }: InPlaceJournal,
+): Promise<SownCopy> {
+  const { record } = clusterOf(parts, operation.cluster);
+  const { engine, major } = record.spec.value;
+  const told = (step: string): unknown => parts.operations.step(operation.id, step, 0);
+  const wanted = { engine, major, ...(version === undefined ? {} : { version }) };
+  const found = await parts.servers.engine(wanted, told, parts.signal);
+  const passwords = await passwordsOf(parts, operation.cluster);
+  const { dataDirectory } = first;
+  const wish = { dataDirectory, spec: record.spec.value, engine: found, told, signal: parts.signal };
+  return await sow(parts, { sources, passwords, isToInspect: true }, wish);
+}
+
+/** Nothing was changed yet but that the cluster may have been stopped. */
+async function undo(parts: Parts, name: string, { first, wasRunning }: InPlaceJournal): Promise<void> {
+  const { record } = clusterOf(parts, name);
+  if (wasRunning && record.spec.value.wish === "stopped") await wishFor(parts, name, "running");
+  await parts.servers.pool.remove(dirname(first.dataDirectory));
+  await endJournal(parts, name);
+}
+
+/** Called when an agent starts. */
+export async function resumeInPlace(parts: Parts, operation: OperationRecord): Promise<void> {
+  await settle(parts, operation, (journal) => undo(parts, operation.cluster, journal)).catch((error: unknown) => {
+    if (!parts.signal.aborted) parts.operations.finish(operation.id, { state: "failed", error });
+  });
+}
+
+async function forward(
+  parts: Parts,
+  name: string,
+  { request, host, asked: { by } }: { readonly request: InPlaceRequest; readonly host: string; readonly asked: Asked },
+): Promise<OperationRecord> {
+  const answer = await parts.hosts.call(host, {
+    method: "POST",
+    path: `/v1/clusters/${encodeURIComponent(name)}/restores/in-place`,
+    body: { ...request, here: true },
+    as: { by, role: "admin" },
+    deadlineMs: forwardMs,
+  });
+  const { id } = operationSchema.parse(answer);
+  await heardOf(parts, id);
+  return parts.operations.get(id);
+}
