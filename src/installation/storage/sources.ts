@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { formatSize } from "../../contract/units.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
 import type { RecoveryTarget } from "../../domain/recovery.ts";
+import { isWritten } from "../../drivers/postgres/archive/written.ts";
 import { makeStaging, type Recovery } from "../../drivers/postgres/clone/recover.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { SeedRequest } from "../create.ts";
@@ -16,7 +17,7 @@ import { readSnapshots, volumeOfSnapshot } from "./snapshots/files.ts";
 import { snapshotNotFound } from "./snapshots/list.ts";
 import { copyMember, refuseRoom } from "./snapshots/take.ts";
 import { readBase } from "./restore/bases.ts";
-import { filesBetween, isWritten } from "./restore/kept-log.ts";
+import { filesBetween } from "./restore/kept-log.ts";
 import { holdsTarget, planRestore, type Candidate } from "./restore/plan.ts";
 
 export interface Source {
@@ -120,7 +121,7 @@ async function recoveryOf(
     if (from === undefined) continue;
     const to = join(staging, name);
     const isTaken = await copyFile(from, to).then(
-      () => !/^[0-9A-F]{24}$/.test(name) || isWritten(to, log.segmentBytes),
+      () => !/^[0-9A-F]{24}$/.test(name) || isWritten(staging, name, log.segmentBytes),
       () => false,
     );
     // Archived since, and used for another part of the log.

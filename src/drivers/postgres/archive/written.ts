@@ -23,7 +23,7 @@ export async function writtenSegments(directory: string, segmentBytes: number): 
   return written;
 }
 
-async function isWritten(directory: string, name: string, segmentBytes: number): Promise<boolean> {
+export async function isWritten(directory: string, name: string, segmentBytes: number): Promise<boolean> {
   const wanted = parseSegmentName(name, segmentBytes);
   const file = await open(join(directory, name)).catch(() => undefined);
   if (file === undefined || wanted === undefined) return false;

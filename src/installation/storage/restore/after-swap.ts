@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { formatMoment } from "../../../contract/moment.ts";
 import type { ClusterSpec, MemberRecord } from "../../../domain/cluster.ts";
 import { keptUntil, snapshotId, type Snapshot } from "../../../domain/snapshot.ts";
+import { replayStart } from "../../../drivers/postgres/archive/replay-start.ts";
 import { readControl } from "../../../drivers/postgres/provision/control-file.ts";
 import { syncDirectory } from "../../../drivers/postgres/provision/durable.ts";
 import { OpError } from "../../../errors/op-error.ts";
@@ -91,6 +92,7 @@ async function describe(parts: Parts, member: MemberRecord, before: ClusterSpec,
     how: "stopped",
     role: "primary",
     timeline: Math.max(timeline, minRecoveryTimeline),
+    start: await replayStart(member.dataDirectory),
     version: parts.servers.versionOf(before, member) ?? String(before.major),
     bytes: await parts.servers.pool.bytesIn(dirname(member.dataDirectory)),
     spec: before,

@@ -1,15 +1,16 @@
 /** Snapshots of this host as what a recovery begins with: from which position, and from which moment on. */
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseLsn, type Lsn } from "../../../domain/lsn.ts";
 import type { Snapshot } from "../../../domain/snapshot.ts";
 import type { WalPosition } from "../../../domain/timeline.ts";
 import { parseSegmentName, segmentStart } from "../../../domain/wal-file.ts";
+import { replayStart } from "../../../drivers/postgres/archive/replay-start.ts";
+import { writtenSegments } from "../../../drivers/postgres/archive/written.ts";
 import { readControl } from "../../../drivers/postgres/provision/control-file.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import type { Parts } from "../../parts.ts";
 import { readSnapshots, volumeOfSnapshot } from "../snapshots/files.ts";
-import { isWritten } from "./kept-log.ts";
 
 export interface Base {
   readonly snapshot: Snapshot;
@@ -35,14 +36,10 @@ export async function readBase(parts: Pick<Parts, "home">, snapshot: Snapshot): 
   const data = join(volumeOfSnapshot(parts, snapshot), "data");
   const control = await readControl(data);
   await refuseForeign(snapshot, data, control.systemIdentifier);
-  const label = await readFile(join(data, "backup_label"), "utf8").catch(() => "");
-  const [, from, timeline] = /START WAL LOCATION: (\S+) \(file ([0-9A-F]{8})/.exec(label) ?? [];
-  const start =
-    from === undefined || timeline === undefined
-      ? { timeline: control.timeline, lsn: control.redo }
-      : { timeline: Number.parseInt(timeline, 16), lsn: parseLsn(from) };
-  // Without a label, and of a server that was writing, all of the log that came along is replayed, whatever the target.
-  const isCrashed = label === "" && control.state === "in production";
+  const said = await replayStart(data);
+  const start = { timeline: said.timeline, lsn: parseLsn(said.lsn) };
+  // Copied in one moment from a server that was writing: all of the log that came along is replayed, whatever the target.
+  const isCrashed = snapshot.how === "atomic" && control.state === "in production";
   return {
     snapshot,
     start,
@@ -65,12 +62,8 @@ async function refuseForeign({ id, spec }: Snapshot, data: string, systemIdentif
 
 async function endOfLog(data: string, segmentBytes: number, from: Lsn): Promise<Lsn> {
   const directory = join(data, "pg_wal");
-  let end: Lsn = from;
-  for (const name of await readdir(directory)) {
-    const segment = parseSegmentName(name, segmentBytes);
-    if (!segment || segment.isPartial || !(await isWritten(join(directory, name), segmentBytes))) continue;
-    const after = segmentStart(segment.segment + 1, segmentBytes);
-    if (after > end) end = after;
-  }
-  return end;
+  const numbers = (await writtenSegments(directory, segmentBytes)).map(
+    (name) => parseSegmentName(name, segmentBytes)?.segment ?? 0,
+  );
+  return numbers.length === 0 ? from : segmentStart(Math.max(...numbers) + 1, segmentBytes);
 }

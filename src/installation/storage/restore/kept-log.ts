@@ -2,21 +2,20 @@
  * The log of a cluster as far as this host has it: its archive, and what its members here have not archived yet. Told
  * by names alone, for the plan of a restore; nothing is read but headers, and nothing is changed.
  */
-import { open, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lsn } from "../../../domain/lsn.ts";
 import {
   historyFileName,
   parseHistoryName,
-  parseSegmentName,
   reachOf,
   segmentFileName,
   segmentOf,
   segmentsBetween,
-  segmentStart,
   timelineAt,
   type WalLine,
 } from "../../../domain/wal-file.ts";
+import { writtenSegments } from "../../../drivers/postgres/archive/written.ts";
 import { isToRest } from "../../../domain/cluster.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { isHere, type Parts } from "../../parts.ts";
@@ -71,28 +70,10 @@ function liveOf(
   return server.timeline === reign.value.timeline ? { at, lsn: server.flushed } : undefined;
 }
 
-/** Segments that were written under their names: those that are only kept to be used again have another address. */
+/** Segments and histories of a directory that a server writes to. */
 export async function writtenIn(directory: string, segmentBytes: number): Promise<readonly string[]> {
-  const written: string[] = [];
-  for (const name of await readdir(directory).catch(() => [])) {
-    const segment = parseSegmentName(name, segmentBytes);
-    if (segment ? !segment.isPartial && (await isWritten(join(directory, name), segmentBytes)) : parseHistoryName(name))
-      written.push(name);
-  }
-  return written;
-}
-
-/** Source: XLogPageHeaderData, xlp_pageaddr at byte 8. */
-export async function isWritten(path: string, segmentBytes: number): Promise<boolean> {
-  const segment = parseSegmentName(path.slice(-24), segmentBytes);
-  const file = await open(path).catch(() => undefined);
-  if (!file || !segment) return false;
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0);
-    return bytesRead === 16 && buffer.readBigUInt64LE(8) === segmentStart(segment.segment, segmentBytes);
-  } finally {
-    await file.close();
-  }
+  const histories = (await readdir(directory).catch(() => [])).filter((name) => parseHistoryName(name) !== undefined);
+  return [...(await writtenSegments(directory, segmentBytes)), ...histories];
 }
 
 async function newestLine(directories: readonly string[], names: readonly string[]): Promise<WalLine> {
