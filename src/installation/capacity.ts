@@ -4,6 +4,7 @@ import type { ClusterRecord } from "../domain/cluster.ts";
 import { machineHere, type Machine } from "../drivers/limits/machine.ts";
 import { OpError } from "../errors/op-error.ts";
 import { isHere, type Parts } from "./parts.ts";
+import type { ClusterPlaces } from "./placement/plan.ts";
 
 const mib = 1024 * 1024;
 /** Postgres starts with less, and then has no memory to work with. */
@@ -33,6 +34,42 @@ export function loadsOf(parts: Parts, record: ClusterRecord, members: number): r
     members: hosts.filter((other) => other === host).length,
     machine: isHere(parts, { host }) ? machineHere() : parts.hosts.all().find(({ name }) => name === host)?.machine,
   }));
+}
+
+/** Of a cluster that is about to be made. */
+export function loadsOfPlaces({ members, hosts }: ClusterPlaces): readonly Load[] {
+  if (hosts.length === 0) return [{ host: undefined, members: members.length, machine: machineHere() }];
+  const names = hosts.map(({ name }) => name);
+  return [...new Set(names)].map((host) => ({
+    host,
+    members: names.filter((other) => other === host).length,
+    machine: hosts.find(({ name }) => name === host)?.machine,
+  }));
+}
+
+/**
+ * Hosts whose members, those of other clusters among them, are given more than there is: nothing is wrong before all of
+ * them use it. What Matriarch itself chose for a cluster counts as well: its servers are tuned for that.
+ */
+export function overcommitted(
+  parts: Parts,
+  loads: readonly Load[],
+  { name, memoryBytes }: { readonly name: string; readonly memoryBytes: number },
+): readonly string[] {
+  const others = [...parts.runtime.clusters.values()].filter((cluster) => cluster.name !== name);
+  return loads.flatMap(({ host, members, machine }) => {
+    const beside = others.map(({ name: other, record }) => {
+      const here = Object.values(record.members).filter(({ value }) => host === undefined || value.host === host);
+      return { name: other, bytes: here.length * record.spec.value.memoryBytes };
+    });
+    const each = [{ name, bytes: members * memoryBytes }, ...beside].filter(({ bytes }) => bytes > 0);
+    const bytes = each.reduce((sum, one) => sum + one.bytes, 0);
+    if (!machine || each.length < 2 || bytes <= machine.memoryBytes) return [];
+    const listed = each.map((one) => `${one.name} ${formatSize(one.bytes)}`).join(", ");
+    return [
+      `${nameOf(host)} has ${formatSize(machine.memoryBytes)}, and its members are given ${formatSize(bytes)} together: ${listed}. Should all use it, the kernel ends some of them`,
+    ];
+  });
 }
 
 /** @throws OpError bad-value, too-little-memory */

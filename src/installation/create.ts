@@ -26,6 +26,7 @@ import { createCluster } from "../drivers/store/records.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { connectionTo } from "./connection.ts";
 import { eraseCluster } from "./destroy.ts";
+import { loadsOfPlaces, overcommitted } from "./capacity.ts";
 import { settingsWithLibraries } from "./extensions/libraries.ts";
 import { awaitCluster, clusterOf, refuseWithoutStore, type Parts } from "./parts.ts";
 import { claimHere, claimPlaces, memberAt, type Place } from "./placement/claims.ts";
@@ -57,7 +58,9 @@ export async function beginCreate(parts: Parts, request: CreateRequest, asked: A
   const verifier = scramVerifier(password);
   const operation = beginOperation(parts, spec, seed?.kind ?? "create", asked);
   const version = request.minor_version;
-  void build(parts, { spec, hosts: shape.places.hosts, verifier, operation, seed, ...(version ? { version } : {}) });
+  const warnings = request.memory_bytes === undefined ? [] : overcommitted(parts, loadsOfPlaces(shape.places), spec);
+  const more = { ...(version ? { version } : {}), ...(warnings.length > 0 && { warning: warnings.join("; ") }) };
+  void build(parts, { spec, hosts: shape.places.hosts, verifier, operation, seed, ...more });
   return {
     operation,
     connection: { ...connectionTo(parts, spec, { role: "primary" }), ...withPassword(parts, spec, password) },
@@ -112,9 +115,11 @@ interface Build {
   /** of Postgres; left out: what this release was tested with */
   readonly version?: string;
   readonly seed: Seed | undefined;
+  /** for the person who asked for it */
+  readonly warning?: string;
 }
 
-async function build(parts: Parts, { spec, hosts, verifier, operation, ...more }: Build): Promise<void> {
+async function build(parts: Parts, { spec, hosts, verifier, operation, warning, ...more }: Build): Promise<void> {
   const claimed: number[] = Object.values(spec.ports);
   try {
     const places = await claimFor(parts, spec, hosts);
@@ -122,7 +127,7 @@ async function build(parts: Parts, { spec, hosts, verifier, operation, ...more }
     const result = await makeFirstRecords(parts, spec, { verifier, places, id: operation.id, ...more });
     parts.ports.letGo(claimed);
     await parts.runtime.adopt(spec.name);
-    await bringUp(parts, spec.name, operation, result);
+    await bringUp(parts, spec.name, operation, { ...result, ...(warning === undefined ? {} : { warning }) });
   } catch (error) {
     parts.log.error("create failed", { cluster: spec.name, error });
     // The agent is ending: the next one goes on from what is in the store.

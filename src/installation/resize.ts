@@ -11,7 +11,7 @@ import type { ClusterSpec, Tuning } from "../domain/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
 import { begin, follow, refuseUnfit } from "./changes.ts";
-import { loadsOf, refuseSize } from "./capacity.ts";
+import { loadsOf, overcommitted, refuseSize } from "./capacity.ts";
 import { dropTo, growTo, scaleCluster } from "./members.ts";
 import { awaitCluster, clusterOf, type Parts } from "./parts.ts";
 import { awaitRestartEnd, bringInForce, refuseRestart, writeChange } from "./settings/apply.ts";
@@ -134,7 +134,11 @@ async function judge(parts: Parts, name: string, request: ScaleRequest): Promise
       cpus: { before: spec.cpus, after: after.cpus },
       limited: { before: spec.limited ?? unlimited, after: after.limited ?? unlimited },
       kept: keptSettings(parts, spec, { ...spec, ...after }),
-      warnings: [...planned.plan.warnings, ...tightFor(parts, { ...spec, ...after })],
+      warnings: [
+        ...planned.plan.warnings,
+        ...tightFor(parts, { ...spec, ...after }),
+        ...(request.memory_bytes === undefined ? [] : overcommitted(parts, loads, { name, memoryBytes })),
+      ],
     },
   };
 }

@@ -119,8 +119,31 @@ describe("scale in size (2 members)", () => {
     await installation.killAgent();
     await installation.startAgent();
     await asked;
-    await until("it to be in force", happened("config.applied"), { withinMs: 60_000 });
+    let seen: unknown;
+    await until(
+      "it to be in force",
+      async () => {
+        seen = { status: await cluster.status(), events: (await cluster.events()).slice(-12) };
+        return happened("config.applied")();
+      },
+      { withinMs: 60_000, seen: () => JSON.stringify(seen, undefined, 1) },
+    );
     assert.deepEqual(await onEach("shared_buffers"), ["256MB", "256MB"]);
+  });
+
+  test("more than the machine has, with the clusters beside it: said with the figures, and done", async () => {
+    const gib = Math.ceil(totalmem() / 1024 ** 3);
+    const most = `${gib - 1}GB`;
+    const made = await installation.run(["create", "beside", "--members", "1", "--memory", most]);
+    assert.equal(made.code, 0, made.stderr);
+    const said = new RegExp(
+      `this machine has .*, and its members are given .* together: .*beside ${gib - 1}(\\.0)? GB`,
+    );
+    assert.match(made.stderr, said);
+    const after = scalePlanSchema.parse(await installation.json("scale", "shop", "--memory", "1GB", "--dry-run"));
+    assert.match(after.warnings.join(), said);
+    assert.match((await installation.run(["scale", "shop", "--memory", "1GB", "--dry-run"])).stdout, said);
+    await installation.ok("destroy", "beside", "--yes");
   });
 
   test("what cannot be is refused with the figures, and nothing changes", async () => {

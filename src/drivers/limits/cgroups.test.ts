@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -167,6 +167,21 @@ test("on cgroup v2 the same is written to its files", async () => {
     assert.equal(await groups.change("shop-1", { memoryBytes: 9_000_000, cpus: undefined }, true), true);
     assert.match(read("memory.max"), /^9000000/);
     assert.match(read("cpu.max"), /^max 100000/);
+  } finally {
+    rmSync(parent, { recursive: true });
+  }
+});
+
+test("on cgroup v2 a group's controllers are asked for above it first, and its limits are set before anybody is in it", () => {
+  const parent = mkdtempSync(join(tmpdir(), "mg-"));
+  try {
+    const above = join(parent, "cgroup.subtree_control");
+    writeFileSync(above, "");
+    const groups = new Cgroups({ version: 2, memory: parent, cpu: parent, prefix: "x-" });
+    // The kernel makes a group's files; what is not there is none that it offers, and is not made by us.
+    assert.throws(() => groups.launch("shop-1", 4242, { memoryBytes: 5, cpus: 1 }), /ENOENT.*memory\.max/);
+    assert.equal(readFileSync(above, "utf8"), "+memory +cpu");
+    assert.deepEqual(readdirSync(join(parent, "x-shop-1")), []);
   } finally {
     rmSync(parent, { recursive: true });
   }
