@@ -1,7 +1,7 @@
 /** What this agent knows of a cluster and its members on this host, as figures of our own. Called by collect.ts. Pure. */
 import type { ClusterRuntime, MemberRuntime } from "../../agent/runtime.ts";
 import { isVoter } from "../../core/candidates.ts";
-import { clusterStates, type ClusterStatus } from "../../contract/cluster.ts";
+import { archiveStatusSchema, clusterStates, type ArchiveStatus, type ClusterStatus } from "../../contract/cluster.ts";
 import type { VolumeStatus } from "../../contract/storage.ts";
 import { lagOf, waitsForVoters } from "../health/words.ts";
 import type { Exposition, Labels } from "./exposition.ts";
@@ -36,10 +36,30 @@ export function reportCluster(to: Exposition, cluster: ClusterRuntime, { status,
   gauge("is_paused", "1 while automation is paused", status.paused_until !== null);
   gauge("store_reachable", "1 while the shared state can be reached", status.store.reachable);
   gauge("operation_running", "1 while an operation runs", status.operation !== null);
+  if (status.archive) reportArchive(to, status.archive, own);
   to.counter("matriarch_write_pauses_total", "Interruptions of writes, of 90 days", pauses.count, own);
   to.counter("matriarch_write_pause_seconds_total", "How long they were together", pauses.seconds, own);
   to.gauge("matriarch_write_pause_seconds_max", "The longest of them", pauses.longest, own);
   to.gauge("matriarch_write_pause_lasting_seconds", "How long writes have been interrupted now", pauses.lasting, own);
+}
+
+const archiveStates = archiveStatusSchema.shape.state.options;
+
+/** What could be restored, and what could not: changes of the last `lag_seconds` are only in the members' own log. */
+function reportArchive(to: Exposition, archive: ArchiveStatus, own: Labels): void {
+  for (const state of archiveStates)
+    to.gauge("matriarch_archive_state", "1 for the state that it is in", archive.state === state, { ...own, state });
+  to.gauge(
+    "matriarch_archive_lag_seconds",
+    "Age of the newest second that is in the archive",
+    archive.archive_lag_seconds,
+    own,
+  );
+  to.gauge("matriarch_archive_waiting_bytes", "Log that waits to be archived", archive.waiting_bytes, own);
+  const { restorable } = archive;
+  const spans = restorable.map(({ from, until }) => (Date.parse(until) - Date.parse(from)) / 1000);
+  const total = spans.reduce((sum, span) => sum + span, 0);
+  to.gauge("matriarch_archive_restorable_seconds", "How much time can be restored to", total, own);
 }
 
 function isReady({ state }: ClusterStatus["members"][number]): boolean {

@@ -59,9 +59,10 @@ function reportSessions(to: Exposition, figures: ServerFigures, own: Labels): vo
     to.gauge("matriarch_lock_waiters", "Sessions that wait for a lock", waiters, own);
     to.gauge("matriarch_lock_wait_seconds_max", "The longest of them", longest, own);
   }
-  for (const { transactions, oldest_timestamp: oldest, xmin_age: xmin } of figures.horizon ?? []) {
+  for (const { transactions, oldest_timestamp: oldest, oldest_age: age, xmin_age: xmin } of figures.horizon ?? []) {
     to.gauge("pg_long_running_transactions", "Transactions older than a minute", transactions, own);
     to.gauge("pg_long_running_transactions_oldest_timestamp_seconds", "Begin of the oldest of them", oldest, own);
+    to.gauge("matriarch_oldest_transaction_seconds", "Age of the oldest of them", age, own);
     to.gauge("matriarch_xmin_age_transactions", "Transactions that the oldest snapshot holds back", xmin, own);
   }
 }

@@ -51,6 +51,7 @@ FROM pg_catalog.pg_stat_activity AS a WHERE a.wait_event_type = 'Lock'`;
 
 const horizon = `SELECT pg_catalog.count(*) AS transactions,
   coalesce(min(${epoch("a.xact_start")}), 0) AS oldest_timestamp,
+  coalesce(max(${epoch("pg_catalog.now() - a.xact_start")}), 0) AS oldest_age,
   coalesce(max(pg_catalog.age(a.backend_xmin)), 0) AS xmin_age
 FROM pg_catalog.pg_stat_activity AS a
 WHERE a.backend_type = 'client backend' AND a.xact_start < pg_catalog.now() - interval '1 minute'

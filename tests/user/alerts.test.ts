@@ -1,0 +1,189 @@
+/**
+ * The alert rules that are shipped: each on figures that mean trouble and on figures that do not, and with a real
+ * Prometheus that scrapes a cluster which is being broken: alerts come, and go by themselves.
+ */
+import assert from "node:assert/strict";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { createCluster, type Cluster } from "../faults/cluster.ts";
+import { endAll, makeInstallation, type Installation } from "../faults/installation.ts";
+import { postmasterGroup, signalAll } from "../faults/processes.ts";
+import { until } from "../faults/until.ts";
+
+const shipped = new URL("../../monitoring/prometheus/", import.meta.url);
+const read = (name: string): string => readFileSync(new URL(name, shipped), "utf8");
+const find = (name: string): string | undefined => [`/usr/bin/${name}`, `/usr/local/bin/${name}`].find(existsSync);
+const promtool = find("promtool");
+const prometheus = find("prometheus");
+
+const alerts = [...read("matriarch.rules.yml").matchAll(/- alert: (\w+)/g)].map(([, name = ""]) => name);
+
+describe("alert rules", () => {
+  test("promtool: every alert fires on trouble, and on nothing else", { skip: !promtool }, async () => {
+    const tests = read("matriarch.rules.test.yml");
+    for (const alert of alerts)
+      for (const what of ["fires", "does not fire"])
+        assert.ok(tests.includes(`- name: ${alert} ${what}\n`), `${alert} ${what}`);
+    const file = new URL("matriarch.rules.test.yml", shipped).pathname;
+    await promisify(execFile)(promtool ?? "", ["test", "rules", file]);
+  });
+
+  test("every alert says how urgent it is, what is wrong and what to do", () => {
+    const each = read("matriarch.rules.yml").split("- alert: ").slice(1);
+    for (const text of each) {
+      assert.match(text, /severity: (info|warn|page) /);
+      assert.match(text, /summary: ".+"\n/);
+      assert.match(text, /description: ".+"\n/);
+    }
+  });
+});
+
+describe("a real Prometheus (3 members, quorum)", { skip: !prometheus }, () => {
+  let installation: Installation;
+  let cluster: Cluster;
+  let watching: Watching;
+
+  before(async () => {
+    installation = await makeInstallation();
+    cluster = await createCluster(installation, "shop");
+    const targets = (await installation.ok("metrics", "shop", "--targets")).trim().split("\n");
+    watching = await startPrometheus(targets.map((url) => new URL(url).host));
+  });
+  after(async () => {
+    await watching?.end();
+    await installation[Symbol.asyncDispose]();
+  });
+
+  const comes = (alert: string): Promise<true> =>
+    until(`alert ${alert}`, async () => ((await watching.firing()).includes(alert) ? true : undefined));
+  const goes = (alert: string): Promise<true> =>
+    until(`the end of alert ${alert}`, async () => ((await watching.firing()).includes(alert) ? undefined : true));
+
+  test("while all is well nobody is paged", async () => {
+    await until("all targets to be scraped", async () => ((await watching.query("sum(up)")) === 3 ? true : undefined));
+    assert.equal(await watching.query("count(matriarch_member_up == 1)"), 3);
+    assert.equal(await watching.query("sum(patroni_primary)"), 1);
+    const urgent = (await watching.firing("page")).filter((alert) => !ofThisMachine.test(alert));
+    assert.deepEqual(urgent, []);
+  });
+
+  test("a standby that is lost and does not come back: MatriarchMemberDown, until it is back", async () => {
+    const { id, pid, data_directory: directory } = await cluster.standby();
+    await installation.ok("pause", "shop");
+    signalAll(postmasterGroup(installation.home, pid), "SIGKILL");
+    await rename(directory, `${directory}.aside`);
+    await comes("MatriarchMemberDown");
+    assert.equal(await watching.query(`matriarch_member_up{member="${id}"}`), 0);
+    await comes("MatriarchMemberMissing");
+    await comes("MatriarchPaused");
+    await rename(`${directory}.aside`, directory);
+    await installation.ok("resume", "shop");
+    await cluster.healthy();
+    for (const alert of ["MatriarchMemberDown", "MatriarchMemberMissing", "MatriarchPaused"]) await goes(alert);
+  });
+
+  test("the primary is lost: a failover takes less than an alert, and is told afterwards", async () => {
+    const { pid } = await cluster.primary();
+    await installation.ok("switchover", "shop");
+    await comes("MatriarchPrimaryChanged");
+    assert.ok(pid > 0 && !(await watching.firing()).includes("MatriarchTwoPrimaries"));
+    await cluster.healthy();
+  });
+
+  test("no agent: MatriarchAgentDown, until there is one", async () => {
+    await installation.killAgent();
+    await comes("MatriarchAgentDown");
+    await installation.startAgent();
+    await cluster.healthy();
+    await goes("MatriarchAgentDown");
+  });
+});
+
+/** What the machine of the tests does is not the cluster's doing. */
+const ofThisMachine = /^Matriarch(Host|Volume)/;
+
+interface Watching {
+  firing(severity?: string): Promise<readonly string[]>;
+  /** value of the first sample; undefined for none */
+  query(expression: string): Promise<number | undefined>;
+  end(): Promise<void>;
+}
+
+const alertsSchema = z.object({
+  data: z.object({
+    alerts: z.array(z.object({ state: z.string(), labels: z.record(z.string(), z.string()) })),
+  }),
+});
+const querySchema = z.object({
+  data: z.object({ result: z.array(z.object({ value: z.tuple([z.number(), z.string()]) })) }),
+});
+
+/** The shipped rules, but looked at each second and without patience: a test has not fifteen minutes. */
+async function startPrometheus(targets: readonly string[]): Promise<Watching> {
+  const directory = await mkdtemp(join(tmpdir(), "matriarch-prometheus-"));
+  const hurried = read("matriarch.rules.yml")
+    .replaceAll(/interval: \d+s/g, "interval: 1s")
+    .replaceAll(/ for: \w+/g, " for: 2s");
+  await writeFile(join(directory, "rules.yml"), hurried);
+  await writeFile(
+    join(directory, "prometheus.yml"),
+    `global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }
+rule_files: [rules.yml]
+scrape_configs:
+  - job_name: matriarch
+    static_configs: [{ targets: ${JSON.stringify(targets)} }]
+`,
+  );
+  const port = await freePort();
+  const child: ChildProcess = spawn(
+    prometheus ?? "",
+    [
+      `--config.file=${join(directory, "prometheus.yml")}`,
+      `--storage.tsdb.path=${join(directory, "data")}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      "--log.level=error",
+    ],
+    { stdio: "ignore" },
+  );
+  const get = async (path: string): Promise<unknown> => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5000) });
+    return answer.ok ? answer.json() : undefined;
+  };
+  await until("Prometheus to be ready", () => get("/api/v1/alerts").catch(() => undefined));
+  return {
+    firing: async (severity) => {
+      const { data } = alertsSchema.parse(await get("/api/v1/alerts"));
+      return data.alerts
+        .filter(
+          ({ state, labels }) => state === "firing" && (severity === undefined || labels["severity"] === severity),
+        )
+        .map(({ labels }) => labels["alertname"] ?? "");
+    },
+    query: async (expression) => {
+      const { data } = querySchema.parse(await get(`/api/v1/query?query=${encodeURIComponent(expression)}`));
+      const value = data.result[0]?.value[1];
+      return value === undefined ? undefined : Number(value);
+    },
+    end: async () => {
+      await endAll([child.pid ?? 0].filter((pid) => pid > 0));
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
