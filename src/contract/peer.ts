@@ -126,6 +126,21 @@ export interface BookRequest {
   readonly book?: unknown;
 }
 
+/** A file that this host has archived of a cluster's log. */
+export const archivedFileRequestSchema = z.object({
+  cluster: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
+  system_identifier: z.string().regex(/^\d{1,20}$/),
+  name: z.string().regex(/^[0-9A-F]{8}(?:[0-9A-F]{16}(?:\.partial)?|\.history)$/),
+});
+export const archivedFileSchema = z.object({
+  /** gzip, as base64; null: this host has not archived it */
+  content: z.string().nullable(),
+  /** when it was complete, wall clock */
+  written_ms: z.number(),
+});
+export type ArchivedFileRequest = z.output<typeof archivedFileRequestSchema>;
+export type ArchivedFile = z.infer<typeof archivedFileSchema>;
+
 export interface PeerApi {
   /** the book of that host, when none is given; null: it has none */
   backupBook(request: BookRequest): Promise<{ readonly book: unknown }>;
@@ -140,6 +155,8 @@ export interface PeerApi {
   contents(request: ContentsRequest): Promise<ContentsAnswer>;
   /** takes minutes at most; @throws OpError install-failed */
   installPackage(request: InstallRequest): Promise<void>;
+  /** for the host of the primary, whose archive lacks it */
+  archivedFile(request: ArchivedFileRequest): Promise<ArchivedFile>;
   /** events and operations, for hosts that do not have them yet */
   journal(request: JournalRequest): Promise<JournalAnswer>;
 }

@@ -25,16 +25,9 @@ export interface ArchiveLook {
   readonly windows: readonly RestorableWindow[];
 }
 
-/** Those that meet or overlap are one. */
-export function joinWindows(windows: readonly RestorableWindow[]): readonly RestorableWindow[] {
-  const joined: RestorableWindow[] = [];
-  for (const window of windows.toSorted((a, b) => a.from - b.from)) {
-    const last = joined.at(-1);
-    if (last && window.from <= last.until)
-      joined[joined.length - 1] = { from: last.from, until: Math.max(last.until, window.until) };
-    else joined.push(window);
-  }
-  return joined;
+/** Of a file of the log: a commit's time is taken a moment before its record is written, so its last second is left out. */
+export function committedBy(writtenAtMs: number): number {
+  return (Math.floor(writtenAtMs / 1000) - 1) * 1000;
 }
 
 const mib = 2 ** 20;

@@ -63,28 +63,6 @@ function perWord(segmentBytes: number): number {
   return 0x1_0000_0000 / segmentBytes;
 }
 
-/** Segments without a break on one timeline, both ends included. */
-export interface WalRange {
-  readonly timeline: number;
-  readonly first: number;
-  readonly last: number;
-}
-
-/** By timeline and place; a partial segment counts for none. */
-export function rangesOf(segments: readonly WalSegment[]): readonly WalRange[] {
-  const sorted = segments
-    .filter(({ isPartial }) => !isPartial)
-    .toSorted((a, b) => a.timeline - b.timeline || a.segment - b.segment);
-  const ranges: WalRange[] = [];
-  for (const { timeline, segment } of sorted) {
-    const open = ranges.at(-1);
-    const goesOn = open?.timeline === timeline && segment <= open.last + 1;
-    if (goesOn && open) ranges[ranges.length - 1] = { ...open, last: segment };
-    else ranges.push({ timeline, first: segment, last: segment });
-  }
-  return ranges;
-}
-
 /** A line of descent as a history file tells it: each timeline that led to the last one, and where it was left. */
 export interface WalLine {
   /** oldest first */

@@ -19,6 +19,7 @@ import { answerClaim } from "../installation/placement/claims.ts";
 import { eraseHere } from "../installation/placement/erase.ts";
 import { silentMs } from "../installation/placement/hosts.ts";
 import { prepareHere } from "../installation/upgrade/binaries.ts";
+import { offerLog } from "../installation/storage/archive/collect.ts";
 import { hostMoves } from "../installation/placement/moves.ts";
 import { putOrphansAside } from "../installation/placement/orphans.ts";
 import { keepReplacing } from "../installation/placement/replace.ts";
@@ -63,6 +64,7 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     erase: (cluster) => eraseHere(parts, cluster),
     contents: (request) => contentsHere(parts, request),
     installPackage: async ({ extension, major }) => void (await installPackage(extension, major)),
+    archivedFile: (request) => offerLog(parts, request),
     journal: async ({ origin, after, limit }) => ({ ...journal.read(origin ?? journal.host, after, limit) }),
   };
   return { options: { gate, peer, tokens, certificates, hosts: createHosts(hostParts) }, hostParts, several };

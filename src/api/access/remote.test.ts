@@ -59,6 +59,7 @@ const peer = {
   contents: async () => ({ extensions: [], libraries: [], packages: [] }),
   installPackage: async () => undefined,
   trySettings: async () => ({ problems: [], settings: [] }),
+  archivedFile: async () => ({ content: null, written_ms: 0 }),
   journal: async ({ after }: { readonly after: number }) => ({ origin: "h1", head: after, rows: [] }),
 };
 

@@ -10,6 +10,7 @@ import {
 } from "../../contract/host.ts";
 import {
   bookRequestSchema,
+  archivedFileRequestSchema,
   claimPortsRequestSchema,
   contentsRequestSchema,
   engineRequestSchema,
@@ -37,6 +38,7 @@ const parts: Readonly<Record<string, Part>> = {
   "contents": (peer, body) => peer.contents(check(contentsRequestSchema, body, "body")),
   "install": (peer, body) => peer.installPackage(check(installRequestSchema, body, "body")),
   "try-settings": (peer, body) => peer.trySettings(check(trySettingsRequestSchema, body, "body")),
+  "archived-file": (peer, body) => peer.archivedFile(check(archivedFileRequestSchema, body, "body")),
   "journal": (peer, body) => peer.journal(check(journalRequestSchema, body, "body")),
 };
 

@@ -10,12 +10,9 @@ import { parseHistoryFile } from "../../../domain/timeline.ts";
 import {
   historyFileName,
   isWalName,
-  parseHistoryName,
   parseSegmentName,
-  rangesOf,
   usualSegmentBytes,
   type WalLine,
-  type WalRange,
 } from "../../../domain/wal-file.ts";
 import { archiveDirectory } from "../../../drivers/postgres/archive/permit.ts";
 
@@ -53,18 +50,6 @@ export async function archivesOf({ home }: ArchivePlaces, cluster: string): Prom
 /** Clusters that there are archives of, whether they exist or not. */
 export async function archivedClusters({ home }: ArchivePlaces): Promise<readonly string[]> {
   return await readdir(join(home, "archives")).catch(() => []);
-}
-
-/** What is there without a break, by timeline. What lies between two ranges of one timeline is missing. */
-export function archivedRanges({ names, segmentBytes }: WalArchive): readonly WalRange[] {
-  return rangesOf([...names].flatMap((name) => parseSegmentName(name, segmentBytes) ?? []));
-}
-
-/** The newest timeline whose beginning is known, or the first. */
-export function newestTimeline({ names, segmentBytes }: WalArchive): number {
-  const segments = [...names].flatMap((name) => parseSegmentName(name, segmentBytes)?.timeline ?? []);
-  const histories = [...names].flatMap((name) => parseHistoryName(name) ?? []);
-  return Math.max(1, ...segments, ...histories);
 }
 
 /** How this timeline came to be, from its history file. @param directories in which it may be; the first that has it */

@@ -1,20 +1,22 @@
 /**
- * A thorough look at a cluster's archive, by the host of its primary: what is missing and a member here still has is
- * archived now, the rest are gaps. A new primary takes what it received from the one before for archived, and that one may have
- * ended before it was: without this every failover under load would leave a gap.
+ * A thorough look at a cluster's archive, by the host of its primary: what is missing and somebody still has is archived
+ * now, the rest are gaps. A new primary takes what it received from the one before for archived, and that one may have ended
+ * before it was: without this every failover under load would leave a gap.
  */
-import { join } from "node:path";
+import { stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { ClusterRuntime } from "../../../agent/runtime.ts";
-import type { RestorableWindow } from "../../../domain/archive.ts";
+import { committedBy, type RestorableWindow } from "../../../domain/archive.ts";
 import type { MemberRecord } from "../../../domain/cluster.ts";
 import { zeroLsn, type Lsn } from "../../../domain/lsn.ts";
 import { archiveNow } from "../../../drivers/postgres/archive/archive-now.ts";
 import type { Waiting } from "../../../drivers/postgres/archive/waiting.ts";
-import { writtenAt, writtenSegments } from "../../../drivers/postgres/archive/written.ts";
 import type { Parts } from "../../parts.ts";
+import { readKeptLog, type KeptLog } from "../restore/kept-log.ts";
+import { candidatesOf, windowsOf, type Candidate } from "../restore/plan.ts";
+import { collectLog } from "./collect.ts";
 import { readArchive } from "./files.ts";
 import { completeSegments, gapsIn, oldestOn, type WalGap } from "./gaps.ts";
-import { committedBy, restorableOf, type Restorable } from "./restorable.ts";
 
 /** One look does not work for ever; what is left is for the next. */
 const filledMax = 200;
@@ -38,38 +40,41 @@ export async function fillAndFindGaps(
   waiting: Waiting,
 ): Promise<ArchiveState> {
   const { name, systemIdentifier } = cluster.record.spec.value;
-  const found = await restorableOf(parts, name, systemIdentifier);
-  const { segmentBytes } = found.archive;
-  if (found.line.timeline > 1 && found.line.before.length === 0)
-    throw new Error(`nothing here knows where timeline ${found.line.timeline} came from`);
   const to = endOf(cluster, member);
-  const from = oldestWanted(found) ?? to;
-  const complete = completeSegments({ line: found.line, segmentBytes, from, to });
+  const log = await readKeptLog(parts, name, systemIdentifier);
+  const bases = await basesOf(parts, name, systemIdentifier);
+  const before = await readArchive(parts, name, systemIdentifier);
+  const from = oldestWanted(bases, log, before.names) ?? to;
+  const complete = completeSegments({ line: log.line, segmentBytes: log.segmentBytes, from, to });
   const left = new Set(waiting.names);
-  const missing = complete.filter((one) => !found.archive.names.has(one) && !left.has(one));
-  if (!waiting.isGivenUp) await fill(parts, member, { found, missing: missing.slice(0, filledMax) });
-  const archive = await readArchive(parts, name, systemIdentifier);
-  const gaps = gapsIn(complete, (one) => archive.names.has(one) || left.has(one) || missing.indexOf(one) >= filledMax);
-  const newest = found.bases.at(-1);
-  const last = complete.findLast((one) => archive.names.has(one));
-  const lastWritten = last === undefined ? undefined : await writtenAt([archive.directory], last);
+  const missing = complete.filter((one) => !before.names.has(one) && !left.has(one));
+  if (!waiting.isGivenUp) await fill(parts, member, log, missing.slice(0, filledMax));
+  const { names, directory } = await readArchive(parts, name, systemIdentifier);
+  const later = new Set(missing.slice(filledMax));
+  const found = await basesOf(parts, name, systemIdentifier);
+  const last = complete.findLast((one) => names.has(one));
+  const written = last === undefined ? undefined : await stat(join(directory, last)).catch(() => undefined);
   return {
-    segmentBytes,
-    gaps,
-    windows: found.windows,
-    bases: found.bases.length,
-    isCutOff: newest !== undefined && newest.reach < to,
-    archivedUntil: lastWritten === undefined ? undefined : committedBy(lastWritten),
+    segmentBytes: log.segmentBytes,
+    gaps: gapsIn(complete, (one) => names.has(one) || left.has(one) || later.has(one)),
+    windows: windowsOf(found).map((window) => ({ from: window.from, until: window.until })),
+    bases: found.length,
+    isCutOff: found[0] !== undefined && found[0].end < to,
+    archivedUntil: written && committedBy(written.mtimeMs),
   };
 }
 
-/** A base needs it; without one, where the archive begins. */
-function oldestWanted({ bases, line, archive }: Restorable): Lsn | undefined {
-  const archived = oldestOn(line, archive.names, archive.segmentBytes);
-  const based = bases.map(({ start }) => start.lsn).toSorted((a, b) => (a < b ? -1 : 1))[0];
-  if (archived === undefined || based === undefined) return archived ?? based;
-  // Older log than the oldest base needs is on its way out.
-  return based;
+/** Newest first. */
+async function basesOf(parts: Parts, name: string, systemIdentifier: string): Promise<readonly Candidate[]> {
+  const all = await candidatesOf(parts, name);
+  return all.filter(({ base }) => base.snapshot.spec.systemIdentifier === systemIdentifier);
+}
+
+/** The oldest base needs it; without one, where the archive begins. */
+function oldestWanted(bases: readonly Candidate[], { line, segmentBytes }: KeptLog, names: ReadonlySet<string>) {
+  const [first, ...rest] = bases.map(({ base }) => base.start.lsn);
+  if (first === undefined) return oldestOn(line, names, segmentBytes);
+  return rest.reduce((oldest, lsn) => (lsn < oldest ? lsn : oldest), first);
 }
 
 function endOf({ members }: ClusterRuntime, { id }: MemberRecord): Lsn {
@@ -77,19 +82,14 @@ function endOf({ members }: ClusterRuntime, { id }: MemberRecord): Lsn {
   return server?.kind === "running" ? server.flushed : zeroLsn;
 }
 
-interface Fill {
-  readonly found: Restorable;
-  readonly missing: readonly string[];
-}
-
-async function fill(parts: Parts, member: MemberRecord, { found, missing }: Fill): Promise<void> {
-  if (missing.length === 0) return;
-  for (const source of found.sources.slice(1)) {
-    const has = new Set(await writtenSegments(source, found.archive.segmentBytes));
-    for (const name of missing.filter((one) => has.has(one))) {
-      if (parts.signal.aborted) return;
-      await archiveNow(member.dataDirectory, parts.servers.owner, { from: source, name });
-      parts.log.info("log of before the failover archived", { member: member.id, name, from: join(source, name) });
-    }
+/** From members of this host, else from the archives of others. */
+async function fill(parts: Parts, member: MemberRecord, log: KeptLog, missing: readonly string[]): Promise<void> {
+  const elsewhere: string[] = [];
+  for (const name of missing) {
+    if (parts.signal.aborted) return;
+    const path = log.unarchived.get(name);
+    if (path === undefined) elsewhere.push(name);
+    else await archiveNow(member.dataDirectory, parts.servers.owner, { from: dirname(path), name: basename(path) });
   }
+  if (elsewhere.length > 0) await collectLog(parts, log.archive, elsewhere);
 }

@@ -6,7 +6,6 @@ import { lstat, readdir, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseLsn } from "../../../domain/lsn.ts";
 import { parseSegmentName } from "../../../domain/wal-file.ts";
-import { archiveDirectory } from "../../../drivers/postgres/archive/permit.ts";
 import { replayStart } from "../../../drivers/postgres/archive/replay-start.ts";
 import { readCluster } from "../../../drivers/store/records.ts";
 import type { Parts } from "../../parts.ts";
@@ -26,7 +25,9 @@ export async function endUnneeded(parts: Parts): Promise<void> {
     for (const systemIdentifier of await archivesOf(parts, cluster)) {
       const needs = await needsOf(parts, cluster, systemIdentifier);
       if (needs === undefined) continue;
-      await endOne(parts, { cluster, systemIdentifier, isCurrent: systemIdentifier === current, needs });
+      const { directory, names, segmentBytes } = await readArchive(parts, cluster, systemIdentifier);
+      const now = parts.clock.wallNow();
+      await endOldLog({ directory, names, segmentBytes, isCurrent: systemIdentifier === current, needs, now });
     }
   }
 }
@@ -63,22 +64,24 @@ async function startsElsewhere(
 }
 
 interface Ending {
-  readonly cluster: string;
-  readonly systemIdentifier: string;
+  readonly directory: string;
+  readonly segmentBytes: number;
+  /** what is archived there */
+  readonly names: Iterable<string>;
+  /** a cluster has this archive, and goes on */
   readonly isCurrent: boolean;
   readonly needs: readonly bigint[];
+  /** wall clock */
+  readonly now: number;
 }
 
-async function endOne(parts: Parts, { cluster, systemIdentifier, isCurrent, needs }: Ending): Promise<void> {
-  const directory = archiveDirectory(parts.home, cluster, systemIdentifier);
+export async function endOldLog({ directory, segmentBytes, names, isCurrent, needs, now }: Ending): Promise<void> {
   if (needs.length === 0 && !isCurrent) {
     await rm(directory, { recursive: true, force: true });
     // Another cluster of the name may have its own there.
     await rmdir(dirname(directory)).catch(() => undefined);
-    return parts.log.info("archive removed: no snapshot of its cluster is left", { cluster, directory });
+    return;
   }
-  const now = parts.clock.wallNow();
-  const { names, segmentBytes } = await readArchive(parts, cluster, systemIdentifier);
   const first = needs.length === 0 ? undefined : Math.min(...needs.map((lsn) => Number(lsn / BigInt(segmentBytes))));
   for (const name of names) {
     const segment = parseSegmentName(name, segmentBytes)?.segment;

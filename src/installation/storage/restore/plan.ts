@@ -3,6 +3,7 @@
  * is refused here, before anything is written. Called by restore.ts and by whoever shows the windows.
  */
 import { formatMoment } from "../../../contract/moment.ts";
+import { committedBy } from "../../../domain/archive.ts";
 import { formatLsn, type Lsn } from "../../../domain/lsn.ts";
 import type { RecoveryTarget } from "../../../domain/recovery.ts";
 import { isOnLine } from "../../../domain/wal-file.ts";
@@ -63,10 +64,17 @@ export async function candidatesOf(parts: PlanParts, name: string): Promise<read
     const log = await reading;
     if (!isOnLine(log.line, base.start)) continue;
     const end = reach(log, base.start.lsn);
-    const until = end > base.start.lsn ? (log.live?.at ?? (await writtenAt(log, end)) ?? 0) : 0;
+    const until = end > base.start.lsn ? await timeOf(log, end) : 0;
     found.push({ base, log, end, until: Math.max(until, base.consistentAt) });
   }
   return found;
+}
+
+/** All that was committed until then lies before `end`: up to now only where the log is whole up to its end. */
+async function timeOf(log: KeptLog, end: Lsn): Promise<number> {
+  if (log.live && end >= (log.live.lsn ?? end)) return log.live.at;
+  const written = await writtenAt(log, end);
+  return written === undefined ? 0 : committedBy(written);
 }
 
 /**
