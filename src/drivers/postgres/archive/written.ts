@@ -3,7 +3,7 @@
  * name proves nothing; a page written for its place carries its own address.
  * Source: XLogPageHeaderData, xlp_pageaddr at byte 8.
  */
-import { open, readdir, stat } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseSegmentName, segmentStart } from "../../../domain/wal-file.ts";
 
@@ -33,13 +33,4 @@ export async function isWritten(directory: string, name: string, segmentBytes: n
   } finally {
     await file.close();
   }
-}
-
-/** When the newest page of it was written, wall clock; undefined when no directory has it. */
-export async function writtenAt(directories: readonly string[], name: string): Promise<number | undefined> {
-  for (const directory of directories) {
-    const found = await stat(join(directory, name)).catch(() => undefined);
-    if (found) return found.mtimeMs;
-  }
-  return undefined;
 }
