@@ -124,6 +124,7 @@ describe("archive (3 members, quorum)", () => {
 
   test("a switchover: two timelines, and nothing is missing between them", async () => {
     await segments(cluster, 1);
+    await cluster.healthy();
     await installation.ok("switchover", "shop");
     await archived(directory, await segments(cluster, 1));
     await becomesWhole(directory, (await cluster.healthy()).timeline ?? 0);
