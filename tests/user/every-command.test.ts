@@ -87,18 +87,21 @@ describe("every command on a real cluster", () => {
   test("a cluster that does not exist, and cannot", { timeout: 120_000 }, async () => {
     const before = await state();
     const lines = ofClusters
-      // Where it is looked at is what makes it: `create` refuses the name, and its own tests say which.
-      .filter(({ path }) => path !== "create")
+      // Where it is looked at is what makes it: `create` refuses the name, and its own tests say which. A snapshot
+      // outlives its cluster: `restore` looks for one of that name.
+      .filter(({ path }) => path !== "create" && path !== "restore")
       .map((leaf) => words(leaf, { cluster: nasty }));
     await runAll(lines, (args, ran) => {
       // Some want to know first what is to be changed.
       assertTold(args, ran, [2, 5]);
       assert.match(
         ran.stderr,
-        /cluster .* does not exist|nothing to change is given|no source is named/,
+        /cluster .* does not exist|nothing (is )?to (be )?change|no source is named/,
         args.join(" "),
       );
     });
+    const restored = await installation.run(["restore", "--yes", "--", nasty, "x"]);
+    assertTold(["restore", nasty], restored, [3, 5]);
     const made = await installation.run(["create", "--", nasty]);
     assertTold(["create", nasty], made, [3]);
     assert.deepEqual(await state(), before);
@@ -146,12 +149,19 @@ describe("every command on a real cluster", () => {
   /** They move, end or make members: what they do in faults has tests of its own (tests/faults, tests/hosts). */
   const moves =
     /^(create|fork|destroy|switchover|failover|restart|stop|start|pause|resume|scale|upgrade|autostop|member (add|remove|reclone))$/;
-  const others = ofClusters.filter(({ path }) => !moves.test(path) && !/^(tunnel|connect|import)/.test(path));
+  const others = ofClusters.filter(({ path }) => !moves.test(path) && !/^(tunnel|connect|import|check)\b/.test(path));
   /** Before `drop`, what drops it can be used. */
   const inOrder = [
     ...others.filter(({ path }) => !/drop|detach/.test(path)),
     ...others.filter(({ path }) => /drop|detach/.test(path)),
   ];
+
+  /** Its report is its result: something failed, and what to do stands beside it. */
+  async function tellsWhatFails(): Promise<void> {
+    const { code, stdout, stderr } = await inTime(["check", "shop"]);
+    assert.equal(code, 1, stdout + stderr);
+    assert.match(stdout, /✗ shop-\d, replication: See why: matriarch explain shop/);
+  }
 
   test("a member is down: what needs the primary alone goes on", { timeout: 180_000 }, async () => {
     await installation.ok("pause", "shop", "--for", "10m");
@@ -164,6 +174,7 @@ describe("every command on a real cluster", () => {
       const args = words(leaf, { member: down.id });
       assertTold(args, await inTime(args), [0, 2, 3, 5]);
     }
+    await tellsWhatFails();
     for (const args of [
       ["switchover", "shop", "--to", down.id],
       ["member", "remove", "shop", "shop-9", "--yes"],
@@ -187,6 +198,7 @@ describe("every command on a real cluster", () => {
         assertTold(args, ran, [0, 1, 2, 3, 5]);
         if (ran.code === 1) assert.match(ran.stderr, /no primary[^]*HINT:/, args.join(" "));
       }
+      await tellsWhatFails();
       await installation.ok("resume", "shop");
       await cluster.healthy();
       assert.deepEqual(await state(), before);
