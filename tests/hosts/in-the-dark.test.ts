@@ -127,7 +127,7 @@ const elsewhere = new RegExp(
   `^(${[
     "agent (stop|run)|context (add|use|remove)|attach|detach|database \\w+|user (list|create|grant|drop)|host rebuild-store",
     // tests/user/every-command.test.ts tries them without a primary
-    "(config|volume|snapshot|extension|import|backup|restore-point) \\w+|fork|restore|upgrade|autostop",
+    "(config|volume|snapshot|extension|import|backup|restore-point|pool) \\w+|fork|restore|upgrade|autostop|check|metrics|reads",
   ].join("|")})$`,
 );
 
