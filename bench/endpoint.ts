@@ -1,27 +1,36 @@
 /**
- * What an endpoint costs: pgbench direct, through HAProxy (tcp mode, two threads) and through the router, one after
- * the other in every round, there and back, so that noise of the machine hits all three; ratios are taken within rounds. Select-only and TPC-B, plain and TLS, one
- * client's latency, new connections a second, CPU of the proxy per transaction. Under TLS the router ends it, while
+ * What an endpoint costs: pgbench direct, through HAProxy (tcp mode, two threads), through the router (endpoint `primary`),
+ * and through router, PgBouncer and router again (endpoint `pooled`), one after the other in every round, there and back,
+ * so that noise of the machine hits all of them; ratios are taken within rounds. Select-only and TPC-B, plain and TLS, one
+ * client's latency, new connections a second, CPU of the proxy's processes per transaction. Under TLS the router ends it, while
  * HAProxy passes it on to Postgres. Starts its own Postgres, ends everything; table in bench/results/, raw figures in bench/results/raw/.
  */
 import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, hostname, loadavg, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
+import { Client } from "pg";
 import { ensureServerCertificate } from "../src/drivers/certificates/ca.ts";
+import { defaultPool } from "../src/domain/pool.ts";
+import type { PoolUser } from "../src/drivers/pgbouncer/port.ts";
+import { createPooler } from "../src/drivers/pgbouncer/process.ts";
+import { chooseServerOwner } from "../src/drivers/postgres/engine/owner.ts";
 import { createRouterDriver } from "../src/drivers/router/process.ts";
 import { freePort, startPostgres, testPassword, type TestPostgres } from "../tests/fixtures/postgres.ts";
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, "..");
 
+const wayNames = ["direct", "haproxy", "router", "pooled"] as const;
+
 interface Way {
-  readonly name: "direct" | "haproxy" | "router";
+  readonly name: (typeof wayNames)[number];
   readonly port: number;
-  readonly pid: number | undefined;
+  /** of what stands between; none for direct connections */
+  readonly pids: readonly number[];
 }
 interface Load {
   readonly name: string;
@@ -46,10 +55,10 @@ const { values: options } = parseArgs({
   },
 });
 
-const missing = ["haproxy", "pgbench"].filter((tool) => !which(tool));
+const missing = ["haproxy", "pgbench", "pgbouncer"].filter((tool) => !which(tool));
 if (missing.length > 0) {
   process.stderr.write(
-    `bench/endpoint needs ${missing.join(" and ")}: apt-get install haproxy postgresql postgresql-contrib\n`,
+    `bench/endpoint needs ${missing.join(" and ")}: apt-get install haproxy pgbouncer postgresql postgresql-contrib\n`,
   );
   process.exit(2);
 }
@@ -66,6 +75,9 @@ async function main(): Promise<void> {
     "max_wal_size = 4GB",
   ]);
   const driver = createRouterDriver(routerProgram(directory));
+  await chmod(directory, 0o755);
+  const owner = await chooseServerOwner();
+  const pooler = createPooler({ directory: join(directory, "pool"), logPath: join(directory, "pool.log"), owner });
   let haproxy: ChildProcess | undefined;
   try {
     await enableTls(postgres, certificate);
@@ -74,18 +86,31 @@ async function main(): Promise<void> {
     haproxy = await startHaproxy(directory, proxyPort, postgres.port);
     const routerPort = await freePort();
     await driver.ensure();
+    const pooledPort = await freePort();
+    const pool = { ...defaultPool, isOn: true };
+    await pooler.ensure(
+      { pool, primaryPort: routerPort, serversMax: 100, serverIdleMs: 60_000 },
+      await logins(postgres),
+    );
+    const endpoint = { cluster: "bench", listenHost: "127.0.0.1", tls: certificate };
     await driver.configure([
-      { cluster: "bench", kind: "primary", listenHost: "127.0.0.1", listenPort: routerPort, tls: certificate },
+      { ...endpoint, kind: "primary", listenPort: routerPort },
+      { ...endpoint, kind: "pooled", listenPort: pooledPort },
     ]);
-    const target = { member: "bench-1", host: "127.0.0.1", port: postgres.port };
-    await driver.route([{ cluster: "bench", kind: "primary", epoch: 1, state: "open", targets: [target], cut: true }]);
+    const open = { cluster: "bench", epoch: 1, state: "open", cut: true } as const;
+    await driver.route([
+      { ...open, kind: "primary", targets: [{ member: "bench-1", host: "127.0.0.1", port: postgres.port }] },
+      { ...open, kind: "pooled", targets: [{ member: "pooler", host: "127.0.0.1", port: pooler.port ?? 0 }] },
+    ]);
     const ways: Way[] = [
-      { name: "direct", port: postgres.port, pid: undefined },
-      { name: "haproxy", port: proxyPort, pid: haproxy.pid },
-      { name: "router", port: routerPort, pid: driver.pid },
+      { name: "direct", port: postgres.port, pids: [] },
+      { name: "haproxy", port: proxyPort, pids: [haproxy.pid ?? 0] },
+      { name: "router", port: routerPort, pids: [driver.pid ?? 0] },
+      { name: "pooled", port: pooledPort, pids: [driver.pid ?? 0, pooler.pid ?? 0] },
     ];
     await report(await measure(ways), driver.pid ?? 0);
   } finally {
+    await pooler.stop();
     await driver.stop();
     haproxy?.kill("SIGKILL");
     await postgres.remove();
@@ -122,9 +147,9 @@ async function measure(ways: readonly Way[]): Promise<readonly Sample[]> {
 }
 
 async function sampleOf(way: Way, load: Load): Promise<Omit<Sample, "round">> {
-  const before = way.pid === undefined ? 0 : cpuSeconds(way.pid);
+  const before = cpuSeconds(way.pids);
   const output = await pgbench(way.port, load.tls, [...load.args, "-T", options.seconds]);
-  const used = way.pid === undefined ? undefined : cpuSeconds(way.pid) - before;
+  const used = way.pids.length === 0 ? undefined : cpuSeconds(way.pids) - before;
   const transactions = number(output, /transactions actually processed: (\d+)/);
   return {
     load: load.name,
@@ -172,6 +197,16 @@ async function startHaproxy(directory: string, port: number, target: number): Pr
   return child;
 }
 
+/** As the agent reads them. */
+async function logins(postgres: TestPostgres): Promise<readonly PoolUser[]> {
+  const client = new Client({ host: "127.0.0.1", port: postgres.port, user: "postgres", password: testPassword });
+  await client.connect();
+  const sql = "SELECT rolname AS name, rolpassword AS verifier FROM pg_authid WHERE rolpassword IS NOT NULL";
+  const { rows } = await client.query<PoolUser>(sql);
+  await client.end();
+  return rows;
+}
+
 /** Direct connections under TLS end in Postgres: it gets a certificate as well. */
 async function enableTls(postgres: TestPostgres, files: { certFile: string; keyFile: string }): Promise<void> {
   const data = join(postgres.directory, "data");
@@ -206,12 +241,12 @@ async function report(samples: readonly Sample[], routerPid: number): Promise<vo
     "",
     `Load average of the last 15 minutes: ${loadAtStart.toFixed(1)} before, ${(loadavg()[2] ?? 0).toFixed(1)} after.`,
     "",
-    "| load | way | tps median (min to max) | of direct | of HAProxy (min to max) | latency | proxy CPU per transaction |",
+    "| load | way | tps median (min to max) | of direct | of HAProxy (min to max) | latency | proxy CPU per transaction (min to max) |",
     "| --- | --- | --- | --- | --- | --- | --- |",
   ];
   for (const load of loads()) {
     const ofLoad = samples.filter((sample) => sample.load === load.name);
-    for (const way of ["direct", "haproxy", "router"] as const) lines.push(row(load.name, way, ofLoad));
+    for (const way of wayNames) lines.push(row(load.name, way, ofLoad));
   }
   lines.push("", `Router's resident memory after all this: ${residentMegabytes(routerPid)} MB.`);
   const text = `${lines.join("\n")}\n`;
@@ -238,7 +273,9 @@ function row(load: string, way: Way["name"], ofLoad: readonly Sample[]): string 
     median(ratios(samples, ofLoad, "direct")).toFixed(2),
     `${median(ofHaproxy).toFixed(2)} (${Math.min(...ofHaproxy).toFixed(2)} to ${Math.max(...ofHaproxy).toFixed(2)})`,
     `${median(samples.map((sample) => sample.latencyUs)).toFixed(0)} µs`,
-    cpu.length > 0 ? `${median(cpu).toFixed(1)} µs` : "-",
+    cpu.length > 0
+      ? `${median(cpu).toFixed(1)} µs (${Math.min(...cpu).toFixed(1)} to ${Math.max(...cpu).toFixed(1)})`
+      : "-",
   ];
   return `| ${cells.join(" | ")} |`;
 }
@@ -253,6 +290,7 @@ function heading(): string {
     `Linux ${release()}`,
     firstLine("pgbench", ["--version"]),
     firstLine("haproxy", ["-v"]).replace(/ - .*/, ""),
+    firstLine("pgbouncer", ["--version"]),
     `Node ${process.version}`,
   ];
   const runs = `${options.rounds} rounds of ${options.seconds} s, ${options.clients} clients where not said otherwise`;
@@ -270,9 +308,12 @@ function which(tool: string): boolean {
 }
 
 /** utime and stime of all threads, in ticks of 10 ms. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+function cpuSeconds(pids: readonly number[]): number {
+  const ticks = pids.map((pid) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    return Number(fields[11]) + Number(fields[12]);
+  });
+  return ticks.reduce((sum, one) => sum + one, 0) / 100;
 }
 
 function residentMegabytes(pid: number): string {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { toLsn, zeroLsn } from "../domain/lsn.ts";
 import type { RunningServer, Server } from "../domain/server.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
+import type { PoolSeen } from "./pools.ts";
 import { cluster, versioned } from "./testing.ts";
 
 test("the primary endpoint leads to the open holder, the read endpoint to its standbys", () => {
@@ -64,6 +65,19 @@ test("a stopped cluster refuses with the command that starts it", () => {
   const [primary, read] = routesOf(cluster({ wish: "stopped" }), seen({}));
   assert.deepEqual([primary.state, read.state], ["closed", "closed"]);
   assert.match(primary.message ?? "", /matriarch start t/);
+});
+
+test("the pooled endpoint leads to this host's pooler, primary or not; without one it says why", () => {
+  const pooled = (pool: PoolSeen | undefined, record = cluster({})) =>
+    routesOf(record, seen({}), undefined, undefined, pool)[2];
+  assert.equal(pooled(undefined), undefined);
+  const open = pooled({ port: 4000, trouble: undefined });
+  assert.deepEqual([open?.kind, open?.state, open?.targets[0]?.port], ["pooled", "open", 4000]);
+  assert.equal(pooled({ port: undefined, trouble: undefined })?.state, "hold", "it is being started");
+  const failed = pooled({ port: undefined, trouble: "PgBouncer is not installed" });
+  assert.equal(failed?.state, "closed");
+  assert.match(failed?.message ?? "", /does not serve on this host: PgBouncer is not installed/);
+  assert.equal(pooled({ port: 4000, trouble: undefined }, cluster({ wish: "stopped" }))?.state, "closed");
 });
 
 function members(route: { readonly targets: readonly { readonly member: string }[] }): readonly string[] {
