@@ -9,12 +9,17 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { checkReportSchema, type CheckReport } from "../../src/contract/monitoring.ts";
+import { findPgbouncer } from "../../src/drivers/pgbouncer/program.ts";
 import { createCluster, type Cluster } from "../faults/cluster.ts";
 import { makeInstallation, type Installation } from "../faults/installation.ts";
 import { postmasterGroup, signalAll } from "../faults/processes.ts";
 import { until } from "../faults/until.ts";
 
 const promtool = ["/usr/bin/promtool", "/usr/local/bin/promtool"].find((path) => existsSync(path));
+const hasPooler = await findPgbouncer().then(
+  () => true,
+  () => false,
+);
 const names = readFileSync(new URL("../fixtures/dashboard-names.txt", import.meta.url), "utf8");
 
 describe("monitoring (3 members, quorum)", () => {
@@ -82,7 +87,9 @@ describe("monitoring (3 members, quorum)", () => {
       readFileSync(new URL(`../../monitoring/${path}`, import.meta.url), "utf8"),
     );
     const asked = new Set(shipped.join("\n").match(/\b(?:pg|matriarch|patroni|process)_\w+/g));
-    const lacking = [...asked].filter((name) => !notAtFirst.has(name) && !isThere(found, name));
+    const lacking = [...asked].filter(
+      (name) => !notAtFirst.has(name) && !name.startsWith("matriarch_backup_") && !isThere(found, name),
+    );
     assert.deepEqual(lacking, []);
     assert.match(found, /^patroni_primary\{scope="shop",name="shop-\d"\} 1$/m);
     assert.match(found, /^pg_up\{cluster="shop",member="shop-\d"\} 1$/m);
@@ -151,6 +158,20 @@ describe("monitoring (3 members, quorum)", () => {
     await installation.ok("resume", "shop");
     await cluster.healthy();
     assert.equal((await get(`${url}/flycheck/pg`)).status, 200);
+  });
+
+  test("a pooler has the names of PgBouncer's own exporter", { skip: !hasPooler }, async () => {
+    await installation.ok("pool", "set", "shop", "--on");
+    const { endpoints } = await cluster.until("the pooled endpoint", (status) => status.endpoints.pooled !== null);
+    await cluster.query("SELECT 1", { ...cluster.target(), port: endpoints.pooled?.port });
+    const { id } = await cluster.primary();
+    const isThereNow = async (): Promise<true | undefined> =>
+      /^pgbouncer_stats_sql_transactions_pooled_total\{cluster="shop",database="postgres"\} [1-9]/m.test(await scrape(id))
+        ? true
+        : undefined;
+    await until("figures of the pool", isThereNow);
+    assert.match(await scrape(id), /^pgbouncer_up\{cluster="shop"\} 1$/m);
+    assert.match(await scrape(id), /^pgbouncer_pools_server_idle_connections\{cluster="shop",database="postgres",user="postgres"\}/m);
   });
 
   test("bad input is refused in words", async () => {

@@ -121,7 +121,10 @@ function memberPortsHere(parts: Parts): readonly HealthPort[] {
   );
 }
 
-export function membersHere(parts: Parts, { members, record }: ClusterRuntime): readonly MemberRuntime[] {
+export function membersHere(
+  parts: Parts,
+  { members, record }: Pick<ClusterRuntime, "members" | "record">,
+): readonly MemberRuntime[] {
   return [...members.values()].filter(({ id }) => {
     const own = record.members[id]?.value;
     return own !== undefined && isHere(parts, own);

@@ -107,7 +107,7 @@ async function findAgent(token: TokenText, tell: (step: string) => void): Promis
   throw new OpError("host-unreachable", {
     message: "no host of the installation can be reached from here",
     detail: failures.join("\n"),
-    hint: "See that it runs (matriarch agent status there), and that ports 7400 to 7404 are open between the hosts.",
+    hint: "See that it runs (matriarch agent status there), and that ports 7400 to 7405 are open between the hosts.",
   });
 }
 

@@ -3,9 +3,11 @@
  * agent around what it knows; servers are asked at the same time, and a slow one is left out.
  */
 import type { ClusterRuntime, MemberRuntime } from "../../agent/runtime.ts";
+import type { Backups } from "../../contract/backups.ts";
 import { clusterMetricsSchema, type ClusterMetrics } from "../../contract/monitoring.ts";
 import type { VolumeStatus } from "../../contract/storage.ts";
 import { OpError } from "../../errors/op-error.ts";
+import { showBackups } from "../backups/look.ts";
 import { downtimeOf } from "../downtime.ts";
 import { membersHere } from "../health/tell.ts";
 import { clusterOf, type Parts } from "../parts.ts";
@@ -13,9 +15,11 @@ import { clusterStatus } from "../status.ts";
 import { statusContextOf } from "../status-context.ts";
 import { askOthers } from "../storage/elsewhere.ts";
 import { listVolumes } from "../storage/volumes.ts";
+import { reportBackups } from "./backups.ts";
 import { Exposition, mergeTexts } from "./exposition.ts";
 import { reportHost } from "./host.ts";
 import { reportCluster, reportMember, type ClusterFigures } from "./member.ts";
+import { reportPool } from "./pool.ts";
 import { reportPatroni } from "./patroni.ts";
 import { reportServer } from "./postgres.ts";
 import { ServerSources, type Asked } from "./sources.ts";
@@ -23,7 +27,9 @@ import { ServerSources, type Asked } from "./sources.ts";
 /** The ledger and the volumes are read so often at most. */
 const rarelyMs = 30_000;
 const volumesEveryMs = 60_000;
-const routerMs = 300;
+/** A repository is on the other side of a network, and asked by a program of its own. */
+const backupsEveryMs = 600_000;
+const soonMs = 300;
 
 interface Rare<T> {
   value: T;
@@ -34,6 +40,7 @@ export class Metrics {
   readonly #parts: Parts;
   readonly #sources = new ServerSources();
   readonly #volumes = new Map<string, Rare<readonly VolumeStatus[]>>();
+  readonly #backups = new Map<string, Rare<Backups | undefined>>();
   readonly #pauses = new Map<string, Rare<ClusterFigures["pauses"]>>();
   #storeSeenAt: number;
   #scrapes = 0;
@@ -87,12 +94,20 @@ export class Metrics {
 
   async #report(to: Exposition, members: readonly Here[]): Promise<void> {
     const asked = await Promise.all(members.map((one) => this.#ask(one)));
-    for (const cluster of new Set(members.map((one) => one.cluster)))
-      reportCluster(to, cluster, {
-        status: clusterStatus(cluster, statusContextOf(this.#parts, cluster)),
-        pauses: this.#pausesOf(cluster.name),
-      });
+    await Promise.all([...new Set(members.map((one) => one.cluster))].map((one) => this.#reportCluster(to, one)));
     members.forEach((one, at) => this.#reportMember(to, one, asked[at]));
+  }
+
+  async #reportCluster(to: Exposition, cluster: ClusterRuntime): Promise<void> {
+    reportCluster(to, cluster, {
+      status: clusterStatus(cluster, statusContextOf(this.#parts, cluster)),
+      pauses: this.#pausesOf(cluster.name),
+    });
+    const backups = this.#backupsOf(cluster);
+    if (backups) reportBackups(to, backups);
+    if (!cluster.record.spec.value.pool) return;
+    const figures = this.#parts.pools.figures(cluster.name).catch(() => undefined);
+    reportPool(to, cluster.name, await soon(figures));
   }
 
   async #ask({ cluster, member }: Here): Promise<Asked | undefined> {
@@ -118,8 +133,7 @@ export class Metrics {
 
   async #reportHost(to: Exposition): Promise<void> {
     const { hostName: host, startedAt, storeHealth, runtime, routerStatus, certFile } = this.#parts;
-    const late = new Promise<undefined>((resolve) => setTimeout(resolve, routerMs, undefined).unref());
-    const router = await Promise.race([routerStatus().catch(() => undefined), late]);
+    const router = await soon(routerStatus().catch(() => undefined));
     const { storeReachable } = storeHealth;
     await reportHost(to, { host, clusters: runtime.clusters.size, startedAt, storeReachable, router, certFile });
   }
@@ -140,6 +154,25 @@ export class Metrics {
     return known.value;
   }
 
+  /** Asked by the host of the primary alone. */
+  #backupsOf({ name, record, members }: ClusterRuntime): Backups | undefined {
+    const { holder } = record.reign.value;
+    const isOurs = membersHere(this.#parts, { record, members }).some(({ id }) => id === holder);
+    if (!record.spec.value.backups || !isOurs) return undefined;
+    const known = this.#backups.get(name) ?? { value: undefined, at: -Infinity };
+    if (performance.now() - known.at >= backupsEveryMs) {
+      known.at = performance.now();
+      this.#backups.set(name, known);
+      showBackups(this.#parts, name, true).then(
+        (backups) => {
+          known.value = backups;
+        },
+        () => this.#backups.delete(name),
+      );
+    }
+    return known.value;
+  }
+
   #pausesOf(cluster: string): ClusterFigures["pauses"] {
     const known = this.#pauses.get(cluster);
     if (known && performance.now() - known.at < rarelyMs && known.value.lasting === 0) return known.value;
@@ -150,6 +183,11 @@ export class Metrics {
     this.#pauses.set(cluster, { value, at: performance.now() });
     return value;
   }
+}
+
+/** Undefined when it takes too long: a scrape waits for nobody. */
+function soon<T>(work: Promise<T>): Promise<T | undefined> {
+  return Promise.race([work, new Promise<undefined>((resolve) => setTimeout(resolve, soonMs, undefined).unref())]);
 }
 
 interface Here {
