@@ -166,12 +166,17 @@ describe("monitoring (3 members, quorum)", () => {
     await cluster.query("SELECT 1", { ...cluster.target(), port: endpoints.pooled?.port });
     const { id } = await cluster.primary();
     const isThereNow = async (): Promise<true | undefined> =>
-      /^pgbouncer_stats_sql_transactions_pooled_total\{cluster="shop",database="postgres"\} [1-9]/m.test(await scrape(id))
+      /^pgbouncer_stats_sql_transactions_pooled_total\{cluster="shop",database="postgres"\} [1-9]/m.test(
+        await scrape(id),
+      )
         ? true
         : undefined;
     await until("figures of the pool", isThereNow);
     assert.match(await scrape(id), /^pgbouncer_up\{cluster="shop"\} 1$/m);
-    assert.match(await scrape(id), /^pgbouncer_pools_server_idle_connections\{cluster="shop",database="postgres",user="postgres"\}/m);
+    assert.match(
+      await scrape(id),
+      /^pgbouncer_pools_server_idle_connections\{cluster="shop",database="postgres",user="postgres"\}/m,
+    );
   });
 
   test("bad input is refused in words", async () => {

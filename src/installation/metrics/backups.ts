@@ -2,7 +2,10 @@
 import type { Backups } from "../../contract/backups.ts";
 import type { Exposition } from "./exposition.ts";
 
-export function reportBackups(to: Exposition, { cluster, repositories, backups }: Backups): void {
+export function reportBackups(
+  to: Exposition,
+  { cluster, repositories, backups }: Pick<Backups, "cluster" | "repositories" | "backups">,
+): void {
   for (const repository of repositories) {
     const labels = { cluster, repository: String(repository.number), kind: repository.kind };
     const gauge = (name: string, help: string, value: number | boolean | undefined): void =>

@@ -1,7 +1,7 @@
 /** The text format: escapes, families that stand together, several hosts as one; and figures of what few tests have. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Backups } from "../../contract/backups.ts";
+import { backupsSchema } from "../../contract/backups.ts";
 import { reportBackups } from "./backups.ts";
 import { Exposition, mergeTexts } from "./exposition.ts";
 import { reportPool } from "./pool.ts";
@@ -71,26 +71,38 @@ test("settings in bytes and seconds; -1 has no unit", () => {
 
 test("backups: a repository that is lost, the newest that was found good", () => {
   const to = new Exposition();
-  const backup = {
-    repository: 1,
-    own_bytes: 10,
-    proof: { at: "2026-11-20T00:00:00Z", how: "verified", is_good: true },
-  };
   const repository = {
     number: 1,
     kind: "s3",
+    to: "s3://bucket",
+    encrypted: true,
+    escrow: false,
     problem: "it is away",
+    newest_segment: null,
+    archived_until: null,
     backups: 1,
     newest_backup_at: null,
-    archived_until: null,
+    is_overdue: true,
   };
-  // Of the document only what is read.
-  const found: Pick<Backups, "cluster"> & object = {
-    cluster: "shop",
-    repositories: [{ ...repository, is_overdue: true }],
-    backups: [backup],
+  const backup = {
+    label: "20261120-000000F",
+    repository: 1,
+    kind: "full",
+    started_at: "2026-11-20T00:00:00Z",
+    ended_at: "2026-11-20T00:01:00Z",
+    size_bytes: 20,
+    own_bytes: 10,
+    wal: { from: "a", to: "b" },
+    lsn: { from: "0/1", to: "0/2" },
+    needs: [],
+    version: 18,
+    has_bad_pages: false,
+    locked_until: null,
+    is_current: true,
+    proof: { at: "2026-11-20T00:00:00Z", how: "verified", is_good: true },
   };
-  reportBackups(to, found as Backups);
+  const told = { cluster: "shop", repositories: [repository], backups: [backup] };
+  reportBackups(to, backupsSchema.pick({ cluster: true, repositories: true, backups: true }).parse(told));
   const samples = to
     .text()
     .split("\n")
