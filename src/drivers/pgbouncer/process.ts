@@ -139,12 +139,10 @@ class PgbouncerProcess implements PoolerDriver {
   }
 
   async stop(): Promise<void> {
-    // One of an agent before this one, which has not asked for it.
-    if (this.pid === undefined) {
-      const left = await this.#open();
-      if (left) await this.#process.end(left);
-    }
     await this.#process.stop();
+    // One of an agent before this one, which has not asked for it.
+    const left = await this.#open();
+    if (left) await this.#process.end(left);
     this.#forgetPause();
     this.#port = undefined;
     await rm(this.#options.directory, { recursive: true, force: true });
