@@ -9,6 +9,7 @@ import { createServer, type Server } from "node:https";
 
 import { OpError } from "../errors/op-error.ts";
 import { TlsIdentity, type TlsFiles, type TlsMaterial } from "../links/tls-files.ts";
+import { endSilent } from "./end-silent.ts";
 import { Strangers } from "./access/strangers.ts";
 import { shouldUpgradeCallback } from "./tunnels/tunnels.ts";
 
@@ -68,6 +69,7 @@ export async function listenTls(
   );
   server.maxConnections = connectionsMax;
   server.setTimeout(silentMs);
+  endSilent(server, { event: "secureConnection", restMs: silentMs });
   server.on("connection", (socket) => strangers.add(socket));
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   await listen(server, host, port);

@@ -3,7 +3,7 @@
  * TLS. Made by the agent's entry around the running installation. Never reads or changes anything by itself: it checks what comes in, asks the
  * installation, and says in one shape what failed.
  */
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, RequestError } from "@hono/node-server";
 import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createServer, type RequestListener } from "node:http";
@@ -21,6 +21,7 @@ import { openGate, type ApiEnv, type Gate } from "./access/caller.ts";
 import { admit, recheckTunnel } from "./access/roles.ts";
 import { audit, type AuditLog } from "./audit.ts";
 import { describeFailure } from "./errors.ts";
+import { endSilent } from "./end-silent.ts";
 import { expectGeneration } from "./generation.ts";
 import { idempotency, takesKey, type KeptRequests } from "./idempotency.ts";
 import { RateLimiter, type RateLimits } from "./limits.ts";
@@ -72,9 +73,10 @@ const copyBodyBytesMax = 1024 * 1024;
 export function createApi(installation: Installation, log: ApiLog, options: ApiOptions = {}): Api {
   let remote: TlsListener | undefined;
   const app = createApp(installation, log, { ...options, known: (socket) => remote?.strangers.know(socket) });
-  const answer = getRequestListener(app.fetch);
+  const answer = getRequestListener(app.fetch, { errorHandler: unreadable });
   const listener: RequestListener = (request, response) => void answer(request, response);
-  const server = createServer({ requestTimeout: 10_000, shouldUpgradeCallback }, listener);
+  const server = createServer({ ...socketLimits, shouldUpgradeCallback }, listener);
+  endSilent(server, { event: "connection", restMs: 0 });
   const tunnels = new Tunnels({
     ask: async (request, env) => app.fetch(request, env),
     recheck: (incoming) => recheckTunnel(incoming, options.gate ?? openGate, accessTo),
@@ -98,6 +100,22 @@ export function createApi(installation: Installation, log: ApiLog, options: ApiO
     },
   };
 }
+
+/** Of a request that is no request: an address or headers that nothing can be made of. */
+function unreadable(error: unknown): Response {
+  const isUnreadable = error instanceof RequestError;
+  const failure = isUnreadable ? new OpError("usage", { message: "the request cannot be read", cause: error }) : error;
+  const { status, body } = describeFailure(failure);
+  return Response.json(body, { status });
+}
+
+/** As for other machines: who is slow is cut off. What is open and at rest costs a file descriptor. */
+const socketLimits = {
+  headersTimeout: 5000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1000,
+  keepAliveTimeout: 60_000,
+} as const;
 
 interface AppOptions extends ApiOptions {
   /** told of connections whose other end has shown who it is */

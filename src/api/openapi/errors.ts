@@ -21,15 +21,13 @@ const meanings: Readonly<Record<number, string>> = {
 };
 
 /** Said of each route, as any can meet them: the store is away, a disk is full, a host does not answer. */
-const anywhere = [400, 401, 403, 409, 422, 429, 500, 502, 503, 504, 507];
+const anywhere = [400, 401, 403, 404, 405, 409, 422, 429, 500, 502, 503, 504, 507];
+
+/** Of a name that becomes another path, as ".." does. */
+const noSuchPath = "usage";
 
 export function errorAnswers(route: Route): Readonly<Record<string, unknown>> {
-  const statuses = [
-    ...anywhere,
-    ...(route.path.includes(":") || route.path.includes("join") ? [404] : []),
-    ...(route.body === undefined ? [] : [413]),
-    ...(knowsGenerations(route) ? [412] : []),
-  ];
+  const statuses = [...anywhere, ...(route.body === undefined ? [] : [413]), ...(knowsGenerations(route) ? [412] : [])];
   const answers = statuses.map((status) => [status, { $ref: `#/components/responses/Error${status}` }]);
   return Object.fromEntries(answers);
 }
@@ -46,7 +44,7 @@ export function errorResponses(): Readonly<Record<string, unknown>> {
 
 function errorResponse(status: number): unknown {
   const codes = Object.entries(errorCatalog)
-    .filter(([, { httpStatus }]) => httpStatus === status)
+    .filter(([code, { httpStatus }]) => httpStatus === status || (status === 404 && code === noSuchPath))
     .map(([code]) => code);
   return {
     description: meanings[status],
