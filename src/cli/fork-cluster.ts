@@ -16,6 +16,8 @@ export interface TargetOptions {
 
 export interface CopyOptions extends TargetOptions {
   readonly snapshot?: string | undefined;
+  readonly backup?: string | undefined;
+  readonly fromRepository?: true | undefined;
   readonly member?: string | undefined;
   readonly members?: number | undefined;
   readonly expires?: number | undefined;
@@ -59,10 +61,21 @@ export async function restoreCluster(
 }
 
 async function toWish(name: string, options: CopyOptions): Promise<ForkWish> {
-  const { snapshot, member, members, expires, port, passwordFile } = options;
+  const { snapshot, backup, fromRepository, member, members, expires, port, passwordFile } = options;
   const script = await readScript(options);
   const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
-  const given = { snapshot, member, members, expires_ms: expires, port, password, script, ...targetOf(options) };
+  const elsewhere = { backup, from_repository: fromRepository };
+  const given = {
+    snapshot,
+    ...elsewhere,
+    member,
+    members,
+    expires_ms: expires,
+    port,
+    password,
+    script,
+    ...targetOf(options),
+  };
   return { name, ...present(given) };
 }
 

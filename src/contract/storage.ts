@@ -159,6 +159,9 @@ const targetFields = {
   exclusive: z.boolean().optional(),
 };
 
+/** of a repository: this backup, or the best one there */
+const repositoryFields = { backup: z.string().max(40).optional(), from_repository: z.boolean().optional() };
+
 export const restoreTargetSchema = z.strictObject({ ...targetFields, snapshot: z.string().optional() });
 export type RestoreTarget = z.output<typeof restoreTargetSchema>;
 
@@ -166,7 +169,7 @@ export const forkRequestSchema = z.strictObject({ ...copyFields, ...targetFields
 export type ForkRequest = z.output<typeof forkRequestSchema>;
 export type ForkWish = z.input<typeof forkRequestSchema>;
 
-export const restoreRequestSchema = z.strictObject({ ...copyFields, ...targetFields });
+export const restoreRequestSchema = z.strictObject({ ...copyFields, ...targetFields, ...repositoryFields });
 export type RestoreRequest = z.output<typeof restoreRequestSchema>;
 export type RestoreWish = z.input<typeof restoreRequestSchema>;
 

@@ -108,6 +108,8 @@ export interface Backup {
   readonly proof: BackupProof | undefined;
   /** id of the operation that took it */
   readonly operation: string | undefined;
+  /** the cluster's as it was, as one word; undefined when it was not taken by us */
+  readonly spec: string | undefined;
 }
 
 export interface BackupProof {

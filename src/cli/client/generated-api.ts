@@ -708,6 +708,8 @@ export interface RestoreRequest {
   lsn?: string | undefined;
   xid?: string | undefined;
   exclusive?: boolean | undefined;
+  backup?: string | undefined;
+  from_repository?: boolean | undefined;
 }
 
 export interface RestoreWindows {

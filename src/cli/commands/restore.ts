@@ -38,6 +38,8 @@ export const restore = (run: Run) =>
     .option("--in-place", "put the cluster itself back, under its name and with its endpoints")
     .option("--undo", "take the last restore in place back")
     .option("--dry-run", "with --in-place or --undo: show what would be done and change nothing")
+    .option("--backup <backup>", "begin with this backup, see matriarch backup list")
+    .option("--from-repository", "from storage elsewhere, also where this host has snapshots (see matriarch backup)")
     .option("--members <count>", "how many members the new one has, 1 to 16 (default: 1)", countArgument(1, 16))
     .option("--expires <duration>", "destroy it by itself after this time, for example 7d", lifetime)
     .option("--anonymize <script>", "SQL file to run before anybody can connect, or - for stdin")

@@ -26,6 +26,8 @@ export interface RenderRequest {
   readonly directory: string;
   readonly lockDirectory: string;
   readonly processes: number;
+  /** how long a silent store is waited for, each of several times */
+  readonly ioSeconds: number;
 }
 
 /** Of ours, by the socket; what users do to theirs keeps no backup from being taken. Source: drivers/postgres/provision/template.ts */
@@ -33,13 +35,18 @@ const serverRole = "matriarch";
 
 type Options = Readonly<Record<string, string | number | undefined>>;
 
-/** Long enough for a slow store, short enough for an archive command that a stop may have to wait for. */
-const ioSeconds = 20;
-
-export function renderConfig({ stanza, members, directory, lockDirectory, processes }: RenderRequest): Rendered {
+export function renderConfig({
+  stanza,
+  members,
+  directory,
+  lockDirectory,
+  processes,
+  ioSeconds,
+}: RenderRequest): Rendered {
   const repositories = stanza.repositories.map((repository) => {
     const secrets = stanza.secrets.find(({ id }) => id === repository.secrets);
     if (!secrets) throw missingSecrets(stanza.cluster, repository);
+    if (repository.encrypted && secrets.key === undefined) throw missingKey(stanza.cluster, repository);
     return renderRepository(repository, secrets, directory);
   });
   const global: Options = {
@@ -178,6 +185,15 @@ function section(name: string, options: Options): string {
 function oneLine(option: string, value: string): string {
   if (value !== "" && !/[\n\r\0]/.test(value)) return value;
   throw new OpError("bad-value", { message: `the value of "${option}" is empty or has more than one line` });
+}
+
+/** It was the user's alone, and went with the cluster. */
+function missingKey(cluster: string, { number }: Repository): OpError {
+  return new OpError("backup-secrets-missing", {
+    message: `the key of repository ${number} of "${cluster}" is not kept here`,
+    detail: "It was shown once, when backups were enabled.",
+    hint: `Give it: matriarch backup connect ${cluster} --key-file FILE --to … (as it was enabled)`,
+  });
 }
 
 function missingSecrets(cluster: string, { number }: Repository): OpError {

@@ -10,21 +10,24 @@ import { renderConfig } from "./config.ts";
 import { formatProof, readInfo } from "./info.ts";
 import { makeOwnDirectory, writeOwn } from "./owned.ts";
 import { configDirectory, memberConfig, placeOf, runDirectory, type BackupPlaces } from "./places.ts";
-import type { BackupMember, RepositoryLook, Stanza, TakeRequest, Verification } from "./port.ts";
+import type { BackupMember, RepositoryLook, RestoreRequest, Stanza, TakeRequest, Verification } from "./port.ts";
 import { failureOf } from "./problems.ts";
 import { findBackupProgram, refuseTooOld } from "./program.ts";
-import { followLog, launch, removeLog, run, runsWith, type Call } from "./run.ts";
+import { argumentsOf, followLog, launch, removeLog, run, runsWith, type Call } from "./run.ts";
 import { missingSegments, readVerification } from "./verification.ts";
 
 export interface DriverParts {
   readonly places: BackupPlaces;
   readonly owner: ServerOwner | undefined;
   readonly processes: number;
+  /** of a member's own configuration, with which it pushes */
+  readonly ioSeconds?: number;
   readonly signal: AbortSignal;
 }
 
 /** Each attempt; pgBackRest makes several. */
 const lookIoSeconds = 3;
+const usualIoSeconds = 20;
 const lookMs = 60_000;
 const shortMs = 120_000;
 const longMs = 24 * 3_600_000;
@@ -68,13 +71,14 @@ export class PgBackRest {
   }
 
   /** Begins a backup, which goes on without this agent. */
-  async take({ repository, kind, members, operation }: TakeRequest): Promise<{ readonly pid: number }> {
+  async take({ repository, kind, members, operation, spec }: TakeRequest): Promise<{ readonly pid: number }> {
     const type = { full: "full", differential: "diff", incremental: "incr" }[kind];
     const options = [
       `--repo=${repository}`,
       `--type=${type}`,
       `--annotation=operation=${operation}`,
-      `--annotation=cluster=${this.#stanza.cluster}`,
+      // With it a cluster can be made of the backup when nothing else of it is left.
+      `--annotation=spec=${spec}`,
       `--archive-timeout=${archiveSeconds}`,
       "--log-level-console=detail",
       ...(members.length > 1 ? ["--backup-standby"] : []),
@@ -116,6 +120,48 @@ export class PgBackRest {
     await this.#do("annotate", options, shortMs);
   }
 
+  /** What the archive of one database has, by the names that Postgres gives them. */
+  async listLog(repository: RepositoryNumber, archive: string): Promise<readonly string[]> {
+    const path = `archive/${this.#stanza.name}/${archive}`;
+    const options = [`--repo=${repository}`, "--recurse", "--log-level-console=error"];
+    const { text } = await this.#do("repo-ls", options, shortMs, [], [path]);
+    return text.split("\n");
+  }
+
+  /** Into an empty directory. What recovers it comes from elsewhere: nothing of that is written. */
+  async restore(
+    { repository, label, member, links }: RestoreRequest,
+    told: (done: number) => void,
+    signal: AbortSignal,
+  ) {
+    const options = [
+      `--repo=${repository}`,
+      `--set=${label}`,
+      "--type=none",
+      // Those of the source lie where the source may still use them.
+      `--tablespace-map-all=${links}`,
+      "--log-level-console=detail",
+    ];
+    const call = await this.#call("restore", options, [member], `restore-${member.id}`);
+    const limit = { withinMs: longMs, signal: AbortSignal.any([signal, this.#parts.signal]) };
+    const said = await run({ ...call, told }, limit);
+    if (said.code !== 0) throw failureOf("restore", said.code, said.text);
+  }
+
+  /** Words of a program that is run with the name of a file of the log and where to put it. */
+  async fetchWords(repository: RepositoryNumber, member: BackupMember): Promise<readonly string[]> {
+    const options = [`--repo=${repository}`, "--log-level-console=error"];
+    const { program, ...call } = await this.#call("archive-get", options, [member], `restore-${member.id}`);
+    return [program, ...argumentsOf(call)];
+  }
+
+  /** One file of the log. @returns false when it is not there */
+  async fetchLog(repository: RepositoryNumber, member: BackupMember, name: string, to: string): Promise<boolean> {
+    const options = [`--repo=${repository}`, "--log-level-console=error"];
+    const call = await this.#call("archive-get", options, [member], `restore-${member.id}`);
+    return (await run({ ...call, words: [name, to] }, this.#within(shortMs))).code === 0;
+  }
+
   /** Reads everything that is there and compares it with what was written. */
   async verify(repository: RepositoryNumber, archives: readonly string[]): Promise<Verification> {
     const of = `--repo=${repository}`;
@@ -123,9 +169,7 @@ export class PgBackRest {
     const { text } = await this.#do("verify", options, longMs);
     const listed: string[] = [];
     for (const archive of archives) {
-      const path = `archive/${this.#stanza.name}/${archive}`;
-      const found = await this.#do("repo-ls", [of, "--recurse", "--log-level-console=error"], shortMs, [], [path]);
-      listed.push(...found.text.split("\n"));
+      listed.push(...(await this.listLog(repository, archive)));
     }
     return readVerification(repository, text, missingSegments(listed));
   }
@@ -157,11 +201,11 @@ export class PgBackRest {
   }
 
   async #writeConfig(file: string, members: readonly BackupMember[], lockDirectory: string): Promise<void> {
-    const { places, owner, processes } = this.#parts;
+    const { places, owner, processes, ioSeconds = usualIoSeconds } = this.#parts;
     const directory = configDirectory(places, this.#stanza.cluster);
     await makeBackupDirectories(places, this.#stanza.cluster, owner);
     await makeOwnDirectory(lockDirectory, owner);
-    const rendered = renderConfig({ stanza: this.#stanza, members, directory, lockDirectory, processes });
+    const rendered = renderConfig({ stanza: this.#stanza, members, directory, lockDirectory, processes, ioSeconds });
     for (const { name, text } of rendered.files) await writeOwn(join(directory, name), text, owner);
     await writeOwn(file, rendered.text, owner);
   }

@@ -114,6 +114,7 @@ function backupOf(
     lockedUntil: Number.isNaN(lock) ? undefined : lock,
     proof: proofOf(annotation?.["proof"]),
     operation: annotation?.["operation"],
+    spec: annotation?.["spec"],
   };
 }
 
@@ -130,7 +131,8 @@ export function formatProof({ at, how, isGood }: BackupProof): string {
 
 function parse(text: string): readonly StanzaInfo[] {
   try {
-    const exact = text.replaceAll(/("system-id": ?)(\d+)/g, '$1"$2"');
+    // What a wrong key makes of a file stands in a message as it is.
+    const exact = text.replaceAll(/\p{Cc}/gu, " ").replaceAll(/("system-id": ?)(\d+)/g, '$1"$2"');
     return z.array(stanzaSchema).parse(JSON.parse(exact));
   } catch (error) {
     throw new OpError("backup-failed", {

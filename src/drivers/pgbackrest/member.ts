@@ -14,6 +14,8 @@ import { argumentsOf } from "./run.ts";
 
 /** One after the other, as the server hands its log over: more would wait for each other. */
 const pushProcesses = 1;
+/** The server tries again by itself, and the sooner it is known the better. */
+const pushIoSeconds = 5;
 
 export interface PushParts {
   readonly places: BackupPlaces;
@@ -48,7 +50,13 @@ export async function preparePush(
       repositories: wish.repositories,
       secrets: book?.secrets ?? [],
     };
-    const parts = { places, owner, processes: pushProcesses, signal: new AbortController().signal };
+    const parts = {
+      places,
+      owner,
+      processes: pushProcesses,
+      ioSeconds: pushIoSeconds,
+      signal: new AbortController().signal,
+    };
     const driver = new PgBackRest(parts, stanza);
     const config = await driver.writeMemberConfig({ ...member, socketDirectory: dirname(member.dataDirectory) });
     const { path } = await findBackupProgram();

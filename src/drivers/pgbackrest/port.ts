@@ -83,6 +83,17 @@ export interface TakeRequest {
   /** the primary first; of a standby the data is read, if there is one */
   readonly members: readonly BackupMember[];
   readonly operation: string;
+  /** the cluster's, as one word: written beside the backup, and told with it */
+  readonly spec: string;
+}
+
+export interface RestoreRequest {
+  readonly repository: RepositoryNumber;
+  readonly label: string;
+  /** its directory is empty */
+  readonly member: BackupMember;
+  /** directory for tablespaces */
+  readonly links: string;
 }
 
 export interface VerifiedBackup {

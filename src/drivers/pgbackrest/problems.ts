@@ -11,6 +11,8 @@ const textMax = 300;
 const kinds: readonly (readonly [kind: RepositoryProblem["kind"], pattern: RegExp, words?: string])[] = [
   ["no-stanza", /missing stanza (path|data)/, "there is nothing of this cluster in it"],
   ["full", /No space left on device|\[28\]|EntityTooLarge|QuotaExceeded|InsufficientStorage/, "it is full"],
+  // Of a file system it does not say why.
+  ["full", /unable to write '/, "it takes no more; most often it is full"],
   ["unreachable", /HostConnectError|unable to connect to|unable to get address|timeout after \d+ms/],
   ["unreachable", /unable to verify certificate|unable to find hostname .* in certificate/],
   ["unreachable", /ServiceError|\[5\d\d\]|failed with 5\d\d/],

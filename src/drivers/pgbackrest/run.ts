@@ -19,6 +19,8 @@ export interface Call {
   readonly options?: readonly string[];
   /** after the command's name */
   readonly words?: readonly string[];
+  /** hears how much is done, 0 to 1 */
+  readonly told?: (done: number) => void;
 }
 
 export interface Said {
@@ -56,7 +58,11 @@ export async function run(
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";
-  const hear = (chunk: string): void => void (text = (text + chunk).slice(-keptMax));
+  const hear = (chunk: string): void => {
+    text = (text + chunk).slice(-keptMax);
+    const done = call.told && doneOf(chunk);
+    if (done !== undefined) call.told?.(done);
+  };
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", hear);
   const end = AbortSignal.any([limit.signal, AbortSignal.timeout(limit.withinMs)]);
   const kill = (): void => endGroup(child.pid);
@@ -109,10 +115,16 @@ export async function followLog(
     const code = /^exit (\d+)$/m.exec(text.slice(-200))?.[1];
     if (code !== undefined) return { code: Number(code), text };
     if (!alive) return { code: null, text };
-    const done = [...text.slice(-4000).matchAll(/([\d.]+)%\)/g)].at(-1)?.[1];
-    if (done !== undefined) told(Number(done) / 100);
+    const done = doneOf(text.slice(-4000));
+    if (done !== undefined) told(done);
     await sleep(lookEveryMs, undefined, { signal });
   }
+}
+
+/** Of lines like `backup file /…/1259 (88KB, 45.23%) checksum …`. */
+function doneOf(text: string): number | undefined {
+  const percent = [...text.matchAll(/([\d.]+)%\)/g)].at(-1)?.[1];
+  return percent === undefined ? undefined : Number(percent) / 100;
 }
 
 /** Whether a process of this id runs with this word among its arguments. */

@@ -26,7 +26,8 @@ export function readVerification(repository: RepositoryNumber, said: string, gap
   );
   const segments = [...checked.values()].reduce((sum, count) => sum + Number(count), 0);
   const named = [...said.matchAll(/INFO: ((?:invalid checksum|invalid size|missing|file missing|.*unable to).*)$/gm)];
-  const damaged = [...named.map(([, words = ""]) => words.trim()), ...gaps];
+  // Gaps first: there are few of them, and many files in one bundle.
+  const damaged = [...gaps, ...named.map(([, words = ""]) => words.trim())];
   const nameless = verdict === "error" && damaged.length === 0 ? ["pgBackRest found errors and named nothing"] : [];
   return { repository, backups, damaged: [...new Set([...damaged, ...nameless])].slice(0, damagedMax), segments };
 }

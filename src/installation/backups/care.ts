@@ -3,10 +3,12 @@
  * cannot be used and when it can again, and fetches secrets that this host lacks. What is due follows from what lies in
  * the repository, so that neither a new agent nor a new primary forgets a turn or takes one twice.
  */
+import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { dueBackup, type BackupKind, type Repository, type RepositoryNumber } from "../../domain/backup.ts";
-import { isToRest, type ClusterRecord, type ClusterSpec } from "../../domain/cluster.ts";
+import { isToRest, type ClusterRecord } from "../../domain/cluster.ts";
 import { dailyAtMs } from "../../domain/snapshot.ts";
+import { archiveFilesOf } from "../../drivers/postgres/archive/command.ts";
 import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { isHere, type Parts } from "../parts.ts";
@@ -15,9 +17,9 @@ import { fetchBook } from "./share.ts";
 import { findStanza, type Found } from "./stanza.ts";
 import { beginBackup } from "./take.ts";
 
-const lookEveryMs = 30_000;
+const lookEveryMs = 10_000;
 const firstLookMs = 5000;
-/** A repository that was well is asked again after so long, or when a turn comes. */
+/** A repository that was well is asked again after so long; at once when the log does not get there. */
 const askEveryMs = 300_000;
 const retryMs = 900_000;
 const matriarch = { by: "matriarch" } as const;
@@ -30,6 +32,8 @@ export interface CareParts {
   readonly wallNow: () => number;
   /** @throws OpError when nothing can be asked at all */
   readonly look: (cluster: string) => Promise<{ readonly found: Found; readonly looks: readonly RepositoryLook[] }>;
+  /** the last file of the log was not taken */
+  readonly isStuck: (cluster: ClusterRecord) => Promise<boolean>;
   readonly isBusy: (cluster: string) => boolean;
   readonly begin: (cluster: string, number: RepositoryNumber, kind: BackupKind) => Promise<unknown>;
   readonly tell: Teller;
@@ -57,16 +61,18 @@ export class BackupCare {
     for (const record of this.#parts.records()) {
       const spec = record.spec.value;
       if (!spec.backups || isToRest(record) || !this.#parts.isOurs(record)) continue;
-      await this.#lookAt(spec).catch((error: unknown) => this.#parts.failed(spec.name, error));
+      await this.#lookAt(record).catch((error: unknown) => this.#parts.failed(spec.name, error));
     }
   }
 
-  async #lookAt({ name }: ClusterSpec): Promise<void> {
-    const { wallNow, look, isBusy } = this.#parts;
+  async #lookAt(record: ClusterRecord): Promise<void> {
+    const { name } = record.spec.value;
+    const { wallNow, look, isBusy, isStuck } = this.#parts;
     const now = wallNow();
     const askedAt = this.#asked.get(name);
     // A clock that went back asks at once.
-    if (isBusy(name) || (askedAt !== undefined && now >= askedAt && now - askedAt < askEveryMs)) return;
+    const isFresh = askedAt !== undefined && now >= askedAt && now - askedAt < askEveryMs;
+    if (isBusy(name) || (isFresh && !(await isStuck(record)))) return;
     const { found, looks } = await look(name);
     const isWell = looks.every(({ problem }) => problem === undefined);
     if (isWell) this.#asked.set(name, now);
@@ -114,6 +120,10 @@ export async function careForBackups(parts: Parts): Promise<void> {
       const found = await findStanza(parts, name);
       return { found, looks: await found.driver.look() };
     },
+    isStuck: async ({ members, reign }) => {
+      const holder = members[reign.value.holder]?.value;
+      return holder !== undefined && (await exists(archiveFilesOf(holder.dataDirectory).problem));
+    },
     isBusy: (cluster) => parts.operations.list({ cluster, state: "running" }).length > 0,
     begin: (cluster, number, kind) => beginBackup(parts, cluster, { number, kind, here: true }, matriarch),
     tell: tellerOf(parts),
@@ -130,6 +140,13 @@ export async function careForBackups(parts: Parts): Promise<void> {
     await care.look();
     await pause(parts, lookEveryMs);
   }
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function pause({ signal }: Parts, ms: number): Promise<unknown> {

@@ -22,7 +22,8 @@ export async function beginDisable(
   request: DisableRequest,
   asked: Asked,
 ): Promise<Operation> {
-  const exists = parts.runtime.clusters.has(name);
+  // Of an earlier cluster of this name they are only forgotten.
+  const exists = parts.runtime.clusters.get(name)?.record.spec.value.backups !== undefined;
   if (exists) refuseWithoutStore(parts);
   const host = exists ? hostOfWork(parts, name) : undefined;
   if (host !== undefined)

@@ -14,6 +14,7 @@ import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
 import { findBackupProgram } from "../../drivers/pgbackrest/program.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { isHere, type Parts } from "../parts.ts";
+import { askServer } from "./ask-server.ts";
 import { pathOf } from "./forward.ts";
 import { findStanza, type Found } from "./stanza.ts";
 
@@ -169,19 +170,8 @@ async function lastArchivedAt(
   parts: Parts,
   member: { readonly id: string; readonly port: number },
 ): Promise<string | null> {
-  const { Session } = await import("../../drivers/postgres/session/session.ts");
-  const target = { socketDirectory: parts.servers.socketDirectory(member.id), port: member.port };
-  try {
-    const session = await Session.open(target, { withinMs: 2000 });
-    try {
-      const [row] = await session.query(lastArchivedSql, [], { withinMs: 2000 });
-      return row?.["at"] ?? null;
-    } finally {
-      session.destroy();
-    }
-  } catch {
-    return null;
-  }
+  const rows = await askServer(parts, member, lastArchivedSql, 2000).catch(() => []);
+  return rows[0]?.["at"] ?? null;
 }
 
 /** @throws OpError backup-not-found */

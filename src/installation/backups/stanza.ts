@@ -15,7 +15,7 @@ const processesMax = 4;
 
 export interface Found {
   readonly name: string;
-  /** undefined: the cluster is not there any more */
+  /** undefined: the cluster that was backed up is not there any more */
   readonly spec: ClusterSpec | undefined;
   readonly wish: BackupWish;
   /** of the cluster, or of the one that was */
@@ -24,19 +24,21 @@ export interface Found {
   readonly driver: PgBackRest;
 }
 
-/** @throws OpError backups-disabled, cluster-not-found, backup-secrets-missing */
+/**
+ * Of the cluster, when it is backed up; else of the one that had its name before and whose repositories are known here.
+ * @throws OpError backups-disabled, cluster-not-found, backup-secrets-missing
+ */
 export async function findStanza(parts: Parts, name: string): Promise<Found> {
-  const spec = parts.runtime.clusters.get(name)?.record.spec.value;
+  const now = parts.runtime.clusters.get(name)?.record.spec.value;
   const book = await readBook(parts, name);
-  const wish = spec
-    ? spec.backups
-    : book && { stanza: book.name, repositories: book.repositories, policy: book.policy };
+  const spec = now?.backups === undefined ? undefined : now;
+  const wish = spec?.backups ?? (book && { stanza: book.name, repositories: book.repositories, policy: book.policy });
   if (wish) {
     const stanza = stanzaOf(name, wish, book);
     const systemIdentifier = spec?.systemIdentifier ?? book?.systemIdentifier ?? "";
     return { name, spec, wish, systemIdentifier, stanza, driver: driverOf(parts, stanza) };
   }
-  if (!spec) clusterOf(parts, name);
+  if (!now) clusterOf(parts, name);
   throw disabled(name);
 }
 

@@ -15,9 +15,11 @@ import { backupKind } from "../../events/operation-log.ts";
 import { awake } from "../awake.ts";
 import { follow } from "../changes.ts";
 import { clusterOf, type Parts } from "../parts.ts";
+import { askServer } from "./ask-server.ts";
 import { forwardOperation, pathOf } from "./forward.ts";
 import { enableKind, verifyKind } from "./kinds.ts";
 import { membersToRead } from "./members.ts";
+import { packSpec } from "./packed-spec.ts";
 import { findStanza, hostOfWork, repositoriesOf, type Found } from "./stanza.ts";
 
 export async function beginBackup(
@@ -47,6 +49,8 @@ export async function beginBackup(
   return follow(parts, operation, () => takeNow(parts, name, { repositories, kind, id: operation.id, by }));
 }
 
+const checkpointMs = 600_000;
+
 interface Taking {
   readonly repositories: readonly Repository[];
   readonly kind: BackupKind;
@@ -64,7 +68,11 @@ export async function takeNow(parts: Parts, name: string, { repositories, kind, 
     try {
       const members = membersToRead(parts, name);
       const from = members.at(-1)?.id ?? "";
-      const { pid } = await found.driver.take({ repository: number, kind, members, operation: id });
+      const [primary] = members;
+      // A server that was promoted says so in its control file only after its first checkpoint; one is needed anyway.
+      if (primary) await askServer(parts, primary, "CHECKPOINT", checkpointMs);
+      const spec = packSpec(clusterOf(parts, name).record.spec.value);
+      const { pid } = await found.driver.take({ repository: number, kind, members, operation: id, spec });
       await noteRunning(parts, name, { id, pid, number });
       parts.operations.step(id, `copying "${from}" to repository ${number}`, taken.length);
       taken.push(await followOne(parts, found, { id, pid, number, by }));

@@ -10,6 +10,7 @@ import type { ForkRequest, RestoreRequest } from "../../contract/storage.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
 import type { RecoveryTarget } from "../../domain/recovery.ts";
 import { OpError } from "../../errors/op-error.ts";
+import { sourceElsewhere } from "../backups/restore-source.ts";
 import { beginCreate, forkKind, restoreKind, type Seed } from "../create.ts";
 import { clusterOf, isHere, type Parts } from "../parts.ts";
 import { heardOf } from "../placement/forward.ts";
@@ -46,7 +47,7 @@ export async function beginRestore(
   asked: Asked,
 ): Promise<Created> {
   const target = await readTarget(parts, name, request);
-  const isOfSnapshot = target.kind === "newest" && request.snapshot !== undefined;
+  const isOfSnapshot = target.kind === "newest" && (request.snapshot ?? request.backup) !== undefined;
   return begin(parts, name, { request, target: isOfSnapshot ? { kind: "base" } : target, kind: restoreKind }, asked);
 }
 
@@ -57,6 +58,8 @@ interface Beginning {
 }
 
 async function begin(parts: Parts, name: string, { request, target, kind }: Beginning, asked: Asked): Promise<Created> {
+  const source = await sourceElsewhere(parts, name, target, request);
+  if (source) return create(parts, name, { sources: [source], request, kind }, asked);
   const host = await hostToRestoreOn(parts, name, target, request);
   if (host !== undefined)
     return forward(parts, name, kind === forkKind ? "forks" : "restores", { ...request, here: true }, { host, asked });

@@ -1,0 +1,256 @@
+/**
+ * A backup in a repository as what a new cluster is made of: the copy, and the log that leads from it to the target, file
+ * by file as recovery asks for them. The cluster that it was taken of need not exist any more, nor its host.
+ */
+import { readFile, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { RestoreRequest } from "../../contract/storage.ts";
+import { formatSize } from "../../contract/units.ts";
+import type { Backup } from "../../domain/backup.ts";
+import type { ClusterSpec } from "../../domain/cluster.ts";
+import { parseLsn } from "../../domain/lsn.ts";
+import type { RecoveryTarget } from "../../domain/recovery.ts";
+import { parseHistoryFile } from "../../domain/timeline.ts";
+import {
+  historyFileName,
+  parseHistoryName,
+  parseSegmentName,
+  reachOf,
+  segmentsBetween,
+  usualSegmentBytes,
+  type WalLine,
+} from "../../domain/wal-file.ts";
+import type { Recovery } from "../../drivers/postgres/clone/recover.ts";
+import { makeOwnDirectory } from "../../drivers/pgbackrest/owned.ts";
+import type { BackupMember, RepositoryLook } from "../../drivers/pgbackrest/port.ts";
+import { problemError } from "../../drivers/pgbackrest/problems.ts";
+import { OpError } from "../../errors/op-error.ts";
+import type { Parts } from "../parts.ts";
+import { planRestore } from "../storage/restore/plan.ts";
+import type { Source } from "../storage/sources.ts";
+import { backupOf } from "./look.ts";
+import { unpackSpec } from "./packed-spec.ts";
+import { findStanza, type Found } from "./stanza.ts";
+
+const replayBytes = 256 * 2 ** 20;
+
+type Wish = Pick<RestoreRequest, "backup" | "from_repository" | "snapshot">;
+
+/**
+ * What is asked for by name, or by --from-repository; else only where this host has nothing that leads to the target.
+ * @returns undefined when it is to come from this installation's own hosts
+ */
+export async function sourceElsewhere(
+  parts: Parts,
+  name: string,
+  target: RecoveryTarget,
+  { backup, from_repository: isWanted, snapshot }: Wish,
+): Promise<Source | undefined> {
+  if (backup !== undefined || isWanted === true) return await ofRepository(parts, name, target, backup);
+  if (snapshot !== undefined) return undefined;
+  const isHere = await planRestore(parts, name, target).then(
+    () => true,
+    (error: unknown) => !(error instanceof OpError && error.code === "restore-out-of-window"),
+  );
+  if (isHere || parts.hosts.self !== undefined) return undefined;
+  const isKnown = await findStanza(parts, name).then(
+    () => true,
+    () => false,
+  );
+  // What the repository says of the target is the better answer where there is one.
+  return isKnown ? await ofRepository(parts, name, target, undefined) : undefined;
+}
+
+/** @throws OpError backup-not-found, restore-out-of-window, backup-repository */
+async function ofRepository(
+  parts: Parts,
+  name: string,
+  target: RecoveryTarget,
+  label: string | undefined,
+): Promise<Source> {
+  const found = await findStanza(parts, name);
+  const looks = await found.driver.look();
+  const backup = choose(found, looks, target, label);
+  const spec = specOf(parts, found, backup);
+  const { pool, owner } = parts.servers;
+  return {
+    spec,
+    at: target.kind === "time" ? target.ms : backup.endedAt,
+    base: backup.label,
+    check: async () => {
+      const { poolFreeBytes: free } = await pool.usage(parts.home);
+      const needed = backup.bytes * 1.1 + replayBytes;
+      if (free > needed) return;
+      throw new OpError("too-little-disk", {
+        message: `backup ${backup.label} takes ${formatSize(needed)}, and ${formatSize(free)} are free`,
+        hint: "Free some room.",
+      });
+    },
+    copy: async (volume, { spec: { volumeBytes: sizeBytes }, told, signal }) => {
+      const data = join(volume, "data");
+      await pool.create(volume, { owner, sizeBytes });
+      await makeOwnDirectory(data, owner);
+      const request = {
+        repository: backup.repository,
+        label: backup.label,
+        member: memberAt(data),
+        links: join(volume, "tablespaces"),
+      };
+      const from = `fetching ${backup.label} from repository ${backup.repository}`;
+      told(from);
+      await found.driver.restore(request, (done) => told(`${from}: ${Math.floor(done * 100)} %`), signal);
+    },
+    recovery: (dataDirectory) => recoveryOf(found, looks, { backup, target }, memberAt(dataDirectory)),
+  };
+}
+
+/** A directory that no server runs in yet. */
+function memberAt(dataDirectory: string): BackupMember {
+  const volume = dirname(dataDirectory);
+  return { id: volume.slice(volume.lastIndexOf("/") + 1), dataDirectory, socketDirectory: volume, port: 5432 };
+}
+
+/** The named one, or the newest that ended before the target; of the first repository that has one. */
+function choose(
+  found: Found,
+  looks: readonly RepositoryLook[],
+  target: RecoveryTarget,
+  label: string | undefined,
+): Backup {
+  const { name, systemIdentifier } = found;
+  const usable = looks.filter(({ problem }) => problem === undefined);
+  const [bad] = looks;
+  if (usable.length === 0 && bad?.problem) throw problemError(bad.problem);
+  if (label !== undefined) {
+    const [named] = backupOf(usable, name, label);
+    if (named && leadsTo(named, target)) return named;
+    throw outOfWindow(name, named ? [named] : [], target);
+  }
+  for (const { backups } of usable) {
+    const own = backups.filter((backup) => backup.systemIdentifier === systemIdentifier);
+    const fit = own.toSorted((a, b) => b.endedAt - a.endedAt).find((backup) => leadsTo(backup, target));
+    if (fit) return fit;
+  }
+  throw outOfWindow(
+    name,
+    usable.flatMap(({ backups }) => backups),
+    target,
+  );
+}
+
+function leadsTo({ endedAt, lsn }: Backup, target: RecoveryTarget): boolean {
+  switch (target.kind) {
+    case "time":
+      // It is known to the second, and may have ended at the end of that.
+      return endedAt + 1000 <= target.ms;
+    case "lsn":
+      return parseLsn(lsn.to) <= target.lsn;
+    case "newest":
+    case "base":
+    case "xid":
+      return true;
+  }
+}
+
+function outOfWindow(name: string, backups: readonly Backup[], target: RecoveryTarget): OpError {
+  const [first] = backups.toSorted((a, b) => a.endedAt - b.endedAt);
+  return new OpError("restore-out-of-window", {
+    message: first ? `no backup of "${name}" is old enough` : `there is no backup of "${name}" in its repository`,
+    ...(first && {
+      detail: `The oldest, ${first.label}, ended at ${new Date(first.endedAt).toISOString()}${target.kind === "lsn" ? ` (${first.lsn.to})` : ""}.`,
+    }),
+    hint: `See those that there are: matriarch backup list ${name}`,
+  });
+}
+
+/** @throws OpError not-supported for one that was taken by hand */
+function specOf({ runtime }: Parts, { name, systemIdentifier }: Found, backup: Backup): ClusterSpec {
+  const now = runtime.clusters.get(name)?.record.spec.value;
+  const then = unpackSpec(backup.spec);
+  if (now?.systemIdentifier === systemIdentifier && backup.systemIdentifier === systemIdentifier) return now;
+  if (then) return then;
+  throw new OpError("not-supported", {
+    message: `backup ${backup.label} does not say what its cluster was like`,
+    detail: "It was taken by pgBackRest alone, or by a newer version of Matriarch.",
+    hint: "docs/backups.md tells how to restore it by hand.",
+  });
+}
+
+interface Aim {
+  readonly backup: Backup;
+  readonly target: RecoveryTarget;
+}
+
+/** Only files of the line that the cluster has followed are given out: a branch that lost has files of the same places. */
+async function recoveryOf(
+  { driver }: Found,
+  looks: readonly RepositoryLook[],
+  { backup, target }: Aim,
+  member: BackupMember,
+): Promise<Recovery> {
+  const { repository } = backup;
+  const database = looks
+    .find(({ number }) => number === repository)
+    ?.databases.find(({ systemIdentifier }) => systemIdentifier === backup.systemIdentifier);
+  const listed = await driver.listLog(repository, database?.archive ?? "");
+  const names = new Set(
+    listed.flatMap((path) => /([0-9A-F]{24}|[0-9A-F]{8}\.history)(?:-[0-9a-f]{40}.*)?$/.exec(path)?.[1] ?? []),
+  );
+  const newest = await lineOf(driver, { repository, member }, [...names]);
+  const line = target.kind === "base" ? lineUpTo(newest, Number.parseInt(backup.wal.to.slice(0, 8), 16)) : newest;
+  const segments = [...names].filter((file) => parseSegmentName(file, usualSegmentBytes) !== undefined);
+  const from = parseLsn(backup.lsn.from);
+  const has = (file: string): boolean => names.has(file);
+  const reached = reachOf(line, from, has, usualSegmentBytes);
+  const end = target.kind === "base" ? parseLsn(backup.lsn.to) : reached;
+  if (segments.length === 0 || reached < parseLsn(backup.lsn.to))
+    throw new OpError("clone-failed", {
+      message: `the log that backup ${backup.label} needs is not in its repository`,
+      hint: "Restore another one; matriarch backup verify tells what is damaged.",
+    });
+  const timelines = [...line.before.map(({ parent }) => parent), line.timeline].filter((timeline) => timeline > 1);
+  const served = [...segmentsBetween(line, from, end, usualSegmentBytes), ...timelines.map(historyFileName)];
+  const fetch = await driver.fetchWords(repository, member);
+  return { target, timeline: line.timeline, served, fetch, holdsTarget: target.kind === "newest" };
+}
+
+/** What came later is of no use to a copy that is to be as it was taken. */
+function lineUpTo({ before, timeline }: WalLine, last: number): WalLine {
+  const at = before.findIndex(({ parent }) => parent === last);
+  return at === -1 ? { before, timeline } : { before: before.slice(0, at), timeline: last };
+}
+
+interface Reading {
+  readonly repository: Backup["repository"];
+  readonly member: BackupMember;
+}
+
+/** The newest timeline whose history tells where it came from. */
+async function lineOf(
+  driver: Found["driver"],
+  { repository, member }: Reading,
+  names: readonly string[],
+): Promise<WalLine> {
+  const timelines = [...new Set(names.flatMap((name) => parseHistoryName(name) ?? []))].toSorted((a, b) => b - a);
+  for (const timeline of timelines) {
+    const text = await readHistory(driver, { repository, member }, timeline);
+    const before = parseHistoryFile(text);
+    if (before.length > 0) return { before, timeline };
+  }
+  return { before: [], timeline: 1 };
+}
+
+/** Through the member's own volume: pgBackRest writes as the servers' user. */
+async function readHistory(
+  driver: Found["driver"],
+  { repository, member }: Reading,
+  timeline: number,
+): Promise<string> {
+  const file = join(member.socketDirectory, "history");
+  try {
+    const isThere = await driver.fetchLog(repository, member, historyFileName(timeline), file);
+    return isThere ? await readFile(file, "utf8") : "";
+  } finally {
+    await rm(file, { force: true });
+  }
+}

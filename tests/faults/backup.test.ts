@@ -1,0 +1,191 @@
+/**
+ * Backups elsewhere, with Debian's pgBackRest and its Postgres 15, to storage that speaks S3 over TLS: what is refused, what
+ * goes on over a failover, what is damaged, and that another installation restores all of it. See backup-broken.test.ts.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { backupsSchema } from "../../src/contract/backups.ts";
+import { operationSchema } from "../../src/contract/cluster.ts";
+import { makeShop, skip, type Shop, exists, filesIn, program, tomorrow } from "./backup-shop.ts";
+import { makeInstallation, type Installation } from "./installation.ts";
+
+describe("backups to S3 (2 members, Postgres 15 of the system)", { skip }, () => {
+  let shop: Shop;
+  let key: string;
+
+  before(async () => {
+    shop = await makeShop();
+  });
+  after(() => shop[Symbol.asyncDispose]());
+
+  test("what cannot work is refused, and changes nothing", async () => {
+    for (const [change, code] of [
+      [{ to: "s3://nothing/prod" }, "backup-repository"],
+      [{ credentials: join(shop.scratch, "wrong.env") }, "backup-repository"],
+      [{ ca: join(shop.scratch, "s3.crt") }, "backup-repository"],
+    ] as const) {
+      writeFileSync(join(shop.scratch, "wrong.env"), `AWS_ACCESS_KEY_ID=${shop.s3.key}\nAWS_SECRET_ACCESS_KEY=wrong\n`);
+      const {
+        code: exit,
+        stdout,
+        stderr,
+      } = await shop.installation.run(["backup", "enable", "shop", ...shop.place(change), "--json"]);
+      assert.equal(exit, 1, stderr);
+      assert.equal(JSON.parse(stdout || stderr).error.code, code, stdout + stderr);
+      assert.ok(!(stdout + stderr).includes("wrong\n"), "a secret was told");
+    }
+    assert.equal(shop.s3.objects.size, 0);
+    assert.equal((await shop.installation.run(["backup", "show", "shop"])).code, 3);
+    assert.ok(!exists(join(shop.installation.home, "backups/shop/repositories.json")));
+  });
+
+  test("enabled: a full backup, secrets nowhere but in files of their owners", async () => {
+    const answer = (await shop.installation.json("backup", "enable", "shop", ...shop.place())) as { key: string };
+    key = answer.key;
+    assert.ok(key.length >= 40);
+    writeFileSync(join(shop.scratch, "shop.key"), `${key}\n`);
+    const { backups, repositories } = await shop.show();
+    assert.deepEqual(
+      backups.map(({ kind, is_current }) => [kind, is_current]),
+      [["full", true]],
+    );
+    assert.equal(repositories[0]?.problem, null);
+    const files = filesIn(join(shop.installation.home, "backups"));
+    assert.ok(files.length > 0);
+    for (const file of files) assert.equal(statSync(file).mode & 0o077, 0, `${file} can be read by others`);
+    const told = (await shop.installation.log()) + JSON.stringify(await shop.cluster.events());
+    for (const secret of [key, shop.s3.secret]) {
+      assert.ok(!told.includes(secret), "a secret is in the log or in an event");
+      assert.ok(files.some((file) => readFileSync(file, "utf8").includes(secret)));
+    }
+    assert.ok(![...shop.s3.objects.values()].some((object) => object.includes("PG_VERSION")), "it is not encrypted");
+  });
+
+  test("a new primary goes on in the same place, and nothing is missing", async () => {
+    await shop.write(1);
+    await shop.installation.ok("switchover", "shop");
+    await shop.cluster.healthy();
+    await shop.write(2);
+    await shop.installation.ok("backup", "create", "shop");
+    await shop.write(3);
+    await shop.pushed();
+    const verified = operationSchema.parse(await shop.installation.json("backup", "verify", "shop"));
+    assert.equal(verified.state, "done");
+    const found = await shop.show();
+    assert.deepEqual(
+      found.backups.map(({ kind, proof }) => [kind, proof?.is_good]),
+      [
+        ["full", true],
+        ["incremental", true],
+      ],
+    );
+    assert.notEqual(found.backups[0]?.wal.from.slice(0, 8), found.backups[1]?.wal.from.slice(0, 8));
+  });
+
+  test("a damaged object is named, and a mended one clears it", async () => {
+    const bundles = [...shop.s3.objects].filter(([one]) => /backup\/shop\/\d{8}-\d{6}F\/bundle\//.test(one));
+    const [name, good] = bundles.toSorted(([, a], [, b]) => b.length - a.length)[0] ?? [];
+    assert.ok(name !== undefined && good !== undefined);
+    const bad = Buffer.from(good);
+    bad.fill(0x55, 5000, 5200);
+    shop.s3.objects.set(name, bad);
+    const missing = [...shop.s3.objects.keys()]
+      .filter((one) => /archive\/shop\/15-1\/[0-9A-F]{16}\/[0-9A-F]{24}-/.test(one))
+      .toSorted()
+      .at(-2);
+    assert.ok(missing !== undefined);
+    const segment = shop.s3.objects.get(missing) ?? Buffer.alloc(0);
+    shop.s3.objects.delete(missing);
+    const since = await shop.cluster.lastEvent();
+    const { code, stderr } = await shop.installation.run(["backup", "verify", "shop"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /damaged: \d{8}-\d{6}F[\s\S]*invalid checksum/);
+    const told = await shop.cluster.event("backup.damaged", since);
+    assert.match(told.message, new RegExp(`missing from the log: ${/[0-9A-F]{24}/.exec(missing)?.[0]}`));
+    assert.equal((await shop.show()).backups[0]?.proof?.is_good, false);
+    shop.s3.objects.set(name, good);
+    shop.s3.objects.set(missing, segment);
+    await shop.installation.ok("backup", "verify", "shop");
+    await shop.cluster.event("backup.verified", since);
+  });
+
+  test("a locked backup is not deleted, by nobody", async () => {
+    const [first] = (await shop.show()).backups;
+    assert.ok(first);
+    await shop.installation.ok("backup", "lock", "shop", first.label, "--until", tomorrow());
+    assert.equal((await shop.show()).backups[0]?.locked_until?.slice(0, 10), tomorrow());
+    for (const words of [
+      ["backup", "disable", "shop", "--delete-backups", "--yes"],
+      ["destroy", "shop", "--with-backups", "--yes"],
+    ]) {
+      const { code, stderr } = await shop.installation.run(words);
+      assert.equal(code, 3);
+      assert.match(stderr, /is locked until/);
+    }
+    assert.ok((await shop.show()).backups.some(({ label }) => label === first.label));
+  });
+
+  test("when the cluster and its host are gone, another installation restores it with the key", async (t) => {
+    await shop.pushed();
+    await shop.installation.ok("destroy", "shop", "--yes");
+    assert.equal((await shop.installation.run(["backup", "list", "shop"])).code, 3, "the key went with the cluster");
+    const elsewhere = await makeInstallation();
+    t.after(() => elsewhere[Symbol.asyncDispose]());
+    writeFileSync(join(shop.scratch, "other.key"), "another key of sixteen letters\n");
+    const wrong = await elsewhere.run([
+      "backup",
+      "connect",
+      "shop",
+      ...shop.place(),
+      "--key-file",
+      join(shop.scratch, "other.key"),
+    ]);
+    assert.match(wrong.stderr, /cannot be read with this key/);
+    const found = backupsSchema.parse(
+      await elsewhere.json("backup", "connect", "shop", ...shop.place(), "--key-file", join(shop.scratch, "shop.key")),
+    );
+    assert.equal(found.exists, false);
+    assert.ok(found.backups.length >= 2);
+    const said = await elsewhere.ok("restore", "shop", "again");
+    assert.match(said, /Made again/);
+    const rows = await elsewhere.ok("connect", "again", "-c", "COPY (SELECT n FROM kept ORDER BY n) TO STDOUT");
+    assert.equal(rows.trim(), "1\n2\n3");
+    // Another cluster of the same name finds the place taken, and leaves it alone.
+    await elsewhere.ok("backup", "disable", "shop", "--yes");
+    await elsewhere.ok("create", "shop", "--members", "1", "--engine", "system", "--version", "15");
+    const before = shop.s3.objects.size;
+    const foreign = await elsewhere.run([
+      "backup",
+      "enable",
+      "shop",
+      ...shop.place(),
+      "--key-file",
+      join(shop.scratch, "shop.key"),
+      "--json",
+    ]);
+    assert.equal(JSON.parse(foreign.stdout || foreign.stderr).error.code, "backup-foreign");
+    assert.equal(shop.s3.objects.size, before);
+  });
+});
+
+describe("backups where something is missing", { skip }, () => {
+  let installation: Installation;
+  before(async () => {
+    installation = await makeInstallation();
+  });
+  after(() => installation[Symbol.asyncDispose]());
+
+  test("a major version that this pgBackRest does not know is refused with what to install", async () => {
+    await installation.ok("create", "new", "--members", "1", "--version", "18");
+    const { code, stderr } = await installation.run(["backup", "enable", "new", "--to", "/tmp/mb-none"]);
+    const version = execFileSync(String(program), ["version"], { encoding: "utf8" });
+    if (Number(/2\.(\d+)/.exec(version)?.[1]) >= 57) return;
+    assert.equal(code, 3);
+    assert.match(stderr, /is too old: Postgres 18 needs 2\.57[\s\S]*HINT/);
+    assert.ok(!exists("/tmp/mb-none"));
+    await installation.ok("snapshot", "create", "new");
+  });
+});
