@@ -30,6 +30,11 @@ export const storageEvents = {
     "This moment of the cluster was given a name, to which it can be restored.",
     (e) => `restore point "${e.point}" made at ${e.lsn}`,
   ),
+  "clock.jumped": define<{ ahead_ms: number }>(
+    "warning",
+    "The host's clock is far ahead of what its agent saw last: it was wrong or is, or the host was off. Forks and snapshots whose time is over by it are removed later, a day's worth in an hour. Look at the clock.",
+    (e) => `the clock is ${days(e.ahead_ms)} ahead of what was seen last; what is over by it goes later`,
+  ),
   "cluster.expired": define<{ of: string }>(
     "info",
     "A fork was made for a time, which is over: it is destroyed now. Its snapshots are kept for theirs.",
@@ -94,6 +99,11 @@ export const storageEvents = {
     (e) => `snapshots are ${e.daily ? "taken every day" : "not taken by themselves"} and kept for ${e.kept_days} days`,
   ),
 } as const;
+
+function days(ms: number): string {
+  const hours = Math.round(ms / 3_600_000);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}
 
 function size(bytes: number): string {
   const [amount, unit] = bytes < 2 ** 30 ? [bytes / 2 ** 20, "MB"] : [bytes / 2 ** 30, "GB"];

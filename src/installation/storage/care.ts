@@ -2,10 +2,11 @@
  * What a host does about its storage by itself: it looks how full volumes are, for the history of their growth, brings
  * those that missed a change of size to it, and takes and removes snapshots. Begun by the agent's entry; every look ends before the next.
  */
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isHere, type Parts } from "../parts.ts";
 import { destroyExpired } from "./expiry.ts";
+import { PatientTime } from "./patient-time.ts";
 import { dailySnapshots, endExpired } from "./snapshots/care.ts";
 import { applySize } from "./volumes.ts";
 
@@ -19,14 +20,21 @@ const firstLookMs = 60_000;
 export async function careForStorage(parts: Parts): Promise<void> {
   await sleep(firstLookMs, undefined, { signal: parts.signal, ref: false }).catch(() => undefined);
   const daily = dailySnapshots(parts);
+  const jumped = (ms: number): unknown => parts.events.emit("clock.jumped", {}, { ahead_ms: Math.round(ms) });
+  const patient = new PatientTime({ clock: parts.clock, file: join(parts.home, "time-seen.json"), jumped });
   const failed = (error: unknown): void => parts.log.warn("the look at the snapshots failed", { error });
   for (let turn = 0; !parts.signal.aborted; turn += 1) {
     if (turn % measureEvery === 0) await measure(parts);
     await daily.look().catch(failed);
-    await endExpired(parts).catch(failed);
-    destroyExpired(parts, parts.clock.wallNow());
+    await endWhatIsOver(parts, patient).catch(failed);
     await sleep(lookEveryMs, undefined, { signal: parts.signal, ref: false }).catch(() => undefined);
   }
+}
+
+async function endWhatIsOver(parts: Parts, patient: PatientTime): Promise<void> {
+  const now = await patient.now();
+  await endExpired(parts, now);
+  destroyExpired(parts, now);
 }
 
 async function measure(parts: Parts): Promise<void> {

@@ -102,10 +102,10 @@ export async function expireSnapshots(
   return expired;
 }
 
-/** Of this host, with an event for each. */
-export async function endExpired(parts: Parts): Promise<void> {
+/** Of this host, with an event for each. @param now a time that does not jump (patient-time.ts) */
+export async function endExpired(parts: Parts, now: number): Promise<void> {
   const specOf = (cluster: string): ClusterSpec | undefined => parts.runtime.clusters.get(cluster)?.record.spec.value;
-  for (const snapshot of await expireSnapshots(parts, parts.servers.pool, specOf, parts.clock.wallNow())) {
+  for (const snapshot of await expireSnapshots(parts, parts.servers.pool, specOf, now)) {
     const { id, cluster, member, createdAt } = snapshot;
     const days = Math.round((keptUntil(snapshot, specOf(cluster)) - createdAt) / 86_400_000);
     parts.events.emit("snapshot.expired", { cluster, member }, { snapshot: id, kept_days: days });
