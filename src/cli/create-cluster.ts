@@ -29,6 +29,8 @@ export interface CreateOptions {
   readonly pool?: true | undefined;
   readonly passwordFile?: string | undefined;
   readonly set?: Readonly<Record<string, string>> | undefined;
+  readonly forkFrom?: string | undefined;
+  readonly fromSnapshot?: string | undefined;
   readonly detach?: true | undefined;
 }
 

@@ -77,7 +77,7 @@ export const snapshotSchema = z.object({
   taken_at: z.string(),
   took_ms: z.int(),
   by: z.string(),
-  why: z.enum(["asked", "daily", "before-restore"]),
+  why: z.enum(["asked", "daily", "before-restore", "before-change"]),
   /** of one moment; file by file with the log that makes it consistent; of a server that was stopped */
   how: z.enum(["atomic", "backup-mode", "stopped"]),
   role: z.enum(["primary", "standby"]),
@@ -116,7 +116,7 @@ export const keptDays = z.int().min(1).max(60);
 export const snapshotRequestSchema = z.strictObject({
   member: z.string().optional(),
   kept_days: keptDays.optional(),
-  why: z.enum(["asked", "daily"]).default("asked"),
+  why: z.enum(["asked", "daily", "before-change"]).default("asked"),
   /** said by an agent that forwards: of a member of this host, or not at all */
   here: z.boolean().default(false),
 });

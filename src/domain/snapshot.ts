@@ -13,7 +13,7 @@ export interface Snapshot {
   readonly createdAt: number;
   readonly tookMs: number;
   readonly by: string;
-  readonly why: "asked" | "daily" | "before-restore";
+  readonly why: "asked" | "daily" | "before-restore" | "before-change";
   /** of one moment, or copied file by file in backup mode with the log that makes it consistent */
   readonly how: "atomic" | "backup-mode" | "stopped";
   /** what the member was */

@@ -839,7 +839,7 @@ export interface Snapshot {
   taken_at: string;
   took_ms: number;
   by: string;
-  why: "asked" | "daily" | "before-restore";
+  why: "asked" | "daily" | "before-restore" | "before-change";
   how: "atomic" | "backup-mode" | "stopped";
   role: "primary" | "standby";
   timeline: number;
@@ -869,7 +869,7 @@ export interface SnapshotPolicyRequest {
 export interface SnapshotRequest {
   member?: string | undefined;
   kept_days?: number | undefined;
-  why?: "asked" | "daily" | undefined;
+  why?: "asked" | "daily" | "before-change" | undefined;
   here?: boolean | undefined;
 }
 
@@ -1052,7 +1052,7 @@ export const shapes: Shapes = {
   SettingChange: {"type":"object","properties":{"name":{"type":"string"},"before":{"type":"string"},"after":{"type":"string"},"source":{"type":"string","enum":["user","computed","extensions","owned","default","other"]},"restart":{"type":"boolean"}},"required":["name","before","after","source","restart"]},
   SettingsPlan: {"type":"object","properties":{"changed":{"type":"boolean"},"changes":{"type":"array","items":{"$ref":"SettingChange"}},"warnings":{"type":"array","items":{"type":"string"}},"restart":{"type":"array","items":{"type":"string"}},"pause":{"type":["string","null"]},"away":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"reason":{"type":"string"}},"required":["member","reason"]}}},"required":["changed","changes","warnings","restart","pause","away"]},
   SettingsReport: {"type":"object","properties":{"settings":{"type":"array","items":{"$ref":"Setting"}},"away":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"reason":{"type":"string"}},"required":["member","reason"]}}},"required":["settings","away"]},
-  Snapshot: {"type":"object","properties":{"id":{"type":"string"},"cluster":{"type":"string"},"member":{"type":"string"},"host":{"type":"string"},"taken_at":{"type":"string"},"took_ms":{"type":"integer"},"by":{"type":"string"},"why":{"type":"string","enum":["asked","daily","before-restore"]},"how":{"type":"string","enum":["atomic","backup-mode","stopped"]},"role":{"type":"string","enum":["primary","standby"]},"timeline":{"type":"integer"},"version":{"type":"string"},"size_bytes":{"type":"integer"},"own_bytes":{"type":["integer","null"]},"kept_until":{"type":"string"},"is_current":{"type":"boolean"},"start":{"default":null,"anyOf":[{"type":"object","properties":{"timeline":{"type":"integer"},"lsn":{"type":"string"}},"required":["timeline","lsn"]},{"type":"null"}]},"system_identifier":{"default":null,"type":["string","null"]}},"required":["id","cluster","member","host","taken_at","took_ms","by","why","how","role","timeline","version","size_bytes","own_bytes","kept_until","is_current","start","system_identifier"]},
+  Snapshot: {"type":"object","properties":{"id":{"type":"string"},"cluster":{"type":"string"},"member":{"type":"string"},"host":{"type":"string"},"taken_at":{"type":"string"},"took_ms":{"type":"integer"},"by":{"type":"string"},"why":{"type":"string","enum":["asked","daily","before-restore","before-change"]},"how":{"type":"string","enum":["atomic","backup-mode","stopped"]},"role":{"type":"string","enum":["primary","standby"]},"timeline":{"type":"integer"},"version":{"type":"string"},"size_bytes":{"type":"integer"},"own_bytes":{"type":["integer","null"]},"kept_until":{"type":"string"},"is_current":{"type":"boolean"},"start":{"default":null,"anyOf":[{"type":"object","properties":{"timeline":{"type":"integer"},"lsn":{"type":"string"}},"required":["timeline","lsn"]},{"type":"null"}]},"system_identifier":{"default":null,"type":["string","null"]}},"required":["id","cluster","member","host","taken_at","took_ms","by","why","how","role","timeline","version","size_bytes","own_bytes","kept_until","is_current","start","system_identifier"]},
   SnapshotPolicy: {"type":"object","properties":{"daily":{"type":"boolean"},"kept_days":{"type":"integer"},"next_at":{"type":["string","null"]}},"required":["daily","kept_days","next_at"]},
   Snapshots: {"type":"object","properties":{"snapshots":{"type":"array","items":{"$ref":"Snapshot"}},"policy":{"anyOf":[{"$ref":"SnapshotPolicy"},{"type":"null"}]},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["snapshots","policy","missing"]},
   StoreStatus: {"type":"object","properties":{"reachable":{"type":"boolean"},"since":{"type":["string","null"]}},"required":["reachable","since"]},

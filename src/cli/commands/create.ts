@@ -66,7 +66,13 @@ export const create = (run: Run) =>
     .option("--pool", "with a pooled endpoint, for many clients (needs PgBouncer on every host)")
     .option("--password-file <file>", "file with the password of user postgres, or - for stdin (default: a new one)")
     .option("--set <name=value>", "a Postgres setting; may be repeated", settingArgument)
+    .option("--fork-from <source>", "a copy of this cluster, as matriarch fork makes it")
+    .option("--from-snapshot <snapshot>", "what this snapshot has, see matriarch snapshot list")
     .option("--detach", "return at once; the work goes on")
     .action((name, options) =>
-      run(async (context) => (await import("../create-cluster.ts")).createCluster(context, name, options)),
+      run(async (context) =>
+        options.forkFrom !== undefined || options.fromSnapshot !== undefined
+          ? (await import("../create-copy.ts")).createCopy(context, name, options)
+          : (await import("../create-cluster.ts")).createCluster(context, name, options),
+      ),
     );

@@ -19,6 +19,7 @@ import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
 import { changeOnPrimary, lookOnPrimary, readAttachments } from "./primary.ts";
 import { refuseBadName, refuseNoDatabase, refuseNoUser } from "./refusals.ts";
+import { pointBefore } from "../storage/restore/before-risk.ts";
 
 export async function listDatabases(parts: Parts, name: string): Promise<readonly DatabaseStatus[]> {
   const accounts = await lookOnPrimary(parts, name, lookAround);
@@ -71,6 +72,7 @@ export async function removeDatabase(parts: Parts, name: string, database: strin
         detail: `Attached to it: ${users.map(({ app }) => `"${app}"`).join(", ")}.`,
         hint: `Detach first: matriarch detach ${name} --app ${shellWord(users[0]?.app ?? "")}`,
       });
+    await pointBefore(parts, name, `drop-${database}`);
     await dropDatabase(admin, database);
     parts.events.emit("database.dropped", { cluster: name, actor: by }, { database });
   });

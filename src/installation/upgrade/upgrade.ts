@@ -17,6 +17,7 @@ import { awake } from "../awake.ts";
 import { clusterOf, type Parts } from "../parts.ts";
 import { restartProblems } from "../restart-problems.ts";
 import { inOrder, refuseWithoutPrimary } from "../restart.ts";
+import { snapshotBefore } from "../storage/restore/before-risk.ts";
 import { runningVersion } from "../status.ts";
 import { stepOf } from "../turns.ts";
 import { hostsOf, prepareOn } from "./binaries.ts";
@@ -108,6 +109,8 @@ interface Upgrade {
 async function run(parts: Parts, operation: OperationRecord, { members, to, inPlace }: Upgrade): Promise<void> {
   const name = operation.cluster;
   await fetchEverywhere(parts, operation, to);
+  parts.operations.step(operation.id, "making a restore point", 0);
+  await snapshotBefore(parts, name, "upgrade");
   const cluster = clusterOf(parts, name);
   const { record } = cluster;
   const pending = inOrder(cluster, members);

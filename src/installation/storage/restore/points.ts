@@ -118,16 +118,14 @@ async function forward(
   return restorePointSchema.parse(answer);
 }
 
-/** For what is about to be done to a cluster: never keeps it from being done. @returns its name; undefined: none was made */
-export async function pointBefore(parts: Parts, name: string, what: string): Promise<string | undefined> {
-  const stamp = new Date(parts.clock.wallNow()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
-  const point = `before-${what}-${stamp}`.slice(0, 63);
-  try {
-    clusterOf(parts, name);
-    await makePoint(parts, name, { name: point, here: false }, { by: "matriarch" });
-    return point;
-  } catch (error) {
-    parts.log.warn("no restore point before a change", { cluster: name, error });
-    return undefined;
-  }
+/** Made by itself: its name has the time in it, and is nobody else's. */
+export async function makeOwnPoint(parts: Parts, name: string, what: string): Promise<string> {
+  const cluster = clusterOf(parts, name);
+  const primary = primaryOf(cluster);
+  const stamp = new Date(parts.clock.wallNow()).toISOString().replaceAll(/[-:]/g, "");
+  const point = `before-${what.replaceAll(/[^A-Za-z0-9._-]/g, "_").slice(0, 36)}-${stamp}`;
+  const by = "matriarch";
+  if (isHere(parts, primary)) await writePoint(parts, cluster, point, by);
+  else await forward(parts, name, primary, { name: point, here: false }, { by });
+  return point;
 }
