@@ -79,6 +79,25 @@ describe("storage over several hosts", { skip: whyNoLab() }, () => {
     await asked.ok("destroy", "pr-1", "--yes");
   });
 
+  test("a restore over a switchover is made where the snapshot lies, with the log that other hosts archived", async () => {
+    await asked.ok("connect", "shop", "-c", "INSERT INTO t VALUES (8)");
+    await asked.ok("restore-point", "create", "shop", "eight");
+    await asked.ok("connect", "shop", "-c", "INSERT INTO t VALUES (9)");
+    await asked.ok("connect", "shop", "-c", "SELECT pg_switch_wal()");
+    await asked.ok("switchover", "shop");
+    await healthy("shop");
+    await asked.ok("connect", "shop", "-c", "INSERT INTO t VALUES (10)");
+    await asked.ok("restore-point", "create", "shop", "ten");
+    for (const [point, rows] of [
+      ["eight", /^ *2 *$/m],
+      ["ten", /^ *4 *$/m],
+    ] as const) {
+      await asked.ok("restore", "shop", "back", "--name", point);
+      assert.match(await asked.ok("connect", "back", "-c", "SELECT count(*) FROM t"), rows);
+      await asked.ok("destroy", "back", "--yes");
+    }
+  });
+
   test("a host that is away is named; its snapshots are there when it is back, and deleted from afar", async () => {
     const [snapshot] = (await snapshotsBy(asked)).snapshots;
     const away = lab.hosts.find(({ name }) => name === snapshot?.host);

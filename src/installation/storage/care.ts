@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isHere, type Parts } from "../parts.ts";
 import { destroyExpired } from "./expiry.ts";
+import { collectForSnapshots } from "./restore/collect-here.ts";
 import { PatientTime } from "./patient-time.ts";
 import { dailySnapshots, endExpired } from "./snapshots/care.ts";
 import { applySize } from "./volumes.ts";
@@ -26,6 +27,7 @@ export async function careForStorage(parts: Parts): Promise<void> {
   for (let turn = 0; !parts.signal.aborted; turn += 1) {
     if (turn % measureEvery === 0) await measure(parts);
     await daily.look().catch(failed);
+    await collectForSnapshots(parts).catch(failed);
     await endWhatIsOver(parts, patient).catch(failed);
     await sleep(lookEveryMs, undefined, { signal: parts.signal, ref: false }).catch(() => undefined);
   }

@@ -14,6 +14,7 @@ import { sourceElsewhere } from "../backups/restore-source.ts";
 import { beginCreate, forkKind, restoreKind, type Seed } from "../create.ts";
 import { clusterOf, isHere, type Parts } from "../parts.ts";
 import { heardOf } from "../placement/forward.ts";
+import { collectFor } from "./restore/collect-here.ts";
 import { hostToRestoreOn } from "./restore/host.ts";
 import { readTarget } from "./restore/target.ts";
 import { chooseMember } from "./snapshots/choose.ts";
@@ -64,6 +65,9 @@ async function begin(parts: Parts, name: string, { request, target, kind }: Begi
   if (host !== undefined)
     return forward(parts, name, kind === forkKind ? "forks" : "restores", { ...request, here: true }, { host, asked });
   const { snapshot } = request;
+  await collectFor(parts, name).catch((error: unknown) =>
+    parts.log.warn("the log was not collected", { cluster: name, error }),
+  );
   const sources =
     target.kind === "base" && snapshot !== undefined
       ? [await ofSnapshot(parts, name, snapshot)]

@@ -16,7 +16,8 @@ import {
   type WalLine,
 } from "../../../domain/wal-file.ts";
 import { writtenSegments } from "../../../drivers/postgres/archive/written.ts";
-import { isToRest } from "../../../domain/cluster.ts";
+import type { ClusterRuntime } from "../../../agent/runtime.ts";
+import { isToRest, type MemberRecord } from "../../../domain/cluster.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { isHere, type Parts } from "../../parts.ts";
 import { walSources } from "../archive/fetch.ts";
@@ -66,8 +67,29 @@ function liveOf(
   const server = holder && isHere({ hosts }, holder) ? cluster.members.get(holder.id)?.server : undefined;
   const at = clock.wallNow();
   if (server?.kind === "stopped" && server.clean && isToRest(cluster.record)) return { at, lsn: server.end };
-  if (server?.kind !== "running" || server.role !== "primary") return undefined;
+  if (server === undefined) return standbyHere(cluster, at, (member) => isHere({ hosts }, member));
+  if (server.kind !== "running" || server.role !== "primary") return undefined;
   return server.timeline === reign.value.timeline ? { at, lsn: server.flushed } : undefined;
+}
+
+/** What is known here of a primary elsewhere is a moment old. */
+const heardMs = 3000;
+
+/** A standby of this host that has all that the primary elsewhere was last heard to have. */
+function standbyHere(
+  { record, members }: ClusterRuntime,
+  now: number,
+  isOfHere: (member: MemberRecord) => boolean,
+): KeptLog["live"] {
+  const { holder, timeline } = record.reign.value;
+  const primary = members.get(holder)?.server;
+  if (primary?.kind !== "running" || primary.role !== "primary" || primary.timeline !== timeline) return undefined;
+  for (const { value: member } of Object.values(record.members)) {
+    const server = isOfHere(member) ? members.get(member.id)?.server : undefined;
+    if (server?.kind !== "running" || !server.streaming || server.timeline !== timeline) continue;
+    if (server.flushed >= primary.flushed) return { at: now - heardMs, lsn: server.flushed };
+  }
+  return undefined;
 }
 
 /** Segments and histories of a directory that a server writes to. */
