@@ -84,6 +84,7 @@ describe("storage over several hosts", { skip: whyNoLab() }, () => {
     await asked.ok("restore-point", "create", "shop", "eight");
     await asked.ok("connect", "shop", "-c", "INSERT INTO t VALUES (9)");
     await asked.ok("connect", "shop", "-c", "SELECT pg_switch_wal()");
+    await healthy("shop");
     await asked.ok("switchover", "shop");
     await healthy("shop");
     await asked.ok("connect", "shop", "-c", "INSERT INTO t VALUES (10)");
