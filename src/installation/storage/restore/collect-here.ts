@@ -48,10 +48,13 @@ interface Wanted {
 /** Of the timeline that the cluster is on; of one that is gone, of those that came one after the other. */
 async function collectHistory(parts: Parts, name: string, { systemIdentifier, archive }: Wanted): Promise<void> {
   const record = parts.runtime.clusters.get(name)?.record;
-  const isCurrent = record?.spec.value.systemIdentifier === systemIdentifier;
-  let timeline = isCurrent ? record.reign.value.timeline : 2;
   // The first one has no history.
-  while (timeline > 1 && (await collected(parts, archive, historyFileName(timeline))) && !isCurrent) timeline += 1;
+  if (record?.spec.value.systemIdentifier === systemIdentifier) {
+    const { timeline } = record.reign.value;
+    if (timeline > 1) await collected(parts, archive, historyFileName(timeline));
+    return;
+  }
+  for (let timeline = 2; await collected(parts, archive, historyFileName(timeline));) timeline += 1;
 }
 
 async function collected(parts: Parts, archive: string, file: string): Promise<boolean> {
