@@ -20,8 +20,9 @@ export interface PoolPlaces {
 export function makePools({ servers, setup, events, changed, logs }: PoolPlaces): Pools {
   return new Pools({
     make: (cluster) =>
+      // With a dot, which no member's name has.
       createPooler({
-        directory: servers.socketDirectory(`pool-${cluster}`),
+        directory: servers.socketDirectory(`pool.${cluster}`),
         logPath: join(logs, `pool-${cluster}.log`),
         owner: servers.owner,
       }),

@@ -24,6 +24,7 @@ export async function setPassword(parts: Parts, cluster: string, user: string, v
     const sql = `ALTER ROLE ${identifier(user)} PASSWORD ${literal(verifier)}`;
     await session.query(sql, [], { withinMs: statementMs });
   });
+  await parts.pools.usersChanged(cluster);
 }
 
 function primarySession(parts: Parts, name: string): SessionTarget {

@@ -48,7 +48,7 @@ describe("the pooled endpoint (3 members)", { skip }, () => {
   };
   const show = async () => poolStatusSchema.parse(await installation.json("pool", "show", "shop"));
   const poolerPid = (): number => {
-    const found = processesIn(installation.home).find(({ command }) => /pgbouncer .*pool-shop/.test(command));
+    const found = processesIn(installation.home).find(({ command }) => /pgbouncer .*pool\.shop/.test(command));
     assert.ok(found);
     return found.pid;
   };
@@ -127,7 +127,8 @@ describe("the pooled endpoint (3 members)", { skip }, () => {
     const long = await client();
     await long.query("begin");
     const running = bench("-c", "4", "-T", "7");
-    await installation.ok("switchover", "shop");
+    // Whether the target could take over in the end is another story: the old primary goes on if not.
+    await installation.run(["switchover", "shop"]);
     await assert.rejects(long.query("select 1"));
     const said = await running;
     assert.equal(aborted(said), 0, said);
@@ -225,6 +226,31 @@ describe("the pooled endpoint (3 members)", { skip }, () => {
     assert.deepEqual(await ask("select 4 as four"), [{ four: 4 }]);
   });
 });
+
+test(
+  "as an ordinary user the pooler is that user's, with a console that is nobody else's; destroyed with its cluster",
+  {
+    skip: skip || (process.getuid?.() === 0 ? false : "the other tests run as an ordinary user already"),
+  },
+  async () => {
+    await using installation = await makeInstallation({ as: { uid: 65_534, gid: 65_534 } });
+    const cluster = await createCluster(installation, "dev", "--members", "1", "--pool");
+    const { endpoints } = await cluster.healthy();
+    const target = { ...cluster.target(), port: endpoints.pooled?.port };
+    assert.deepEqual(await cluster.query("select 1 as one", target), [{ one: 1 }]);
+    for (const user of ["pgbouncer", "nobody", "postgres"])
+      await assert.rejects(cluster.query("show users", { ...target, user, database: "pgbouncer" }));
+    const { hosts } = poolStatusSchema.parse(await installation.json("pool", "show", "dev"));
+    assert.equal(hosts[0]?.state, "serving");
+    const pooler = processesIn(installation.home).filter(({ command }) => command.includes("pgbouncer"));
+    assert.equal(pooler.length, 1);
+    await installation.ok("destroy", "dev", "--yes");
+    assert.deepEqual(
+      processesIn(installation.home).filter(({ command }) => command.includes("pgbouncer")),
+      [],
+    );
+  },
+);
 
 test("without PgBouncer: create and pool set say how to get it, and nothing is made or changed", async () => {
   await using installation = await makeInstallation();
