@@ -41,6 +41,25 @@ describe("autostop (2 members)", () => {
   const eventsSince = async (id: number): Promise<readonly ClusterEvent[]> =>
     (await cluster.events()).filter((event) => event.id > id);
 
+  test("whoever scrapes and checks it keeps it awake no more than he wakes it", async () => {
+    const over = new AbortController();
+    const watching = (async () => {
+      for (; !over.signal.aborted; await sleep(200)) {
+        for (const { id } of (await cluster.status())?.members ?? [])
+          await Promise.all([
+            fetch(`${(await cluster.member(id)).status_url}/metrics`).then((answer) => answer.text()),
+            fetch(`${(await cluster.member(id)).status_url}/flycheck/pg`).then((answer) => answer.text()),
+          ]);
+      }
+    })();
+    await asleep();
+    await sleep(2 * idleMs);
+    assert.equal((await cluster.status())?.state, "asleep");
+    over.abort();
+    await watching;
+    await cluster.query("select 1");
+  });
+
   test("without a client it falls asleep: no server runs, and it says so; a client waits a moment and is answered", async () => {
     const since = await cluster.lastEvent();
     const status = await asleep();

@@ -10,16 +10,25 @@ import { OpError } from "../../errors/op-error.ts";
 import { membersHere } from "../health/tell.ts";
 import { clusterOf, memberOf, type Parts } from "../parts.ts";
 import { askOthers } from "../storage/elsewhere.ts";
+import type { ServerSources } from "../metrics/sources.ts";
 import { runCheck, type Check } from "./line.ts";
 import { roleCheck, serverChecks, type MemberAsked } from "./server.ts";
 import { machineChecks, type Machine } from "./vm.ts";
 
 /** @throws OpError cluster-not-found, member-not-found, cluster-stopped */
-export async function checkCluster(parts: Parts, name: string, query: CheckQuery): Promise<CheckReport> {
+export async function checkCluster(
+  parts: Parts,
+  sources: ServerSources,
+  name: string,
+  query: CheckQuery,
+): Promise<CheckReport> {
   const cluster = clusterOf(parts, name);
   if (query.member !== undefined) memberOf(cluster, query.member);
   refuseAtRest(cluster);
-  const [lines, others] = await Promise.all([checkHere(parts, cluster, query), checkElsewhere(parts, cluster, query)]);
+  const [lines, others] = await Promise.all([
+    checkHere({ parts, sources }, cluster, query),
+    checkElsewhere(parts, cluster, query),
+  ]);
   const all = [...lines, ...others.lines].toSorted(byMember);
   return {
     cluster: name,
@@ -32,6 +41,7 @@ export async function checkCluster(parts: Parts, name: string, query: CheckQuery
 /** As Fly's checks say it: a mark, the name, what was found, how long it took. */
 export async function checkText(
   parts: Parts,
+  sources: ServerSources,
   group: string,
   member: string,
 ): Promise<{ readonly text: string; readonly ok: boolean }> {
@@ -39,7 +49,7 @@ export async function checkText(
   if (!cluster) throw new OpError("member-not-found", { message: `there is no member "${member}"` });
   const known = (["vm", "pg", "role"] as const).find((one) => one === group);
   if (known === undefined) throw new OpError("bad-value", { message: "groups of checks are vm, pg and role" });
-  const { lines, ok } = await checkCluster(parts, cluster.name, { group: known, member, here: true });
+  const { lines, ok } = await checkCluster(parts, sources, cluster.name, { group: known, member, here: true });
   return { text: `${lines.map(lineText).join("\n")}\n`, ok };
 }
 
@@ -57,22 +67,32 @@ function refuseAtRest({ record, name }: ClusterRuntime): void {
   });
 }
 
-async function checkHere(parts: Parts, cluster: ClusterRuntime, query: CheckQuery): Promise<readonly CheckLine[]> {
-  const here = membersHere(parts, cluster).filter(({ id }) => query.member === undefined || query.member === id);
+interface Around {
+  readonly parts: Parts;
+  readonly sources: ServerSources;
+}
+
+async function checkHere(around: Around, cluster: ClusterRuntime, query: CheckQuery): Promise<readonly CheckLine[]> {
+  const here = membersHere(around.parts, cluster).filter(({ id }) => query.member === undefined || query.member === id);
   if (here.length === 0) return [];
-  const checks = checksOf(parts, cluster, here).filter(
+  const checks = checksOf(around, cluster, here).filter(
     ({ group }) => query.group === undefined || query.group === group,
   );
   return Promise.all(checks.map(runCheck));
 }
 
-function checksOf(parts: Parts, cluster: ClusterRuntime, members: readonly MemberRuntime[]): readonly Check[] {
+function checksOf(
+  { parts, sources }: Around,
+  cluster: ClusterRuntime,
+  members: readonly MemberRuntime[],
+): readonly Check[] {
   const machine = machineOf(parts, cluster, members);
   const vm = machineChecks(machine);
   const asked = members.map((member): MemberAsked => ({
     cluster,
     member,
     host: parts.hostName,
+    sources,
     room: vm.find((check) => check.check === "disk" && check.member === member.id)?.look ?? nothingKnown,
   }));
   return [...vm, ...asked.flatMap(serverChecks), ...asked.map(roleCheck)];

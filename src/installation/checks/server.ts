@@ -1,9 +1,9 @@
 /** One member's server: sessions, whether its primary takes writes, room for them, its stream; and its role. */
 import type { ClusterRuntime, MemberRuntime } from "../../agent/runtime.ts";
 import { formatReason } from "../../core/reason.ts";
-import { askConnections } from "../../drivers/postgres/figures/connections.ts";
 import { formatSize } from "../../contract/units.ts";
 import { isHolder, lagOf, waitsForVoters } from "../health/words.ts";
+import type { ServerSources } from "../metrics/sources.ts";
 import type { Check, Found } from "./line.ts";
 
 const answerMs = 3000;
@@ -12,6 +12,7 @@ export interface MemberAsked {
   readonly cluster: ClusterRuntime;
   readonly member: MemberRuntime;
   readonly host: string;
+  readonly sources: Pick<ServerSources, "connections">;
   /** of its volume */
   readonly room: () => Promise<Found>;
 }
@@ -35,9 +36,13 @@ export function roleCheck(asked: MemberAsked): Check {
   return { group: "role", member: asked.member.id, host: asked.host, check: "role", look: async () => role(asked) };
 }
 
-async function connections({ cluster, member }: MemberAsked): Promise<Found> {
+async function connections({ cluster, member, sources }: MemberAsked): Promise<Found> {
   const port = cluster.record.members[member.id]?.value.port ?? 0;
-  const { used, reserved, most } = await askConnections({ socketDirectory: member.socketDirectory, port }, answerMs);
+  const { used, reserved, most } = await sources.connections(
+    member.id,
+    { socketDirectory: member.socketDirectory, port },
+    answerMs,
+  );
   const message = `${used} used, ${reserved} reserved, ${most} max`;
   if (used < most - reserved) return { ok: true, message };
   return {

@@ -38,15 +38,16 @@ interface Rare<T> {
 
 export class Metrics {
   readonly #parts: Parts;
-  readonly #sources = new ServerSources();
+  readonly #sources: ServerSources;
   readonly #volumes = new Map<string, Rare<readonly VolumeStatus[]>>();
   readonly #backups = new Map<string, Rare<Backups | undefined>>();
   readonly #pauses = new Map<string, Rare<ClusterFigures["pauses"]>>();
   #storeSeenAt: number;
   #scrapes = 0;
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, sources: ServerSources) {
     this.#parts = parts;
+    this.#sources = sources;
     this.#storeSeenAt = parts.clock.wallNow();
     parts.signal.addEventListener("abort", () => this.#sources.keepOnly(new Set()), { once: true });
   }

@@ -4,6 +4,7 @@
  * by the agent; nothing is asked unless somebody scrapes.
  */
 import { FigureSource, type ServerFigures } from "../../drivers/postgres/figures/ask.ts";
+import type { Connections } from "../../drivers/postgres/figures/connections.ts";
 import type { SessionTarget } from "../../drivers/postgres/session/session.ts";
 
 /** A scrape waits no longer for a server; its question goes on for as long as `answerMs`. */
@@ -38,6 +39,11 @@ export class ServerSources {
     });
     const [quick] = await Promise.all([within(source.running), within(slow)]);
     return { quick, slow: source.slow, tookMs: performance.now() - begun };
+  }
+
+  /** @throws OpError server-unresponsive, or as the server refuses */
+  connections(member: string, target: SessionTarget, withinMs: number): Promise<Connections> {
+    return this.#sourceOf(member, target).figures.connections(withinMs);
   }
 
   /** Members that are gone have no session left. */

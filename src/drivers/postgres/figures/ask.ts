@@ -1,9 +1,11 @@
 /**
- * Asks one server for its figures, over a session of its own that stays. Called by the collector of figures. A server that
- * does not answer in time loses the session, and is asked again over a new one the next time.
+ * Asks one server for its figures, over two sessions of its own that stay: a server that counts a new session now and then
+ * would never fall asleep. Called by the collector of figures and by the checks. A server that does not answer in time
+ * loses the session, and is asked again over a new one the next time.
  */
 import { z } from "zod";
 import { Session, type SessionTarget } from "../session/session.ts";
+import { askConnections, type Connections } from "./connections.ts";
 import { quickParts, slowParts, statementOf, type PartName } from "./parts.ts";
 
 const valueSchema = z.union([z.string(), z.number(), z.boolean(), z.null()]);
@@ -14,8 +16,7 @@ export type ServerFigures = Readonly<Partial<Record<PartName, readonly FigureRow
 
 export class FigureSource {
   readonly #target: SessionTarget;
-  #session: Session | undefined;
-  #major: number | undefined;
+  readonly #sessions: { quick?: Session; slow?: Session } = {};
 
   constructor(target: SessionTarget) {
     this.#target = target;
@@ -24,43 +25,48 @@ export class FigureSource {
   /** @throws OpError server-unresponsive, or as the server refuses */
   async quick(withinMs: number): Promise<ServerFigures> {
     const end = performance.now() + withinMs;
-    const session = await this.#open(withinMs);
     const left = (): number => Math.max(1, end - performance.now());
-    this.#major ??= await majorOf(session, left());
-    return this.#ask(session, statementOf(quickParts(this.#major)), { name: "matriarch_figures", withinMs: left() });
+    const session = await this.#open("quick", withinMs);
+    const major = await majorOf(session, left());
+    return ask(session, statementOf(quickParts(major)), { name: `matriarch_figures_${major}`, withinMs: left() });
+  }
+
+  /** Figures that are quick do not wait for these. @throws OpError server-unresponsive, or as the server refuses */
+  async slow(withinMs: number): Promise<ServerFigures> {
+    return ask(await this.#open("slow", withinMs), statementOf(slowParts), { withinMs });
   }
 
   /** @throws OpError server-unresponsive, or as the server refuses */
-  async slow(withinMs: number): Promise<ServerFigures> {
-    // Not over the lasting session: figures that are quick do not wait for those that are not.
-    const session = await Session.open(this.#target, { withinMs, applicationName });
-    try {
-      return await this.#ask(session, statementOf(slowParts), { withinMs });
-    } finally {
-      void session.close();
-    }
+  async connections(withinMs: number): Promise<Connections> {
+    return askConnections(await this.#open("quick", withinMs), withinMs);
   }
 
   close(): void {
-    this.#session?.destroy();
-    this.#session = undefined;
+    for (const session of Object.values(this.#sessions)) session.destroy();
   }
 
-  async #ask(
-    session: Session,
-    sql: string,
-    options: { readonly withinMs: number; readonly name?: string },
-  ): Promise<ServerFigures> {
-    const [row] = await session.query(sql, [], options);
-    return figuresSchema.parse(JSON.parse(row?.["figures"] ?? "{}"));
+  async #open(which: "quick" | "slow", withinMs: number): Promise<Session> {
+    const known = this.#sessions[which];
+    if (known?.isOpen) return known;
+    const opened = await Session.open(this.#target, { withinMs, applicationName });
+    // Somebody else may have been quicker.
+    const other = this.#sessions[which];
+    if (other?.isOpen && other !== known) {
+      void opened.close();
+      return other;
+    }
+    this.#sessions[which] = opened;
+    return opened;
   }
+}
 
-  async #open(withinMs: number): Promise<Session> {
-    if (this.#session?.isOpen) return this.#session;
-    this.#major = undefined;
-    this.#session = await Session.open(this.#target, { withinMs, applicationName });
-    return this.#session;
-  }
+async function ask(
+  session: Session,
+  sql: string,
+  options: { readonly withinMs: number; readonly name?: string },
+): Promise<ServerFigures> {
+  const [row] = await session.query(sql, [], options);
+  return figuresSchema.parse(JSON.parse(row?.["figures"] ?? "{}"));
 }
 
 const applicationName = "matriarch figures";

@@ -1,5 +1,5 @@
-/** How many sessions a server has and may have. Called by the checks of a member. */
-import { withSession, type SessionTarget } from "../session/session.ts";
+/** How many sessions a server has and may have. Called by ask.ts for the checks of a member. */
+import type { Session } from "../session/session.ts";
 
 export interface Connections {
   readonly used: number;
@@ -14,10 +14,8 @@ SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE backen
     + coalesce(pg_catalog.current_setting('reserved_connections', true)::int, 0) AS reserved,
   pg_catalog.current_setting('max_connections') AS most`;
 
-/** @throws OpError server-unresponsive, or as the server refuses */
-export function askConnections(target: SessionTarget, withinMs: number): Promise<Connections> {
-  return withSession(target, { withinMs, applicationName: "matriarch check" }, async (session) => {
-    const [row] = await session.query(connections, [], { withinMs });
-    return { used: Number(row?.["used"]), reserved: Number(row?.["reserved"]), most: Number(row?.["most"]) };
-  });
+/** @throws OpError server-unresponsive */
+export async function askConnections(session: Session, withinMs: number): Promise<Connections> {
+  const [row] = await session.query(connections, [], { withinMs });
+  return { used: Number(row?.["used"]), reserved: Number(row?.["reserved"]), most: Number(row?.["most"]) };
 }
