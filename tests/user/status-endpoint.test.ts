@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
+import { request as requestSecurely } from "node:https";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -261,6 +262,86 @@ describe("status endpoint (3 members, quorum)", () => {
     },
   );
 });
+
+describe("status endpoint as the agent's options have it (1 member)", () => {
+  let installation: Installation;
+  let cluster: Cluster;
+
+  before(async () => {
+    installation = await makeInstallation();
+    cluster = await createCluster(installation, "solo", "--members", "1");
+  });
+  after(() => installation[Symbol.asyncDispose]());
+
+  async function restartWith(wanted: object): Promise<void> {
+    await writeFile(join(installation.home, "agent.json"), JSON.stringify(wanted));
+    await installation.killAgent();
+    await installation.startAgent();
+    await cluster.healthy();
+  }
+  const opens = (url: string): Promise<Answer> => until(url, () => ask(url).catch(() => undefined), { withinMs: 8000 });
+
+  test("the host's own port: paths begin with a member, or with a cluster that has one here", async () => {
+    const port = 33_000 + (process.pid % 1000);
+    await restartWith({ status_port: port });
+    const url = `http://127.0.0.1:${port}`;
+    assert.equal((await opens(`${url}/solo-1/primary`)).status, 200);
+    assert.equal(await codeOf(`${url}/solo/primary`), 200);
+    assert.equal(await codeOf(`${url}/solo/replica`), 503);
+    const { status, body } = await ask(`${url}/primary`);
+    assert.equal(status, 404);
+    assert.match(body, /begins with a member.*It has solo-1/);
+    assert.match((await ask(`${url}/metrics`)).body, /^matriarch_info\{/m);
+    assert.match((await ask(`${url}/solo/metrics`)).body, /^pg_up\{/m);
+    assert.equal(await codeOf(`${url}/metrics`, "POST"), 405);
+  });
+
+  test("HTTPS with the endpoints' certificate; a router that runs changes over", async () => {
+    const plain = urlOf(await cluster.member("solo-1"));
+    await restartWith({ status_tls: "on" });
+    const url = urlOf(await cluster.member("solo-1"));
+    assert.equal(url, plain.replace("http:", "https:"));
+    const ca = await readFile(join(installation.home, "ca", "ca.crt"));
+    const secure = (): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const asked = requestSecurely(`${url}/primary`, { ca }, ({ statusCode }) => resolve(statusCode ?? 0));
+        asked.on("error", reject);
+        asked.end();
+      });
+    assert.equal(await until("HTTPS", () => secure().catch(() => undefined), { withinMs: 8000 }), 200);
+    await assert.rejects(ask(`${plain}/primary`));
+  });
+
+  test("off: nothing listens, and no URL is told", async () => {
+    const url = urlOf(await cluster.member("solo-1")).replace("https:", "http:");
+    await restartWith({ status_listen: "off" });
+    assert.equal((await cluster.member("solo-1")).status_url, null);
+    const isShut = async (): Promise<true | undefined> =>
+      ask(`${url}/health`).then(
+        () => undefined,
+        ({ code }: NodeJS.ErrnoException) => (code === "ECONNREFUSED" ? true : undefined),
+      );
+    await until("the port to be closed", isShut, { withinMs: 8000 });
+    assert.equal((await installation.run(["metrics", "solo"])).code, 0);
+  });
+
+  test("nonsense is refused when the agent starts", async () => {
+    await writeFile(
+      join(installation.home, "agent.json"),
+      JSON.stringify({ status_listen: "anywhere", status_port: -1, status_tls: 1 }),
+    );
+    await installation.killAgent();
+    const { code, stderr } = await installation.run(["agent", "start"]);
+    assert.notEqual(code, 0);
+    assert.match(stderr, /status_listen[^]*status_port[^]*status_tls/);
+    await restartAgent(installation);
+  });
+});
+
+async function restartAgent(installation: Installation): Promise<void> {
+  await writeFile(join(installation.home, "agent.json"), "{}");
+  await installation.startAgent();
+}
 
 /** What a raw request gets back. */
 async function says(url: string, bytes: string): Promise<string> {

@@ -28,6 +28,11 @@ const everyMs = 1000;
 /** A loop that has not looked for so long is stuck; the guard gives up a member for it as well. */
 const lookedAtMs = 10_000;
 
+/** A router that was there before this agent may still listen. */
+export async function silenceHealth(router: HealthTeller, { listenHosts, agentSocket }: HealthPlace): Promise<void> {
+  await router.configureHealth({ listenHosts, agentSocket, ports: [] });
+}
+
 export function tellHealth(parts: Parts, router: HealthTeller, place: HealthPlace): void {
   const told = new Map<string, string>();
   let ports = "";

@@ -22,7 +22,7 @@ import { reportCluster, reportMember, type ClusterFigures } from "./member.ts";
 import { reportPool } from "./pool.ts";
 import { reportPatroni } from "./patroni.ts";
 import { reportServer } from "./postgres.ts";
-import { ServerSources, type Asked } from "./sources.ts";
+import type { Asked, ServerSources } from "./sources.ts";
 
 /** The ledger and the volumes are read so often at most. */
 const rarelyMs = 30_000;

@@ -4,8 +4,8 @@
  * that they keep nobody out.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createSecureServer } from "node:https";
-import type { Server as NetServer, Socket } from "node:net";
+import { createServer as createNetServer, type Server as NetServer, type Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { Log } from "../../links/log.ts";
 import { Certificate } from "../certificate.ts";
 import { Listeners } from "../listeners.ts";
@@ -99,12 +99,7 @@ export class HealthPorts {
   #createServer(port: HealthPort): NetServer {
     const answer = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#serve(port, request, response);
-    const server: Server = this.#certificate
-      ? createSecureServer(
-          { ...limits, minVersion: "TLSv1.2", SNICallback: (_name, done) => done(null, this.#certificate?.context()) },
-          answer,
-        )
-      : createServer(limits, answer);
+    const server: Server = createServer(limits, answer);
     const silent = new Set<Socket>();
     server.on("connection", (socket) => {
       this.#arrivals += 1;
@@ -118,7 +113,18 @@ export class HealthPorts {
       response.once("finish", () => socket.destroyed || silent.add(socket));
     });
     // One that cannot listen says so to whoever asked it to.
-    return server.on("error", () => undefined);
+    const listening = this.#certificate ? this.#behindTls(server) : server;
+    return listening.on("error", () => undefined);
+  }
+
+  /** The certificate is looked at for each connection: it is renewed while we listen. */
+  #behindTls(server: Server): NetServer {
+    return createNetServer((raw) => {
+      raw.on("error", () => raw.destroy());
+      const secureContext = this.#certificate?.context();
+      if (!secureContext) return void raw.destroy();
+      server.emit("connection", new TLSSocket(raw, { isServer: true, secureContext }));
+    });
   }
 
   async #serve(port: HealthPort, request: IncomingMessage, response: ServerResponse): Promise<void> {
