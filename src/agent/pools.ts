@@ -146,7 +146,8 @@ export class Pools {
 class HostPool {
   readonly #cluster: string;
   readonly #parts: PoolsParts;
-  readonly #driver: PoolerDriver;
+  /** another one after each stop, for which a stop is the end */
+  #driver: PoolerDriver;
   readonly #reader: LoginSource;
   #record: ClusterRecord | undefined;
   /** what the driver was asked for last; empty: to stop; undefined: nothing, and one of an agent before may run */
@@ -156,6 +157,7 @@ class HostPool {
   #error: Error | undefined;
   #clients = 0;
   #turn: Promise<void> = Promise.resolve();
+  #isWaiting = false;
   #look: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
@@ -163,14 +165,20 @@ class HostPool {
   constructor(cluster: string, parts: PoolsParts) {
     this.#cluster = cluster;
     this.#parts = parts;
-    this.#driver = parts.make(cluster);
+    this.#driver = this.#makeDriver();
     this.#reader = parts.makeReader();
-    this.#driver.onRestart((restart) => {
+  }
+
+  #makeDriver(): PoolerDriver {
+    const { make, tell, changed } = this.#parts;
+    const driver = make(this.#cluster);
+    driver.onRestart((restart) => {
       this.#worked();
-      parts.tell.restarted(cluster, restart);
-      parts.changed(cluster);
+      tell.restarted(this.#cluster, restart);
+      changed(this.#cluster);
     });
-    this.#driver.onFailure((error) => this.#failed(error));
+    driver.onFailure((error) => this.#failed(error));
+    return driver;
   }
 
   get #isOn(): boolean {
@@ -194,7 +202,7 @@ class HostPool {
   learn(record: ClusterRecord): void {
     this.#record = record;
     if (this.#text() === this.#wished && this.#error === undefined) return;
-    if (!this.#isOver) this.#inTurn(() => this.#apply());
+    if (!this.#isOver) this.#applySoon();
     this.#timer ??= setInterval(() => void this.#lookAgain(), lookEveryMs);
   }
 
@@ -237,13 +245,13 @@ class HostPool {
 
   async close(): Promise<void> {
     this.#end();
-    await this.#turn;
+    // First: what is under way may be waiting for a pooler that cannot be started.
     await this.#driver.close();
+    await this.#turn;
   }
 
   async stop(): Promise<void> {
-    this.#end();
-    await this.#turn;
+    await this.close();
     await this.#driver.stop();
   }
 
@@ -253,8 +261,16 @@ class HostPool {
     this.#reader.close();
   }
 
-  #inTurn(work: () => Promise<void>): void {
-    this.#turn = this.#turn.then(work).catch((error: unknown) => this.#failed(error));
+  /** One after the other, and no more than one that waits: it does what the spec says by then. */
+  #applySoon(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#turn = this.#turn
+      .then(() => {
+        this.#isWaiting = false;
+        return this.#apply();
+      })
+      .catch((error: unknown) => this.#failed(error));
   }
 
   #text(): string {
@@ -275,12 +291,17 @@ class HostPool {
     const record = this.#record;
     const text = this.#text();
     if (!record || this.#isOver || (text === this.#wished && this.#error === undefined)) return;
-    if (text === "") await this.#driver.stop();
+    if (text === "") await this.#stopForNow();
     else if (this.#wished) await this.#driver.configure(this.#wish(record));
     else await this.#begin(record);
     this.#wished = text;
     this.#worked();
     this.#parts.changed(this.#cluster);
+  }
+
+  async #stopForNow(): Promise<void> {
+    await this.#driver.stop();
+    this.#driver = this.#makeDriver();
   }
 
   async #begin(record: ClusterRecord): Promise<void> {
@@ -305,7 +326,7 @@ class HostPool {
 
   async #lookAgain(): Promise<void> {
     if (!this.#isOn || this.#isOver) return;
-    if (this.#error !== undefined) this.#inTurn(() => this.#apply());
+    if (this.#error !== undefined) this.#applySoon();
     await this.lookAtUsers();
     if (this.#record?.spec.value.autostopMs !== undefined)
       this.#clients = await this.#driver.clients().catch(() => this.#clients);

@@ -3,6 +3,7 @@
  * agent follows it (agent/pools.ts). What cannot be is refused before anything is changed.
  */
 import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Asked } from "../contract/asked.ts";
 import { poolStatusSchema, type PoolChange, type PoolOnHost, type PoolStatus } from "../contract/pool.ts";
 import type { ClusterSpec } from "../domain/cluster.ts";
@@ -17,6 +18,7 @@ import { claimPooledPort } from "./ports.ts";
 import { askOthers } from "./storage/elsewhere.ts";
 
 const seenMs = 3000;
+const settledMs = 4000;
 /** Of a pooler besides its clients' connections: servers, its files, its log. */
 const otherFiles = 100;
 
@@ -223,5 +225,6 @@ async function inForce(parts: Parts, name: string, is: PoolSpec): Promise<void> 
   const isKnown = (pool: PoolSpec | undefined): boolean => JSON.stringify(pool) === JSON.stringify(is);
   const wait = { withinMs: seenMs, describe: () => "" };
   await awaitCluster(parts, name, ({ record }) => isKnown(record.spec.value.pool), wait).catch(() => undefined);
-  await parts.pools.settled(name).catch(() => undefined);
+  const late = sleep(settledMs, undefined, { ref: false });
+  await Promise.race([parts.pools.settled(name).catch(() => undefined), late]);
 }

@@ -224,6 +224,10 @@ describe("the pooled endpoint (3 members)", { skip }, () => {
     await installation.ok("pool", "set", "shop", "--on");
     assert.equal((await pooled()).port, port);
     assert.deepEqual(await ask("select 4 as four"), [{ four: 4 }]);
+    const since = await cluster.lastEvent();
+    await endAll([poolerPid()]);
+    await cluster.event("pool.restarted", since);
+    assert.deepEqual(await ask("select 5 as five"), [{ five: 5 }]);
   });
 });
 
