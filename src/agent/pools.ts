@@ -170,12 +170,12 @@ class HostPool {
   }
 
   #makeDriver(): PoolerDriver {
-    const { make, tell, changed } = this.#parts;
-    const driver = make(this.#cluster);
+    const parts = this.#parts;
+    const driver = parts.make(this.#cluster);
     driver.onRestart((restart) => {
       this.#worked();
-      tell.restarted(this.#cluster, restart);
-      changed(this.#cluster);
+      parts.tell.restarted(this.#cluster, restart);
+      parts.changed(this.#cluster);
     });
     driver.onFailure((error) => this.#failed(error));
     return driver;
