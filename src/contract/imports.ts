@@ -4,12 +4,19 @@ import { z } from "zod";
 import type { Asked } from "./asked.ts";
 import type { Operation } from "./cluster.ts";
 
+/** No null bytes: they would end a text of the protocol, and of the operating system, in its middle. */
+const text = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[^\0]*$/, "it has a null byte");
+
 export const sourceSchema = z.strictObject({
   /** a name, an address, or the directory of a Unix socket */
-  host: z.string().min(1).max(255),
+  host: text,
   port: z.int().min(1).max(65_535),
-  user: z.string().min(1).max(255),
-  database: z.string().min(1).max(255),
+  user: text,
+  database: text,
   /** of the URI: sslmode and the like, nothing secret */
   parameters: z.record(z.string(), z.string()),
 });

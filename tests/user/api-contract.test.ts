@@ -61,7 +61,12 @@ describe("the API's contract", { skip: existsSync(etcdPath) ? false : "there is 
           );
       }
     };
-    await Promise.all(Array.from({ length: atOnce }, worker));
+    await Promise.all(Array.from({ length: atOnce }, worker)).catch(async (error: unknown) => {
+      const log = (await agent.installation.log()).split("\n").slice(-25).join("\n");
+      throw new Error(`MATRIARCH_API_SEED=${seed} MATRIARCH_API_RUNS=${runs}; the agent's log ends with:\n${log}`, {
+        cause: error,
+      });
+    });
     const seen = [...counts].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
     t.diagnostic(`${cases.length} requests, MATRIARCH_API_SEED=${seed} MATRIARCH_API_RUNS=${runs}; ${seen.join(", ")}`);
     t.diagnostic(`the agent's loop was late by at most, in each second: ${agent.delays(since).join(" ")} ms`);

@@ -5,6 +5,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { Client, DatabaseError, type ClientConfig } from "pg";
 import type { ErrorCode } from "../../../errors/catalog.ts";
@@ -102,8 +103,17 @@ function connect(server: SourceServer, ssl: ClientConfig["ssl"]): Promise<Source
     application_name: "matriarch import",
     keepAlive: true,
     connectionTimeoutMillis: connectMs,
+    stream: listenedSocket,
   });
   return SourceSession.connected(client);
+}
+
+/**
+ * pg listens for a socket's errors only once it has told it where to connect. An address that the socket refuses on the
+ * spot (one with a null byte) left it without a listener, and pg's own time limit then ended this process.
+ */
+function listenedSocket(): Socket {
+  return new Socket().on("error", () => undefined);
 }
 
 /** As libpq does it: up to "require" the certificate is not looked at. */
