@@ -40,6 +40,11 @@ export const backupEvents = {
     "Backups had been kept for their time, and were removed with those that build on them.",
     (e) => `removed from repository ${e.repository} after their time: ${e.backups}`,
   ),
+  "backup.identity-changed": define<{ was: string }>(
+    "info",
+    "The cluster was restored in place, and is another system to Postgres since. Its repositories go on with it; a full backup follows.",
+    (e) => `the repositories of "${e.cluster}" go on after its restore in place; they knew it as system ${e.was}`,
+  ),
   "backup.repository-lost": define<{ repository: number; reason: string }>(
     "error",
     "A repository cannot be used. The primary keeps its log until it can; backup.repository-back tells when.",

@@ -64,6 +64,11 @@ export class PgBackRest {
     await this.#do("stanza-create", ["--log-level-console=warn"], shortMs, members);
   }
 
+  /** The cluster has another identity since it was restored in place; what was pushed before stays what it is. */
+  async upgrade(members: readonly BackupMember[]): Promise<void> {
+    await this.#do("stanza-upgrade", ["--log-level-console=warn"], shortMs, members);
+  }
+
   /** A segment of the log is ended and waited for in every repository. */
   async check(members: readonly BackupMember[]): Promise<void> {
     const options = ["--log-level-console=warn", `--archive-timeout=${archiveSeconds}`];

@@ -9,11 +9,13 @@ import { dueBackup, type BackupKind, type Repository, type RepositoryNumber } fr
 import { isToRest, type ClusterRecord } from "../../domain/cluster.ts";
 import { dailyAtMs } from "../../domain/snapshot.ts";
 import { archiveFilesOf } from "../../drivers/postgres/archive/command.ts";
+import { readBook, writeBook } from "../../drivers/pgbackrest/book.ts";
 import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { isHere, type Parts } from "../parts.ts";
 import { isOverdue, ownBackups } from "./look.ts";
-import { fetchBook } from "./share.ts";
+import { primaryMember } from "./members.ts";
+import { fetchBook, handOut } from "./share.ts";
 import { findStanza, type Found } from "./stanza.ts";
 import { beginBackup } from "./take.ts";
 
@@ -32,6 +34,8 @@ export interface CareParts {
   readonly wallNow: () => number;
   /** @throws OpError when nothing can be asked at all */
   readonly look: (cluster: string) => Promise<{ readonly found: Found; readonly looks: readonly RepositoryLook[] }>;
+  /** its place in the repositories goes on with the identity that the cluster has now */
+  readonly adopt: (found: Found) => Promise<void>;
   /** the last file of the log was not taken */
   readonly isStuck: (cluster: ClusterRecord) => Promise<boolean>;
   readonly isBusy: (cluster: string) => boolean;
@@ -74,6 +78,14 @@ export class BackupCare {
     const isFresh = askedAt !== undefined && now >= askedAt && now - askedAt < askEveryMs;
     if (isBusy(name) || (isFresh && !(await isStuck(record)))) return;
     const { found, looks } = await look(name);
+    const isOther = looks.some(
+      ({ problem, databases }) => !problem && databases.at(-1)?.systemIdentifier !== found.systemIdentifier,
+    );
+    if (isOther) {
+      // A full backup is due as soon as they have.
+      this.#asked.delete(name);
+      return await this.#parts.adopt(found);
+    }
     const isWell = looks.every(({ problem }) => problem === undefined);
     if (isWell) this.#asked.set(name, now);
     for (const repository of found.wish.repositories)
@@ -120,6 +132,7 @@ export async function careForBackups(parts: Parts): Promise<void> {
       const found = await findStanza(parts, name);
       return { found, looks: await found.driver.look() };
     },
+    adopt: (found) => adoptIdentity(parts, found),
     isStuck: async ({ members, reign }) => {
       const holder = members[reign.value.holder]?.value;
       return holder !== undefined && (await exists(archiveFilesOf(holder.dataDirectory).problem));
@@ -140,6 +153,17 @@ export async function careForBackups(parts: Parts): Promise<void> {
     await care.look();
     await pause(parts, lookEveryMs);
   }
+}
+
+/** Only of a cluster that was the one before: restored in place it is another system to Postgres. */
+async function adoptIdentity(parts: Parts, { name, spec, driver }: Found): Promise<void> {
+  const book = await readBook(parts, name);
+  if (!book || !spec || book.systemIdentifier === spec.systemIdentifier) return;
+  await driver.upgrade(primaryMember(parts, name));
+  const now = { ...book, systemIdentifier: spec.systemIdentifier };
+  await writeBook(parts, now);
+  await handOut(parts, now);
+  parts.events.emit("backup.identity-changed", { cluster: name }, { was: book.systemIdentifier });
 }
 
 function exists(path: string): Promise<boolean> {
