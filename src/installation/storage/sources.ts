@@ -26,6 +26,8 @@ export interface Source {
   readonly at: number;
   /** for people: what it begins with */
   readonly base: string;
+  /** the volume of a snapshot that must stay until it is done */
+  readonly reads?: string;
   /** @throws OpError when it cannot be, before anything is begun */
   check(): Promise<void>;
   /** Puts a copy at `volume`, which does not exist yet. */
@@ -85,6 +87,7 @@ function copyOf(parts: Parts, snapshot: Candidate["base"]["snapshot"]): Omit<Sou
   return {
     spec: snapshot.spec,
     base: snapshot.id,
+    reads: path,
     check: async () =>
       refuseFull(snapshot.id, snapshot.bytes, pool.sharesBlocks, (await pool.usage(path)).poolFreeBytes),
     copy: async (volume, { spec, told, signal }) => {

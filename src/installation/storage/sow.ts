@@ -13,6 +13,8 @@ import { syncFileSystem } from "../../drivers/postgres/provision/durable.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { SeedRequest, Sown } from "../create.ts";
 import type { Parts } from "../parts.ts";
+import { withRoom } from "./room.ts";
+import { whileInUse } from "./snapshots/in-use.ts";
 import type { Source } from "./sources.ts";
 
 export interface Sowing {
@@ -27,12 +29,14 @@ export interface SownCopy extends Sown {
   readonly source: Source;
 }
 
-/** @throws OpError clone-failed, restore-too-early, restore-out-of-window, script-failed */
+/** @throws OpError clone-failed, too-little-disk, restore-too-early, restore-out-of-window, script-failed */
 export async function sow(parts: Parts, sowing: Sowing, wish: SeedRequest): Promise<SownCopy> {
   const begunAt = parts.clock.now();
   for (const [turn, source] of sowing.sources.entries()) {
     try {
-      return await sowOne(parts, sowing, source, { ...wish, begunAt });
+      const make = (signal: AbortSignal): Promise<SownCopy> =>
+        sowOne(parts, sowing, source, { ...wish, begunAt, signal });
+      return await whileInUse(source.reads, () => withRoom(parts, wish.signal, make));
     } catch (error) {
       const isTooNew = error instanceof OpError && error.code === "restore-too-early";
       if (!isTooNew || turn === sowing.sources.length - 1) throw error;

@@ -5,8 +5,9 @@
  */
 import { execFile } from "node:child_process";
 import { copyFile, open, readdir, readFile, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
+import { tellsNoRoom } from "../../../errors/full-disk.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { replicationFile } from "../configuration/write.ts";
 import { identityOf } from "../engine/environment.ts";
@@ -14,6 +15,7 @@ import type { CloneProgress, ServerOwner, Upstream } from "../port.ts";
 import { readControl } from "../provision/control-file.ts";
 import { makeOwnedDirectory, writeOwnedFile } from "../server/owned-files.ts";
 import type { Session } from "../session/session.ts";
+import { replacedWhileCopied } from "./cp-words.ts";
 
 const run = promisify(execFile);
 
@@ -30,6 +32,7 @@ export interface CopyRequest {
 const startMs = 10 * 60_000;
 const copyMs = 24 * 60 * 60_000;
 const progressEveryMs = 2000;
+const replacedMax = 5;
 
 /** As pg_basebackup leaves them out: of no use on another server, or rebuilt at its start (basebackup.c). */
 const emptied = ["pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"];
@@ -149,12 +152,32 @@ async function copyTree(request: CopyRequest, how: "reflink" | "copy"): Promise<
   );
 }
 
+/** What was replaced while it was read is copied again: a file that is left out would be missing in the copy. */
 async function runCopy(
   request: CopyRequest,
   how: "reflink" | "copy",
   paths: readonly string[],
   target: string,
 ): Promise<void> {
+  let replaced = await runCp(request, how, paths, target);
+  for (let attempt = 1; replaced.length > 0; attempt += 1) {
+    if (attempt > replacedMax) throw notCopied(new Error(`replaced again and again: ${replaced.join(", ")}`));
+    const again: string[] = [];
+    for (const path of replaced) {
+      const beside = dirname(join(request.target, relative(request.source.dataDirectory, path)));
+      again.push(...(await runCp(request, how, [path], beside)));
+    }
+    replaced = again;
+  }
+}
+
+/** @returns those that it left out because they were replaced while it read them */
+async function runCp(
+  request: CopyRequest,
+  how: "reflink" | "copy",
+  paths: readonly string[],
+  target: string,
+): Promise<readonly string[]> {
   const options = {
     ...identityOf(request.owner),
     env: { PATH: "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C" },
@@ -164,18 +187,23 @@ async function runCopy(
   };
   try {
     await run("cp", [...copyArguments(how), ...paths, target], options);
+    return [];
   } catch (error) {
     request.signal.throwIfAborted();
-    if (onlyVanished(error)) return;
-    throw new OpError("clone-failed", { message: "the files of the source could not be copied", cause: error });
+    const said = error instanceof Error && "stderr" in error ? String(error.stderr) : "";
+    const replaced = replacedWhileCopied(said);
+    if (replaced) return replaced;
+    throw notCopied(error);
   }
 }
 
-/** Files come and go under a running server; what vanished is made good by the log. */
-function onlyVanished(error: unknown): boolean {
-  if (!(error instanceof Error) || !("stderr" in error) || typeof error.stderr !== "string") return false;
-  const lines = error.stderr.split("\n").filter((line) => line.trim() !== "");
-  return lines.length > 0 && lines.every((line) => line.endsWith("No such file or directory"));
+function notCopied(cause: unknown): OpError {
+  const said = cause instanceof Error ? cause.message.split("\n").find(tellsNoRoom) : undefined;
+  return new OpError("clone-failed", {
+    message: "the files of the source could not be copied",
+    ...(said === undefined ? {} : { detail: `${said.trim()}.`, hint: "Free some room and try again." }),
+    cause,
+  });
 }
 
 /**

@@ -30,17 +30,23 @@ export async function copyRunning(request: CopyRequest): Promise<void> {
   } catch (error) {
     await rm(target, { recursive: true, force: true });
     signal.throwIfAborted();
-    if (!(error instanceof DatabaseError)) throw error;
-    throw new OpError("clone-failed", {
-      message: `"${source.member}" could not be copied`,
-      detail: `Its server said: ${error.message}.`,
-      hint: "If a failover came between, try again.",
-      cause: error,
-    });
+    throw asLost(source.member, session, error);
   } finally {
     signal.removeEventListener("abort", abort);
     await session.close();
   }
+}
+
+/** The server refused, or is gone, and the copy's end with it: what came between ends by itself, and a copy can be made again. */
+function asLost(member: string, session: Session, error: unknown): unknown {
+  if (error instanceof OpError || (session.isOpen && !(error instanceof DatabaseError))) return error;
+  const said = error instanceof DatabaseError ? `Its server said: ${error.message}.` : "Its server ended.";
+  return new OpError("clone-failed", {
+    message: `"${member}" could not be copied`,
+    detail: said,
+    hint: "If a failover came between, try again.",
+    cause: error,
+  });
 }
 
 /** The first segment that recovery reads; the last is proven by the end of the backup that it reads there. */

@@ -28,7 +28,9 @@ export interface QuietRequest {
 /** A server that replays a log of days takes its time. */
 const replayMs = 7 * 24 * 3_600_000;
 const askMs = 60_000;
-const stopMs = 60_000;
+/** Its last checkpoint writes all that the replay has left in memory, to a disk that may be slow and busy. */
+const stopMs = 3_600_000;
+const killMs = 60_000;
 const pauseMs = { first: 20, last: 500 };
 const keptLetters = 16_000;
 
@@ -91,7 +93,7 @@ export async function withQuietServer<T>(
       (database) => Session.open(target, { withinMs: askMs, database }),
       () => running.said,
     );
-    await server.stop();
+    await server.stop(signal);
     return result;
   } finally {
     await server?.end();
@@ -143,28 +145,29 @@ class QuietServer {
     throw this.#failure();
   }
 
-  async stop(): Promise<void> {
+  async stop(signal: AbortSignal): Promise<void> {
     this.#child.kill("SIGINT");
-    const late = sleep(stopMs, "late", { ref: false });
-    if ((await Promise.race([this.#ended, late])) === "late" || this.#child.exitCode !== 0) throw this.#failure();
+    const late = sleep(stopMs, "late", { ref: false, signal });
+    if ((await Promise.race([this.#ended, late])) === "late") throw this.#failure("did not end in order");
+    if (this.#child.exitCode !== 0) throw this.#failure("failed when it ended");
   }
 
   /** Hard, when it still runs: what was to become of it is removed. */
   async end(): Promise<void> {
     if (this.#isOver) return;
     this.#child.kill("SIGQUIT");
-    const late = sleep(stopMs, "late", { ref: false });
+    const late = sleep(killMs, "late", { ref: false });
     if ((await Promise.race([this.#ended, late])) === "late") this.#child.kill("SIGKILL");
   }
 
-  #failure(): OpError {
+  #failure(what = "did not come up"): OpError {
     // Our own attempts to come in are answered with FATAL as well, until it is up.
     const lines = this.said.split("\n").filter((line) => !line.includes("the database system is"));
     const words = lines.filter((line) => /FATAL|PANIC|ERROR|HINT|DETAIL/.test(line));
     const { exitCode, signalCode } = this.#child;
     const end = signalCode ?? (exitCode === null ? "it still runs" : `exit code ${exitCode}`);
     return new OpError("clone-failed", {
-      message: "the copy did not come up as a server",
+      message: `the copy's server ${what}`,
       detail: `${end}; ${words.length === 0 ? lines.slice(-4).join(" ") : words.slice(-4).join(" ")}`,
     });
   }

@@ -7,7 +7,8 @@ import { isDailyDue, keptUntil, lastDueAt, type Snapshot } from "../../../domain
 import type { VolumePool } from "../../../drivers/volume/port.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { isHere, type Parts } from "../../parts.ts";
-import { readSnapshots, removeSnapshot, snapshotClusters, type SnapshotPlaces } from "./files.ts";
+import { readSnapshots, removeSnapshot, snapshotClusters, volumeOfSnapshot, type SnapshotPlaces } from "./files.ts";
+import { isInUse } from "./in-use.ts";
 import { listSnapshots } from "./list.ts";
 import { beginSnapshot } from "./take.ts";
 
@@ -94,7 +95,7 @@ export async function expireSnapshots(
   const expired: Snapshot[] = [];
   for (const cluster of await snapshotClusters(places)) {
     for (const snapshot of await readSnapshots(places, cluster)) {
-      if (keptUntil(snapshot, specOf(cluster)) > now) continue;
+      if (keptUntil(snapshot, specOf(cluster)) > now || isInUse(volumeOfSnapshot(places, snapshot))) continue;
       await removeSnapshot(places, pool, snapshot);
       expired.push(snapshot);
     }

@@ -20,6 +20,7 @@ import { OpError } from "../../../errors/op-error.ts";
 import { amend, clusterOf, refuseWithoutStore, type Parts } from "../../parts.ts";
 import { askOthers } from "../elsewhere.ts";
 import { readSnapshots, removeSnapshot, volumeOfSnapshot } from "./files.ts";
+import { refuseInUse } from "./in-use.ts";
 
 const dayMs = 86_400_000;
 const deleteMs = 30_000;
@@ -49,7 +50,7 @@ export async function listSnapshots(
   };
 }
 
-/** @throws OpError snapshot-not-found */
+/** @throws OpError snapshot-not-found, busy */
 export async function deleteSnapshot(
   parts: Parts,
   name: string,
@@ -60,6 +61,7 @@ export async function deleteSnapshot(
   const snapshot = found.find((one) => one.id === id);
   if (!snapshot) throw snapshotNotFound(name, id);
   if (parts.hosts.self === undefined || snapshot.host === parts.hosts.self.name || here) {
+    refuseInUse(id, volumeOfSnapshot(parts, snapshot));
     await removeSnapshot(parts, parts.servers.pool, snapshot);
     parts.events.emit("snapshot.deleted", { cluster: name, actor: by }, { snapshot: id });
     return;

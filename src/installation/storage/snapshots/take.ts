@@ -21,6 +21,7 @@ import { snapshotKind } from "../../../events/operation-log.ts";
 import { follow } from "../../changes.ts";
 import { clusterOf, isHere, type Parts } from "../../parts.ts";
 import { heardOf } from "../../placement/forward.ts";
+import { withRoom } from "../room.ts";
 import { chooseMember, type Chosen } from "./choose.ts";
 import { describeSnapshot, makeSnapshotDirectory, removeSnapshot, volumeOfSnapshot } from "./files.ts";
 
@@ -86,7 +87,8 @@ async function take(
     const socketDirectory = members.get(chosen.member.id)?.socketDirectory ?? "";
     const told = (step: string): unknown => parts.operations.step(operation.id, step, 0);
     const { major } = record.spec.value;
-    const how = await copyMember(parts, { chosen, path, socketDirectory, major, told, signal });
+    const copying = { chosen, path, socketDirectory, major, told };
+    const how = await withRoom(parts, signal, (heeded) => copyMember(parts, { ...copying, signal: heeded }));
     parts.operations.step(operation.id, "bringing it to the disk", 1);
     await syncFileSystem([path], signal);
     const { timeline, minRecoveryTimeline } = await readControl(join(path, "data"));
