@@ -3,7 +3,7 @@
  * configuration through a switchover, a failover and an agent's end, and clients that mean no good.
  */
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
 import { Client } from "pg";
 import type { MemberStatus } from "../../src/contract/cluster.ts";
 import { createCluster, type Cluster } from "../faults/cluster.ts";
@@ -21,6 +22,25 @@ import { postmasterGroup, signalAll } from "../faults/processes.ts";
 import { until } from "../faults/until.ts";
 
 const haproxy = ["/usr/sbin/haproxy", "/usr/bin/haproxy"].find((path) => existsSync(path));
+
+const run = promisify(execFile);
+const hasPatroni = await run("/usr/bin/python3", ["-c", "import patroni.ha"]).then(
+  () => true,
+  () => false,
+);
+/** Its request code, and what its loop makes of another member's answer. */
+const patroniClient = `
+import sys, json
+from patroni.request import get, PatroniRequest
+from patroni.dcs import Member
+from patroni.ha import _MemberStatus
+for url in sys.argv[1:]:
+    members = json.loads(get(url + "/cluster").data)["members"]
+    member = Member.from_node(1, "m", "s", json.dumps({"api_url": url + "/patroni"}))
+    said = _MemberStatus.from_api_response(member, json.loads(PatroniRequest({})(member).data))
+    leaders = sum(1 for one in members if one["role"] == "leader")
+    print(json.dumps({"in_recovery": said.in_recovery, "wal": int(said.wal_position), "timeline": said.timeline, "leaders": leaders}))
+`;
 
 interface Answer {
   readonly status: number;
@@ -146,6 +166,21 @@ describe("status endpoint (3 members, quorum)", () => {
     const { state, api_url: url, lag, port } = members.find(({ name }: { name: string }) => name === standby.id);
     assert.deepEqual([state, url, port], ["streaming", `${urlOf(standby)}/patroni`, standby.port]);
     assert.ok(lag < 1_000_000, String(lag));
+  });
+
+  test("Patroni's own client reads what members say of themselves", { skip: !hasPatroni }, async () => {
+    const { members } = await cluster.healthy();
+    const { stdout } = await run("/usr/bin/python3", ["-c", patroniClient, ...members.map(urlOf)]);
+    const [primary, ...standbys] = stdout
+      .trim()
+      .split("\n")
+      .map((line): { in_recovery: boolean; wal: number; timeline: number; leaders: number } => JSON.parse(line))
+      .toSorted((a, b) => Number(a.in_recovery) - Number(b.in_recovery));
+    assert.ok(primary);
+    assert.deepEqual([primary.in_recovery, primary.leaders, primary.timeline > 0], [false, 1, true]);
+    assert.equal(standbys.length, 2);
+    for (const { in_recovery: isStandby, wal, timeline } of standbys)
+      assert.deepEqual([isStandby, wal > 0, timeline], [true, true, primary.timeline]);
   });
 
   test("bad input: changes, unknown paths, sizes and words that are none", async () => {

@@ -16,6 +16,10 @@ const headersMs = 3000;
 const keepAliveMs = 10_000;
 /** Of one port, that wait for nothing of ours. */
 const silentMax = 128;
+/** Of one port, whatever they do. */
+const connectionsMax = 2000;
+/** Nothing could be sent or received: longer than the agent is waited for. */
+const stillMs = 15_000;
 const limits = {
   headersTimeout: headersMs,
   requestTimeout: headersMs,
@@ -100,6 +104,7 @@ export class HealthPorts {
     const answer = (request: IncomingMessage, response: ServerResponse): void =>
       void this.#serve(port, request, response);
     const server: Server = createServer(limits, answer);
+    server.setTimeout(stillMs);
     const silent = new Set<Socket>();
     server.on("connection", (socket) => {
       this.#arrivals += 1;
@@ -114,6 +119,7 @@ export class HealthPorts {
     });
     // One that cannot listen says so to whoever asked it to.
     const listening = this.#certificate ? this.#behindTls(server) : server;
+    listening.maxConnections = connectionsMax;
     return listening.on("error", () => undefined);
   }
 
