@@ -1,51 +1,78 @@
-/** `logs`: the newest lines of the members' log files, wherever they are, and what is written from now on. */
+/** `logs`: the newest lines of the logs, wherever they are written, and what is written from now on. */
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { LogLine, LogLines } from "../contract/logs.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { CommandContext, Outcome } from "./context.ts";
 import { listenForInterrupt } from "./follow.ts";
+import { renderLog } from "./output/logs.ts";
+
+interface Query {
+  readonly member?: string | undefined;
+  readonly process?: LogLine["process"] | undefined;
+  readonly level?: LogLine["level"] | undefined;
+  readonly grep?: string | undefined;
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  readonly limit: number;
+}
 
 interface Wanted {
-  readonly cluster: string;
-  readonly member: string | undefined;
-  readonly lines: number;
+  readonly cluster: string | undefined;
+  readonly agent: boolean;
   readonly follow: boolean;
+  readonly query: Query;
 }
 
 const lookEveryMs = 300;
 
 export async function showLogs(context: CommandContext, wanted: Wanted): Promise<Outcome | undefined> {
-  const { cluster, member, lines: count } = wanted;
-  const first = await (await context.client()).logs(cluster, { member, lines: count });
+  refuseBoth(wanted);
+  const first = await ask(context, wanted.cluster, wanted.query);
   noteMissing(context, first);
-  const render = ({ member: from, line }: LogLine) =>
-    member === undefined && hasSeveral(first) ? `${from}  ${line}` : line;
-  if (!wanted.follow) return { json: first.lines, text: () => first.lines.map(render).join("\n") };
-  for (const line of first.lines) context.writeLine(line, () => render(line));
-  await follow(context, wanted, first, (line) => context.writeLine(line, () => render(line)));
+  if (!wanted.follow)
+    return { json: first.lines, text: (paint) => first.lines.map((line) => renderLog(line, paint)).join("\n") };
+  const tell = (line: LogLine): void => context.writeLine(line, (paint) => renderLog(line, paint));
+  for (const line of first.lines) tell(line);
+  await follow(context, wanted, first, tell);
   return undefined;
 }
 
-/** Whose a line is need not be said when there is only one member. */
-function hasSeveral({ cursor, missing }: LogLines): boolean {
-  const members = new Set(Object.keys(cursor).map((key) => key.slice(0, key.indexOf(" "))));
-  return members.size + missing.length > 1;
+/** @throws OpError usage */
+function refuseBoth({ cluster, agent, follow, query }: Wanted): void {
+  if ((cluster === undefined) !== agent)
+    throw new OpError("usage", {
+      message: agent ? "--agent is for the hosts' processes, and goes with no cluster" : "whose logs?",
+      hint: "Name a cluster, or ask for the hosts' processes with --agent.",
+    });
+  if (agent && query.member !== undefined)
+    throw new OpError("usage", { message: "--member goes with a cluster, and not with --agent" });
+  if (follow && query.until !== undefined)
+    throw new OpError("usage", { message: "--follow has no end, so --until does not go with it" });
 }
+
+async function ask(context: CommandContext, cluster: string | undefined, query: Asked): Promise<LogLines> {
+  const client = await context.client();
+  return cluster === undefined ? client.agentLogs(query) : client.logs(cluster, query);
+}
+type Asked = Partial<Query> & { readonly cursor?: string };
 
 async function follow(
   context: CommandContext,
-  { cluster, member }: Wanted,
+  { cluster, query }: Wanted,
   first: LogLines,
   tell: (line: LogLine) => void,
 ): Promise<void> {
   const { signal, release } = listenForInterrupt();
+  const { limit: _, ...filter } = query;
   let { cursor } = first;
   let missing = missingNames(first);
+  let hasMore = false;
   try {
     while (!signal.aborted) {
-      await sleep(lookEveryMs, undefined, { signal });
-      const next = await look(context, cluster, { member, cursor: JSON.stringify(cursor) });
+      if (!hasMore) await sleep(lookEveryMs, undefined, { signal });
+      const next = await look(context, cluster, { ...filter, cursor: JSON.stringify(cursor) });
+      hasMore = next?.has_more ?? false;
       if (next === undefined) continue;
       for (const line of next.lines) tell(line);
       cursor = { ...cursor, ...next.cursor };
@@ -60,13 +87,9 @@ async function follow(
 }
 
 /** @returns undefined when the agent does not answer for a while */
-async function look(
-  context: CommandContext,
-  cluster: string,
-  query: { readonly member: string | undefined; readonly cursor: string },
-): Promise<LogLines | undefined> {
+async function look(context: CommandContext, cluster: string | undefined, asked: Asked): Promise<LogLines | undefined> {
   try {
-    return await (await context.client()).logs(cluster, query);
+    return await ask(context, cluster, asked);
   } catch (error) {
     if (!(error instanceof OpError && error.code === "agent-unreachable")) throw error;
     context.note("the agent does not answer; trying again");

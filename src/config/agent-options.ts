@@ -14,6 +14,20 @@ export const agentOptionsSchema = z.strictObject({
     .enum(["debug", "info", "warn", "error"])
     .default("info")
     .describe("least level that is written to agent.log"),
+  log_keep_days: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(365)
+    .default(7)
+    .describe("days for which a server's log files are kept"),
+  log_keep_mb: z.coerce
+    .number()
+    .int()
+    .min(64)
+    .max(1_000_000)
+    .default(256)
+    .describe("megabytes of log files that are kept for each member; the oldest go first"),
   promise_ms: z.coerce
     .number()
     .int()
@@ -74,6 +88,8 @@ function readFlags(argv: readonly string[]): { home?: string; [name: string]: st
   const options = {
     "home": { type: "string" },
     "log-level": { type: "string" },
+    "log-keep-days": { type: "string" },
+    "log-keep-mb": { type: "string" },
     "promise-ms": { type: "string" },
     "engine-cache": { type: "string" },
     "cgroup": { type: "string" },

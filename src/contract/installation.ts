@@ -71,8 +71,8 @@ export interface Installation {
   /** the ledger of pauses, from a moment (ISO 8601) on; left out: of all that is kept */
   downtime(cluster: string, since: string | undefined): Promise<Downtime>;
   watchEvents(cluster: string, happened: (event: ClusterEvent) => void, signal: AbortSignal): void;
-  /** lines of the members' Postgres logs */
-  logs(cluster: string, query: LogQuery): Promise<LogLines>;
+  /** @param cluster undefined: of the hosts' own processes */
+  logs(cluster: string | undefined, query: LogQuery): Promise<LogLines>;
   /** certificate of the installation's authority, PEM */
   authority(): Promise<string>;
   connection(

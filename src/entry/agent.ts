@@ -31,6 +31,7 @@ import { openVolumePool } from "../drivers/volume/open.ts";
 import { OpError } from "../errors/op-error.ts";
 import { openEventFile } from "../events/event-file.ts";
 import { silenceHealth, tellHealth } from "../installation/health/tell.ts";
+import { careForLogs } from "../installation/logs-care.ts";
 import { createInstallation } from "../installation/installation.ts";
 import type { Parts } from "../installation/parts.ts";
 import { PortClaims } from "../installation/ports.ts";
@@ -191,6 +192,7 @@ async function runAgent(): Promise<void> {
   log.info("agent started", { version, pid: process.pid, home: paths.home });
   resumeOperations(parts);
   void careForStorage(parts);
+  void careForLogs(parts, { days: options.log_keep_days, bytes: options.log_keep_mb * 1024 ** 2 });
   const statusAt = statusPlace(parts, options, setup);
   if (options.status_listen === "off") await silenceHealth(router, statusAt).catch(statusAt.trouble);
   else tellHealth(parts, router, statusAt);

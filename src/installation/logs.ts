@@ -1,136 +1,135 @@
 /**
- * The members' Postgres logs, wherever the members are: this host's files are read here, those of other hosts by their
- * agents. Called by installation.ts. A reader that goes on says with a cursor how far it has come, so nothing is kept
- * for it here.
+ * The logs of the processes, wherever they run: this host's files are read here, those of other hosts by their agents.
+ * Called by installation.ts. A reader that goes on says with a cursor how far it has come, so nothing is kept for it here.
  */
-import { open, readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname } from "node:path";
 
-import type { LogLine, LogLines, LogQuery } from "../contract/logs.ts";
-import { logLinesSchema } from "../contract/logs.ts";
-import { OpError } from "../errors/op-error.ts";
 import type { ClusterRuntime } from "../agent/runtime.ts";
-import { clusterOf, memberOf, type Parts } from "./parts.ts";
+import { logLinesSchema, type LogLine, type LogLines, type LogQuery } from "../contract/logs.ts";
+import { compareLogs, type LogFilter } from "../domain/log-record.ts";
+import { readNewest, readSince, type LogCursor } from "../drivers/logs/read.ts";
+import { backupStreams, memberStreams, processStreams, type LogStream } from "../drivers/logs/sources.ts";
+import { runDirectory } from "../drivers/pgbackrest/places.ts";
+import { OpError } from "../errors/op-error.ts";
+import { clusterOf, isHere, memberOf, type Parts } from "./parts.ts";
 
-/** So much of one file is read at once, at most. */
-const readBytesMax = 4 * 1024 * 1024;
 const otherHostMs = 5000;
 
-export interface LogFile {
-  readonly member: string;
-  readonly path: string;
-}
-
-/** @param query `here`: only members of this host. @throws OpError cluster-not-found, member-not-found */
-export async function readLogs(parts: Parts, name: string, query: LogQuery): Promise<LogLines> {
-  const cluster = clusterOf(parts, name);
-  if (query.member !== undefined) memberOf(cluster, query.member);
-  const own = await readLogFiles(await logFilesHere(parts, cluster, query.member), query);
-  if (query.here) return own;
-  const others = await Promise.all(
-    otherHosts(parts, cluster, query.member).map((host) => askHost(parts, host, name, query)),
-  );
-  const all = [own, ...others];
-  return {
-    lines: all.flatMap(({ lines }) => lines),
-    cursor: Object.assign({}, ...all.map(({ cursor }) => cursor)),
-    missing: all.flatMap(({ missing }) => missing),
-  };
-}
-
 /**
- * Without a cursor the newest lines of each member's newest file; with one what was written since.
- * @param files oldest first
+ * @param name undefined: of the hosts' own processes, for whatever cluster
+ * @throws OpError cluster-not-found, member-not-found
  */
-export async function readLogFiles(files: readonly LogFile[], { lines, cursor }: LogQuery): Promise<LogLines> {
-  const newest = new Map(files.map(({ member, path }) => [member, path]));
-  const parts = await Promise.all(
-    files.map(async ({ member, path }) => {
-      const key = `${member} ${path.slice(path.lastIndexOf("/") + 1)}`;
-      const size = await sizeOf(path);
-      if (cursor === undefined) {
-        const wanted = newest.get(member) === path ? lines : 0;
-        const { text, end } = await readLines(path, Math.max(0, size - readBytesMax), size);
-        return { member, key, end, texts: wanted === 0 ? [] : linesOf(text).slice(-wanted) };
-      }
-      const from = cursor[key] ?? 0;
-      // A file that shrank has been begun anew.
-      const { text, end } = await readLines(path, size < from ? 0 : from, size);
-      return { member, key, end, texts: linesOf(text) };
-    }),
-  );
+export async function readLogs(parts: Parts, name: string | undefined, query: LogQuery): Promise<LogLines> {
+  const cluster = name === undefined ? undefined : clusterOf(parts, name);
+  if (cluster && query.member !== undefined) memberOf(cluster, query.member);
+  const streams = cluster ? await streamsOf(parts, cluster, query.member) : await processStreams(parts.home);
+  const host = parts.hosts.self?.name ?? null;
+  const own = await readStreams(streams, query, { host, cluster: name });
+  if (query.here || host === null) return own;
+  const others = parts.hosts.all().filter((other) => other.name !== host && isAsked(cluster, query, other.name));
+  return merged([own, ...(await Promise.all(others.map((other) => askHost(parts, other.name, name, query))))], query);
+}
+
+export interface LogPlace {
+  readonly host: string | null;
+  readonly cluster: string | undefined;
+}
+
+/** Without a cursor the newest lines; with one what was written since. Cursors name their host: answers are put together. */
+export async function readStreams(
+  streams: readonly LogStream[],
+  { limit, cursor, since, until, level, grep, process }: LogQuery,
+  { host, cluster }: LogPlace,
+): Promise<LogLines> {
+  const filter: LogFilter = {
+    since,
+    until,
+    level,
+    grep,
+    cluster,
+    ...(process === undefined ? {} : { processes: [process] }),
+  };
+  const named = streams.map((stream) => ({ ...stream, key: `${host ?? ""}/${stream.key}` }));
+  const page = cursor === undefined ? await readNewest(named, filter, limit) : await readSince(named, readCursor(cursor), filter);
   return {
-    lines: parts.flatMap(({ member, texts }) => texts.map((line): LogLine => ({ member, line }))),
-    cursor: Object.fromEntries(parts.map(({ key, end }) => [key, end])),
+    lines: page.records.map((record): LogLine => ({ ...record, host, fields: { ...record.fields } })),
+    cursor: writeCursor(page.cursor),
+    has_more: page.hasMore,
     missing: [],
   };
 }
 
-async function logFilesHere(
-  parts: Parts,
-  { name, record }: ClusterRuntime,
-  member: string | undefined,
-): Promise<readonly LogFile[]> {
-  const wanted = Object.keys(record.members).filter((id) => member === undefined || id === member);
-  const found = await Promise.all(
-    wanted.map(async (id) => {
-      const directory = join(parts.clustersDirectory, name, id, "log");
-      const names = await readdir(directory).catch(() => []);
-      const logs = names.filter((file) => file.endsWith(".log")).toSorted();
-      return logs.map((file) => ({ member: id, path: join(directory, file) }));
-    }),
+/** Its members' servers, what serves it, and what the host's processes say of it. */
+async function streamsOf(parts: Parts, { name, record }: ClusterRuntime, member: string | undefined) {
+  const members = Object.values(record.members).filter(({ value }) => isHere(parts, value));
+  const wanted = members.filter(({ value }) => member === undefined || value.id === member);
+  const servers = await Promise.all(
+    wanted.map(({ value }) => memberStreams(dirname(value.dataDirectory), name, value.id)),
   );
-  return found.flat();
+  if (member !== undefined) return servers.flat();
+  const processes = await processStreams(parts.home);
+  return [
+    ...servers.flat(),
+    ...processes.filter(({ origin }) => origin.cluster === null || origin.cluster === name),
+    ...(await backupStreams(runDirectory(parts, name), name)),
+  ];
 }
 
-function otherHosts({ hosts }: Parts, { record }: ClusterRuntime, member: string | undefined): readonly string[] {
-  if (hosts.self === undefined) return [];
-  const { name: self } = hosts.self;
-  const wanted = Object.entries(record.members).filter(([id]) => member === undefined || id === member);
-  return [...new Set(wanted.map(([, { value }]) => value.host))].filter((host) => host !== self);
+function isAsked(cluster: ClusterRuntime | undefined, { member }: LogQuery, host: string): boolean {
+  if (!cluster || member === undefined) return true;
+  return cluster.record.members[member]?.value.host === host;
+}
+
+function merged(answers: readonly LogLines[], { limit, cursor }: LogQuery): LogLines {
+  const lines = answers.flatMap((answer) => answer.lines).toSorted(compareLogs);
+  return {
+    lines: cursor === undefined && lines.length > limit ? lines.slice(lines.length - limit) : lines,
+    cursor: Object.assign({}, ...answers.map((answer) => answer.cursor)),
+    has_more: answers.some((answer) => answer.has_more),
+    missing: answers.flatMap(({ missing }) => missing),
+  };
 }
 
 /** A host that does not answer is named, and keeps back nothing of the others. */
-async function askHost(parts: Parts, host: string, name: string, query: LogQuery): Promise<LogLines> {
-  const parameters = new URLSearchParams({ lines: String(query.lines), here: "true" });
-  if (query.member !== undefined) parameters.set("member", query.member);
-  if (query.cursor !== undefined) parameters.set("cursor", JSON.stringify(query.cursor));
-  const path = `/v1/clusters/${encodeURIComponent(name)}/logs?${parameters.toString()}`;
+async function askHost(parts: Parts, host: string, name: string | undefined, query: LogQuery): Promise<LogLines> {
+  const { cursor, here: _, ...rest } = query;
+  // Of the cursor only what is that host's: another's positions mean nothing there.
+  const its = cursor && Object.fromEntries(Object.entries(cursor).filter(([key]) => key.startsWith(`${host}/`)));
+  const parameters = new URLSearchParams({ here: "true" });
+  for (const [key, value] of Object.entries(rest)) if (value !== undefined) parameters.set(key, String(value));
+  if (its) parameters.set("cursor", JSON.stringify(its));
+  const of = name === undefined ? "" : `/clusters/${encodeURIComponent(name)}`;
+  const without = (reason: string): LogLines => ({
+    lines: [],
+    cursor: its ?? {},
+    has_more: false,
+    missing: [{ host, reason }],
+  });
   try {
-    const as = { by: "matriarch", role: "viewer" } as const;
-    const answer = logLinesSchema.safeParse(
-      await parts.hosts.call(host, { method: "GET", path, deadlineMs: otherHostMs, as }),
-    );
-    if (answer.success) return answer.data;
-    return { lines: [], cursor: query.cursor ?? {}, missing: [{ host, reason: "its agent is of another version" }] };
+    const as = { by: "matriarch", role: name === undefined ? "operator" : "viewer" } as const;
+    const call = {
+      method: "GET",
+      path: `/v1${of}/logs?${parameters.toString()}`,
+      deadlineMs: otherHostMs,
+      as,
+    } as const;
+    const answer = logLinesSchema.safeParse(await parts.hosts.call(host, call));
+    return answer.success ? answer.data : without("its agent is of another version");
   } catch (error) {
     if (!(error instanceof OpError)) throw error;
-    return { lines: [], cursor: query.cursor ?? {}, missing: [{ host, reason: error.message }] };
+    return without(error.message);
   }
 }
 
-/** Whole lines alone; `end` is behind the last of them. */
-async function readLines(path: string, from: number, to: number): Promise<{ text: string; end: number }> {
-  if (to <= from) return { text: "", end: to };
-  const file = await open(path, "r");
-  try {
-    const buffer = Buffer.alloc(Math.min(to - from, readBytesMax));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
-    const complete = buffer.lastIndexOf(0x0a, bytesRead - 1) + 1;
-    return { text: buffer.toString("utf8", 0, complete), end: from + complete };
-  } finally {
-    await file.close();
-  }
+function writeCursor(cursor: LogCursor): LogLines["cursor"] {
+  return Object.fromEntries(Object.entries(cursor).map(([key, [file, at]]) => [key, `${file}:${at}`]));
 }
 
-/** A log that does not exist any more is empty. */
-async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    () => 0,
+function readCursor(cursor: LogLines["cursor"]): LogCursor {
+  return Object.fromEntries(
+    Object.entries(cursor).map(([key, text]) => {
+      const [file = 0, at = 0] = text.split(":").map(Number);
+      return [key, [file, at] as const];
+    }),
   );
-}
-
-function linesOf(text: string): readonly string[] {
-  return text === "" ? [] : text.slice(0, -1).split("\n");
 }

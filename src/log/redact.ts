@@ -7,7 +7,7 @@ const masked = "***";
 
 const patterns: readonly (readonly [RegExp, string])[] = [
   // postgresql://user:secret@host
-  [/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]+@/gi, `$1:${masked}@`],
+  [/\b([a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@]*):[^\s@]+@/gi, `$1:${masked}@`],
   // password=secret, password='secret', "password": "secret", PASSWORD 'secret', --password secret
   [
     /\b([a-z_]*(?:password|passwd|secret|token))("?\s*[=:]\s*|\s+)("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|(?<=[=:]\s*|--\w+\s+)[^\s,;}'"]+)/gi,

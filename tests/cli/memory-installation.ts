@@ -24,7 +24,8 @@ import { createMemoryStorage } from "./memory-storage.ts";
 import { createMemoryBackups } from "./memory-backups.ts";
 import { createMemoryExtensions } from "./memory-extensions.ts";
 import { createMemorySettings } from "./memory-settings.ts";
-import { readLogFiles } from "../../src/installation/logs.ts";
+import { streamOf } from "../../src/drivers/logs/sources.ts";
+import { readStreams } from "../../src/installation/logs.ts";
 
 export interface MemoryInstallation extends Installation {
   /** names of the changes that were asked for, with who asked */
@@ -160,13 +161,13 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
       signal.addEventListener("abort", () => changes.off("event", happened));
     },
     async logs(cluster, query) {
-      find(cluster);
-      if (query.member !== undefined) findMember(cluster, query.member);
+      if (cluster !== undefined) find(cluster);
+      if (cluster !== undefined && query.member !== undefined) findMember(cluster, query.member);
       const files = [...self.logPaths].filter(([id]) => query.member === undefined || id === query.member);
-      return readLogFiles(
-        files.map(([member, path]) => ({ member, path })),
-        query,
+      const streams = files.map(([member, path]) =>
+        streamOf(`${member} text`, { process: "postgres", cluster: cluster ?? null, member }, [path]),
       );
+      return readStreams(await Promise.all(streams), query, { host: null, cluster });
     },
     authority: async () => "-----BEGIN CERTIFICATE-----\n",
     connection: async (cluster, { role, user, database }) => {

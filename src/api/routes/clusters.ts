@@ -87,7 +87,7 @@ export const clusterRoutes = [
     {
       id: "getLogs",
       role: "viewer",
-      does: "Gives lines of the members' Postgres logs; `cursor` goes on where an answer ended.",
+      does: "Gives lines of the logs of a cluster's servers and of what serves it; `cursor` goes on where an answer ended.",
       query: logsQuerySchema,
       answer: logLinesSchema,
     },

@@ -125,6 +125,7 @@ export function createClient(options: TransportOptions) {
     watchEvents: (cluster: string, query: QueryOf<"watchEvents">, signal: AbortSignal): AsyncGenerator<ClusterEvent> =>
       api.watchEvents({ cluster, query }, { signal }),
     logs: (cluster: string, query: QueryOf<"getLogs">): Promise<LogLines> => api.getLogs({ cluster, query }),
+    agentLogs: (query: QueryOf<"getHostLogs">): Promise<LogLines> => api.getHostLogs({ query }),
     authority: (): Promise<{ readonly certificate: string }> => api.getAuthority(),
     connection: async (cluster: string, query: QueryOf<"getConnection">): Promise<Connection> =>
       here(await api.getConnection({ cluster, query })),

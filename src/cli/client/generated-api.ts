@@ -566,12 +566,21 @@ export interface LabelRequest {
   labels: Record<string, string | null>;
 }
 
+export interface LogLine {
+  at: string;
+  host: string | null;
+  process: "postgres" | "pgbouncer" | "pgbackrest" | "agent" | "router" | "guard" | "relay" | "etcd";
+  cluster: string | null;
+  member: string | null;
+  level: "debug" | "info" | "warning" | "error" | "fatal";
+  message: string;
+  fields: Record<string, string>;
+}
+
 export interface LogLines {
-  lines: {
-    member: string;
-    line: string;
-  }[];
-  cursor: Record<string, number>;
+  lines: LogLine[];
+  cursor: Record<string, string>;
+  has_more: boolean;
   missing: {
     host: string;
     reason: string;
@@ -1037,7 +1046,8 @@ export const shapes: Shapes = {
   JoinStore: {"type":"object","properties":{"kind":{"type":"string","enum":["own","given"]},"endpoints":{"type":"array","items":{"type":"string"}},"prefix":{"type":"string"},"user":{"type":"string"},"password":{"type":"string"},"ca":{"type":"string"},"cert":{"type":"string"},"key":{"type":"string"}},"required":["kind","endpoints","prefix"]},
   JoinToken: {"type":"object","properties":{"id":{"type":"string"},"token":{"type":"string"},"expires_at":{"type":"string"},"uses":{"type":"integer"}},"required":["id","token","expires_at","uses"]},
   Joined: {"type":"object","properties":{"installation":{"type":"string"},"certificate":{"type":"string"},"ca_key":{"type":["string","null"]},"runs_store":{"type":"boolean"},"store":{"$ref":"JoinStore"},"hosts":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"address":{"type":"string"},"base_port":{"type":"integer"}},"required":["name","address","base_port"]}}},"required":["installation","certificate","ca_key","runs_store","store","hosts"]},
-  LogLines: {"type":"object","properties":{"lines":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"line":{"type":"string"}},"required":["member","line"]}},"cursor":{"type":"object","additionalProperties":{"type":"integer"}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["lines","cursor","missing"]},
+  LogLine: {"type":"object","properties":{"at":{"type":"string"},"host":{"type":["string","null"]},"process":{"type":"string","enum":["postgres","pgbouncer","pgbackrest","agent","router","guard","relay","etcd"]},"cluster":{"type":["string","null"]},"member":{"type":["string","null"]},"level":{"type":"string","enum":["debug","info","warning","error","fatal"]},"message":{"type":"string"},"fields":{"type":"object","additionalProperties":{"type":"string"}}},"required":["at","host","process","cluster","member","level","message","fields"]},
+  LogLines: {"type":"object","properties":{"lines":{"type":"array","items":{"$ref":"LogLine"}},"cursor":{"type":"object","additionalProperties":{"type":"string"}},"has_more":{"type":"boolean"},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["lines","cursor","has_more","missing"]},
   MemberStatus: {"type":"object","properties":{"id":{"type":"string"},"host":{"type":"string"},"region":{"type":"string"},"zone":{"type":"string"},"role":{"type":"string","enum":["primary","standby"]},"state":{"type":"string","enum":["starting","running","streaming","catching-up","cloning","rewinding","stopped","failed","unreachable"]},"pid":{"type":["integer","null"]},"port":{"type":"integer"},"socket_directory":{"type":"string"},"data_directory":{"type":"string"},"status_url":{"default":null,"type":["string","null"]},"timeline":{"type":["integer","null"]},"flushed_lsn":{"type":["string","null"]},"lag_bytes":{"type":["number","null"]},"is_voter":{"type":"boolean"},"is_read_replica":{"type":"boolean"},"upstream":{"default":null,"type":["string","null"]},"incarnation":{"type":"integer"},"version":{"default":null,"type":["string","null"]},"because":{"type":"string"},"resources":{"default":null,"anyOf":[{"$ref":"Resources"},{"type":"null"}]},"read":{"default":null,"anyOf":[{"type":"object","properties":{"lag_bytes":{"type":"number"},"lag_ms":{"type":["number","null"]},"serves":{"type":"boolean"}},"required":["lag_bytes","lag_ms","serves"]},{"type":"null"}]}},"required":["id","host","region","zone","role","state","pid","port","socket_directory","data_directory","status_url","timeline","flushed_lsn","lag_bytes","is_voter","is_read_replica","upstream","incarnation","version","because","resources","read"]},
   MemberVersion: {"type":"object","properties":{"id":{"type":"string"},"host":{"type":"string"},"role":{"type":"string","enum":["primary","standby"]},"running":{"type":["string","null"]},"next_start":{"type":["string","null"]}},"required":["id","host","role","running","next_start"]},
   Nothing: {"type":"object","properties":{}},
@@ -1069,6 +1079,9 @@ export type Api = ReturnType<typeof createApi>;
 
 export function createApi(sender: Sender) {
   return {
+    /** Gives lines of the logs of the hosts' own processes; `cursor` goes on where an answer ended. */
+    getHostLogs: (asking: { query?: { member?: string | undefined; process?: "postgres" | "pgbouncer" | "pgbackrest" | "agent" | "router" | "guard" | "relay" | "etcd" | undefined; level?: "debug" | "info" | "warning" | "error" | "fatal" | undefined; grep?: string | undefined; since?: string | undefined; until?: string | undefined; limit?: number | undefined; cursor?: string | undefined; here?: "true" | "false" | undefined } } = {}, how?: How): Promise<LogLines> =>
+      sender.json({ method: "GET", path: `/v1/logs` + queryText(asking.query), body: undefined, answer: {"$ref":"LogLines"} }, how),
     /** Says what the agent is and how it fares. */
     getAgent: (how?: How): Promise<AgentStatus> =>
       sender.json({ method: "GET", path: `/v1/agent`, body: undefined, answer: {"$ref":"AgentStatus"} }, how),
@@ -1096,8 +1109,8 @@ export function createApi(sender: Sender) {
     /** Says what each member does and why, and what the cluster would survive. */
     explainCluster: (asking: { cluster: string }, how?: How): Promise<Explain> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/explain`, body: undefined, answer: {"$ref":"Explain"} }, how),
-    /** Gives lines of the members' Postgres logs; `cursor` goes on where an answer ended. */
-    getLogs: (asking: { cluster: string; query?: { member?: string | undefined; lines?: number | undefined; cursor?: string | undefined; here?: "true" | "false" | undefined } }, how?: How): Promise<LogLines> =>
+    /** Gives lines of the logs of a cluster's servers and of what serves it; `cursor` goes on where an answer ended. */
+    getLogs: (asking: { cluster: string; query?: { member?: string | undefined; process?: "postgres" | "pgbouncer" | "pgbackrest" | "agent" | "router" | "guard" | "relay" | "etcd" | undefined; level?: "debug" | "info" | "warning" | "error" | "fatal" | undefined; grep?: string | undefined; since?: string | undefined; until?: string | undefined; limit?: number | undefined; cursor?: string | undefined; here?: "true" | "false" | undefined } }, how?: How): Promise<LogLines> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/logs` + queryText(asking.query), body: undefined, answer: {"$ref":"LogLines"} }, how),
     /** Says how clients connect, without the password. */
     getConnection: (asking: { cluster: string; query?: { role?: "primary" | "read" | "pooled" | undefined; user?: string | undefined; database?: string | undefined; max_lag_ms?: number | undefined } }, how?: How): Promise<Connection> =>

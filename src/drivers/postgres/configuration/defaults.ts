@@ -53,6 +53,8 @@ export function computeSettings(sizing: Sizing, platform: string = process.platf
     ...workerSettings(sizing),
     ...sessionSettings,
     ...logSettings,
+    // Records with fields; before 15 there is no such log, and its text is understood instead.
+    ...(sizing.major >= 15 && { log_destination: "jsonlog" }),
     ...(platform === "linux" && linuxSettings),
     // A change by ALTER SYSTEM would be one member's secret; `matriarch config set` reaches all of them. [U]
     ...(sizing.major >= 17 && { allow_alter_system: "off" }),
@@ -168,13 +170,15 @@ const sessionSettings: Settings = {
 
 const logSettings: Settings = {
   logging_collector: "on",
-  // One file for each day of the week, begun anew: a week is kept, and nobody has to delete anything.
-  log_filename: "postgresql-%a.log",
+  // The agent removes the oldest files (drivers/logs/retention.ts): they are small enough for that to bound what is kept.
+  log_filename: "postgresql-%Y%m%d-%H%M%S.log",
   log_rotation_age: "1d",
-  log_rotation_size: "0",
-  log_truncate_on_rotation: "on",
+  log_rotation_size: "16MB",
+  log_truncate_on_rotation: "off",
   log_file_mode: "0600",
-  log_line_prefix: "%m [%p] %q%u@%d/%a ",
+  log_line_prefix: "%m [%p] %e %q%u@%d/%a ",
+  // What a statement says may be secret: none is written for its own sake. Those that fail or are slow are.
+  log_statement: "none",
   log_checkpoints: "on",
   log_lock_waits: "on",
   log_recovery_conflict_waits: "on",

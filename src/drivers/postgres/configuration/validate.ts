@@ -52,6 +52,7 @@ const ownedSettings: Readonly<Record<string, string>> = {
   "lc_messages": "the agent reads the log",
   "log_truncate_on_rotation": "it keeps the log bounded",
   "log_rotation_age": "it keeps the log bounded",
+  "log_rotation_size": "it keeps the log bounded",
   "zero_damaged_pages": "it would lose acknowledged writes",
   "ignore_*": "it would lose acknowledged writes",
 };

@@ -38,7 +38,7 @@ export class ServerLog {
       const seen = this.#read.get(path) ?? 0;
       // A shorter file was truncated by rotation and is new from its beginning.
       const from = Math.max(seen <= size ? seen : 0, size - readMax);
-      if (size > from) texts.push(await readFrom(path, from, size - from));
+      if (size > from) texts.push(asText(path, await readFrom(path, from, size - from)));
       this.#read.set(path, size);
     }
     return texts.join("\n");
@@ -60,6 +60,28 @@ async function readFrom(path: string, from: number, length: number): Promise<str
     return buffer.toString("utf8", 0, bytesRead);
   } finally {
     await file.close();
+  }
+}
+
+/** Lines of a jsonlog as the same server writes them without it: what follows looks for those words. */
+function asText(path: string, text: string): string {
+  if (!path.endsWith(".json")) return text;
+  return text.split("\n").map(lineAsText).join("\n");
+}
+
+const described = ["detail", "hint", "context", "statement"] as const;
+
+/** A line whose beginning was not read stays as it is. */
+function lineAsText(line: string): string {
+  try {
+    const record: Readonly<Record<string, unknown>> = JSON.parse(line);
+    const more = described.flatMap((name) => {
+      const text = record[name];
+      return typeof text === "string" ? [`${name.toUpperCase()}:  ${text}`] : [];
+    });
+    return [`${String(record["error_severity"])}:  ${String(record["message"])}`, ...more].join("\n");
+  } catch {
+    return line;
   }
 }
 

@@ -1,0 +1,97 @@
+/** Logs of real servers: records with fields, followed over a rotation and a death, without the passwords in them. */
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { logLineSchema, type LogLine } from "../../src/contract/logs.ts";
+import { createCluster, type Cluster } from "../faults/cluster.ts";
+import { makeInstallation, type Installation } from "../faults/installation.ts";
+import { signalAll } from "../faults/processes.ts";
+import { until } from "../faults/until.ts";
+
+describe("logs (2 members)", () => {
+  let installation: Installation;
+  let cluster: Cluster;
+  before(async () => {
+    installation = await makeInstallation();
+    cluster = await createCluster(installation, "shop", "--members", "2");
+    await cluster.healthy();
+  });
+  after(() => installation[Symbol.asyncDispose]());
+
+  const logs = async (...args: string[]): Promise<readonly LogLine[]> =>
+    logLineSchema.array().parse(JSON.parse(await installation.ok("logs", ...args, "--json")));
+  const fails = async (sql: string): Promise<void> => {
+    const { id } = await cluster.primary();
+    await assert.rejects(cluster.query(sql, cluster.direct(await cluster.member(id))));
+  };
+
+  test("an error is a record: SQLSTATE, who, where, and the statement", async () => {
+    await fails("SELECT 1 FROM nowhere_at_all");
+    const [line] = await until("the error in the log", async () => {
+      const found = await logs("shop", "--level", "error", "--grep", "nowhere_at_all");
+      return found.length > 0 ? found : undefined;
+    });
+    assert.ok(line);
+    assert.equal(line.process, "postgres");
+    assert.equal(line.member, (await cluster.primary()).id);
+    assert.equal(line.message, 'relation "nowhere_at_all" does not exist');
+    assert.equal(line.fields["state_code"], "42P01");
+    assert.equal(line.fields["statement"], "SELECT 1 FROM nowhere_at_all");
+    assert.ok(line.fields["user"] && line.fields["dbname"] && line.fields["pid"]);
+    const people = await installation.ok("logs", "shop", "--grep", "nowhere_at_all");
+    assert.match(people, /ERROR .*42P01.* relation "nowhere_at_all" does not exist\n.*STATEMENT: SELECT 1/);
+  });
+
+  test("both members in the order of time; one alone; the hosts' own", async () => {
+    const all = await logs("shop", "--process", "postgres", "--limit", "1000");
+    assert.deepEqual(new Set(all.map(({ member }) => member)), new Set(["shop-1", "shop-2"]));
+    assert.deepEqual(
+      all.map(({ at }) => at),
+      all.map(({ at }) => at).toSorted(),
+    );
+    const one = await logs("shop", "--member", "shop-2");
+    assert.ok(one.length > 0 && one.every(({ member }) => member === "shop-2"));
+    const own = await logs("--agent", "--limit", "1000");
+    assert.ok(own.some(({ process }) => process === "agent") && own.every(({ process }) => process !== "postgres"));
+    assert.match((await installation.run(["logs"])).stderr, /Name a cluster/);
+    assert.match((await installation.run(["logs", "shop", "--agent"])).stderr, /goes with no cluster/);
+  });
+
+  test("passwords that a statement sets are in no line, though Postgres writes the statement", async () => {
+    await fails("ALTER ROLE nobody_here PASSWORD 'hunter2-in-the-log'");
+    const [line] = await until("the statement", async () => {
+      const found = await logs("shop", "--grep", "nobody_here");
+      return found.length > 0 ? found : undefined;
+    });
+    assert.doesNotMatch(JSON.stringify(line), /hunter2/);
+    assert.match(line?.fields["statement"] ?? "", /ALTER ROLE nobody_here PASSWORD \*\*\*/);
+  });
+
+  test("a server's end and its next start, over a rotation, from where a reader was", async () => {
+    const primary = await cluster.primary();
+    await cluster.query("SELECT pg_rotate_logfile()", cluster.direct(primary));
+    const directory = join(dirname(primary.data_directory), "log");
+    const since = await cluster.lastEvent();
+    const [{ pid } = {}] = await cluster.query(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'",
+      cluster.direct(primary),
+    );
+    signalAll([Number(pid)], "SIGKILL");
+    const told = await until("the last words", async () => {
+      const found = await logs("shop", "--member", primary.id, "--grep", "terminated by signal 9");
+      return found.length > 0 ? found : undefined;
+    });
+    assert.match(told[0]?.message ?? "", /checkpointer process .* was terminated by signal 9/);
+    await cluster.healthy();
+    const words = (await cluster.events())
+      .filter(({ id }) => id > since)
+      .map((event) => `${event.message} ${event.cause ?? ""}`)
+      .join("\n");
+    assert.match(words, /terminated by signal 9/, "the event says why");
+    const json = (await readdir(directory)).filter((name) => name.endsWith(".json"));
+    for (const name of json)
+      for (const line of (await readFile(join(directory, name), "utf8")).trim().split("\n")) JSON.parse(line);
+  });
+});
