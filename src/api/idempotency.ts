@@ -8,6 +8,8 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
 
+import { version } from "../config/version.ts";
+import { versionHeader } from "../contract/error.ts";
 import { errorCatalog } from "../errors/catalog.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { RequestKeys } from "../events/request-keys.ts";
@@ -89,7 +91,8 @@ function answerAgain(asking: Asking, { fingerprint, sealed }: NonNullable<Return
     });
   }
   const { status, body } = open(asking, sealed);
-  return new Response(body, { status, headers: { "content-type": "application/json", [replayedHeader]: "true" } });
+  const headers = { "content-type": "application/json", [replayedHeader]: "true", [versionHeader]: version };
+  return new Response(body, { status, headers });
 }
 
 /** One caller cannot meet another's key, and the file does not say what the key was. */

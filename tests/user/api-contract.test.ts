@@ -173,7 +173,7 @@ function problemsOf(one: Case, operation: Operation, answer: Answer, document: D
   const { status, type, text } = answer;
   if (type === "cut off") return [];
   if (one.method === "OPTIONS" || one.isOtherMethod)
-    return [401, 404, 405, 429].includes(status) ? [] : [`another method is answered with ${status}`];
+    return [401, 404, 405, 413, 429].includes(status) ? [] : [`another method is answered with ${status}`];
   const wrongly = passedWrongly(one, operation, status);
   if (wrongly !== undefined) return [wrongly];
   if (status === 500) return [`a defect: ${text}`];

@@ -28,7 +28,18 @@ export async function pointsHere(parts: Pick<Parts, "home">, cluster: string): P
   return z.array(pointSchema).parse(JSON.parse(text));
 }
 
+/** By path: two at once would write one draft, and one of them lose the other's point. */
+const writing = new Map<string, Promise<void>>();
+
 export async function keepPoint(parts: Pick<Parts, "home">, cluster: string, point: RestorePoint): Promise<void> {
+  const path = fileOf(parts, cluster);
+  const turn = (writing.get(path) ?? Promise.resolve()).then(() => addPoint(parts, cluster, point));
+  const ended = turn.catch(() => undefined);
+  writing.set(path, ended);
+  await turn.finally(() => writing.get(path) === ended && writing.delete(path));
+}
+
+async function addPoint(parts: Pick<Parts, "home">, cluster: string, point: RestorePoint): Promise<void> {
   const before = (await pointsHere(parts, cluster)).filter(({ at }) => at > point.at - keptMs);
   const path = fileOf(parts, cluster);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
