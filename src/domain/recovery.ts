@@ -9,6 +9,13 @@ export type RecoveryTarget =
   | { readonly kind: "base" }
   /** `text`: in UTC with up to six digits of the second, as Postgres reads it; `ms` rounded down */
   | { readonly kind: "time"; readonly text: string; readonly ms: number; readonly isInclusive: boolean }
-  /** `systemIdentifier`: of the cluster whose log it is in; left out: of the one that has the name now */
-  | { readonly kind: "lsn"; readonly lsn: Lsn; readonly isInclusive: boolean; readonly systemIdentifier?: string }
+  | {
+      readonly kind: "lsn";
+      readonly lsn: Lsn;
+      readonly isInclusive: boolean;
+      /** of the cluster whose log it is in; left out: of the one that has the name now */
+      readonly systemIdentifier?: string;
+      /** when it was written, where that is known */
+      readonly ms?: number;
+    }
   | { readonly kind: "xid"; readonly xid: bigint; readonly isInclusive: boolean };

@@ -8,7 +8,7 @@ type Window = RestoreWindows["windows"][number];
 
 const windowColumns: readonly Column<Window>[] = [
   { heading: "FROM", cell: ({ from }) => second(from, 999) },
-  { heading: "UNTIL", cell: ({ until }) => second(until) },
+  { heading: "UNTIL", cell: ({ from, until }) => later(second(from, 999), second(until)) },
   { heading: "HOST", cell: ({ host }) => host },
   { heading: "OF", cell: ({ is_current: isCurrent }) => (isCurrent ? "this cluster" : "an earlier one") },
 ];
@@ -33,4 +33,9 @@ export function renderWindows(cluster: string, { windows, points, missing }: Res
 /** @param up added before it is cut: a beginning is told no earlier than it is */
 function second(time: string, up = 0): string {
   return formatMoment(Date.parse(time) + up);
+}
+
+/** One that is a moment ends when it begins. */
+function later(a: string, b: string): string {
+  return a > b ? a : b;
 }

@@ -5,25 +5,30 @@
 import { access, copyFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { formatSize } from "../../contract/units.ts";
-import type { ClusterSpec } from "../../domain/cluster.ts";
+import { isToRest, type ClusterSpec } from "../../domain/cluster.ts";
 import type { RecoveryTarget } from "../../domain/recovery.ts";
 import { isWritten } from "../../drivers/postgres/archive/written.ts";
 import { makeStaging, type Recovery } from "../../drivers/postgres/clone/recover.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { SeedRequest } from "../create.ts";
-import { clusterOf, isHere, type Parts } from "../parts.ts";
+import { awaitCluster, clusterOf, isHere, type Parts } from "../parts.ts";
+import { servingPrimary } from "../status.ts";
 import { chooseMember } from "./snapshots/choose.ts";
 import { readSnapshots, volumeOfSnapshot } from "./snapshots/files.ts";
 import { snapshotNotFound } from "./snapshots/list.ts";
 import { copyMember, refuseRoom } from "./snapshots/take.ts";
 import { readBase } from "./restore/bases.ts";
-import { filesBetween } from "./restore/kept-log.ts";
+import { filesBetween, fileWrittenAt } from "./restore/kept-log.ts";
 import { holdsTarget, planRestore, type Candidate } from "./restore/plan.ts";
 
 export interface Source {
   /** of the source, as it was at `at` */
   readonly spec: ClusterSpec;
   readonly at: number;
+  /** false: `at` is when it was at the latest. Left out: it is known */
+  readonly isAtKnown?: boolean;
+  /** of a file of the log, when it was complete */
+  readonly writtenAt?: (file: string) => Promise<number | undefined>;
   /** for people: what it begins with */
   readonly base: string;
   /** the volume of a snapshot that must stay until it is done */
@@ -60,12 +65,32 @@ export async function ofSnapshot(parts: Parts, name: string, id: string): Promis
   return { ...copyOf(parts, snapshot), at: snapshot.createdAt };
 }
 
-/** @returns those to try in turn, at least one. @throws OpError restore-out-of-window */
-export async function ofLog(
-  parts: Parts,
-  name: string,
-  { target, snapshot }: { readonly target: RecoveryTarget; readonly snapshot: string | undefined },
-): Promise<readonly Source[]> {
+interface LogWish {
+  readonly target: RecoveryTarget;
+  readonly snapshot: string | undefined;
+}
+
+/** Less than the command line waits for an answer. */
+const settleMs = 6000;
+
+/**
+ * While a cluster fails over its newest log belongs to nobody for a moment: that is waited for.
+ * @returns those to try in turn, at least one. @throws OpError restore-out-of-window
+ */
+export async function ofLog(parts: Parts, name: string, wish: LogWish): Promise<readonly Source[]> {
+  try {
+    return await planned(parts, name, wish);
+  } catch (error) {
+    const cluster = parts.runtime.clusters.get(name);
+    const isMoving = cluster !== undefined && !isToRest(cluster.record) && servingPrimary(cluster) === undefined;
+    if (!isMoving || !(error instanceof OpError) || error.code !== "restore-out-of-window") throw error;
+    const wait = { withinMs: settleMs, describe: () => "There is no primary yet." };
+    await awaitCluster(parts, name, (now) => servingPrimary(now) !== undefined, wait).catch(() => undefined);
+    return planned(parts, name, wish);
+  }
+}
+
+async function planned(parts: Parts, name: string, { target, snapshot }: LogWish): Promise<readonly Source[]> {
   const candidates = await planRestore(parts, name, target, snapshot);
   const now = parts.runtime.clusters.get(name)?.record.spec.value;
   return candidates.map((candidate) => {
@@ -75,10 +100,16 @@ export async function ofLog(
     return {
       ...copyOf(parts, candidate.base.snapshot),
       spec,
-      at: target.kind === "time" ? target.ms : candidate.until,
+      at: momentOf(target) ?? candidate.until,
+      isAtKnown: target.kind === "newest" || momentOf(target) !== undefined,
+      writtenAt: (file) => fileWrittenAt(candidate.log, file),
       recovery: (dataDirectory) => recoveryOf(parts, candidate, target, dataDirectory),
     };
   });
+}
+
+function momentOf(target: RecoveryTarget): number | undefined {
+  return target.kind === "time" || target.kind === "lsn" ? target.ms : undefined;
 }
 
 function copyOf(parts: Parts, snapshot: Candidate["base"]["snapshot"]): Omit<Source, "at"> {

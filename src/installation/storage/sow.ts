@@ -1,6 +1,7 @@
 /** Makes the first member's directory of a source, and says what it holds. Called while a cluster is created of a copy. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { formatMoment } from "../../contract/moment.ts";
 import { formatLsn, zeroLsn } from "../../domain/lsn.ts";
 import { parseHistoryFile, type TimelineHistory } from "../../domain/timeline.ts";
 import { historyFileName, parseSegmentName, segmentStart, usualSegmentBytes } from "../../domain/wal-file.ts";
@@ -57,12 +58,17 @@ async function sowOne(
   await source.copy(volume, wish);
   told("replaying its log");
   const recovery = await source.recovery?.(dataDirectory);
+  const tell = async (at: string): Promise<void> => {
+    const written = await source.writtenAt?.(at);
+    const when = written === undefined ? "" : `, written until ${formatMoment(written)}`;
+    told(`replaying its log, ${progressWords(at, recovery?.served)}${when}`);
+  };
   const revived = await revive({
     engine,
     owner: servers.owner,
     dataDirectory,
     settings: { ...servers.computed(source.spec), ...source.spec.settings },
-    progress: (at) => told(`replaying its log, ${progressWords(at, recovery?.served)}`),
+    progress: (at) => void tell(at),
     signal,
     ...(recovery && { recovery }),
     ...(script && { script }),
@@ -79,7 +85,7 @@ async function sowOne(
     timelines,
     result: {
       copied_from: source.spec.name,
-      as_of: new Date(source.at).toISOString(),
+      ...(source.isAtKnown !== false && { as_of: new Date(source.at).toISOString() }),
       ...(recovery && { began_with: source.base, ...reachedFigures(timelines) }),
       ...(expiresAt !== undefined && { destroyed_at: new Date(expiresAt).toISOString() }),
       size_bytes: await servers.pool.bytesIn(volume),

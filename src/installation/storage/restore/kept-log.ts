@@ -134,8 +134,11 @@ export function reach({ line, segmentBytes, has }: KeptLog, from: Lsn): Lsn {
 export async function writtenAt(log: KeptLog, end: Lsn): Promise<number | undefined> {
   const last = segmentOf(end, log.segmentBytes) - 1;
   const name = segmentFileName(timelineAt(log.line, last, log.segmentBytes), last, log.segmentBytes);
-  const path = log.unarchived.get(name) ?? join(log.archive, name);
-  return (await stat(path).catch(() => undefined))?.mtimeMs;
+  return await fileWrittenAt(log, name);
+}
+
+export async function fileWrittenAt({ unarchived, archive }: KeptLog, name: string): Promise<number | undefined> {
+  return (await stat(unarchived.get(name) ?? join(archive, name)).catch(() => undefined))?.mtimeMs;
 }
 
 /** Of the line, from one position to where it ends: segments, and the histories that name the way. */

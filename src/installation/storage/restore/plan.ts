@@ -131,7 +131,13 @@ export function windowsOf(all: readonly Candidate[]): readonly RestoreWindow[] {
 }
 
 export function windowWords(windows: readonly RestoreWindow[]): string {
-  return windows.map(({ from, until }) => `${formatMoment(from + 999)} to ${formatMoment(until)}`).join("; ");
+  return windows.map((window) => wholeSeconds(window).map(formatMoment).join(" to ")).join("; ");
+}
+
+/** No earlier and no later than it is; of one that is a moment, that. */
+function wholeSeconds({ from, until }: RestoreWindow): readonly number[] {
+  const first = Math.ceil(from / 1000) * 1000;
+  return until < first ? [first] : [first, until];
 }
 
 function outOfWindow(name: string, target: RecoveryTarget, windows: readonly RestoreWindow[]): OpError {

@@ -72,6 +72,7 @@ export async function targetOfPoint(parts: Parts, name: string, wanted: string):
       lsn: parseLsn(found.lsn),
       isInclusive: false,
       systemIdentifier: found.system_identifier,
+      ms: Date.parse(found.made_at),
     };
   const names = [...new Set(points.map((point) => `"${point.name}"`))].slice(-10);
   throw new OpError("restore-point-not-found", {
