@@ -1,0 +1,147 @@
+/** What is done about backups without being asked, on a clock of the test's own: turns, trouble that is told once, its end. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { clusterOf } from "../../core/testing.ts";
+import { defaultBackupPolicy, type BackupKind } from "../../domain/backup.ts";
+import { dailyAtMs } from "../../domain/snapshot.ts";
+import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
+import { BackupCare, type CareParts, type Trouble } from "./care.ts";
+import type { Found } from "./stanza.ts";
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+const start = 20_000 * dayMs + dailyAtMs("shop") + 60_000;
+const repository = {
+  number: 1,
+  place: { kind: "path", path: "/r" },
+  encrypted: false,
+  escrow: false,
+  secrets: "s",
+} as const;
+const backups = { stanza: "shop", repositories: [repository], policy: defaultBackupPolicy };
+
+function caring(change: Partial<CareParts> = {}) {
+  const at = { now: start, problem: false, stuck: false, busy: false, system: "7", looks: 0 };
+  const taken: { kind: BackupKind; startedAt: number }[] = [];
+  const said: string[] = [];
+  const told = new Set<Trouble>();
+  const record = clusterOf({ spec: { name: "shop", systemIdentifier: "7", createdAt: start, backups } });
+  const look = (): RepositoryLook => ({
+    number: 1,
+    problem: at.problem ? { kind: "unreachable", text: "nobody answers" } : undefined,
+    databases: at.problem ? [] : [{ systemIdentifier: at.system, major: 15, archive: "15-1" }],
+    newestSegment: undefined,
+    backups: taken.map(({ kind, startedAt }) => ({
+      label: String(startedAt),
+      repository: 1,
+      kind,
+      startedAt,
+      endedAt: startedAt,
+      bytes: 1,
+      ownBytes: 1,
+      repositoryBytes: 1,
+      wal: { from: "", to: "" },
+      lsn: { from: "0/0", to: "0/0" },
+      full: "",
+      needs: [],
+      systemIdentifier: "7",
+      major: 15,
+      hasBadPages: false,
+      lockedUntil: undefined,
+      proof: undefined,
+      operation: undefined,
+      spec: undefined,
+    })),
+  });
+  const found = { name: "shop", spec: record.spec.value, wish: backups, systemIdentifier: "7" };
+  const care = new BackupCare({
+    records: () => [record],
+    isOurs: () => true,
+    wallNow: () => at.now,
+    look: async () => ((at.looks += 1), { found: { ...found, ...unused }, looks: [look()] }),
+    adopt: async () => void said.push("adopted"),
+    isStuck: async () => at.stuck,
+    isBusy: () => at.busy,
+    begin: async (_cluster, _number, kind) => {
+      said.push(kind);
+      taken.push({ kind, startedAt: at.now });
+      told.delete("overdue");
+    },
+    tell: {
+      isTold: (_cluster, trouble) => told.has(trouble),
+      begun: (_cluster, trouble, _number, reason) => void (told.add(trouble), said.push(`${trouble} ${reason}`.trim())),
+      over: (_cluster, trouble) => void (told.delete(trouble), said.push(`${trouble} over`)),
+    },
+    failed: (_cluster, error) => assert.fail(String(error)),
+    ...change,
+  });
+  const pass = async (ms: number, everyMs = 600_000): Promise<void> => {
+    for (const end = at.now + ms; at.now < end; at.now += everyMs) await care.look();
+  };
+  return { care, at, said, pass };
+}
+
+/** Nothing of these is asked by the care itself. */
+const unused: Pick<Found, "stanza" | "driver"> = JSON.parse("{}");
+
+test("a full backup at once, a smaller one each day, nothing in between", async () => {
+  const { said, pass } = caring();
+  await pass(hourMs);
+  assert.deepEqual(said, ["full"]);
+  await pass(2 * dayMs);
+  assert.deepEqual(said, ["full", "incremental", "incremental"]);
+});
+
+test("a repository that is lost is told once, asked again at each look, and told when it is back", async () => {
+  const { at, said, pass } = caring();
+  await pass(hourMs);
+  at.problem = true;
+  at.stuck = true;
+  await pass(hourMs);
+  assert.deepEqual(said, ["full", "lost nobody answers"]);
+  at.problem = false;
+  await pass(hourMs);
+  assert.deepEqual(said, ["full", "lost nobody answers", "lost over"]);
+});
+
+test("two turns without a backup are told once, and the missed one is caught up", async () => {
+  const { at, said, pass } = caring();
+  await pass(hourMs);
+  at.problem = true;
+  await pass(3 * dayMs);
+  assert.deepEqual(said, ["full", "lost nobody answers", "overdue"]);
+  at.problem = false;
+  await pass(hourMs);
+  assert.deepEqual(said.slice(3), ["lost over", "incremental"]);
+});
+
+test("one that fails is tried again after a quarter of an hour", async () => {
+  const begun: number[] = [];
+  const { at, pass } = caring({ begin: async () => void begun.push(at.now) });
+  await pass(hourMs, 60_000);
+  const gaps = begun.slice(1).map((one, index) => (one - (begun[index] ?? 0)) / 60_000);
+  assert.ok(gaps.length >= 2 && gaps.every((gap) => gap >= 15 && gap <= 20), gaps.join());
+});
+
+test("nothing is asked while something runs, of others' clusters, or of one that is well and was just asked", async () => {
+  const { at, said, pass } = caring();
+  at.busy = true;
+  await pass(hourMs);
+  assert.deepEqual([said, at.looks], [[], 0]);
+  const others = caring({ isOurs: () => false });
+  await others.pass(hourMs);
+  assert.equal(others.at.looks, 0);
+  const well = caring();
+  await well.pass(hourMs, 10_000);
+  assert.ok(well.at.looks <= 14, `${well.at.looks} looks in an hour`);
+});
+
+test("a cluster with another identity than its place in the repository is adopted before anything is taken", async () => {
+  const { at, said, pass } = caring();
+  at.system = "8";
+  await pass(600_000);
+  assert.deepEqual(said, ["adopted"]);
+  at.system = "7";
+  await pass(600_000);
+  assert.deepEqual(said, ["adopted", "full"]);
+});
