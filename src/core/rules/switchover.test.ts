@@ -64,6 +64,14 @@ test("switchover: the target dies while the primary stops: given up", () => {
   assert.equal(says(move(stoppedNow, { server: ended, peers })), "record intent: switchover-given-up");
 });
 
+test("switchover: a target that does not answer while the primary stops has a second to do so", () => {
+  const peers = { b: { server: { kind: "unresponsive", role: "standby", since: now } }, c: undefined } as const;
+  const view = { server: ended, peers };
+  assert.equal(says(move(stoppedNow, view)), "nothing: switchover-refused");
+  const longAgo = { ...stoppedNow, stoppedAt: now - 1000 };
+  assert.equal(says(move(longAgo, view)), "record intent: switchover-given-up");
+});
+
 test("switchover: a primary that did not stop in order is a matter of recovery", () =>
   assert.equal(move(stoppedNow, { server: stopped() }), undefined));
 

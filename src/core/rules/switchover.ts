@@ -19,6 +19,8 @@ interface Move {
 
 /** How long a refused target may take to become fit before the switchover is given up. */
 const patienceMs = 3000;
+/** How long nothing may be heard of the target once the primary has stopped: a busy server may answer late once. */
+const doubtMs = 1000;
 /** How long a holder that is to leave serves before it tries again. */
 const leaveAgainMs = 10_000;
 
@@ -75,19 +77,32 @@ function prepare(view: View, move: Move, verdicts: readonly Verdict[]): Decision
 }
 
 function waitOrRefuse(view: View, move: Move, verdicts: readonly Verdict[]): Decision | undefined {
-  const rejections = verdicts
-    .flatMap((verdict) => verdict.rejection ?? [])
-    .filter((why) => why.code !== "not-asked-for");
-  const because = { code: "switchover-refused", rejections } as const;
-  const giveUpAt = move.progress.startedAt + patienceMs;
-  if (view.now < giveUpAt) return { actions: [], because, recheckAt: giveUpAt };
-  return giveUp(view, move, "no member could take over in time");
+  const waiting = waitForFit(view, verdicts, move.progress.startedAt + patienceMs);
+  return waiting ?? giveUp(view, move, "no member could take over in time");
+}
+
+function waitForFit({ now }: View, verdicts: readonly Verdict[], until: number): Decision | undefined {
+  if (now >= until) return undefined;
+  const all = verdicts.flatMap(({ rejection }) => rejection ?? []);
+  const rejections = all.filter(({ code }) => code !== "not-asked-for");
+  return { actions: [], because: { code: "switchover-refused", rejections }, recheckAt: until };
+}
+
+/** Nothing was heard of a target just now, which is no word that it has ended. */
+function isInDoubt(view: View, { to }: Move): boolean {
+  const { members } = view.cluster.spec.value;
+  const targets = members.filter((member) => member !== view.self && (to === null || to === member));
+  return targets.some((member) => ["unresponsive", undefined].includes(serverOf(view, member)?.kind));
 }
 
 function handOver(view: View, move: Move, verdicts: readonly Verdict[], server: StoppedServer): Decision | undefined {
   const target = verdicts.find((verdict) => verdict.rejection === undefined);
-  const givenUpAt = (move.progress.stoppedAt ?? view.now) + view.timings.stopMs;
-  if (!target || server.end === undefined) return giveUp(view, move, "the target was lost while the primary stopped");
+  const stoppedAt = move.progress.stoppedAt ?? view.now;
+  const givenUpAt = stoppedAt + view.timings.stopMs;
+  if (!target || server.end === undefined) {
+    const waiting = isInDoubt(view, move) ? waitForFit(view, verdicts, stoppedAt + doubtMs) : undefined;
+    return waiting ?? giveUp(view, move, "the target was lost while the primary stopped");
+  }
   const to = target.member;
   const there = serverOf(view, to);
   const reached = there?.kind === "running" && there.timeline === server.timeline ? there.flushed : undefined;
