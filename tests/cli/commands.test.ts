@@ -156,7 +156,13 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["extension update shop pg_trgm --version 1.6", operationSchema],
   ["agent status", agentStatusSchema],
   ["agent start", agentStatusSchema],
-  ["destroy shop --dry-run", z.object({ would_delete: z.array(z.string()) })],
+  [
+    "destroy shop --dry-run",
+    z.object({
+      would_delete: z.array(z.string()),
+      would_keep: z.array(z.object({ id: z.string(), kept_until: z.string() })),
+    }),
+  ],
   ["version", z.object({ matriarch: z.string(), node: z.string(), engines: z.array(z.object({})) })],
   ["logs shop", z.array(logLineSchema)],
 ];

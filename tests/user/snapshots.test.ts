@@ -68,8 +68,19 @@ describe("snapshots", () => {
     await installation.ok("snapshot", "delete", "shop", first.id, "--yes");
     assert.deepEqual(await readdir(join(installation.home, "snapshots", "shop")), [second.id, `${second.id}.json`]);
     assert.match(await installation.ok("events", "shop"), new RegExp(`snapshot ${second.id} taken of "shop-1"`));
-    await installation.ok("destroy", "shop", "--yes");
+    const planned = await installation.ok("destroy", "shop", "--dry-run");
+    assert.match(planned, /Its snapshot is kept until 20\d\d-\d\d-\d\d /);
+    const destroyed = await installation.ok("destroy", "shop", "--yes");
+    assert.match(
+      destroyed,
+      /snapshots kept: 1, the last until 20\d\d-.*\n.*to bring it back: matriarch restore shop shop/,
+    );
     assert.match(await installation.ok("snapshot", "list", "shop"), /does not exist any more; its snapshots are kept/);
+    assert.deepEqual(
+      (await snapshotsOf(installation)).map(daysKept),
+      [14],
+      "as it was told when there was the cluster",
+    );
     await createCluster(installation, "shop", "--members", "1");
     assert.match(await installation.ok("snapshot", "list", "shop"), /1 of them is of an earlier cluster/);
     assert.equal((await snapshotsOf(installation))[0]?.is_current, false);

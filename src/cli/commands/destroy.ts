@@ -1,5 +1,7 @@
 /** `matriarch destroy`: its declaration, and what it does when it runs. */
 import type { RepositoryStatus } from "../../contract/backups.ts";
+import { formatMoment } from "../../contract/moment.ts";
+import type { SnapshotStatus } from "../../contract/storage.ts";
 import { clusterArgument } from "../arguments.ts";
 import type { Client } from "../client/client.ts";
 import { command, type Run } from "../command.ts";
@@ -18,9 +20,12 @@ export const destroy = (run: Run) =>
         const client = await context.client();
         const { members } = await client.status(cluster);
         const directories = members.map((member) => member.data_directory);
-        if (dryRun)
-          return { json: { would_delete: directories }, text: () => ["Would delete:", ...directories].join("\n") };
         const { snapshots } = await client.snapshots(cluster);
+        if (dryRun) {
+          const kept = snapshots.map(({ id, kept_until: until }) => ({ id, kept_until: until }));
+          const text = (): string => ["Would delete:", ...directories, ...keptWords(cluster, snapshots)].join("\n");
+          return { json: { would_delete: directories, would_keep: kept }, text };
+        }
         const plan = [
           `This deletes "${cluster}" and all its data for good:`,
           ...directories,
@@ -35,10 +40,18 @@ export const destroy = (run: Run) =>
       }),
     );
 
-function keptWords(cluster: string, { length: count }: readonly unknown[]): readonly string[] {
-  if (count === 0) return [];
-  const what = count === 1 ? "Its snapshot is" : `Its ${count} snapshots are`;
-  return [`${what} kept for their time; see matriarch snapshot list ${cluster}.`];
+function keptWords(cluster: string, snapshots: readonly SnapshotStatus[]): readonly string[] {
+  const last = snapshots
+    .map(({ kept_until: until }) => until)
+    .toSorted()
+    .at(-1);
+  if (last === undefined) return [];
+  const until = formatMoment(Date.parse(last));
+  const what =
+    snapshots.length === 1
+      ? `Its snapshot is kept until ${until}`
+      : `Its ${snapshots.length} snapshots are kept, the last until ${until}`;
+  return [`${what}; see matriarch snapshot list ${cluster}.`];
 }
 
 /** Where it is backed up to; a repository that does not answer keeps nobody from destroying. */

@@ -10,6 +10,7 @@ import { readCluster } from "../../drivers/store/records.ts";
 import { endLeftServer } from "../../drivers/postgres/clone/left-server.ts";
 import { isHere, type Parts } from "../parts.ts";
 import { keepLastLog } from "../storage/archive/last-log.ts";
+import { keepForItsTime } from "../storage/snapshots/files.ts";
 import { severalHosts } from "./hosts.ts";
 
 const eraseMs = 120_000;
@@ -19,6 +20,7 @@ export async function eraseHere(parts: Parts, name: string): Promise<void> {
   const record = await readCluster(parts.store, name);
   await parts.runtime.abandon(name);
   if (record) await endServers(parts, record);
+  if (record) await keepForItsTime(parts, record.spec.value);
   const directory = join(parts.clustersDirectory, name);
   const volumes = await readdir(directory, { withFileTypes: true }).catch(() => []);
   for (const volume of volumes.filter((entry) => entry.isDirectory())) {

@@ -6,6 +6,7 @@
 import { chmod, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import type { ClusterSpec } from "../../../domain/cluster.ts";
 import { isSnapshotId, takenAt, type Snapshot } from "../../../domain/snapshot.ts";
 import { replaceDurably } from "../../../drivers/postgres/provision/durable.ts";
 import type { VolumePool } from "../../../drivers/volume/port.ts";
@@ -55,6 +56,17 @@ export async function snapshotClusters({ home }: SnapshotPlaces): Promise<readon
 /** The copy is whole and on disk. */
 export async function describeSnapshot(places: SnapshotPlaces, snapshot: Snapshot): Promise<void> {
   await replaceDurably(`${volumeOfSnapshot(places, snapshot)}.json`, `${JSON.stringify(snapshot, null, 2)}\n`);
+}
+
+/** How long they are kept was said by the cluster's spec, which goes with it: each says it by itself from here on. */
+export async function keepForItsTime(
+  places: SnapshotPlaces,
+  { name, systemIdentifier, snapshots }: ClusterSpec,
+): Promise<void> {
+  if (snapshots === undefined) return;
+  for (const snapshot of await readSnapshots(places, name))
+    if (snapshot.spec.systemIdentifier === systemIdentifier)
+      await describeSnapshot(places, { ...snapshot, spec: { ...snapshot.spec, snapshots } });
 }
 
 /** Where a cluster's snapshots go; others may pass, as the servers' user owns what is below. */
