@@ -133,6 +133,11 @@ export class PgBackRest {
     return text.split("\n");
   }
 
+  /** Files of the log that no server pushes any more. One that is there already is left as it is. */
+  async push(member: BackupMember, paths: readonly string[]): Promise<void> {
+    for (const path of paths) await this.#do("archive-push", ["--log-level-console=error"], shortMs, [member], [path]);
+  }
+
   /** Into an empty directory. What recovers it comes from elsewhere: nothing of that is written. */
   async restore(
     { repository, label, member, links }: RestoreRequest,

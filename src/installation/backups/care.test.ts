@@ -6,6 +6,7 @@ import { defaultBackupPolicy, type BackupKind } from "../../domain/backup.ts";
 import { dailyAtMs } from "../../domain/snapshot.ts";
 import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
 import { BackupCare, type CareParts, type Trouble } from "./care.ts";
+import { missingOf } from "./fill.ts";
 import type { Found } from "./stanza.ts";
 
 const hourMs = 3_600_000;
@@ -59,6 +60,7 @@ function caring(change: Partial<CareParts> = {}) {
     isOurs: () => true,
     wallNow: () => at.now,
     look: async () => ((at.looks += 1), { found: { ...found, ...unused }, looks: [look()] }),
+    fill: async () => true,
     adopt: async () => void said.push("adopted"),
     isStuck: async () => at.stuck,
     isBusy: () => at.busy,
@@ -80,6 +82,27 @@ function caring(change: Partial<CareParts> = {}) {
   };
   return { care, at, said, pass };
 }
+
+test("what the primary before left is pushed, and asked for again until nothing is missing", async () => {
+  const answers = [false, false, true];
+  const { pass } = caring({ fill: async () => answers.shift() ?? assert.fail("asked though nothing was missing") });
+  await pass(hourMs);
+  assert.deepEqual(answers, []);
+});
+
+test("missing are histories, and segments from the repository's first on, whatever their timeline", () => {
+  const sum = "a".repeat(40);
+  const listed = [`x/000000010000000000000003-${sum}.zst`, `x/000000020000000000000006-${sum}.zst`, "00000002.history"];
+  const kept = [
+    "000000010000000000000002",
+    "000000010000000000000003",
+    "000000010000000000000004",
+    "00000003.history",
+    "000000020000000000000005.partial",
+    "000000020000000000000006",
+  ];
+  assert.deepEqual(missingOf(listed, kept, 16 << 20), ["000000010000000000000004", "00000003.history"]);
+});
 
 /** Nothing of these is asked by the care itself. */
 const unused: Pick<Found, "stanza" | "driver"> = JSON.parse("{}");

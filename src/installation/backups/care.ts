@@ -13,6 +13,7 @@ import { readBook, writeBook } from "../../drivers/pgbackrest/book.ts";
 import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { isHere, type Parts } from "../parts.ts";
+import { fillLog } from "./fill.ts";
 import { isOverdue, ownBackups } from "./look.ts";
 import { primaryMember } from "./members.ts";
 import { fetchBook, handOut } from "./share.ts";
@@ -36,6 +37,8 @@ export interface CareParts {
   readonly look: (cluster: string) => Promise<{ readonly found: Found; readonly looks: readonly RepositoryLook[] }>;
   /** its place in the repositories goes on with the identity that the cluster has now */
   readonly adopt: (found: Found) => Promise<void>;
+  /** pushes what the primary before left. @returns whether nothing is missing */
+  readonly fill: (found: Found, looks: readonly RepositoryLook[]) => Promise<boolean>;
   /** the last file of the log was not taken */
   readonly isStuck: (cluster: ClusterRecord) => Promise<boolean>;
   readonly isBusy: (cluster: string) => boolean;
@@ -56,6 +59,8 @@ export class BackupCare {
   readonly #parts: CareParts;
   readonly #asked = new Map<string, number>();
   readonly #tried = new Map<string, number>();
+  /** the epoch up to which nothing is missing */
+  readonly #filled = new Map<string, number>();
 
   constructor(parts: CareParts) {
     this.#parts = parts;
@@ -76,7 +81,9 @@ export class BackupCare {
     const askedAt = this.#asked.get(name);
     // A clock that went back asks at once.
     const isFresh = askedAt !== undefined && now >= askedAt && now - askedAt < askEveryMs;
-    if (isBusy(name) || (isFresh && !(await isStuck(record)))) return;
+    const { epoch } = record.reign.value;
+    const isFilled = this.#filled.get(name) === epoch;
+    if (isBusy(name) || (isFresh && isFilled && !(await isStuck(record)))) return;
     const { found, looks } = await look(name);
     const isOther = looks.some(
       ({ problem, databases }) => !problem && databases.at(-1)?.systemIdentifier !== found.systemIdentifier,
@@ -87,6 +94,7 @@ export class BackupCare {
       return await this.#parts.adopt(found);
     }
     const isWell = looks.every(({ problem }) => problem === undefined);
+    if (isWell && !isFilled && (await this.#parts.fill(found, looks))) this.#filled.set(name, epoch);
     if (isWell) this.#asked.set(name, now);
     for (const repository of found.wish.repositories)
       await this.#judge(
@@ -132,6 +140,7 @@ export async function careForBackups(parts: Parts): Promise<void> {
       const found = await findStanza(parts, name);
       return { found, looks: await found.driver.look() };
     },
+    fill: (found, looks) => fillLog(parts, found, looks),
     adopt: (found) => adoptIdentity(parts, found),
     isStuck: async ({ members, reign }) => {
       const holder = members[reign.value.holder]?.value;
