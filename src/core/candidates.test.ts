@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toLsn } from "../domain/lsn.ts";
 import { noVoters } from "../domain/rule.ts";
-import { judgeSwitchover, replayBytesMax, switchoverLagBytesMax, tally } from "./candidates.ts";
+import { isTargetComing, judgeSwitchover, replayBytesMax, switchoverLagBytesMax, tally } from "./candidates.ts";
 import {
   clusterOf,
   end,
@@ -83,6 +83,17 @@ const judged = (change: ViewChange = {}, asked: string | null = null) =>
     judgeSwitchover(viewOf("a", change), asked).map(({ member, rejection }) => [member, rejection?.code ?? "fit"]),
   );
 const withB = (server: ViewChange["server"]) => judged({ peers: { b: server && { server } } })["b"];
+
+test("switchover: a voter that is not seen to run yet is a target that comes; one that is fit, or no voter, is not waited for", () => {
+  const unseen = { server: stopped({}) };
+  const isComing = (change: ViewChange, asked: string | null = null): boolean =>
+    isTargetComing(viewOf("a", change), asked);
+  assert.equal(isComing({ peers: { b: unseen, c: unseen } }), true);
+  assert.equal(isComing({ peers: { b: undefined, c: undefined } }), true);
+  assert.equal(isComing({ peers: { b: unseen } }), false);
+  assert.equal(isComing({ peers: { b: unseen } }, "b"), true);
+  assert.equal(isComing({ peers: { b: unseen, c: unseen }, rule: ruleOf(1, "c") }, "b"), false);
+});
 
 test("switchover: a verdict on every member, the fit ones first, the nearest of them before the others", () => {
   const behind = { b: { server: standby({ flushed: toLsn(900n), replayed: toLsn(900n) }) } };

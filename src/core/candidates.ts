@@ -33,6 +33,20 @@ export function judgeSwitchover(view: View, asked: MemberId | null): readonly Ve
     .toSorted((a, b) => rank(a) - rank(b) || (a.lagBytes ?? Infinity) - (b.lagBytes ?? Infinity) || byId(a, b));
 }
 
+const passing: ReadonlySet<Rejection["code"]> = new Set(["not-heard", "not-running", "not-streaming"]);
+
+/**
+ * Whether none is fit, and one may be in a moment: a voter streams, as the primary has seen, and what its own host has said
+ * last is from before that. So it is right after a cluster was made over several hosts.
+ */
+export function isTargetComing(view: View, asked: MemberId | null): boolean {
+  const verdicts = judgeSwitchover(view, asked).filter(({ member }) => asked === null || member === asked);
+  if (verdicts.some(({ rejection }) => rejection === undefined)) return false;
+  return verdicts.some(
+    ({ member, rejection }) => rejection !== undefined && passing.has(rejection.code) && isVoter(view.cluster, member),
+  );
+}
+
 /**
  * The verdicts if `region` were the primary one: members there that stream now will be voters by the time of the move.
  */

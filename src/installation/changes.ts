@@ -4,8 +4,8 @@
  */
 import type { ClusterRuntime } from "../agent/runtime.ts";
 import type { Asked } from "../contract/installation.ts";
-import { isVoter, judgeSwitchover } from "../core/candidates.ts";
-import { formatRejection, type Rejection } from "../core/rejection.ts";
+import { isTargetComing, judgeSwitchover } from "../core/candidates.ts";
+import { formatRejection } from "../core/rejection.ts";
 import type { Intent } from "../domain/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
@@ -20,8 +20,6 @@ const wishMs = 180_000;
 /** Longer than a primary lets one turn of a restart take (core/rules/upkeep.ts): it knows better how it ended. */
 const turnMs = 270_000;
 const seenMs = 2000;
-/** Of a standby that streams, as its primary sees it, and that is not seen to run yet. */
-const passing: ReadonlySet<Rejection["code"]> = new Set(["not-heard", "not-running", "not-streaming"]);
 
 export async function stopCluster(parts: Parts, name: string, asked: Asked): Promise<OperationRecord> {
   refusePaused(parts, clusterOf(parts, name));
@@ -79,15 +77,10 @@ export async function switchOver(
   return intend(parts, operation, { kind: "switchover", to: to ?? null, epoch, ...intentBase(parts, operation) });
 }
 
-/** A voter streams, and what its host has said of it may be a second old: right after a create or a fork it has just come up. */
+/** A standby that has only just come up is not told by its host yet. */
 function mayBecomeFit(cluster: ClusterRuntime, to: string | undefined): boolean {
   const view = viewOf(cluster);
-  if (!view) return false;
-  const verdicts = judgeSwitchover(view, to ?? null).filter(({ member }) => to === undefined || member === to);
-  if (verdicts.some(({ rejection }) => rejection === undefined)) return false;
-  return verdicts.some(
-    ({ member, rejection }) => isVoter(view.cluster, member) && rejection !== undefined && passing.has(rejection.code),
-  );
+  return view !== undefined && isTargetComing(view, to ?? null);
 }
 
 /** Ends all the same when none becomes fit: whoever asked is told why, then. */
