@@ -31,12 +31,14 @@ export interface Hands {
   holdClients(): Promise<void>;
   /** a rebuilt directory is another incarnation: its server is looked at through a new driver */
   renewServer(): Promise<void>;
+  /** The user's hooks. Never throws. @returns whether one was run: then time has passed since the decision */
+  hooks(action: Action, signal: AbortSignal): Promise<boolean>;
   /** of a clone, for people */
   progress(step: string, bytesDone: number, bytesTotal: number | undefined): void;
 }
 
 export async function act(action: Action, hands: Hands, signal: AbortSignal): Promise<ActionResult> {
-  const stale = staleEpoch(action, hands.record());
+  const stale = staleEpoch(action, hands.record()) ?? (await outdatedByHooks(action, hands, signal));
   if (stale) return { kind: action.kind, outcome: "refused", message: stale };
   try {
     return await perform(action, hands, signal);
@@ -44,6 +46,12 @@ export async function act(action: Action, hands: Hands, signal: AbortSignal): Pr
     const unknown = error instanceof OpError && error.kind.exitCode === 4;
     return { kind: action.kind, outcome: unknown ? "unknown" : "failed", message: messageOf(error) };
   }
+}
+
+/** What was right before the user's hooks may be wrong after them: another epoch, or a fence, wins. */
+async function outdatedByHooks(action: Action, hands: Hands, signal: AbortSignal): Promise<string | undefined> {
+  if (!(await hands.hooks(action, signal))) return undefined;
+  return signal.aborted ? "something more urgent came while its hooks ran" : staleEpoch(action, hands.record());
 }
 
 function staleEpoch(action: Action, record: ClusterRecord): string | undefined {

@@ -20,6 +20,7 @@ import type { Route } from "../router/wire.ts";
 import type { ArchivePermits } from "./archive-permits.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterLoop, type ClusterHost, type Witness } from "./cluster-loop.ts";
+import type { Hooks } from "./hooks.ts";
 import type { MemberLimits } from "./member-limits.ts";
 import type { MemberServers } from "./member-servers.ts";
 import { membersDiffer } from "./members-seen.ts";
@@ -36,6 +37,7 @@ export interface RuntimeParts {
   readonly servers: MemberServers;
   readonly limits: MemberLimits;
   readonly permits: ArchivePermits;
+  readonly hooks: Hooks;
   /** of clusters whose primary is here */
   readonly archives: ReadonlyMap<string, ArchiveLook>;
   readonly pools: Pools;
@@ -247,6 +249,7 @@ export class AgentRuntime implements Runtime {
       connections: (cluster) => parts.connections(cluster),
       isWorkedOn: (cluster) => parts.isWorkedOn(cluster),
       pools: parts.pools,
+      hooks: parts.hooks,
       recordRead: (cluster, before) => {
         if (membersDiffer(before, cluster)) parts.connectMembers(this.#records());
         parts.pools.learn(cluster);
@@ -262,13 +265,14 @@ function isAsAsked(server: Server, { generation }: ClusterSpec): boolean {
 }
 
 /** Whoever is told of everything else; and each look also shows whether a server has come or gone, and may archive. */
-function watched({ witness, limits, permits }: RuntimeParts): Witness {
+function watched({ witness, limits, permits, hooks }: RuntimeParts): Witness {
   return {
     decided: (loop, member, decision, before) => {
       const { pid } = member.server;
       const spec = loop.record.spec.value;
       limits.look(spec, member.id, { pid, isAsAsked: isAsAsked(member.observed, spec) });
       permits.look(loop.record, member);
+      hooks.look(loop.record, member);
       witness.decided(loop, member, decision, before);
     },
     readsChanged: (...told) => witness.readsChanged(...told),
@@ -283,6 +287,7 @@ function watched({ witness, limits, permits }: RuntimeParts): Witness {
     failed: (...told) => witness.failed(...told),
     closed: (loop) => {
       limits.keepOnly(loop.name, []);
+      hooks.forget(loop.name);
       witness.closed(loop);
     },
   };

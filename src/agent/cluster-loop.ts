@@ -16,6 +16,7 @@ import type { Clock } from "./clock.ts";
 import { EndpointFeed } from "./endpoint-feed.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
 import type { ReadLag } from "./freshness.ts";
+import type { Hooks } from "./hooks.ts";
 import { MemberLoop, type MemberSurroundings } from "./member-loop.ts";
 import { lookOf, peersOf, seenOf } from "./members-seen.ts";
 import type { Neighbourhood, RemoteMember } from "./neighbourhood.ts";
@@ -50,6 +51,7 @@ export interface ClusterHost {
   /** an operation on the cluster runs */
   isWorkedOn(cluster: string): boolean;
   readonly pools: Pools;
+  readonly hooks: Pick<Hooks, "before">;
   recordRead(cluster: ClusterRecord, before: ClusterRecord | undefined): void;
   witness: Witness;
 }
@@ -279,10 +281,8 @@ export class ClusterLoop implements MemberSurroundings {
       setVote: (epoch) => this.#voters.setVote(member.id, epoch),
       promisesInForce: () => this.#voters.inForce(),
       isBound: () => this.#isBound(member.id),
-      release: async (epoch) => {
-        await this.#voters.release(epoch);
-        this.wakeAll();
-      },
+      release: (epoch) => this.#voters.release(epoch).then(() => this.wakeAll()),
+      hooks: (action, signal) => this.#host.hooks.before(this.record, member, action, signal),
       cutClients: () => {
         this.#tellOthers(member);
         void this.#feedRouter();

@@ -25,6 +25,8 @@ export interface HomePaths {
   readonly templates: string;
   readonly clusters: string;
   readonly run: string;
+  /** the user's own programs, see docs/customise.md */
+  readonly hooks: string;
   /** settings of the agent, see agent-options.ts */
   readonly options: string;
 }
@@ -58,6 +60,7 @@ export function homePaths(home: string): HomePaths {
     templates: join(home, "templates"),
     clusters: join(home, "clusters"),
     run: join(home, "run"),
+    hooks: join(home, "hooks"),
     options: join(home, "agent.json"),
   };
 }

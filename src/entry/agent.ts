@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { AgentRuntime } from "../agent/agent-runtime.ts";
 import { ArchivePermits } from "../agent/archive-permits.ts";
 import { hostClock } from "../agent/clock.ts";
+import { Hooks } from "../agent/hooks.ts";
 import { MemberLimits } from "../agent/member-limits.ts";
 import { MemberServers } from "../agent/member-servers.ts";
 import { Narrator } from "../agent/narrate/narrator.ts";
@@ -99,6 +100,8 @@ async function runAgent(): Promise<void> {
     changed: (cluster) => runtime.rerouted(cluster),
     logs: paths.home,
   });
+  const socketDirectory = (member: string): string => servers.socketDirectory(member);
+  const hooks = new Hooks({ directory: paths.hooks, owner, events, log, socketDirectory });
   const runtime = new AgentRuntime({
     clock: hostClock,
     timings,
@@ -107,6 +110,7 @@ async function runAgent(): Promise<void> {
     limits,
     archives,
     permits: new ArchivePermits({ home: paths.home, owner, log }),
+    hooks,
     pools,
     witness: narrator,
     neighbourhood: setup.neighbourhood,
@@ -165,6 +169,7 @@ async function runAgent(): Promise<void> {
     const failed = (error: unknown): void => log.error("not everything was stopped", { error });
     await (withServers ? stopEverything(parts, router).catch(failed) : runtime.close());
     limits.close();
+    hooks.close();
     await Promise.all([router.close(), pools.close()]);
     if (withServers) await setup.stop().catch(failed);
     events.emit("agent.stopped", {}, { servers: withServers ? "stopped" : "go on" });

@@ -6,6 +6,7 @@ import { auditEvents } from "./audit-events.ts";
 import { backupEvents } from "./backup-events.ts";
 import { clusterEvents } from "./cluster-events.ts";
 import { extensionEvents } from "./extension-events.ts";
+import { hookEvents } from "./hook-events.ts";
 import { hostEvents } from "./host-events.ts";
 import type { EventKind } from "./kind.ts";
 import { memberEvents } from "./member-events.ts";
@@ -19,6 +20,7 @@ export const eventCatalog = {
   ...memberEvents,
   ...hostEvents,
   ...extensionEvents,
+  ...hookEvents,
   ...partEvents,
   ...poolEvents,
   ...storageEvents,
