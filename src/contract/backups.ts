@@ -93,6 +93,8 @@ export type TakeBackupWish = z.input<typeof takeRequestSchema>;
 
 export const verifyRequestSchema = z.strictObject({
   number: repositoryNumberSchema.optional(),
+  /** as a test, beside reading what is there; without a repository it is all that is done */
+  restore: z.boolean().default(true),
   here: z.boolean().default(false),
 });
 export type VerifyRequest = z.output<typeof verifyRequestSchema>;

@@ -107,6 +107,18 @@ export const archiveStatusSchema = z.object({
 });
 export type ArchiveStatus = z.infer<typeof archiveStatusSchema>;
 
+/** Whether it is known that the cluster can be restored. */
+export const proofStateSchema = z.object({
+  /** 0: no test restore is made by itself */
+  every_days: z.int(),
+  /** null: none has passed yet */
+  passed_at: z.string().nullable(),
+  /** what is wrong with the last one, which failed; null: it passed, or there was none */
+  problem: z.string().nullable(),
+  /** none has passed for twice the time between two */
+  is_overdue: z.boolean(),
+});
+
 /** The shared state: without it nothing can be changed, and what is told is the last that was known. */
 export const storeStatusSchema = z.object({
   reachable: z.boolean(),
@@ -152,6 +164,8 @@ export const clusterStatusSchema = z.object({
   store: storeStatusSchema,
   /** null: the host of the primary has not said yet, or does not know of archives */
   archive: archiveStatusSchema.nullable().default(null),
+  /** null: told by an agent that does not know */
+  proof: proofStateSchema.nullable().default(null),
   /** applications with an access of their own */
   attachments: z.array(attachmentSchema).default([]),
   created_at: z.string(),

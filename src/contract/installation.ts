@@ -25,6 +25,7 @@ import type { ReadsRequest } from "./reads.ts";
 import type { MonitoringInstallation } from "./monitoring.ts";
 import type { ScalePlan, ScaleRequest } from "./scale.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
+import type { ProofsInstallation } from "./proof.ts";
 import type { StorageInstallation } from "./storage.ts";
 
 export type { Asked } from "./asked.ts";
@@ -137,6 +138,7 @@ export interface Installation {
   readonly storage: StorageInstallation;
   /** copies in repositories elsewhere */
   readonly backups: BackupsInstallation;
+  readonly proofs: ProofsInstallation;
   readonly extensions: ExtensionsInstallation;
   /** settings of the servers */
   readonly settings: SettingsInstallation;

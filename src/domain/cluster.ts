@@ -6,6 +6,7 @@
 import type { Attachment } from "./attachment.ts";
 import type { BackupWish } from "./backup.ts";
 import type { PoolSpec } from "./pool.ts";
+import type { ProofPolicy } from "./proof.ts";
 import type { CommitRule, Voter } from "./rule.ts";
 import type { TimelineHistory, WalPosition } from "./timeline.ts";
 
@@ -52,6 +53,8 @@ export interface ClusterSpec {
   readonly snapshots?: { readonly daily: boolean; readonly keptDays: number };
   /** where it is backed up to, and when; left out: nowhere but on its hosts */
   readonly backups?: BackupWish;
+  /** how often it is restored as a test, where it is not the usual way */
+  readonly proofs?: ProofPolicy;
   /** `pooled` once there has been a pooled endpoint: it keeps its port while it is off */
   readonly ports: { readonly primary: number; readonly read: number; readonly pooled?: number };
   /** left out: there never was a pooled endpoint */

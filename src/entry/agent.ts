@@ -40,6 +40,7 @@ import { careForBackups } from "../installation/backups/care.ts";
 import { careForImports } from "../installation/imports/care.ts";
 import { resumeOperations } from "../installation/resume.ts";
 import { careForArchives } from "../installation/storage/archive/care.ts";
+import { careForProofs } from "../installation/proof/care.ts";
 import { careForStorage } from "../installation/storage/care.ts";
 import { openLogFile, type Log } from "../log/log.ts";
 import { endpointKinds, type EndpointConfig } from "../router/wire.ts";
@@ -144,6 +145,7 @@ async function runAgent(): Promise<void> {
     pauses,
     servers,
     archives,
+    proofs: new Map(),
     pools,
     usage,
     clock: hostClock,
@@ -203,6 +205,7 @@ async function runAgent(): Promise<void> {
   else tellHealth(parts, router, statusAt);
   void careForArchives(parts);
   void careForBackups(parts);
+  void careForProofs(parts);
   careForImports(parts);
   if (offer) forHosts?.careForHosts(parts, offer);
 }

@@ -28,6 +28,12 @@ export const backupErrors = {
     retry: "no",
     meaning: "Something in a repository of backups is missing or not what was written.",
   },
+  "proof-failed": {
+    httpStatus: 500,
+    exitCode: 1,
+    retry: "after-change",
+    meaning: "A test restore did not come up, or is not what it should be. Its record says what is wrong.",
+  },
   "backup-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no backup of this name." },
   "backup-locked": {
     httpStatus: 409,

@@ -12,6 +12,7 @@ import type { EventKind } from "./kind.ts";
 import { memberEvents } from "./member-events.ts";
 import { poolEvents } from "./pool-events.ts";
 import { partEvents } from "./part-events.ts";
+import { proofEvents } from "./proof-events.ts";
 import { storageEvents } from "./storage-events.ts";
 import { storeEvents } from "./store-events.ts";
 
@@ -25,6 +26,7 @@ export const eventCatalog = {
   ...poolEvents,
   ...storageEvents,
   ...backupEvents,
+  ...proofEvents,
   ...storeEvents,
   ...auditEvents,
 };

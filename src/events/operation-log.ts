@@ -54,6 +54,11 @@ const keptMs = 7 * 86_400_000;
 /** Copies a member that goes on with its work. */
 export const snapshotKind = "snapshot create";
 export const backupKind = "backup create";
+/** Restores as a test, and reads what is kept. */
+export const proofKind = "restore test";
+export const verifyKind = "backup verify";
+
+const lookingOn: ReadonlySet<string> = new Set([snapshotKind, proofKind, verifyKind]);
 
 export class OperationLog {
   /** "" in an installation of one host */
@@ -249,7 +254,7 @@ export class OperationLog {
   #refuseBusy(cluster: string): void {
     const running = this.list({ cluster, state: "running" }).find(
       // To look on is to be in nobody's way.
-      ({ kind, host }) => kind !== snapshotKind && (host === null || host === this.host || !this.#isLost(host)),
+      ({ kind, host }) => !lookingOn.has(kind) && (host === null || host === this.host || !this.#isLost(host)),
     );
     if (running) throw busy(running);
   }

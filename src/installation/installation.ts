@@ -15,6 +15,7 @@ import {
   type FailoverOptions,
 } from "./changes.ts";
 import { createAccounts } from "./accounts/accounts.ts";
+import { createProofs } from "./proof/proofs.ts";
 import { createBackups } from "./backups/backups.ts";
 import { awake, setAutostop } from "./awake.ts";
 import { createSettings } from "./settings/settings.ts";
@@ -116,6 +117,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     upgrades: createUpgrades(parts),
     storage: createStorage(parts),
     backups: createBackups(parts),
+    proofs: createProofs(parts),
     extensions: createExtensions(parts),
     settings: createSettings(parts),
     imports: createImports(parts),

@@ -12,6 +12,7 @@ import {
   type RecordKey,
   type RecordValue,
 } from "../domain/cluster.ts";
+import type { ProofRecord } from "../domain/proof.ts";
 import type { HostRecord } from "../domain/host.ts";
 import type { NeighbourCall } from "../drivers/neighbours/port.ts";
 import type { UsageHistory } from "../drivers/volume/history.ts";
@@ -54,6 +55,8 @@ export interface Parts {
   readonly servers: MemberServers;
   /** what is known of the archives of clusters whose primary is here */
   readonly archives: Map<string, ArchiveLook>;
+  /** what is remembered of proofs, by cluster, as it was read last */
+  readonly proofs: Map<string, ProofRecord>;
   /** the poolers of this host */
   readonly pools: Pools;
   /** of the volumes of this host */

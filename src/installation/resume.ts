@@ -3,9 +3,10 @@ import type { ClusterRuntime } from "../agent/runtime.ts";
 import type { ClusterRecord, MemberRecord } from "../domain/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { OperationRecord } from "../events/event.ts";
-import { backupKind, snapshotKind } from "../events/operation-log.ts";
-import { disableKind, enableKind, verifyKind } from "./backups/kinds.ts";
+import { backupKind, proofKind, snapshotKind, verifyKind } from "../events/operation-log.ts";
+import { disableKind, enableKind } from "./backups/kinds.ts";
 import { endInterruptedBackup, resumeBackup } from "./backups/resume.ts";
+import { removeScratch, scratchVolume } from "./proof/scratch.ts";
 import { removeLeftOvers } from "./storage/snapshots/files.ts";
 import { inPlaceKind, resumeInPlace } from "./storage/restore/in-place.ts";
 import { awaitIntentEnd, follow, isDown } from "./changes.ts";
@@ -57,6 +58,8 @@ function resume(parts: Parts, operation: OperationRecord): void {
     case disableKind:
     case verifyKind:
       return endInterruptedBackup(parts, operation);
+    case proofKind:
+      return void endProof(parts, operation);
     case snapshotKind:
       return void endSnapshot(parts, operation);
     case "import":
@@ -82,6 +85,18 @@ async function endSnapshot(parts: Parts, { id }: OperationRecord): Promise<void>
   const error = new OpError("interrupted", {
     message: "the agent ended while the snapshot was taken; what there was of it has been removed",
     hint: "Take it again.",
+  });
+  parts.operations.finish(id, { state: "failed", error });
+}
+
+/** Of the next turn, or of whoever asked for it, it is made anew. */
+async function endProof(parts: Parts, { id, cluster }: OperationRecord): Promise<void> {
+  await removeScratch(parts, scratchVolume(parts, cluster, id)).catch((error: unknown) =>
+    parts.log.error("what is left of a test restore is not removed", { error }),
+  );
+  const error = new OpError("interrupted", {
+    message: "the agent ended in the middle of a test restore; its copy has been removed",
+    hint: `Make it again: matriarch backup verify ${cluster}`,
   });
   parts.operations.finish(id, { state: "failed", error });
 }

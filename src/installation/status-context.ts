@@ -2,6 +2,7 @@
 import type { ClusterRuntime } from "../agent/runtime.ts";
 import { embeddedReleases } from "../drivers/postgres/engine/catalog.ts";
 import type { Parts } from "./parts.ts";
+import { proofsOf } from "./proof/book.ts";
 import type { StatusContext } from "./status.ts";
 
 export function statusContextOf(parts: Parts, cluster: ClusterRuntime): StatusContext {
@@ -18,5 +19,6 @@ export function statusContextOf(parts: Parts, cluster: ClusterRuntime): StatusCo
     newestVersion: engine === "embedded" ? embeddedReleases[major]?.version : undefined,
     operation: running && { id: running.id, kind: running.kind },
     wallNow: parts.clock.wallNow(),
+    proofs: proofsOf(parts, cluster.record.spec.value),
   };
 }

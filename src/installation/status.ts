@@ -11,8 +11,10 @@ import type { ArchiveLook } from "../domain/archive.ts";
 import type { Attachment } from "../domain/attachment.ts";
 import { isAsleep, type ClusterRecord, type ClusterSpec, type MemberRecord } from "../domain/cluster.ts";
 import { bytesBetween, formatLsn, type Lsn } from "../domain/lsn.ts";
+import type { ProofRecord } from "../domain/proof.ts";
 import { usualAcks } from "../domain/rule.ts";
 import type { Server } from "../domain/server.ts";
+import { proofStatusOf } from "./proof/status.ts";
 import { compareVersions, newestOf } from "../drivers/postgres/engine/releases.ts";
 
 export interface StatusContext {
@@ -27,6 +29,7 @@ export interface StatusContext {
   /** running operation of this cluster, and its kind */
   readonly operation: { readonly id: string; readonly kind: string } | undefined;
   readonly wallNow: number;
+  readonly proofs?: ProofRecord;
 }
 
 /** A stream this far behind is catching up rather than streaming. */
@@ -77,6 +80,7 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
     },
     store: storeStatusOf(cluster),
     archive: cluster.archive === undefined ? null : archiveStatus(cluster.archive, context.wallNow),
+    proof: context.proofs === undefined ? null : proofStatusOf(spec, context.proofs, context.wallNow),
     attachments: Object.values(record.attachments)
       .map(({ value }) => attachmentStatus(value))
       .toSorted((a, b) => (a.app < b.app ? -1 : 1)),

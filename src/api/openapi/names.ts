@@ -14,6 +14,7 @@ import * as extensions from "../../contract/extensions.ts";
 import * as host from "../../contract/host.ts";
 import * as imports from "../../contract/imports.ts";
 import * as logs from "../../contract/logs.ts";
+import * as proof from "../../contract/proof.ts";
 import * as requests from "../../contract/requests.ts";
 import * as scale from "../../contract/scale.ts";
 import * as settings from "../../contract/settings.ts";
@@ -23,7 +24,7 @@ import * as upgrade from "../../contract/upgrade.ts";
 
 // prettier-ignore
 const files = [
-  accounts, attachment, certificates, cluster, downtime, error, extensions, host, imports, logs, requests, scale,
+  accounts, attachment, certificates, cluster, downtime, error, extensions, host, imports, logs, proof, requests, scale,
   settings, storage, tokens, upgrade,
 ];
 

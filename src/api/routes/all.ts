@@ -16,6 +16,7 @@ import { memberRoutes } from "./members.ts";
 import { monitoringRoutes } from "./monitoring.ts";
 import { operationRoutes } from "./operations.ts";
 import { peerRoutes } from "./peer.ts";
+import { proofRoutes } from "./proofs.ts";
 import { settingRoutes } from "./settings.ts";
 import { storageRoutes } from "./storage.ts";
 import { tokenRoutes } from "./tokens.ts";
@@ -30,6 +31,7 @@ export const routes: readonly Route[] = [
   ...accountRoutes,
   ...storageRoutes,
   ...backupRoutes,
+  ...proofRoutes,
   ...extensionRoutes,
   ...settingRoutes,
   ...upgradeRoutes,

@@ -9,6 +9,7 @@ import type {
   TakeBackupWish,
   VerifyWish,
 } from "../../contract/backups.ts";
+import type { ProofPolicyRequest, Proofs } from "../../contract/proof.ts";
 import type { Operation } from "../../contract/cluster.ts";
 import type { Api } from "./generated-api.ts";
 
@@ -28,6 +29,9 @@ export function backupCalls(api: Api) {
     verifyBackups: (cluster: string, body: VerifyWish): Promise<Operation> => api.verifyBackups({ cluster, body }, far),
     lockBackup: (cluster: string, backup: string, until: string | null): Promise<Backups> =>
       api.lockBackup({ cluster, backup, body: { until } }, far),
+    proofs: (cluster: string): Promise<Proofs> => api.showProofs({ cluster }),
+    setProofPolicy: (cluster: string, body: ProofPolicyRequest): Promise<Proofs> =>
+      api.setProofPolicy({ cluster, body }, far),
     backupKeys: (cluster: string): Promise<BackupKeys> => api.getBackupKeys({ cluster }),
   };
 }

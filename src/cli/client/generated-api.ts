@@ -141,6 +141,7 @@ export interface ClusterStatus {
   } | null;
   store: StoreStatus;
   archive: ArchiveStatus | null;
+  proof: ProofState | null;
   attachments: Attachment[];
   created_at: string;
 }
@@ -669,6 +670,58 @@ export interface PreloadedLibrary {
   not_on: string[];
 }
 
+export interface Proof {
+  made_at: string;
+  took_ms: number;
+  by: string;
+  passed: boolean;
+  from: "snapshot" | "backup";
+  base: string;
+  restored_to: string;
+  newest_change: string | null;
+  problems: string[];
+  size_bytes: number;
+  tables: number;
+  rows_about: number;
+  checked: number;
+  unchecked: number;
+  pages: number;
+  counts: {
+    table: string;
+    rows: number | null;
+    at_least: number | null;
+    at_most: number | null;
+    verdict: "within" | "outside" | "unsure";
+  }[];
+}
+
+export interface ProofPolicyRequest {
+  every_days?: number | undefined;
+  add_tables?: string[] | undefined;
+  remove_tables?: string[] | undefined;
+}
+
+export interface ProofRequest {
+  here?: boolean | undefined;
+}
+
+export interface ProofState {
+  every_days: number;
+  passed_at: string | null;
+  problem: string | null;
+  is_overdue: boolean;
+}
+
+export interface Proofs {
+  cluster: string;
+  every_days: number;
+  tables: string[];
+  next_at: string | null;
+  last_passed_at: string | null;
+  is_overdue: boolean;
+  proofs: Proof[];
+}
+
 export interface Resources {
   memory_bytes: number;
   cpus: number;
@@ -1021,7 +1074,7 @@ export const shapes: Shapes = {
   Authority: {"type":"object","properties":{"certificate":{"type":"string"}},"required":["certificate"]},
   AvailableExtension: {"type":"object","properties":{"name":{"type":"string"},"version":{"type":"string"},"comment":{"type":"string"},"needs_preload":{"type":"boolean"},"requires":{"type":"array","items":{"type":"string"}},"enabled_in":{"type":"array","items":{"type":"string"}},"missing_on":{"type":"array","items":{"type":"string"}}},"required":["name","version","comment","needs_preload","requires","enabled_in","missing_on"]},
   Candidate: {"type":"object","properties":{"member":{"type":"string"},"eligible":{"type":"boolean"},"chosen":{"type":"boolean"},"lag_bytes":{"type":["number","null"]},"reason":{"type":"string"}},"required":["member","eligible","chosen","lag_bytes","reason"]},
-  ClusterStatus: {"type":"object","properties":{"name":{"type":"string"},"generation":{"default":0,"type":"integer"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"detail":{"type":"string"},"version":{"type":"string"},"newer_version":{"default":null,"type":["string","null"]},"engine":{"type":"string","enum":["embedded","system"]},"durability":{"type":"string","enum":["quorum","strict","async"]},"epoch":{"type":"integer"},"primary":{"type":["string","null"]},"primary_region":{"type":"string"},"timeline":{"type":["integer","null"]},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"}},"required":["voters","acks"]},"endpoints":{"type":"object","properties":{"primary":{"$ref":"Address"},"read":{"$ref":"Address"},"pooled":{"default":null,"anyOf":[{"$ref":"Address"},{"type":"null"}]}},"required":["primary","read","pooled"]},"members":{"type":"array","items":{"$ref":"MemberStatus"}},"paused_until":{"type":["string","null"]},"operation":{"type":["string","null"]},"autostop_ms":{"default":null,"type":["integer","null"]},"asleep_since":{"default":null,"type":["string","null"]},"reads":{"default":null,"anyOf":[{"type":"object","properties":{"max_lag_ms":{"type":"integer"},"max_lag_bytes":{"type":"integer"},"fallback":{"type":"string","enum":["primary","refuse"]}},"required":["max_lag_ms","max_lag_bytes","fallback"]},{"type":"null"}]},"store":{"$ref":"StoreStatus"},"archive":{"default":null,"anyOf":[{"$ref":"ArchiveStatus"},{"type":"null"}]},"attachments":{"default":[],"type":"array","items":{"$ref":"Attachment"}},"created_at":{"type":"string"}},"required":["name","generation","state","detail","version","newer_version","engine","durability","epoch","primary","primary_region","timeline","rule","endpoints","members","paused_until","operation","autostop_ms","asleep_since","reads","store","archive","attachments","created_at"]},
+  ClusterStatus: {"type":"object","properties":{"name":{"type":"string"},"generation":{"default":0,"type":"integer"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"detail":{"type":"string"},"version":{"type":"string"},"newer_version":{"default":null,"type":["string","null"]},"engine":{"type":"string","enum":["embedded","system"]},"durability":{"type":"string","enum":["quorum","strict","async"]},"epoch":{"type":"integer"},"primary":{"type":["string","null"]},"primary_region":{"type":"string"},"timeline":{"type":["integer","null"]},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"}},"required":["voters","acks"]},"endpoints":{"type":"object","properties":{"primary":{"$ref":"Address"},"read":{"$ref":"Address"},"pooled":{"default":null,"anyOf":[{"$ref":"Address"},{"type":"null"}]}},"required":["primary","read","pooled"]},"members":{"type":"array","items":{"$ref":"MemberStatus"}},"paused_until":{"type":["string","null"]},"operation":{"type":["string","null"]},"autostop_ms":{"default":null,"type":["integer","null"]},"asleep_since":{"default":null,"type":["string","null"]},"reads":{"default":null,"anyOf":[{"type":"object","properties":{"max_lag_ms":{"type":"integer"},"max_lag_bytes":{"type":"integer"},"fallback":{"type":"string","enum":["primary","refuse"]}},"required":["max_lag_ms","max_lag_bytes","fallback"]},{"type":"null"}]},"store":{"$ref":"StoreStatus"},"archive":{"default":null,"anyOf":[{"$ref":"ArchiveStatus"},{"type":"null"}]},"proof":{"default":null,"anyOf":[{"$ref":"ProofState"},{"type":"null"}]},"attachments":{"default":[],"type":"array","items":{"$ref":"Attachment"}},"created_at":{"type":"string"}},"required":["name","generation","state","detail","version","newer_version","engine","durability","epoch","primary","primary_region","timeline","rule","endpoints","members","paused_until","operation","autostop_ms","asleep_since","reads","store","archive","proof","attachments","created_at"]},
   Connection: {"type":"object","properties":{"uri":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"},"hosts":{"type":"array","items":{"$ref":"Address"}},"user":{"type":"string"},"database":{"type":"string"},"password":{"type":["string","null"]},"sslmode":{"type":"string"},"sslrootcert":{"type":"string"},"options":{"default":null,"type":["string","null"]}},"required":["uri","host","port","hosts","user","database","password","sslmode","sslrootcert","options"]},
   Created: {"type":"object","properties":{"operation":{"$ref":"Operation"},"connection":{"$ref":"Connection"}},"required":["operation","connection"]},
   CreatedCertificate: {"type":"object","properties":{"id":{"type":"string"},"name":{"type":"string"},"role":{"type":"string","enum":["viewer","operator","admin"]},"fingerprint":{"type":"string"},"created_at":{"type":"string"},"created_by":{"type":"string"},"expires_at":{"type":"string"},"expired":{"type":"boolean"},"certificate":{"type":"string"},"key":{"type":"string"},"ca":{"type":"string"},"hosts":{"type":"array","items":{"type":"string"}}},"required":["id","name","role","fingerprint","created_at","created_by","expires_at","expired","certificate","key","ca","hosts"]},
@@ -1054,6 +1107,9 @@ export const shapes: Shapes = {
   Operation: {"type":"object","properties":{"id":{"type":"string"},"kind":{"type":"string"},"cluster":{"type":"string"},"state":{"type":"string","enum":["running","done","failed","cancelled"]},"step":{"type":"string"},"steps_done":{"type":"integer"},"steps_total":{"type":["integer","null"]},"started_at":{"type":"string"},"ended_at":{"type":["string","null"]},"by":{"type":"string"},"result":{"anyOf":[{"type":"object","additionalProperties":{}},{"type":"null"}]},"error":{"anyOf":[{"type":"object","properties":{"code":{"type":"string"},"message":{"type":"string"},"detail":{"type":"string"},"hint":{"type":"string"}},"required":["code","message"]},{"type":"null"}]},"host":{"type":["string","null"]}},"required":["id","kind","cluster","state","step","steps_done","steps_total","started_at","ended_at","by","result","error"]},
   Pause: {"type":"object","properties":{"from":{"type":"string"},"to":{"type":["string","null"]},"ms":{"type":"number"},"why":{"type":"string","enum":["switchover","failover","restart","upgrade","config","crash","stop","voters","unknown"]},"by":{"type":"string"},"member":{"type":["string","null"]}},"required":["from","to","ms","why","by","member"]},
   PreloadedLibrary: {"type":"object","properties":{"library":{"type":"string"},"not_on":{"type":"array","items":{"type":"string"}}},"required":["library","not_on"]},
+  Proof: {"type":"object","properties":{"made_at":{"type":"string"},"took_ms":{"type":"integer"},"by":{"type":"string"},"passed":{"type":"boolean"},"from":{"type":"string","enum":["snapshot","backup"]},"base":{"type":"string"},"restored_to":{"type":"string"},"newest_change":{"type":["string","null"]},"problems":{"type":"array","items":{"type":"string"}},"size_bytes":{"type":"number"},"tables":{"type":"integer"},"rows_about":{"type":"number"},"checked":{"type":"integer"},"unchecked":{"type":"integer"},"pages":{"type":"integer"},"counts":{"type":"array","items":{"type":"object","properties":{"table":{"type":"string"},"rows":{"type":["number","null"]},"at_least":{"type":["number","null"]},"at_most":{"type":["number","null"]},"verdict":{"type":"string","enum":["within","outside","unsure"]}},"required":["table","rows","at_least","at_most","verdict"]}}},"required":["made_at","took_ms","by","passed","from","base","restored_to","newest_change","problems","size_bytes","tables","rows_about","checked","unchecked","pages","counts"]},
+  ProofState: {"type":"object","properties":{"every_days":{"type":"integer"},"passed_at":{"type":["string","null"]},"problem":{"type":["string","null"]},"is_overdue":{"type":"boolean"}},"required":["every_days","passed_at","problem","is_overdue"]},
+  Proofs: {"type":"object","properties":{"cluster":{"type":"string"},"every_days":{"type":"integer"},"tables":{"type":"array","items":{"type":"string"}},"next_at":{"type":["string","null"]},"last_passed_at":{"type":["string","null"]},"is_overdue":{"type":"boolean"},"proofs":{"type":"array","items":{"$ref":"Proof"}}},"required":["cluster","every_days","tables","next_at","last_passed_at","is_overdue","proofs"]},
   Resources: {"type":"object","properties":{"memory_bytes":{"type":"number"},"cpus":{"type":"number"},"memory_limited":{"type":"boolean"},"cpus_limited":{"type":"boolean"},"memory_used_bytes":{"type":["number","null"]},"note":{"type":["string","null"]}},"required":["memory_bytes","cpus","memory_limited","cpus_limited","memory_used_bytes","note"]},
   RestorePoint: {"type":"object","properties":{"name":{"type":"string"},"made_at":{"type":"string"},"by":{"type":"string"},"lsn":{"type":"string"},"timeline":{"type":"integer"},"system_identifier":{"type":"string"},"is_current":{"type":"boolean"}},"required":["name","made_at","by","lsn","timeline","system_identifier","is_current"]},
   RestoreWindows: {"type":"object","properties":{"windows":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"from":{"type":"string"},"until":{"type":"string"},"is_current":{"type":"boolean"}},"required":["host","from","until","is_current"]}},"points":{"type":"array","items":{"$ref":"RestorePoint"}},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["windows","points","missing"]},
@@ -1612,6 +1668,7 @@ export function createApi(sender: Sender) {
     /** Reads all that is in a repository and compares it with what was written. */
     verifyBackups: (asking: { cluster: string; body?: {
   number?: 1 | 2 | undefined;
+  restore?: boolean | undefined;
   here?: boolean | undefined;
 } }, how?: How): Promise<Operation> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/backups/verify`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
@@ -1683,6 +1740,15 @@ export function createApi(sender: Sender) {
       }[];
     }> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/backups/keys`, body: undefined, answer: {"type":"object","properties":{"keys":{"type":"array","items":{"type":"object","properties":{"number":{"anyOf":[{"type":"number","const":1},{"type":"number","const":2}]},"key":{"type":"string"}},"required":["number","key"]}}},"required":["keys"]} }, how),
+    /** Gives the test restores of a cluster and what they have shown, and when the next one is due. */
+    showProofs: (asking: { cluster: string }, how?: How): Promise<Proofs> =>
+      sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/proofs`, body: undefined, answer: {"$ref":"Proofs"} }, how),
+    /** Restores a cluster to a moment by chance into a scratch directory, checks it, and removes it. */
+    proveRestore: (asking: { cluster: string; body?: ProofRequest }, how?: How): Promise<Operation> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/proofs`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Says how often a test restore is made by itself, and which tables' rows are counted. */
+    setProofPolicy: (asking: { cluster: string; body?: ProofPolicyRequest }, how?: How): Promise<Proofs> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/proofs/policy`, body: asking.body ?? {}, answer: {"$ref":"Proofs"} }, how),
     /** Gives the extensions that databases have, and those that could be enabled. */
     listExtensions: (asking: { cluster: string }, how?: How): Promise<ExtensionList> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/extensions`, body: undefined, answer: {"$ref":"ExtensionList"} }, how),

@@ -5,6 +5,7 @@ import { archiveWords } from "./archive.ts";
 import { asleepLines } from "./autostop.ts";
 import { renderAttachments } from "./attachments.ts";
 import type { Paint } from "./paint.ts";
+import { proofWords } from "./proofs.ts";
 import { renderTable, type Cell, type Column } from "./table.ts";
 import { clusterStateCell, lagCell, memberStateCell, ruleWords, storeWords } from "./words.ts";
 
@@ -42,6 +43,7 @@ function facts(status: ClusterStatus, paint: Paint, now: number): readonly strin
     line("commit", ruleWords(status)),
     ...sizeLines(status.members).map((text, at) => line(at === 0 ? "size" : "", text)),
     ...archiveWords(status, paint, now).map((text, at) => line(at === 0 ? "archive" : "", text)),
+    ...proofWords(status, paint, now).map((text, at) => line(at === 0 ? "proof" : "", text)),
     ...(status.autostop_ms === null
       ? []
       : [line("autostop", `asleep after ${formatDuration(status.autostop_ms)} without a client`)]),

@@ -74,6 +74,7 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   fork: z.strictObject({ of: id, at: z.number(), expiresAt: z.number().exactOptional() }).exactOptional(),
   snapshots: z.strictObject({ daily: z.boolean(), keptDays: z.int().positive() }).exactOptional(),
   backups: backupWishSchema.exactOptional(),
+  proofs: z.strictObject({ everyDays: count, tables: z.array(id), since: z.number() }).exactOptional(),
   ports: z.strictObject({ primary: port, read: port, pooled: port.exactOptional() }),
   pool: pool.exactOptional(),
   settings,

@@ -1,5 +1,4 @@
-/** Operations on repositories by their names (the one that takes a backup: events/operation-log.ts). */
+/** Operations on repositories by their names (those that only look on: events/operation-log.ts). */
 
 export const enableKind = "backup enable";
 export const disableKind = "backup disable";
-export const verifyKind = "backup verify";

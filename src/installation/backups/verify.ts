@@ -1,4 +1,7 @@
-/** Reading all that is in a repository and comparing it with what was written; what is damaged is named. */
+/**
+ * Reading all that is in a repository and comparing it with what was written, and then a test restore; what is damaged is
+ * named. A cluster without a repository has its snapshots and its log restored as a test.
+ */
 import type { Asked } from "../../contract/asked.ts";
 import type { VerifyRequest } from "../../contract/backups.ts";
 import type { Operation } from "../../contract/cluster.ts";
@@ -6,9 +9,12 @@ import type { RepositoryNumber } from "../../domain/backup.ts";
 import type { Verification } from "../../drivers/pgbackrest/port.ts";
 import { problemError } from "../../drivers/pgbackrest/problems.ts";
 import { OpError } from "../../errors/op-error.ts";
+import { verifyKind } from "../../events/operation-log.ts";
 import { follow } from "../changes.ts";
 import type { Parts } from "../parts.ts";
-import { verifyKind } from "./kinds.ts";
+import { beginProof, prove } from "../proof/prove.ts";
+import { planProof } from "../proof/plan.ts";
+import { refuseNoRoom } from "../proof/room.ts";
 import { forwardOperation, pathOf } from "./forward.ts";
 import { findStanza, hostOfWork, repositoriesOf } from "./stanza.ts";
 import { refuseAnother } from "./take.ts";
@@ -22,7 +28,10 @@ export async function beginVerify(
   request: VerifyRequest,
   asked: Asked,
 ): Promise<Operation> {
-  const host = parts.runtime.clusters.has(name) ? hostOfWork(parts, name) : undefined;
+  const spec = parts.runtime.clusters.get(name)?.record.spec.value;
+  const { restore: isToRestore, number, here } = request;
+  if (spec && !spec.backups && isToRestore && number === undefined) return beginProof(parts, name, { here }, asked);
+  const host = spec ? hostOfWork(parts, name) : undefined;
   if (host !== undefined)
     return await forwardOperation(parts, { host, path: pathOf(name, "/verify"), body: request }, asked);
   const found = await findStanza(parts, name);
@@ -36,14 +45,29 @@ export async function beginVerify(
     step,
     stepsTotal: numbers.length,
   });
+  const { id } = operation;
   return follow(parts, operation, async () => {
     const results: Verification[] = [];
     for (const number of numbers) {
-      parts.operations.step(operation.id, `reading repository ${number}`, results.length);
+      parts.operations.step(id, `reading repository ${number}`, results.length);
       results.push(await verifyOne(parts, name, number));
     }
-    return conclude(parts, name, results, asked);
+    const read = conclude(parts, name, results, asked);
+    return spec && isToRestore ? { ...read, ...(await restoreToo(parts, name, id, asked)) } : read;
   });
+}
+
+/** Where there is nothing to restore it from here, what was read has to do. */
+async function restoreToo(parts: Parts, name: string, id: string, { by }: Asked) {
+  try {
+    const plan = await planProof(parts, name);
+    await refuseNoRoom(parts, plan.bytes);
+    return await prove(parts, { name, plan, id, by });
+  } catch (error) {
+    const isNothing = error instanceof OpError && error.code === "restore-out-of-window";
+    if (!isNothing) throw error;
+    return { not_restored: "there is no snapshot on this host to begin with" };
+  }
 }
 
 async function verifyOne(parts: Parts, name: string, number: RepositoryNumber): Promise<Verification> {

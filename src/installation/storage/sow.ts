@@ -96,7 +96,7 @@ async function sowOne(
 }
 
 /** A file of the log that cannot be read looks like its end: then there is less than was promised. */
-function refuseCutShort(timelines: TimelineHistory, { target, served }: Recovery, { endedBefore }: Revived): void {
+export function refuseCutShort(timelines: TimelineHistory, { target, served }: Recovery, { endedBefore }: Revived): void {
   if (target.kind !== "newest" && !endedBefore) return;
   const last = served.flatMap((name) => parseSegmentName(name, usualSegmentBytes) ?? []).at(-1);
   const end = timelines.at(-1)?.forkedAt ?? zeroLsn;
@@ -148,7 +148,7 @@ function contentFigures(contents: Contents): Readonly<Record<string, unknown>> {
 }
 
 /** What the log went through before: standbys ask for the history of every timeline. */
-async function timelinesOf(dataDirectory: string, id: number): Promise<TimelineHistory> {
+export async function timelinesOf(dataDirectory: string, id: number): Promise<TimelineHistory> {
   const rows = parseHistoryFile(await readFile(join(dataDirectory, "pg_wal", historyFileName(id)), "utf8"));
   return [...rows.map(({ parent }) => parent), id].map((timeline, index) => {
     const before = rows[index - 1];

@@ -4,12 +4,14 @@ import { Option } from "@commander-js/extra-typings";
 import { OpError } from "../../../errors/op-error.ts";
 import { clusterArgument } from "../../arguments.ts";
 import { daysArgument, hoursArgument, policyRequest } from "../../backup/policy.ts";
+import { proofArgument, proofRequest, tableArgument } from "../../backup/proof.ts";
 import { command, countArgument, type Run } from "../../command.ts";
 
 export const backupSet = (run: Run) =>
-  command("set", "Change when backups are taken and how long they are kept.", [
+  command("set", "Change when backups are taken, how long they are kept, and how often they are proved.", [
     ["matriarch backup set shop --keep-days 30", "any moment of a month can be restored"],
     ["matriarch backup set shop --full-every 14d --between differential", "fewer full ones"],
+    ["matriarch backup set shop --proof daily --prove-table shop.public.orders", "also without a repository"],
   ])
     .addArgument(clusterArgument())
     .option("--full-every <days>", "a full backup every so often, 1d to 90d (default: 7d)", daysArgument)
@@ -22,16 +24,28 @@ export const backupSet = (run: Run) =>
     )
     .option("--keep-days <days>", "any moment of so many days can be restored (default: 14)", countArgument(1, 3660))
     .option("--keep-fulls <count>", "and so many full ones are there at least (default: 2)", countArgument(1, 1000))
+    .option("--proof <interval>", "restore it as a test: weekly, daily, off, or 1d to 90d (default: weekly)", proofArgument)
+    .option("--prove-table <table>", "DATABASE.SCHEMA.TABLE whose rows are counted for it", tableArgument)
+    .option("--forget-table <table>", "one that is not counted any more", tableArgument)
     .action((cluster, options) =>
       run(async (context) => {
         const request = policyRequest(options);
-        if (Object.keys(request).length === 0)
+        const proof = proofRequest(options);
+        const isOfBackups = Object.keys(request).length > 0;
+        if (!isOfBackups && !proof)
           throw new OpError("usage", {
             message: "nothing to change is given",
             hint: "See: matriarch backup set --help",
           });
         const { scheduleWords } = await import("../../output/backups.ts");
-        const { policy } = await (await context.client()).setBackupPolicy(cluster, request);
-        return { json: policy, text: () => scheduleWords(policy) };
+        const { scheduleOfProofs } = await import("../../output/proofs.ts");
+        const client = await context.client();
+        // Refused before anything is changed, where there is no repository.
+        if (isOfBackups && proof) await client.backups(cluster);
+        const proofs = proof && (await client.setProofPolicy(cluster, proof));
+        const policy = isOfBackups ? (await client.setBackupPolicy(cluster, request)).policy : undefined;
+        const words = [...(policy ? [scheduleWords(policy)] : []), ...(proofs ? [scheduleOfProofs(proofs)] : [])];
+        const proofPolicy = proofs && { every_days: proofs.every_days, tables: proofs.tables, next_at: proofs.next_at };
+        return { json: { ...policy, ...(proofPolicy && { proof: proofPolicy }) }, text: () => words.join("\n") };
       }),
     );

@@ -11,7 +11,14 @@ export const backupShow = (run: Run) =>
     .action((cluster) =>
       run(async (context) => {
         const { renderRepositories } = await import("../../output/backups.ts");
-        const found = await (await context.client()).backups(cluster);
-        return { json: found, text: (paint) => renderRepositories(found, paint) };
+        const { renderProofs } = await import("../../output/proofs.ts");
+        const client = await context.client();
+        const found = await client.backups(cluster);
+        const proofs = found.exists ? await client.proofs(cluster) : undefined;
+        return {
+          json: { ...found, proofs: proofs ?? null },
+          text: (paint) =>
+            [renderRepositories(found, paint), ...(proofs ? [renderProofs(proofs, paint)] : [])].join("\n"),
+        };
       }),
     );

@@ -11,7 +11,14 @@ export const snapshotList = (run: Run) =>
     .action((cluster) =>
       run(async (context) => {
         const { renderSnapshots } = await import("../../output/snapshots.ts");
-        const found = await (await context.client()).snapshots(cluster);
-        return { json: found, text: (paint) => renderSnapshots(cluster, found, paint) };
+        const { renderProofs } = await import("../../output/proofs.ts");
+        const client = await context.client();
+        const found = await client.snapshots(cluster);
+        const proofs = found.policy === null ? undefined : await client.proofs(cluster);
+        return {
+          json: { ...found, proofs: proofs ?? null },
+          text: (paint) =>
+            [renderSnapshots(cluster, found, paint), ...(proofs ? ["", renderProofs(proofs, paint)] : [])].join("\n"),
+        };
       }),
     );

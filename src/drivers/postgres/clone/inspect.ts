@@ -22,11 +22,18 @@ export interface Contents {
   readonly hasChecksums: boolean;
 }
 
+export interface Patience {
+  /** for all databases together */
+  readonly budgetMs: number;
+  /** what is larger is left out: one could take the whole time */
+  readonly largestBytes: number;
+  /** for one statement */
+  readonly askMs: number;
+}
+
 const askMs = 60_000;
-/** For all databases together. */
-const budgetMs = 10_000;
-/** One of these could take the whole time. */
-const largestBytes = 256 * 2 ** 20;
+/** For a person who waits. */
+const usualPatience: Patience = { budgetMs: 10_000, largestBytes: 256 * 2 ** 20, askMs };
 const countedBytes = 16 * 2 ** 20;
 const toldMost = 5;
 const letters = 200;
@@ -46,8 +53,8 @@ WHERE c.relpersistence = 'p' AND c.relkind IN ('r', 'm', 't', 'i') AND a.amname 
   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index AS i WHERE i.indexrelid = c.oid AND NOT (i.indisvalid AND i.indisready))
 ORDER BY pg_catalog.pg_relation_size(c.oid)`;
 
-export async function inspect(open: Open): Promise<Contents> {
-  const until = performance.now() + budgetMs;
+export async function inspect(open: Open, patience: Patience = usualPatience): Promise<Contents> {
+  const until = performance.now() + patience.budgetMs;
   const session = await open("postgres");
   const names = (await session.query(databasesSql, [], { withinMs: askMs })).map((row) => row["datname"] ?? "");
   const [checksums] = await session.query("SHOW data_checksums", [], { withinMs: askMs });
@@ -58,7 +65,7 @@ export async function inspect(open: Open): Promise<Contents> {
     const database = await open(name);
     try {
       const counted = await count(database);
-      const checked = await check(database, until);
+      const checked = await check(database, until, patience);
       found.tables += counted.tables;
       found.rows += counted.rows;
       found.whole += checked.whole;
@@ -97,7 +104,7 @@ interface Checked {
   readonly damaged: readonly string[];
 }
 
-async function check(session: Session, until: number): Promise<Checked> {
+async function check(session: Session, until: number, { largestBytes, askMs: withinMs }: Patience): Promise<Checked> {
   const relations = await session.query(relationsSql, [], { withinMs: askMs });
   await session.query("BEGIN", [], { withinMs: askMs });
   try {
@@ -107,7 +114,7 @@ async function check(session: Session, until: number): Promise<Checked> {
     let whole = 0;
     for (const { oid, name, kind, bytes } of relations) {
       if (performance.now() > until || Number(bytes) > largestBytes) break;
-      const problem = await problemOf(session, checkSql(schema, oid ?? "", kind ?? ""));
+      const problem = await problemOf(session, checkSql(schema, oid ?? "", kind ?? ""), withinMs);
       if (problem === undefined) whole += 1;
       else damaged.push(`${name}: ${problem.slice(0, letters)}`);
     }
@@ -141,10 +148,10 @@ WHERE e.extname = 'amcheck'`;
 }
 
 /** An index that is not whole is an error, a table answers with rows. */
-async function problemOf(session: Session, sql: string): Promise<string | undefined> {
+async function problemOf(session: Session, sql: string, withinMs: number): Promise<string | undefined> {
   await session.query("SAVEPOINT one", [], { withinMs: askMs });
   try {
-    const [row] = await session.query(sql, [], { withinMs: askMs });
+    const [row] = await session.query(sql, [], { withinMs });
     await session.query("RELEASE one", [], { withinMs: askMs });
     return row?.["msg"] || undefined;
   } catch (error) {

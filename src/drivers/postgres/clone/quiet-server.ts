@@ -5,7 +5,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OpError } from "../../../errors/op-error.ts";
@@ -20,6 +20,8 @@ export interface QuietRequest {
   readonly dataDirectory: string;
   /** those that the source ran with, or more: recovery refuses less */
   readonly settings: Readonly<Record<string, string>>;
+  /** of the server and all that it starts, 0 to 19: how much it lets others go first */
+  readonly niceness: number;
   /** called now and then while it replays, with what it has said last */
   readonly watch: (said: string) => Promise<void>;
   readonly signal: AbortSignal;
@@ -108,12 +110,14 @@ class QuietServer {
   readonly #ended: Promise<unknown>;
   said = "";
 
-  constructor({ engine, owner, dataDirectory }: QuietRequest) {
+  constructor({ engine, owner, dataDirectory, niceness }: QuietRequest) {
     this.#child = spawn(join(engine.binDirectory, "postgres"), ["-D", dataDirectory], {
       ...identityOf(owner),
       env: serverEnvironment(engine),
       stdio: ["ignore", "ignore", "pipe"],
     });
+    // Before it has started anything itself: what it starts is as nice.
+    if (niceness > 0 && this.#child.pid !== undefined) setPriority(this.#child.pid, niceness);
     this.#ended = once(this.#child, "close");
     this.#ended.catch(() => undefined);
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {

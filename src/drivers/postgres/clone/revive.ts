@@ -14,7 +14,7 @@ import { newSystemIdentifier, renewSegments } from "../provision/create.ts";
 import { closeGates } from "../server/import-gates.ts";
 import { writeOwnedFile } from "../server/owned-files.ts";
 import { cutTies, type Cut, type KeptPasswords } from "./cut-ties.ts";
-import { inspect, type Contents } from "./inspect.ts";
+import { inspect, type Contents, type Patience } from "./inspect.ts";
 import { DidNotStart, withQuietServer, type Open, type QuietRequest } from "./quiet-server.ts";
 import {
   endedBefore,
@@ -41,6 +41,12 @@ export interface ReviveRequest {
   readonly script?: Script;
   /** whether it is to be told what it holds */
   readonly isToInspect?: boolean;
+  /** how long it may look; left out: as long as a person waits */
+  readonly patience?: Patience;
+  /** called while its server runs alone, once its past is cut */
+  readonly examine?: (open: Open) => Promise<void>;
+  /** its server comes after everything else on the host, 0 to 19 */
+  readonly niceness?: number;
   /** told how far the log has been replayed: a position, or the file of the log that is being read */
   readonly progress: (at: string) => void;
   readonly signal: AbortSignal;
@@ -93,20 +99,22 @@ async function replay(request: ReviveRequest, settings: Readonly<Record<string, 
 }
 
 async function finish(request: ReviveRequest, open: Open): Promise<Omit<Done, "endedBefore">> {
-  const { script, passwords, isToInspect, signal } = request;
+  const { script, passwords, isToInspect, patience, examine, signal } = request;
   const cut = await cutTies(open, passwords);
   if (script) await runScript(open, script, signal);
-  return { ...cut, contents: isToInspect === true ? await inspect(open) : undefined };
+  await examine?.(open);
+  return { ...cut, contents: isToInspect === true ? await inspect(open, patience) : undefined };
 }
 
-function quietRequest({ engine, owner, dataDirectory, settings, progress, signal }: ReviveRequest): QuietRequest {
+function quietRequest(request: ReviveRequest): QuietRequest {
+  const { engine, owner, dataDirectory, settings, progress, niceness = 0, signal } = request;
   let told: string | undefined;
   const watch = async (said: string): Promise<void> => {
     const redo = [...said.matchAll(/redo (?:in progress|starts)[^\n]*(?:LSN: |at )([0-9A-F/]+)/g)].at(-1)?.[1];
     const at = (await newestFetched(dataDirectory)) ?? redo;
     if (at !== undefined && at !== told) progress((told = at));
   };
-  return { engine, owner, dataDirectory, settings, watch, signal };
+  return { engine, owner, dataDirectory, settings, watch, niceness, signal };
 }
 
 function describe({ said, failure }: DidNotStart): OpError {
