@@ -46,7 +46,10 @@ test("one that failed is tried again a day later, and two turns without one that
   const passed = { ...failed, proofs: [proofAt(turn), proofAt(turn + day, ["damaged"])] };
   assert.equal(isProofOverdue(passed, turn + 14 * day), false);
   assert.equal(isProofOverdue(passed, turn + 14 * day + 1), true);
-  assert.equal(isProofOverdue({ ...passed, policy: { ...defaultProofPolicy, since: turn + day } }, turn + 15 * day), false);
+  assert.equal(
+    isProofOverdue({ ...passed, policy: { ...defaultProofPolicy, since: turn + day } }, turn + 15 * day),
+    false,
+  );
 });
 
 function count(at: number, rows: number, inserted: number, deleted: number, origin = "1"): TableCount {

@@ -15,6 +15,7 @@ import {
   keysSchema,
   repositoryStatusSchema,
 } from "../../src/contract/backups.ts";
+import { proofsSchema } from "../../src/contract/proof.ts";
 import { attachmentSchema } from "../../src/contract/attachment.ts";
 import {
   extendedSchema,
@@ -127,18 +128,23 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["create copy --fork-from shop --detach", z.object({ operation: operationSchema, uri: z.string() })],
   ["restore-point list shop", restoreWindowsSchema],
   ["restore-point create shop before-migration", restorePointSchema],
-  ["snapshot list shop", snapshotsSchema],
+  ["snapshot list shop", snapshotsSchema.extend({ proofs: proofsSchema.nullable() })],
   ["snapshot create shop --member shop-2 --keep-days 30", operationSchema],
   ["snapshot delete shop shop-20261121T225301Z-3f0a --dry-run", z.object({ would_delete: snapshotSchema })],
   ["snapshot delete shop shop-20261121T225301Z-3f0a --yes", z.object({ deleted: z.string() })],
   ["snapshot set shop --keep-days 14 --daily off", snapshotPolicySchema],
-  ["backup show shop", backupsSchema],
+  ["backup show shop", backupsSchema.extend({ proofs: proofsSchema.nullable() })],
   ["backup list shop", z.array(backupSchema)],
   ["backup enable shop --to /mnt/backups --keep-days 30", enabledSchema],
   ["backup connect gone --to /mnt/backups --no-encryption", backupsSchema],
   ["backup create shop --type full", operationSchema],
   ["backup verify shop --number 1", operationSchema],
   ["backup set shop --full-every 14d --every 12h --between differential", backupsSchema.shape.policy],
+  ["backup verify shop --no-restore", operationSchema],
+  [
+    "backup set shop --proof 3d --prove-table shop.public.orders --forget-table shop.public.lines",
+    z.object({ proof: proofsSchema.pick({ every_days: true, tables: true, next_at: true }) }),
+  ],
   ["backup lock shop 20261122-015336F --until 2099-12-31", z.object({ backup: z.string(), locked_until: z.string() })],
   ["backup unlock shop 20261122-015336F --yes", z.object({ backup: z.string(), locked_until: z.null() })],
   ["backup key shop", keysSchema.shape.keys],
@@ -265,6 +271,9 @@ const refusals: readonly (readonly [line: string, exitCode: number, code: string
   ["backup create shop --type some", 2, "usage"],
   ["backup create shop --number 3", 2, "usage"],
   ["backup set shop", 2, "usage"],
+  ["backup set shop --proof 36h", 2, "usage"],
+  ["backup set shop --proof monthly", 2, "usage"],
+  ["backup set shop --prove-table orders", 2, "usage"],
   ["backup lock shop 20261122-015336F --until tomorrow", 2, "usage"],
   ["backup lock shop nothing --until 2099-12-31", 5, "backup-not-found"],
   ["backup unlock shop 20261122-015336F", 3, "not-confirmed"],

@@ -22,6 +22,7 @@ import { createMemoryUpgrades } from "./memory-upgrades.ts";
 import { createMemoryAccounts } from "./memory-accounts.ts";
 import { createMemoryStorage } from "./memory-storage.ts";
 import { createMemoryBackups } from "./memory-backups.ts";
+import { createMemoryProofs } from "./memory-proofs.ts";
 import { createMemoryExtensions } from "./memory-extensions.ts";
 import { createMemorySettings } from "./memory-settings.ts";
 import { streamOf } from "../../src/drivers/logs/sources.ts";
@@ -321,6 +322,7 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
     accounts: createMemoryAccounts({ find, update, record, connectionOf }),
     storage: createMemoryStorage({ find, record, begin, connectionOf }),
     backups: createMemoryBackups({ find, record, begin }),
+    proofs: createMemoryProofs({ find, record, begin }),
     extensions: createMemoryExtensions({
       find,
       record,
@@ -387,6 +389,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     reads: { max_lag_ms: 30_000, max_lag_bytes: 67_108_864, fallback: "primary" },
     store: { reachable: true, since: null },
     archive: null,
+    proof: null,
     attachments: [],
     created_at: new Date(0).toISOString(),
   };

@@ -119,7 +119,7 @@ function carePartsOf(parts: Parts): ProofCareParts {
     begin: (cluster) => beginProof(parts, cluster, { here: false }, matriarch),
     count: (spec) => countNow(parts, spec),
     isTold: (cluster) => newest(cluster, "proof.overdue") > newest(cluster, "proof.passed"),
-    overdue: (cluster) => void events.emit("proof.overdue", { cluster }, {}),
+    overdue: (cluster) => void events.emit("proof.overdue", { cluster }),
     postponed: (cluster, reason) => void events.emit("proof.postponed", { cluster }, { reason }),
     failed: (cluster, error) => {
       if (!(error instanceof OpError && error.code === "busy"))

@@ -91,7 +91,13 @@ async function changesOf(
       hint: "Give a table with rows of its own, neither a view nor one that is partitioned.",
     });
   const changes = { inserted: Number(row["inserted"]), deleted: Number(row["deleted"]) };
-  return { changes, origin: createHash("sha256").update(row["origin"] ?? "").digest("hex").slice(0, 16) };
+  return {
+    changes,
+    origin: createHash("sha256")
+      .update(row["origin"] ?? "")
+      .digest("hex")
+      .slice(0, 16),
+  };
 }
 
 export async function countRows(session: Session, { schema, table }: Named, withinMs: number): Promise<number> {

@@ -37,7 +37,12 @@ export async function planProof(parts: Parts, name: string): Promise<ProofPlan> 
 }
 
 function timeTarget(ms: number): RecoveryTarget {
-  return { kind: "time", ms, text: `${new Date(ms).toISOString().slice(0, 23).replace("T", " ")}+00`, isInclusive: true };
+  return {
+    kind: "time",
+    ms,
+    text: `${new Date(ms).toISOString().slice(0, 23).replace("T", " ")}+00`,
+    isInclusive: true,
+  };
 }
 
 /** From each copy the log leads as far as from the newest, and that as far as the log is written. */

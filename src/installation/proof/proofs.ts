@@ -33,8 +33,8 @@ async function showProofs(parts: Parts, name: string): Promise<Proofs> {
 }
 
 /** As this agent has read it last. */
-export function proofsNow(parts: Pick<Parts, "runtime" | "proofs" | "clock">, name: string): Proofs {
-  const spec = clusterOf(parts as Parts, name).record.spec.value;
+function proofsNow(parts: Parts, name: string): Proofs {
+  const spec = clusterOf(parts, name).record.spec.value;
   const policy = proofPolicyOf(spec);
   const { proofs } = proofsOf(parts, spec);
   const scheduled = { cluster: name, policy, createdAt: spec.createdAt, proofs };

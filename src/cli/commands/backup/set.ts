@@ -24,7 +24,11 @@ export const backupSet = (run: Run) =>
     )
     .option("--keep-days <days>", "any moment of so many days can be restored (default: 14)", countArgument(1, 3660))
     .option("--keep-fulls <count>", "and so many full ones are there at least (default: 2)", countArgument(1, 1000))
-    .option("--proof <interval>", "restore it as a test: weekly, daily, off, or 1d to 90d (default: weekly)", proofArgument)
+    .option(
+      "--proof <interval>",
+      "restore it as a test: weekly, daily, off, or 1d to 90d (default: weekly)",
+      proofArgument,
+    )
     .option("--prove-table <table>", "DATABASE.SCHEMA.TABLE whose rows are counted for it", tableArgument)
     .option("--forget-table <table>", "one that is not counted any more", tableArgument)
     .action((cluster, options) =>

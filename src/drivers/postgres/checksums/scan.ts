@@ -58,7 +58,7 @@ async function scanFile({ dataDirectory, path, first }: File, to: Counting, sign
   const words = new Int32Array(stepBytes / 4);
   const file = await open(join(dataDirectory, path), "r");
   try {
-    for (let block = first; ; ) {
+    for (let block = first; ;) {
       signal.throwIfAborted();
       const { bytesRead } = await file.read(words, 0, stepBytes, (block - first) * pageBytes);
       const pages = Math.floor(bytesRead / pageBytes);
