@@ -6,7 +6,7 @@
 import type { Attachment } from "./attachment.ts";
 import type { BackupWish } from "./backup.ts";
 import type { PoolSpec } from "./pool.ts";
-import type { ProofPolicy } from "./proof.ts";
+import type { ProofPolicy } from "./proof-policy.ts";
 import type { CommitRule, Voter } from "./rule.ts";
 import type { TimelineHistory, WalPosition } from "./timeline.ts";
 

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  defaultProofPolicy,
   isProofDue,
   isProofOverdue,
   judgeCount,
@@ -12,6 +11,7 @@ import {
   type Proof,
   type TableCount,
 } from "./proof.ts";
+import { defaultProofPolicy } from "./proof-policy.ts";
 
 const day = 86_400_000;
 const now = Date.parse("2026-11-22T12:00:00Z");

@@ -2,18 +2,8 @@
  * Proofs that what was kept can be restored: when one is due, when it is overdue, what is remembered of it, and how many
  * rows a table can have had at a moment between two counts. Pure; times are wall clock.
  */
+import type { ProofPolicy } from "./proof-policy.ts";
 import { dailyAtMs } from "./snapshot.ts";
-
-export interface ProofPolicy {
-  /** 0: never by itself */
-  readonly everyDays: number;
-  /** `database.schema.table`: their rows are counted, here and in the copy */
-  readonly tables: readonly string[];
-  /** when it was set last: nothing is overdue that was not asked for */
-  readonly since: number;
-}
-
-export const defaultProofPolicy: ProofPolicy = { everyDays: 7, tables: [], since: 0 };
 
 /** What one test restore has shown. */
 export interface Proof {
@@ -80,10 +70,6 @@ const dayMs = 86_400_000;
 const countersLateMs = 15_000;
 const keptProofs = 20;
 const keptCounts = 400;
-
-export function proofPolicyOf(spec: { readonly proofs?: ProofPolicy }): ProofPolicy {
-  return spec.proofs ?? defaultProofPolicy;
-}
 
 /** The newest turn up to now: by the cluster's name, so that those of many clusters are spread over days and hours. */
 export function proofTurnAt(cluster: string, everyDays: number, now: number): number {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { backupsSchema } from "../../src/contract/backups.ts";
@@ -73,8 +73,17 @@ describe("backups to S3 (2 members, Postgres 15 of the system)", { skip }, () =>
     await shop.write(3);
     await shop.pushed();
     const verified = operationSchema.parse(await shop.installation.json("backup", "verify", "shop"));
-    assert.equal(verified.state, "done");
+    assert.equal(verified.state, "done", JSON.stringify(verified.error));
     const found = await shop.show();
+    const { label } = found.backups.find(({ proof }) => proof?.how === "restored") ?? {};
+    assert.ok(label !== undefined && verified.result?.["restored_from"] === label, JSON.stringify(verified.result));
+    assert.match(String(verified.result["checked"]), /^\d{3} indexes and tables; checksums of \d{4} pages$/);
+    assert.match(await shop.installation.ok("backup", "show", "shop"), new RegExp(`${label} .* passed`));
+    const left = readdirSync(join(shop.installation.home, "backups/shop"), { recursive: true }).map(String);
+    assert.deepEqual(
+      left.filter((file) => file.includes("restore-")),
+      [],
+    );
     assert.deepEqual(
       found.backups.map(({ kind, proof }) => [kind, proof?.is_good]),
       [

@@ -37,10 +37,19 @@ export function reportCluster(to: Exposition, cluster: ClusterRuntime, { status,
   gauge("store_reachable", "1 while the shared state can be reached", status.store.reachable);
   gauge("operation_running", "1 while an operation runs", status.operation !== null);
   if (status.archive) reportArchive(to, status.archive, own);
+  if (status.proof) reportProof(to, status.proof, own);
   to.counter("matriarch_write_pauses_total", "Interruptions of writes, of 90 days", pauses.count, own);
   to.counter("matriarch_write_pause_seconds_total", "How long they were together", pauses.seconds, own);
   to.gauge("matriarch_write_pause_seconds_max", "The longest of them", pauses.longest, own);
   to.gauge("matriarch_write_pause_lasting_seconds", "How long writes have been interrupted now", pauses.lasting, own);
+}
+
+/** Whether it is known that it can be restored. */
+function reportProof(to: Exposition, proof: NonNullable<ClusterStatus["proof"]>, own: Labels): void {
+  const at = proof.passed_at === null ? undefined : Date.parse(proof.passed_at) / 1000;
+  to.gauge("matriarch_proof_passed_timestamp_seconds", "When a test restore has passed last", at, own);
+  to.gauge("matriarch_proof_failed", "1 when the last test restore failed", proof.problem !== null, own);
+  to.gauge("matriarch_proof_is_overdue", "1 when none has passed for twice its time", proof.is_overdue, own);
 }
 
 const archiveStates = archiveStatusSchema.shape.state.options;

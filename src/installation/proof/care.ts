@@ -5,7 +5,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isToRest, type ClusterRecord, type ClusterSpec } from "../../domain/cluster.ts";
-import { isProofDue, isProofOverdue, proofPolicyOf, type ProofRecord } from "../../domain/proof.ts";
+import { isProofDue, isProofOverdue, type ProofRecord } from "../../domain/proof.ts";
+import { proofPolicyOf } from "../../domain/proof-policy.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { isHere, type Parts } from "../parts.ts";
 import { proofsOf, refreshProofs } from "./book.ts";
@@ -74,7 +75,9 @@ export class ProofCare {
   }
 
   #putOff(name: string, error: unknown): void {
-    const isReason = error instanceof OpError && ["too-little-disk", "restore-out-of-window"].includes(error.code);
+    const isReason =
+      error instanceof OpError &&
+      ["too-little-disk", "restore-out-of-window", "backup-repository"].includes(error.code);
     if (!isReason) throw error;
     const now = this.#parts.wallNow();
     const told = this.#told.get(name);

@@ -16,16 +16,18 @@ export interface ProofPlan {
   /** tried in turn, as by a restore */
   readonly sources: readonly Source[];
   readonly target: number;
+  /** all that was committed until then is in it: rows can be compared */
+  readonly isCertain: boolean;
   /** of the copy that it begins with */
   readonly bytes: number;
   /** what is missing, whatever the copy will show */
   readonly problems: readonly string[];
 }
 
-const chances = 2 ** 32;
+export const chances = 2 ** 32;
 
 /** @throws OpError restore-out-of-window when there is nothing to restore */
-export async function planProof(parts: Parts, name: string): Promise<ProofPlan> {
+export async function planOfSnapshots(parts: Parts, name: string): Promise<ProofPlan> {
   const { systemIdentifier } = clusterOf(parts, name).record.spec.value;
   const all = await candidatesOf(parts, name);
   const own = all.filter(({ base }) => base.snapshot.spec.systemIdentifier === systemIdentifier);
@@ -33,10 +35,17 @@ export async function planProof(parts: Parts, name: string): Promise<ProofPlan> 
   if (target === undefined) throw nothingKept(name);
   const sources = await ofLog(parts, name, { target: timeTarget(target), snapshot: undefined });
   const base = own.find(({ base: { snapshot } }) => snapshot.id === sources[0]?.base)?.base;
-  return { from: "snapshot", sources, target, bytes: base?.snapshot.bytes ?? 0, problems: gapsIn(own) };
+  return {
+    from: "snapshot",
+    sources,
+    target,
+    isCertain: true,
+    bytes: base?.snapshot.bytes ?? 0,
+    problems: gapsIn(own),
+  };
 }
 
-function timeTarget(ms: number): RecoveryTarget {
+export function timeTarget(ms: number): RecoveryTarget {
   return {
     kind: "time",
     ms,

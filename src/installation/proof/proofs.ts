@@ -1,14 +1,8 @@
 /** What the API may ask about proofs, each delegated to where it is done. */
 import type { Asked } from "../../contract/asked.ts";
 import type { ProofPolicyRequest, Proofs, ProofsInstallation, ProofStatus } from "../../contract/proof.ts";
-import {
-  isProofOverdue,
-  lastPassed,
-  nextProofAt,
-  proofPolicyOf,
-  type Proof,
-  type ProofPolicy,
-} from "../../domain/proof.ts";
+import { isProofOverdue, lastPassed, nextProofAt, type Proof } from "../../domain/proof.ts";
+import { proofPolicyOf, type ProofPolicy } from "../../domain/proof-policy.ts";
 import { amend, clusterOf, refuseWithoutStore, type Parts } from "../parts.ts";
 import { hostOfWork } from "../backups/stanza.ts";
 import { changeBook, proofsOf, refreshProofs } from "./book.ts";

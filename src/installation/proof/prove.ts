@@ -8,16 +8,19 @@ import { operationSchema, type Operation } from "../../contract/cluster.ts";
 import { formatMoment } from "../../contract/moment.ts";
 import type { ProofRequest } from "../../contract/proof.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
-import { judgeCount, proofPolicyOf, withCounts, withProof, type Proof } from "../../domain/proof.ts";
+import { judgeCount, withCounts, withProof, type Proof } from "../../domain/proof.ts";
+import { proofPolicyOf } from "../../domain/proof-policy.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { proofKind } from "../../events/operation-log.ts";
 import { follow } from "../changes.ts";
+import { hostOfWork } from "../backups/stanza.ts";
 import { clusterOf, refuseWithoutStore, type Parts } from "../parts.ts";
 import { heardOf } from "../placement/forward.ts";
 import { hostToRestoreOn } from "../storage/restore/host.ts";
 import { changeBook, proofsOf } from "./book.ts";
 import { countTables, primaryHere } from "./counts.ts";
-import { planProof, type ProofPlan } from "./plan.ts";
+import { planOfSnapshots, type ProofPlan } from "./plan.ts";
+import { noteRestored, planOfRepository, removeFetchConfig } from "./repository.ts";
 import { restoreToScratch, type Restored } from "./restore.ts";
 import { refuseNoRoom, watchRoom } from "./room.ts";
 import { makeScratchParent, removeScratch, scratchVolume } from "./scratch.ts";
@@ -28,7 +31,7 @@ const forwardMs = 60_000;
 export async function beginProof(parts: Parts, name: string, { here }: ProofRequest, asked: Asked): Promise<Operation> {
   clusterOf(parts, name);
   refuseWithoutStore(parts);
-  const host = await hostToRestoreOn(parts, name, { kind: "newest" }, { here });
+  const host = here ? undefined : await hostOfProof(parts, name);
   if (host !== undefined) return forward(parts, name, host, asked);
   const plan = await planProof(parts, name);
   await plan.sources[0]?.check();
@@ -37,6 +40,17 @@ export async function beginProof(parts: Parts, name: string, { here }: ProofRequ
   const step = `copying ${plan.sources[0]?.base ?? ""}`;
   const operation = parts.operations.begin({ kind: proofKind, cluster: name, by: asked.by, step, stepsTotal: 4 });
   return follow(parts, operation, () => prove(parts, { name, plan, id: operation.id, by: asked.by }));
+}
+
+/** Of the repository where there is one with a backup, else of the snapshots and the log of this host. */
+export async function planProof(parts: Parts, name: string): Promise<ProofPlan> {
+  const { backups } = clusterOf(parts, name).record.spec.value;
+  return (backups && (await planOfRepository(parts, name))) ?? (await planOfSnapshots(parts, name));
+}
+
+async function hostOfProof(parts: Parts, name: string): Promise<string | undefined> {
+  if (clusterOf(parts, name).record.spec.value.backups) return hostOfWork(parts, name);
+  return hostToRestoreOn(parts, name, { kind: "newest" }, { here: false });
 }
 
 export interface Proving {
@@ -57,6 +71,10 @@ export async function prove(parts: Parts, proving: Proving): Promise<Readonly<Re
   const judged = restored instanceof Error ? failedOf(plan, restored) : await judge(parts, spec, plan, restored);
   const proof: Proof = { at, tookMs: Math.round(parts.clock.now() - begun), by, from: plan.from, ...judged };
   await changeBook(parts, spec, (before) => withProof(before, proof));
+  if (plan.from === "backup")
+    await noteRestored(parts, name, proof.base, proof.problems.length === 0).catch((error: unknown) =>
+      parts.log.warn("a backup's proof is not noted beside it", { cluster: name, error }),
+    );
   return tell(parts, name, proof);
 }
 
@@ -76,7 +94,10 @@ async function makeCopy(parts: Parts, { name, plan, id }: Proving, spec: Cluster
     return error instanceof Error ? error : new Error(String(error));
   } finally {
     room.stop();
-    if (!parts.signal.aborted) await removeScratch(parts, volume);
+    if (!parts.signal.aborted) {
+      await removeScratch(parts, volume);
+      await removeFetchConfig(parts, name, volume);
+    }
   }
 }
 
@@ -99,7 +120,7 @@ async function judge(parts: Parts, spec: ClusterSpec, plan: ProofPlan, restored:
   const { tables } = proofPolicyOf(spec);
   await countNow(parts, spec);
   const known = proofsOf(parts, spec).counts;
-  const counts = tables.map((table) => judgeCount(table, rows.get(table), known, plan.target));
+  const counts = tables.map((table) => judgeCount(table, rows.get(table), plan.isCertain ? known : [], plan.target));
   const newest = revived.newestCommit === undefined ? Number.NaN : Date.parse(revived.newestCommit);
   const outside = counts.filter(({ verdict }) => verdict === "outside");
   const problems = [

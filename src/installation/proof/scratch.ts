@@ -7,6 +7,7 @@ import { basename, dirname, join } from "node:path";
 import { tmpdir } from "node:os";
 import { endLeftServer } from "../../drivers/postgres/clone/left-server.ts";
 import type { Parts } from "../parts.ts";
+import { removeFetchConfig } from "./repository.ts";
 
 type ScratchParts = Pick<Parts, "home" | "servers">;
 
@@ -41,5 +42,8 @@ export async function removeLeftProofs(parts: ScratchParts, isUnderWay: (id: str
   const root = join(parts.home, "proofs");
   for (const cluster of await readdir(root).catch(() => []))
     for (const id of await readdir(join(root, cluster)).catch(() => []))
-      if (!isUnderWay(id)) await removeScratch(parts, join(root, cluster, id));
+      if (!isUnderWay(id)) {
+        await removeScratch(parts, join(root, cluster, id));
+        await removeFetchConfig(parts, cluster, id);
+      }
 }

@@ -1,7 +1,8 @@
 /** A cluster's proofs in its status: whether it is known that it can be restored. Pure. */
 import type { ClusterStatus } from "../../contract/cluster.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
-import { isProofOverdue, lastPassed, proofPolicyOf, type ProofRecord } from "../../domain/proof.ts";
+import { isProofOverdue, lastPassed, type ProofRecord } from "../../domain/proof.ts";
+import { proofPolicyOf } from "../../domain/proof-policy.ts";
 
 export function proofStatusOf(spec: ClusterSpec, { proofs }: ProofRecord, now: number): ClusterStatus["proof"] {
   const policy = proofPolicyOf(spec);

@@ -96,7 +96,11 @@ async function sowOne(
 }
 
 /** A file of the log that cannot be read looks like its end: then there is less than was promised. */
-export function refuseCutShort(timelines: TimelineHistory, { target, served }: Recovery, { endedBefore }: Revived): void {
+export function refuseCutShort(
+  timelines: TimelineHistory,
+  { target, served }: Recovery,
+  { endedBefore }: Revived,
+): void {
   if (target.kind !== "newest" && !endedBefore) return;
   const last = served.flatMap((name) => parseSegmentName(name, usualSegmentBytes) ?? []).at(-1);
   const end = timelines.at(-1)?.forkedAt ?? zeroLsn;
