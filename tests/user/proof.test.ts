@@ -72,7 +72,8 @@ describe("test restores (1 member)", () => {
     assert.equal(found.proofs.length, 1);
     const [proof] = found.proofs;
     assert.ok(proof?.passed && proof.tables === 2 && proof.unchecked === 0 && proof.took_ms > 0);
-    assert.ok(proof.newest_change !== null && proof.newest_change <= proof.restored_to);
+    // None, where the moment comes before the first change after the snapshot.
+    assert.ok(proof.newest_change === null || proof.newest_change <= proof.restored_to, JSON.stringify(proof));
     assert.deepEqual([found.is_overdue, found.last_passed_at], [false, proof.made_at]);
     const { snapshots } = await listed();
     assert.equal(proof.base, snapshots[0]?.id);
