@@ -98,13 +98,13 @@ describe("a failover inside the window (2 members, quorum)", () => {
     await cluster.query("CREATE TABLE rows (id int PRIMARY KEY)");
     await installation.ok("snapshot", "create", "shop");
     const times: string[] = [];
-    for (const id of [1, 2, 3]) {
+    for (const id of [1, 2]) {
       await cluster.query(`INSERT INTO rows VALUES (${id})`);
       const [now] = await cluster.query(
         `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') AS at`,
       );
       times.push(String(now?.["at"]));
-      if (id < 3) await failOver(cluster);
+      if (id < 2) await failOver(cluster);
     }
     const restored = async (at: string): Promise<unknown> => {
       const ran = await installation.run(["restore", "shop", "back", "--at", at, "--json"]);
@@ -116,11 +116,10 @@ describe("a failover inside the window (2 members, quorum)", () => {
       return rows.map(({ id }) => id);
     };
     assert.deepEqual(await restored(times[0] ?? ""), [1]);
-    assert.deepEqual(await restored(times[1] ?? ""), [1, 2]);
     await cluster.story(async (writer) => {
-      const restoring = restored(times[2] ?? "");
+      const restoring = restored(times[1] ?? "");
       await failOver(cluster);
-      assert.deepEqual(await restoring, [1, 2, 3]);
+      assert.deepEqual(await restoring, [1, 2]);
       await writer.acknowledged(20, 30_000);
     });
   });
