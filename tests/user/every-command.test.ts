@@ -88,8 +88,8 @@ describe("every command on a real cluster", () => {
     const before = await state();
     const lines = ofClusters
       // Where it is looked at is what makes it: `create` refuses the name, and its own tests say which. A snapshot
-      // outlives its cluster: `restore` looks for one of that name.
-      .filter(({ path }) => path !== "create" && path !== "restore")
+      // outlives its cluster: `restore` looks for one of that name; `backup connect` is for one that is not there.
+      .filter(({ path }) => !["create", "restore", "backup connect"].includes(path))
       .map((leaf) => words(leaf, { cluster: nasty }));
     await runAll(lines, (args, ran) => {
       // Some want to know first what is to be changed.
@@ -102,6 +102,10 @@ describe("every command on a real cluster", () => {
     });
     const restored = await installation.run(["restore", "--yes", "--", nasty, "x"]);
     assertTold(["restore", nasty], restored, [3, 5]);
+    const connect = ["backup", "connect", "--to", "/nonexistent/backups", "--no-encryption", "--", nasty];
+    const connected = await installation.run(connect);
+    assertTold(connect, connected, [3]);
+    assert.match(connected.stderr, /cannot be the name of a cluster/);
     const made = await installation.run(["create", "--", nasty]);
     assertTold(["create", nasty], made, [3]);
     assert.deepEqual(await state(), before);

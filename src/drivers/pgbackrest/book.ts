@@ -7,6 +7,7 @@ import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { z } from "zod";
 import type { BackupPolicy } from "../../domain/backup.ts";
+import { clusterNameProblem } from "../../domain/names.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { bookFile, configDirectory, placeOf, runDirectory, type BackupPlaces } from "./places.ts";
 import {
@@ -54,6 +55,8 @@ export interface RepositoryBook extends Stanza {
 
 /** undefined when this host knows of none */
 export async function readBook(places: BackupPlaces, cluster: string): Promise<RepositoryBook | undefined> {
+  // No cluster is called so: it would be a path elsewhere.
+  if (clusterNameProblem(cluster) !== undefined) return undefined;
   const found = await readFile(bookFile(places, cluster), "utf8").catch(() => undefined);
   if (found === undefined) return undefined;
   const parsed = bookSchema.safeParse(JSON.parse(found));

@@ -2,6 +2,7 @@
 import type { Asked } from "../../contract/asked.ts";
 import type { BackupKeys, Backups, ConnectRequest } from "../../contract/backups.ts";
 import { defaultBackupPolicy } from "../../domain/backup.ts";
+import { clusterNameProblem } from "../../domain/names.ts";
 import { readBook, writeBook, type RepositoryBook } from "../../drivers/pgbackrest/book.ts";
 import { refuseUnfit } from "../../drivers/pgbackrest/driver.ts";
 import { problemError } from "../../drivers/pgbackrest/problems.ts";
@@ -11,13 +12,23 @@ import { readWish } from "./enable.ts";
 import { showBackups } from "./look.ts";
 import { driverOf, findStanza } from "./stanza.ts";
 
-/** Nothing is written to the repository. */
+/**
+ * Nothing is written to the repository.
+ * @throws OpError bad-name for what no cluster can be called: it would be a path elsewhere on this host
+ */
 export async function connectRepository(
   parts: Parts,
   name: string,
   request: ConnectRequest,
   { by }: Asked,
 ): Promise<Backups> {
+  const problem = clusterNameProblem(name);
+  if (problem !== undefined)
+    throw new OpError("bad-name", {
+      message: `"${name}" cannot be the name of a cluster`,
+      detail: problem,
+      hint: "Give the name that the cluster had which was backed up there.",
+    });
   if (parts.runtime.clusters.has(name))
     throw new OpError("cluster-exists", {
       message: `cluster "${name}" is there`,
