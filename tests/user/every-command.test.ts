@@ -76,12 +76,22 @@ describe("every command on a real cluster", () => {
     return ran;
   }
 
+  /** All of them, so that one run tells of everything that is wrong. */
   async function runAll(lines: readonly (readonly string[])[], check: (args: readonly string[], ran: Ran) => void) {
     const waiting = [...lines];
+    const problems: string[] = [];
     const work = async (): Promise<void> => {
-      for (let args = waiting.shift(); args; args = waiting.shift()) check(args, await installation.run(args));
+      for (let args = waiting.shift(); args; args = waiting.shift()) {
+        const ran = await installation.run(args);
+        try {
+          check(args, ran);
+        } catch (error) {
+          problems.push(error instanceof Error ? error.message : String(error));
+        }
+      }
     };
     await Promise.all([work(), work(), work()]);
+    assert.equal(problems.length, 0, problems.join("\n\n"));
   }
 
   test("a cluster that does not exist, and cannot", { timeout: 120_000 }, async () => {

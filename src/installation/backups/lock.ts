@@ -14,13 +14,13 @@ export async function lockBackup(
   asked: Asked,
 ): Promise<Backups> {
   const until = request.until === null ? null : Date.parse(request.until);
-  refuseDate(until, parts.clock.wallNow());
   const host = parts.runtime.clusters.has(name) ? hostOfWork(parts, name) : undefined;
   if (host !== undefined) {
     const path = pathOf(name, `/${encodeURIComponent(label)}/lock`);
     return backupsSchema.parse(await forward(parts, { host, path, body: request }, asked));
   }
   const { driver } = await findStanza(parts, name);
+  refuseDate(until, parts.clock.wallNow());
   const backups = backupOf(await driver.look(), name, label);
   for (const { repository } of backups) await driver.annotate(repository, label, { lockedUntil: until });
   const about = { cluster: name, actor: asked.by };
