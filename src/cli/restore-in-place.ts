@@ -50,6 +50,12 @@ function refuseOthers(name: string | undefined, options: InPlaceOptions): void {
   const others = { members, expires, anonymize, database, port, "password-file": passwordFile };
   const [wrong] = Object.entries(others).filter(([, value]) => value !== undefined);
   if (wrong) throw new OpError("usage", { message: `--${wrong[0]} is for a new cluster` });
+  if (options.backup !== undefined || options.fromRepository)
+    throw new OpError("usage", {
+      message: `--${options.backup === undefined ? "from-repository" : "backup"} is for a new cluster`,
+      detail: "A cluster is put back from snapshots and the log of its own hosts.",
+      hint: "Restore it into a new cluster: matriarch restore CLUSTER NEW --from-repository --at TIME",
+    });
   if (name !== undefined)
     throw new OpError("usage", {
       message: `"${name}" would be a new cluster, and --${undo ? "undo" : "in-place"} is for the one that there is`,

@@ -102,6 +102,9 @@ export const archiveStatusSchema = z.object({
   archived_until: z.string().nullable(),
   /** seconds from then until now; changes of that time are only in the members' own log */
   archive_lag_seconds: z.int().nullable(),
+  /** the same for the repositories elsewhere: what outlives every host; null: there is none, or nothing is in it yet */
+  repository_until: z.string().nullable().default(null),
+  repository_lag_seconds: z.int().nullable().default(null),
   /** times that can be restored to, oldest first; the last one ends now while the members have the newest log */
   restorable: z.array(z.object({ from: z.string(), until: z.string() })),
 });

@@ -21,6 +21,8 @@ export interface ArchiveLook {
   readonly waitingBytes: number;
   /** all that was committed up to then is in the archive; left out while nothing is */
   readonly archivedUntil?: number;
+  /** the same for every repository elsewhere; left out without one */
+  readonly repositoryUntil?: number;
   /** oldest first; empty until there is a snapshot to begin from */
   readonly windows: readonly RestorableWindow[];
 }

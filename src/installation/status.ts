@@ -89,16 +89,19 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
 }
 
 function archiveStatus(
-  { state, reason, waitingBytes, archivedUntil, windows }: ArchiveLook,
+  { state, reason, waitingBytes, archivedUntil, repositoryUntil, windows }: ArchiveLook,
   wallNow: number,
 ): ArchiveStatus {
   const time = (ms: number): string => new Date(ms).toISOString();
+  const age = (ms: number): number => Math.max(0, Math.round((wallNow - ms) / 1000));
   return {
     state,
     reason: reason ?? null,
     waiting_bytes: waitingBytes,
     archived_until: archivedUntil === undefined ? null : time(archivedUntil),
-    archive_lag_seconds: archivedUntil === undefined ? null : Math.max(0, Math.round((wallNow - archivedUntil) / 1000)),
+    archive_lag_seconds: archivedUntil === undefined ? null : age(archivedUntil),
+    repository_until: repositoryUntil === undefined ? null : time(repositoryUntil),
+    repository_lag_seconds: repositoryUntil === undefined ? null : age(repositoryUntil),
     restorable: windows.map(({ from, until }) => ({ from: time(from), until: time(until) })),
   };
 }

@@ -249,6 +249,8 @@ const refusals: readonly (readonly [line: string, exitCode: number, code: string
   ["restore shop copy --dry-run", 2, "usage"],
   ["restore shop copy --in-place --at 1h", 2, "usage"],
   ["restore shop --in-place", 2, "usage"],
+  ["restore shop --in-place --at 1h --from-repository", 2, "usage"],
+  ["restore shop --undo --backup 20261122-015336F", 2, "usage"],
   ["restore shop --in-place --at 1h", 3, "not-confirmed"],
   ["restore shop --in-place --at 1h --members 2", 2, "usage"],
   ["restore shop --undo --at 1h", 2, "usage"],

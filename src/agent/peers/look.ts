@@ -150,6 +150,7 @@ const archive = z.object({
   reason: z.string().exactOptional(),
   waitingBytes: z.number(),
   archivedUntil: moment.exactOptional(),
+  repositoryUntil: moment.exactOptional(),
   windows: z.array(z.object({ from: moment, until: moment })),
 });
 

@@ -5,6 +5,12 @@ import type { Paint } from "./paint.ts";
 
 export function archiveWords({ name, archive }: ClusterStatus, paint: Paint, now: number): readonly string[] {
   if (archive === null) return [];
+  const { repository_until: until } = archive;
+  const elsewhere = until === null ? [] : [`in every repository elsewhere up to ${ago(until, now)}`];
+  return [...hereWords(name, archive, paint, now), ...elsewhere];
+}
+
+function hereWords(name: string, archive: Archive, paint: Paint, now: number): readonly string[] {
   const waits = archive.waiting_bytes > 0 ? `; ${formatSize(archive.waiting_bytes)} wait` : "";
   switch (archive.state) {
     case "archiving":

@@ -14,8 +14,8 @@ import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
 import { findBackupProgram } from "../../drivers/pgbackrest/program.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { isHere, type Parts } from "../parts.ts";
-import { askServer } from "./ask-server.ts";
 import { pathOf } from "./forward.ts";
+import { inRepositoriesUntil } from "./reach.ts";
 import { findStanza, type Found } from "./stanza.ts";
 
 const askMs = 60_000;
@@ -159,19 +159,10 @@ async function pushState(parts: Parts, name: string): Promise<PushState> {
   const holder = cluster?.record.members[cluster.record.reign.value.holder]?.value;
   if (!cluster || !holder || !isHere(parts, holder)) return nothing;
   const problem = (await readFile(archiveFilesOf(holder.dataDirectory).problem, "utf8").catch(() => "")).trim();
-  const archivedUntil = await lastArchivedAt(parts, holder);
+  const { systemIdentifier } = cluster.record.spec.value;
+  const until = await inRepositoriesUntil(parts, { cluster: name, systemIdentifier, member: holder });
+  const archivedUntil = until === undefined ? null : new Date(until).toISOString();
   return { archivedUntil, problem: problem === "" ? null : problem };
-}
-
-const lastArchivedSql =
-  "SELECT pg_catalog.to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS at FROM pg_catalog.pg_stat_archiver WHERE last_archived_time IS NOT NULL";
-
-async function lastArchivedAt(
-  parts: Parts,
-  member: { readonly id: string; readonly port: number },
-): Promise<string | null> {
-  const rows = await askServer(parts, member, lastArchivedSql, 2000).catch(() => []);
-  return rows[0]?.["at"] ?? null;
 }
 
 /** @throws OpError backup-not-found */

@@ -21,11 +21,13 @@ import {
   type WalLine,
 } from "../../domain/wal-file.ts";
 import type { Recovery } from "../../drivers/postgres/clone/recover.ts";
+import { readBook } from "../../drivers/pgbackrest/book.ts";
 import { makeOwnDirectory } from "../../drivers/pgbackrest/owned.ts";
 import type { BackupMember, RepositoryLook } from "../../drivers/pgbackrest/port.ts";
 import { problemError } from "../../drivers/pgbackrest/problems.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
+import { reachesOnHosts } from "../storage/restore/host.ts";
 import { planRestore } from "../storage/restore/plan.ts";
 import type { Source } from "../storage/sources.ts";
 import { backupOf } from "./look.ts";
@@ -34,25 +36,27 @@ import { findStanza, type Found } from "./stanza.ts";
 
 const replayBytes = 256 * 2 ** 20;
 
-type Wish = Pick<RestoreRequest, "backup" | "from_repository" | "snapshot">;
+type Wish = Pick<RestoreRequest, "backup" | "from_repository" | "snapshot"> & Partial<Pick<RestoreRequest, "here">>;
 
 /**
- * What is asked for by name, or by --from-repository; else only where this host has nothing that leads to the target.
+ * What is asked for by name, or by --from-repository; else only where no host has anything that leads to the target.
  * @returns undefined when it is to come from this installation's own hosts
  */
 export async function sourceElsewhere(
   parts: Parts,
   name: string,
   target: RecoveryTarget,
-  { backup, from_repository: isWanted, snapshot }: Wish,
+  { backup, from_repository: isWanted, snapshot, here: isForwarded }: Wish,
 ): Promise<Source | undefined> {
   if (backup !== undefined || isWanted === true) return await ofRepository(parts, name, target, backup);
-  if (snapshot !== undefined) return undefined;
+  if (snapshot !== undefined || isForwarded === true) return undefined;
   const isHere = await planRestore(parts, name, target).then(
     () => true,
     (error: unknown) => !(error instanceof OpError && error.code === "restore-out-of-window"),
   );
-  if (isHere || parts.hosts.self !== undefined) return undefined;
+  if (isHere || (await reachesOnHosts(parts, name, target))) return undefined;
+  // Without secrets of its own this host could only say that.
+  if ((await readBook(parts, name)) === undefined) return undefined;
   const isKnown = await findStanza(parts, name).then(
     () => true,
     () => false,

@@ -64,6 +64,12 @@ function reportArchive(to: Exposition, archive: ArchiveStatus, own: Labels): voi
     archive.archive_lag_seconds,
     own,
   );
+  to.gauge(
+    "matriarch_backup_archive_lag_seconds",
+    "Age of the newest second that is in every repository",
+    archive.repository_lag_seconds,
+    own,
+  );
   to.gauge("matriarch_archive_waiting_bytes", "Log that waits to be archived", archive.waiting_bytes, own);
   const { restorable } = archive;
   const spans = restorable.map(({ from, until }) => (Date.parse(until) - Date.parse(from)) / 1000);

@@ -14,6 +14,7 @@ import { usualSegmentBytes } from "../../../domain/wal-file.ts";
 import { archiveFilesOf, replaceOwned } from "../../../drivers/postgres/archive/command.ts";
 import { isArchiving, readWaiting, type Waiting } from "../../../drivers/postgres/archive/waiting.ts";
 import { wakeArchiver } from "../../../drivers/postgres/archive/wake.ts";
+import { inRepositoriesUntil } from "../../backups/reach.ts";
 import { isHere, type Parts } from "../../parts.ts";
 import { servingPrimary } from "../../status.ts";
 import { listSnapshots } from "../snapshots/list.ts";
@@ -46,6 +47,7 @@ interface Memory {
   toldGaps: Set<string>;
   snapshotTriedAt: number;
   state: ArchiveState | undefined;
+  repositoryUntil: number | undefined;
 }
 
 /** Until the agent ends. */
@@ -122,6 +124,7 @@ export class ArchiveCare {
       toldGaps: new Set(gaps),
       snapshotTriedAt: -Infinity,
       state: undefined,
+      repositoryUntil: undefined,
     };
     this.#memories.set(name, memory);
     return memory;
@@ -134,6 +137,9 @@ export class ArchiveCare {
     if (!memory.archives || !isDue) return;
     memory.thoroughAt = now;
     memory.state = await fillAndFindGaps(this.#parts, cluster, member, waiting);
+    const { name, systemIdentifier, backups } = cluster.record.spec.value;
+    const reached = backups && (await inRepositoriesUntil(this.#parts, { cluster: name, systemIdentifier, member }));
+    memory.repositoryUntil = backups && (reached ?? memory.repositoryUntil);
     memory.epoch = epoch;
     this.#tellGaps(cluster, memory);
     await this.#haveSnapshot(cluster, memory).catch((error: unknown) =>
@@ -187,6 +193,7 @@ export class ArchiveCare {
     const same = {
       waitingBytes,
       windows: memory.state?.windows ?? [],
+      ...(memory.repositoryUntil === undefined ? {} : { repositoryUntil: memory.repositoryUntil }),
       ...(memory.state?.archivedUntil === undefined ? {} : { archivedUntil: memory.state.archivedUntil }),
     };
     if (!memory.archives)

@@ -25,6 +25,13 @@ export async function hostToRestoreOn(
   return best === undefined || best.host === self ? undefined : best.host;
 }
 
+/** Whether a snapshot of any host is old enough: how far its log leads is known once that of all hosts was collected. */
+export async function reachesOnHosts(parts: Parts, name: string, target: RecoveryTarget): Promise<boolean> {
+  if (parts.hosts.self === undefined) return false;
+  const { windows } = await listWindows(parts, name, { here: false });
+  return windows.some(({ from }) => target.kind !== "time" || Date.parse(from) <= target.ms);
+}
+
 /** Of those that lead there, this host before others, and the newest first. */
 function rank(windows: RestoreWindows["windows"], target: RecoveryTarget, self: string): RestoreWindows["windows"] {
   const fit = windows.filter(

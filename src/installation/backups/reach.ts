@@ -1,0 +1,38 @@
+/**
+ * How far the log has come into the repositories: what would be lost if every host were. A file counts as archived when all
+ * repositories have it, and what was committed before it was ended is in it or in an older one. Asked by the care of
+ * archives for the status, and by look.ts.
+ */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { committedBy } from "../../domain/archive.ts";
+import { archiveDirectory } from "../../drivers/postgres/archive/permit.ts";
+import type { Parts } from "../parts.ts";
+import { askServer } from "./ask-server.ts";
+
+const askMs = 2000;
+const lastArchivedSql = "SELECT last_archived_wal AS name FROM pg_catalog.pg_stat_archiver";
+
+export interface Archiver {
+  readonly cluster: string;
+  readonly systemIdentifier: string;
+  readonly member: { readonly id: string; readonly port: number; readonly dataDirectory: string };
+}
+
+/** Wall clock: all that was committed until then is in every repository. undefined: not known. */
+export async function inRepositoriesUntil(
+  parts: Pick<Parts, "home" | "servers">,
+  { cluster, systemIdentifier, member }: Archiver,
+): Promise<number | undefined> {
+  const rows = await askServer(parts, member, lastArchivedSql, askMs).catch(() => []);
+  // The label of a backup begins with the name of a segment that was archived before it; a history says nothing of commits.
+  const name = /^[0-9A-F]{24}/.exec(rows[0]?.["name"] ?? "")?.[0];
+  if (name === undefined) return undefined;
+  const archive = archiveDirectory(parts.home, cluster, systemIdentifier);
+  for (const directory of [archive, join(member.dataDirectory, "pg_wal")]) {
+    // A copy in the archive has the time of the file that it was made of.
+    const written = await stat(join(directory, name)).catch(() => undefined);
+    if (written) return committedBy(written.mtimeMs);
+  }
+  return undefined;
+}
