@@ -41,6 +41,7 @@ const templates = await reachableDirectory(after);
 export interface TestHome {
   readonly directory: string;
   readonly owner: ServerOwner | undefined;
+  /** a minute from each time that it is asked for: for one operation, not for all tests that share the directory */
   readonly signal: AbortSignal;
   template(engine: Engine): Promise<Template>;
 }
@@ -49,8 +50,15 @@ export interface TestHome {
 export async function testHome(t: Pick<TestContext, "after">): Promise<TestHome> {
   const directory = await reachableDirectory((work) => atEnd(t, work));
   const owner = await chooseServerOwner();
-  const signal = AbortSignal.timeout(limitMs);
-  return { directory, owner, signal, template: (engine) => ensureTemplate(templates, engine, owner, signal) };
+  const limit = (): AbortSignal => AbortSignal.timeout(limitMs);
+  return {
+    directory,
+    owner,
+    get signal() {
+      return limit();
+    },
+    template: (engine) => ensureTemplate(templates, engine, owner, limit()),
+  };
 }
 
 const endings = new WeakMap<object, (() => Promise<unknown>)[]>();
