@@ -5,14 +5,13 @@
 import { access, copyFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { formatSize } from "../../contract/units.ts";
-import { isToRest, type ClusterSpec } from "../../domain/cluster.ts";
+import type { ClusterSpec } from "../../domain/cluster.ts";
 import type { RecoveryTarget } from "../../domain/recovery.ts";
 import { isWritten } from "../../drivers/postgres/archive/written.ts";
 import { makeStaging, type Recovery } from "../../drivers/postgres/clone/recover.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { SeedRequest } from "../create.ts";
-import { awaitCluster, clusterOf, isHere, type Parts } from "../parts.ts";
-import { servingPrimary } from "../status.ts";
+import { clusterOf, isHere, type Parts } from "../parts.ts";
 import { chooseMember } from "./snapshots/choose.ts";
 import { readSnapshots, volumeOfSnapshot } from "./snapshots/files.ts";
 import { snapshotNotFound } from "./snapshots/list.ts";
@@ -20,6 +19,7 @@ import { copyMember, refuseRoom } from "./snapshots/take.ts";
 import { readBase } from "./restore/bases.ts";
 import { filesBetween, fileWrittenAt } from "./restore/kept-log.ts";
 import { holdsTarget, planRestore, type Candidate } from "./restore/plan.ts";
+import { onceSettled } from "./restore/settled.ts";
 
 export interface Source {
   /** of the source, as it was at `at` */
@@ -70,24 +70,9 @@ interface LogWish {
   readonly snapshot: string | undefined;
 }
 
-/** Less than the command line waits for an answer. */
-const settleMs = 6000;
-
-/**
- * While a cluster fails over its newest log belongs to nobody for a moment: that is waited for.
- * @returns those to try in turn, at least one. @throws OpError restore-out-of-window
- */
-export async function ofLog(parts: Parts, name: string, wish: LogWish): Promise<readonly Source[]> {
-  try {
-    return await planned(parts, name, wish);
-  } catch (error) {
-    const cluster = parts.runtime.clusters.get(name);
-    const isMoving = cluster !== undefined && !isToRest(cluster.record) && servingPrimary(cluster) === undefined;
-    if (!isMoving || !(error instanceof OpError) || error.code !== "restore-out-of-window") throw error;
-    const wait = { withinMs: settleMs, describe: () => "There is no primary yet." };
-    await awaitCluster(parts, name, (now) => servingPrimary(now) !== undefined, wait).catch(() => undefined);
-    return planned(parts, name, wish);
-  }
+/** @returns those to try in turn, at least one. @throws OpError restore-out-of-window */
+export function ofLog(parts: Parts, name: string, wish: LogWish): Promise<readonly Source[]> {
+  return onceSettled(parts, name, () => planned(parts, name, wish));
 }
 
 async function planned(parts: Parts, name: string, { target, snapshot }: LogWish): Promise<readonly Source[]> {
@@ -103,7 +88,7 @@ async function planned(parts: Parts, name: string, { target, snapshot }: LogWish
       at: momentOf(target) ?? candidate.until,
       isAtKnown: target.kind === "newest" || momentOf(target) !== undefined,
       writtenAt: (file) => fileWrittenAt(candidate.log, file),
-      recovery: (dataDirectory) => recoveryOf(parts, candidate, target, dataDirectory),
+      recovery: (dataDirectory) => recoveryAfresh(parts, name, { candidate, target }, dataDirectory),
     };
   });
 }
@@ -139,6 +124,32 @@ function refuseFull(id: string, bytes: number, isShared: boolean, free: number):
     hint: "Free some room, or delete older snapshots: matriarch snapshot delete.",
   });
 }
+
+/**
+ * Copying takes a while: the primary may move meanwhile, and a file of the timeline that it left is then no more under
+ * its name (the last one of it never is whole). What leads on is found anew.
+ */
+async function recoveryAfresh(
+  parts: Parts,
+  name: string,
+  { candidate, target }: { readonly candidate: Candidate; readonly target: RecoveryTarget },
+  dataDirectory: string,
+): Promise<Recovery> {
+  const { id } = candidate.base.snapshot;
+  for (let again = 0; ; again += 1) {
+    const [found] =
+      again === 0 ? [candidate] : await onceSettled(parts, name, () => planRestore(parts, name, target, id));
+    try {
+      return await recoveryOf(parts, found ?? candidate, target, dataDirectory);
+    } catch (error) {
+      const isGone = error instanceof OpError && error.code === "clone-failed";
+      if (!isGone || again === afreshMost) throw error;
+      parts.log.info("the log moved while it was copied; what leads on is found anew", { cluster: name, error });
+    }
+  }
+}
+
+const afreshMost = 3;
 
 /** What is not archived yet is brought beside the copy: its member goes on, and uses the files again. */
 async function recoveryOf(

@@ -19,6 +19,7 @@ import { ofLog, ofSnapshot, type Source } from "../sources.ts";
 import { sow, type SownCopy } from "../sow.ts";
 import { listSnapshots } from "../snapshots/list.ts";
 import { finishInPlace, settle } from "./after-swap.ts";
+import { collectFor } from "./collect-here.ts";
 import { endJournal, keepJournal, type InPlaceJournal } from "./journal.ts";
 import { hostToRestoreOn } from "./host.ts";
 import { passwordsOf } from "./passwords.ts";
@@ -46,6 +47,9 @@ export async function beginInPlace(
     read.kind === "newest" && wish.snapshot !== undefined ? { kind: "base" } : refuseNewest(name, read);
   const host = await hostToRestoreOn(parts, name, target, { ...wish, here: request.here });
   if (host !== undefined) return forward(parts, name, { request, host, asked });
+  await collectFor(parts, name).catch((error: unknown) =>
+    parts.log.warn("the log was not collected", { cluster: name, error }),
+  );
   const sources =
     target.kind === "base" && wish.snapshot !== undefined
       ? [await ofSnapshot(parts, name, wish.snapshot)]

@@ -4,7 +4,11 @@ import { clusterOf, type Parts } from "../../parts.ts";
 import { askOthers } from "../elsewhere.ts";
 import { otherHosts } from "../snapshots/list.ts";
 import { candidatesOf, windowsOf } from "./plan.ts";
+import { onceSettled } from "./settled.ts";
 import { pointsHere, statusOf } from "./points-file.ts";
+
+/** Less than another host waits for it. */
+const answerMs = 3000;
 
 /** @throws OpError cluster-not-found when there is neither the cluster nor anything to restore it from */
 export async function listWindows(
@@ -14,12 +18,14 @@ export async function listWindows(
 ): Promise<RestoreWindows> {
   const current = parts.runtime.clusters.get(name)?.record.spec.value.systemIdentifier;
   const host = parts.hosts.self?.name ?? parts.hostName;
-  const windows = windowsOf(await candidatesOf(parts, name)).map(({ from, until, systemIdentifier }) => ({
-    host,
-    from: new Date(from).toISOString(),
-    until: new Date(until).toISOString(),
-    is_current: systemIdentifier === current,
-  }));
+  const windows = windowsOf(await onceSettled(parts, name, () => candidatesOf(parts, name), answerMs)).map(
+    ({ from, until, systemIdentifier }) => ({
+      host,
+      from: new Date(from).toISOString(),
+      until: new Date(until).toISOString(),
+      is_current: systemIdentifier === current,
+    }),
+  );
   const points = (await pointsHere(parts, name)).map((point) => statusOf(point, point.systemIdentifier === current));
   if (here) return { windows, points, missing: [] };
   const path = `/v1/clusters/${encodeURIComponent(name)}/restore-windows?here=true`;
