@@ -5,14 +5,10 @@ import { autostopMsMax, autostopMsMin } from "../contract/cluster.ts";
 import { maxLagBytesMin, maxLagMsMax, maxLagMsMin } from "../contract/reads.ts";
 import { parseDuration, parseSize } from "../contract/units.ts";
 import type { CommandContext, Outcome } from "./context.ts";
+import { examplesText, foldText, type Example } from "./output/help.ts";
 
 /** Runs a handler and writes what it returns; handlers that stream return nothing. */
 export type Run = (handler: (context: CommandContext) => Promise<Outcome | void>) => Promise<void>;
-
-export interface Example {
-  readonly line: string;
-  readonly what: string;
-}
 
 const notesByCommand = new WeakMap<object, readonly string[]>();
 const examplesByCommand = new WeakMap<object, readonly Example[]>();
@@ -21,17 +17,20 @@ export function command(name: string, purpose: string, examples: readonly (reado
   const made = new Command(name).description(purpose).copyInheritedSettings(settings);
   const list = examples.map(([line, what]) => ({ line, what }));
   examplesByCommand.set(made, list);
-  const width = Math.max(0, ...list.map(({ line }) => line.length));
-  const lines = list.map(({ line, what }) => `  $ ${line.padEnd(width)}  # ${what}`);
-  if (lines.length > 0) made.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
+  if (list.length > 0) made.addHelpText("after", () => examplesText(list, terminalColumns()));
   // What a command adds to its help stands in the manual as well.
   const add = made.addHelpText.bind(made);
   made.addHelpText = (position, text) => {
     if (typeof text !== "string") return add(position, text);
     notesByCommand.set(made, [...notesOf(made), text]);
-    return add(position, text);
+    return add(position, () => foldText(text, terminalColumns()));
   };
   return made;
+}
+
+/** Known on a terminal alone, as for the options above. */
+function terminalColumns(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns : undefined;
 }
 
 /** Paragraphs that follow its options and examples. */

@@ -25,9 +25,22 @@ export async function runCli({ argv, ...programs }: CliOptions): Promise<void> {
     if (argv[0] === "complete") return await (await import("./completion/answer.ts")).answer(program, argv, programs);
     await program.parseAsync(expected(argv), { from: "user" });
   } catch (error) {
-    const name = program.commands.map((command) => command.name()).find((known) => argv.includes(known));
-    await fail(error, readFlags(program.opts()), name);
+    await fail(error, readFlags(program.opts()), commandNamed(program, argv));
   }
+}
+
+interface Named {
+  readonly commands: readonly Named[];
+  name(): string;
+}
+
+/** `volume list`: the command and those below it that were named, for the hint of an error. */
+function commandNamed({ commands }: Named, words: readonly string[]): string | undefined {
+  const at = words.findIndex((word) => commands.some((known) => known.name() === word));
+  const found = commands.find((known) => known.name() === words[at]);
+  if (found === undefined) return undefined;
+  const below = commandNamed(found, words.slice(at + 1, at + 2));
+  return below === undefined ? found.name() : `${found.name()} ${below}`;
 }
 
 /** What people type first at any command line. */

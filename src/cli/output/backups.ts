@@ -13,9 +13,9 @@ const columns: readonly Column<BackupStatus>[] = [
   { heading: "TAKEN", cell: ({ ended_at: at }) => minute(at) },
   { heading: "SIZE", align: "right", cell: ({ size_bytes: bytes }) => formatSize(bytes) },
   { heading: "STORED", align: "right", cell: ({ own_bytes: bytes }) => formatSize(bytes) },
-  { heading: "WAL", cell: ({ wal: { from, to } }) => (from === to ? from : `${from} to ${to.slice(-8)}`) },
-  { heading: "LOCKED UNTIL", cell: ({ locked_until: until }) => (until === null ? "-" : until.slice(0, 10)) },
+  { heading: "LOCKED", cell: ({ locked_until: until }) => (until === null ? "-" : until.slice(0, 10)) },
   { heading: "PROOF", cell: proofCell },
+  { heading: "WAL", cell: ({ wal: { from, to } }) => (from === to ? from : `${from} to ${to.slice(-8)}`) },
 ];
 
 export function renderBackups({ cluster, exists, backups, repositories }: Backups, paint: Paint): string {

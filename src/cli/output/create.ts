@@ -25,7 +25,7 @@ export function renderCreated({ status, connection, survives, doesNotSurvive }: 
     connectLines(connection, name),
     "",
     "Next:",
-    ...nextCommands(name, members.length).map(([command, what]) => `  ${command.padEnd(34)}${paint("dim", what)}`),
+    ...nextLines(name, members.length, paint),
   ].join("\n");
 }
 
@@ -37,15 +37,21 @@ export function connectLines(connection: Connection, cluster: string): string {
   return `  ${connection.uri}\n${note}`;
 }
 
+function nextLines(name: string, members: number, paint: Paint): readonly string[] {
+  const next = nextCommands(name, members);
+  const width = Math.max(32, ...next.map(([line]) => line.length));
+  return next.map(([line, what]) => `  ${line.padEnd(width)}  ${paint("dim", what)}`);
+}
+
 /** The three commands that are worth knowing first. */
 function nextCommands(name: string, members: number): readonly (readonly [string, string])[] {
   const third: readonly [string, string] =
     members > 1
-      ? [`matriarch switchover ${name}`, "move the primary, with a pause under a second"]
+      ? [`matriarch switchover ${name}`, "move the primary in under a second"]
       : [`matriarch scale ${name} --members 3`, "add standbys that take over"];
   return [
     [`matriarch connect ${name}`, "a SQL prompt"],
-    [`matriarch status ${name} --watch`, "watch it, for example while you kill its primary"],
+    [`matriarch status ${name} --watch`, "watch it, even as you kill its primary"],
     third,
   ];
 }

@@ -20,10 +20,13 @@ function tookMs(operation: Operation): number {
   return Math.max(0, Date.parse(operation.ended_at ?? operation.started_at) - Date.parse(operation.started_at));
 }
 
+const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$/;
+
 /** Names of figures end in their unit, so one rule renders them all. */
 function describeFigure(name: string, value: unknown): string {
   const label = (unit: string) => name.slice(0, name.length - unit.length).replaceAll("_", " ");
   if (typeof value === "number" && name.endsWith("_ms")) return `${label("_ms")}: ${formatDuration(value)}`;
   if (typeof value === "number" && name.endsWith("_bytes")) return `${label("_bytes")}: ${formatSize(value)}`;
+  if (typeof value === "string" && instant.test(value)) return `${label("")}: ${value.slice(0, 19).replace("T", " ")}Z`;
   return `${label("")}: ${typeof value === "string" ? value : JSON.stringify(value)}`;
 }

@@ -58,6 +58,12 @@ authorization: <redacted>
   assert.equal(problemOf("unable to write '/r/x'").kind, "full");
   const locked = failureOf("backup", 50, "ERROR: [050]: unable to acquire lock on file '/l/shop-backup.lock'");
   assert.equal(locked.code, "busy");
+  const closed = failureOf(
+    "info",
+    41,
+    "ERROR: [041]: unable to create path '/mnt/nas/archive': [13] Permission denied",
+  );
+  assert.match(closed.hint ?? "", /servers' user/);
 });
 
 test("configuration: all that a repository needs, and nothing that is more than a line", () => {

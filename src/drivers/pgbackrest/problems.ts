@@ -67,7 +67,7 @@ function printable(text: string): string {
 
 /** A look that found it unusable, as an error. */
 export function problemError({ kind, text }: RepositoryProblem): OpError {
-  return new OpError("backup-repository", { message: `the repository cannot be used: ${text}`, ...hintOf(kind) });
+  return new OpError("backup-repository", { message: `the repository cannot be used: ${text}`, ...hintOf(kind, text) });
 }
 
 /** A command that ended with an error: its exit code and words as an error for a person. */
@@ -89,13 +89,16 @@ export function failureOf(command: string, code: number | null, said: string): O
     message: isRepository
       ? `the repository cannot be used: ${problem.text}`
       : `pgBackRest's ${command} ended with ${code === null ? "a signal" : `exit code ${code}`}: ${problem.text}`,
-    ...hintOf(problem.kind),
+    ...hintOf(problem.kind, problem.text),
   });
 }
 
-function hintOf(kind: RepositoryProblem["kind"]): { readonly hint?: string } {
+function hintOf(kind: RepositoryProblem["kind"], text: string): { readonly hint?: string } {
   switch (kind) {
     case "refused":
+      // Of a path it names the kernel's error: nobody's credentials are at fault.
+      if (text.includes("[13] Permission denied"))
+        return { hint: "Let the servers' user write there, for example: chown postgres DIRECTORY" };
       return { hint: "Check the credentials, what they may do, and the names in --to." };
     case "unreachable":
       return { hint: "Check the endpoint, and its certificate (--ca for an authority of your own)." };
