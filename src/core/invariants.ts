@@ -114,6 +114,21 @@ export function i10ReplicaStaysOut(
   return replica && `read replica "${replica.member}" became a voter`;
 }
 
+/**
+ * One that follows a standby has no say at all: it gives no vote, no rule names it, so its flush acknowledges nothing, and
+ * it holds no epoch, not even one that was forced.
+ * @param cascaded the members that follow one
+ */
+export function i12CascadedHasNoSay(after: ClusterRecord, cascaded: ReadonlySet<MemberId>): Broken {
+  const { rule, previous } = after.rule.value;
+  const { holder, epoch } = after.reign.value;
+  if (cascaded.has(holder)) return `"${holder}", which follows a standby, holds epoch ${epoch}`;
+  const named = [rule, ...previous].flatMap(({ voters }) => voters).find(({ member }) => cascaded.has(member));
+  if (named) return `"${named.member}", which follows a standby, could acknowledge writes`;
+  const voter = Object.keys(after.votes).find((member) => cascaded.has(member));
+  return voter === undefined ? undefined : `"${voter}", which follows a standby, has voted`;
+}
+
 /** When a cluster falls asleep no endpoint of any host has a client: sleep ends nobody's session. */
 export function i11SleepEndsNobody(endpoints: readonly { readonly host: string; readonly sessions: number }[]): Broken {
   const busy = endpoints.find(({ sessions }) => sessions > 0);

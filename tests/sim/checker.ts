@@ -13,10 +13,11 @@ import {
   i9LastGoodCopy,
   i10ReplicaStaysOut,
   i11SleepEndsNobody,
+  i12CascadedHasNoSay,
   type Broken,
   type Served,
 } from "../../src/core/invariants.ts";
-import { mayVote } from "../../src/core/regions.ts";
+import { isCascaded, mayVote } from "../../src/core/regions.ts";
 import type { ClusterRecord } from "../../src/domain/cluster.ts";
 import type { CommitRule } from "../../src/domain/rule.ts";
 import { contains, type LogRecord } from "./log.ts";
@@ -71,6 +72,8 @@ export class Checker {
   stored(before: ClusterRecord, after: ClusterRecord): void {
     this.#hold("I2", i2OneHolder(before.reign.value, after.reign.value));
     if (after.sleep?.value.phase === "asleep" && before.sleep?.value.phase !== "asleep") this.#asleep();
+    const cascaded = Object.keys(after.members).filter((member) => isCascaded(after, member));
+    if (cascaded.length > 0) this.#hold("I12", i12CascadedHasNoSay(after, new Set(cascaded)));
     this.#hold("I10", i10ReplicaStaysOut(before, after, this.#couldVote(before)));
     if (isSwitchover(before) || isSwitchover(after)) this.switchoverAt = this.#world.scheduler.now;
     const { epoch, holder } = after.reign.value;
@@ -169,8 +172,9 @@ export class Checker {
     if (!before || visible.depth > before.depth) this.#seen.set(server.epoch, visible);
   }
 
-  /** P10: a slot keeps what its member still needs; only a copy begins with less. */
+  /** P10: a slot keeps what its member still needs; only a copy begins with less. For a cascaded one its upstream keeps it. */
   walMissing(standby: PgServer, upstream: PgServer): void {
+    if (isCascaded(this.#world.store.record, standby.member)) return;
     if (upstream.incarnation > 1 || upstream.walLost || !this.#world.calmStart) return;
     if (standby.added || this.#world.mayLose) return;
     this.broken("P10", `"${upstream.member}" removed log that "${standby.member}" needs, in spite of its slot`);

@@ -4,13 +4,15 @@
  */
 import { inPrimaryRegion, regionOf, votersInFull } from "../../src/core/regions.ts";
 import { Operator } from "./operator.ts";
-import type { Host, World } from "./world.ts";
+import { upstreamOfCascaded, type Host, type World } from "./world.ts";
 
 interface FaultKind {
   readonly name: string;
   readonly weight: number;
   /** only for a cluster with members in two regions */
   readonly needsRegions?: true;
+  /** only for a cluster with a member that follows a standby */
+  readonly needsCascade?: true;
   readonly begin: (faults: Faults, host: Host) => void;
 }
 
@@ -24,7 +26,8 @@ export class Faults {
   constructor(world: World, only?: readonly string[]) {
     this.world = world;
     this.operator = new Operator(world);
-    const possible = kinds.filter((kind) => !kind.needsRegions || (world.options.far ?? 0) > 0);
+    const { far = 0, cascaded = 0 } = world.options;
+    const possible = kinds.filter((kind) => (!kind.needsRegions || far > 0) && (!kind.needsCascade || cascaded > 0));
     this.#kinds = only ? possible.filter((kind) => only.includes(kind.name)) : possible;
   }
 
@@ -385,6 +388,22 @@ const kinds: readonly FaultKind[] = [
     weight: 5,
     needsRegions: true,
     begin: (faults) => faults.cut(faults.betweenRegions(), 300, 9000),
+  },
+  {
+    name: "upstream-lost",
+    weight: 6,
+    needsCascade: true,
+    begin: (faults) => crashHost(faults, faults.world.hostOf(upstreamOfCascaded), 300, 9000),
+  },
+  {
+    name: "upstream-and-primary-lost",
+    weight: 3,
+    needsCascade: true,
+    begin: (faults) => {
+      const { holder } = faults.world.store.record.reign.value;
+      for (const member of new Set([holder, upstreamOfCascaded]))
+        crashHost(faults, faults.world.hostOf(member), 300, 9000);
+    },
   },
   { name: "add-member", weight: 1, begin: (faults) => faults.operator.addMember() },
   {

@@ -11,11 +11,11 @@ export interface Hunt {
 }
 
 export function hunt(mutation: Mutation): Hunt {
-  const { wiring, members, far, durability, sleepy, faults, script, likely, shownBy, budget } = mutation;
+  const { wiring, members, far, cascaded, durability, sleepy, faults, script, likely, shownBy, budget } = mutation;
   const seeds = Array.from({ length: budget }, (_, at) => at + 1);
   if (likely !== undefined) seeds.unshift(likely);
   for (const [at, seed] of seeds.entries()) {
-    const options = { seed, members, far, durability, sleepy, faults, script };
+    const options = { seed, members, far, cascaded, durability, sleepy, faults, script };
     const found = runSeed({ ...options, wiring });
     if (found.invariant === undefined || found.invariant !== (shownBy ?? found.invariant)) continue;
     return { tried: at + 1, found, control: runSeed({ ...options, wiring: faithful }) };

@@ -4,6 +4,7 @@
  */
 import type { Action, RecordAction } from "../../src/core/action.ts";
 import type { Decision } from "../../src/core/decision.ts";
+import { isCascaded } from "../../src/core/regions.ts";
 import { holdsEpoch } from "../../src/core/standing.ts";
 import type { View } from "../../src/core/view.ts";
 import type { ClusterRecord, ClusterTxn, Durability, RuleRecord } from "../../src/domain/cluster.ts";
@@ -15,6 +16,7 @@ import {
   hearsTheHolderAfterVoting,
   hostHearsOfNoDoze,
   replicaIsAhead,
+  upstreamThenPrimaryLost,
   type Script,
 } from "./scripts.ts";
 import { faithful, type Switch, type Wiring } from "./wiring.ts";
@@ -30,6 +32,8 @@ export interface Mutation {
   readonly members?: number;
   /** members in another region */
   readonly far?: number;
+  /** members that follow a standby */
+  readonly cascaded?: number;
   readonly durability?: Durability;
   readonly sleepy?: boolean;
   /** the only faults, where it shows under few of them */
@@ -79,6 +83,23 @@ function withoutRegions(view: View): View {
     members: Object.fromEntries(here),
     spec: { ...spec, value: { ...spec.value, primaryRegion: region } },
   });
+}
+
+/** Every member counts as one that follows the primary. For the holder's view: others write their own record back. */
+function withoutCascades(view: View): View {
+  const plain = Object.entries(view.cluster.members).map(([id, member]) => {
+    const { upstream: _named, ...value } = member.value;
+    return [id, { ...member, value }];
+  });
+  return withCluster(view, { members: Object.fromEntries(plain) });
+}
+
+/** A member that is named must have its say. */
+function namedInTheRule(view: View): View {
+  const { rule, members } = view.cluster;
+  const own = { member: view.self, incarnation: members[view.self]?.value.incarnation ?? 1 };
+  const named = { ...rule.value.rule, voters: [...rule.value.rule.voters, own] };
+  return withCluster(view, { rule: { ...rule, value: { ...rule.value, rule: named } } });
 }
 
 const farLsn = toLsn(2n ** 60n);
@@ -405,6 +426,48 @@ export const mutations: readonly Mutation[] = [
     durability: "quorum",
     script: replicaIsAhead,
     shownBy: "I10",
+  },
+  {
+    name: "cascaded-become-voters",
+    breaks: "P3",
+    what: "a replica that follows a standby is admitted to the commit rule",
+    wiring: broken({ view: (view) => (holdsEpoch(view) ? withoutCascades(view) : view) }),
+    budget: 5,
+    members: 3,
+    cascaded: 1,
+    durability: "quorum",
+    faults: ["upstream-lost"],
+    shownBy: "I12",
+  },
+  {
+    name: "cascaded-vote",
+    breaks: "P5",
+    what: "a replica that follows a standby votes when the primary is lost",
+    wiring: broken({ view: (view) => (isCascaded(view.cluster, view.self) ? namedInTheRule(view) : view) }),
+    budget: 5,
+    members: 3,
+    cascaded: 1,
+    durability: "quorum",
+    script: upstreamThenPrimaryLost,
+    shownBy: "I12",
+  },
+  {
+    name: "waits-for-its-upstream",
+    breaks: "P9",
+    what: "a replica that follows a standby waits for it while it is away",
+    wiring: broken({
+      action: (action, view) => {
+        const named = view.cluster.members[view.self]?.value.upstream;
+        const follows = action.kind === "follow" || (action.kind === "start" && action.as === "standby");
+        return named !== undefined && follows && action.upstream !== null ? { ...action, upstream: named } : action;
+      },
+    }),
+    budget: 5,
+    members: 4,
+    cascaded: 1,
+    durability: "quorum",
+    script: upstreamThenPrimaryLost,
+    shownBy: "I6",
   },
   {
     name: "named-voters-outside-do-not-vote",

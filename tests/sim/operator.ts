@@ -9,7 +9,7 @@ import type {
 } from "../../src/domain/cluster.ts";
 import { inPrimaryRegion } from "../../src/core/regions.ts";
 import { localRegion } from "../../src/domain/host.ts";
-import { farRegion, memberRecord, type World } from "./world.ts";
+import { farRegion, memberRecord, upstreamOfCascaded, type World } from "./world.ts";
 
 export class Operator {
   readonly #world: World;
@@ -139,13 +139,21 @@ export class Operator {
     return Object.values(this.#record.members).some(({ value }) => value.region === farRegion);
   }
 
+  /** Every other one, where there is one already. As the product has it: it names no primary. */
+  #upstreamOfNext(): string | undefined {
+    const { spec, members, reign } = this.#record;
+    const cascades = Object.values(members).some(({ value }) => value.upstream !== undefined);
+    const isStandby = spec.value.members.includes(upstreamOfCascaded) && reign.value.holder !== upstreamOfCascaded;
+    return cascades && isStandby && this.#world.random.chance(0.5) ? upstreamOfCascaded : undefined;
+  }
+
   addMember(): void {
     const { spec } = this.#record;
     if (spec.value.members.length >= 5) return;
     const lastMember = spec.value.lastMember + 1;
     const id = `shop-${lastMember}`;
     const region = this.#hasFar() ? this.#world.random.pick([localRegion, farRegion]) : localRegion;
-    this.#write(`member/${id}`, memberRecord(id, region), 0);
+    this.#write(`member/${id}`, memberRecord(id, region, this.#upstreamOfNext()), 0);
     this.#spec({ members: [...spec.value.members, id], lastMember });
     this.#world.addHost(id, false);
   }

@@ -3,7 +3,9 @@ import type { RunResult } from "./run.ts";
 
 /** One line that replays the run; the seed alone chooses everything else. */
 export function replayLine(result: RunResult): string {
-  return `./bench/simulate --seed ${result.seed}   # ${result.members}${result.far > 0 ? `+${result.far}` : ""} members, ${result.durability}; ${result.invariant}: ${result.message}`;
+  const { seed, members, far, cascaded, durability, invariant, message } = result;
+  const more = [far > 0 ? ` and ${far} far` : "", cascaded > 0 ? ` and ${cascaded} cascaded` : ""].join("");
+  return `./bench/simulate --seed ${seed}   # ${members} members${more}, ${durability}; ${invariant}: ${message}`;
 }
 
 export interface Totals {

@@ -1,7 +1,7 @@
 /** One seed, from birth through faults to health: called by the tests, by workers, and by bench/simulate. */
 import { i6Progress, i7PrimaryAfterSwitchover } from "../../src/core/invariants.ts";
 import { inPrimaryRegion, votersInFull } from "../../src/core/regions.ts";
-import type { Durability } from "../../src/domain/cluster.ts";
+import type { ClusterRecord, Durability } from "../../src/domain/cluster.ts";
 import { BrokenInvariant } from "./checker.ts";
 import { Faults } from "./faults.ts";
 import { seeded } from "./random.ts";
@@ -13,6 +13,7 @@ export interface RunOptions {
   readonly members?: number | undefined;
   readonly durability?: Durability | undefined;
   readonly far?: number | undefined;
+  readonly cascaded?: number | undefined;
   readonly wiring?: WorldOptions["wiring"];
   readonly tracing?: boolean;
   /** the only kinds of faults */
@@ -26,6 +27,7 @@ export interface RunResult {
   readonly seed: number;
   readonly members: number;
   readonly far: number;
+  readonly cascaded: number;
   readonly durability: Durability;
   readonly invariant: string | undefined;
   readonly message: string | undefined;
@@ -77,6 +79,7 @@ export function runSeed(options: RunOptions): RunResult {
     seed: options.seed,
     members: shape.members,
     far: shape.far,
+    cascaded: shape.cascaded,
     durability: shape.durability,
     invariant: broken?.invariant,
     message: broken?.message,
@@ -92,14 +95,16 @@ export function runSeed(options: RunOptions): RunResult {
 /** The seed also chooses the shape, unless it is given. */
 function shapeOf(
   options: RunOptions,
-): Pick<RunResult, "members" | "far" | "durability"> & Pick<WorldOptions, "engine" | "sleepy"> {
+): Pick<RunResult, "members" | "far" | "cascaded" | "durability"> & Pick<WorldOptions, "engine" | "sleepy"> {
   const random = seeded(options.seed ^ 0x5a5a5a);
   const members = options.members ?? random.pick([3, 3, 3, 3, 2, 4, 5, 5, 1]);
   const durability = options.durability ?? random.pick(["quorum", "quorum", "quorum", "strict", "async"]);
   const engine = random.pick(["embedded", "system"] as const);
   const far = options.far ?? (options.members === undefined && random.chance(0.3) ? random.int(1, 2) : 0);
   const sleepy = options.sleepy ?? seeded(options.seed ^ 0x51eeb).chance(0.2);
-  return { members, far, durability, engine, sleepy };
+  const mayCascade = options.members === undefined && members >= 2;
+  const cascaded = options.cascaded ?? (mayCascade && seeded(options.seed ^ 0xca5cade).chance(0.15) ? 1 : 0);
+  return { members, far, cascaded, durability, engine, sleepy };
 }
 
 function addClients(world: World): void {
@@ -174,6 +179,12 @@ function checkSwitchover(world: World, healedAt: number): void {
   if (broken !== undefined) checker.broken("I7", broken);
 }
 
+/** In good times: the standby that its record names, else the primary. */
+function upstreamOf({ reign, spec, members }: ClusterRecord, member: string): string {
+  const named = members[member]?.value.upstream;
+  return named !== undefined && spec.value.members.includes(named) ? named : reign.value.holder;
+}
+
 /** What is not yet as it should be in good times. */
 function stillMissing(world: World, freshAfter: number): readonly string[] {
   const { reign, rule, spec, intent, sleep, members } = world.store.record;
@@ -186,8 +197,9 @@ function stillMissing(world: World, freshAfter: number): readonly string[] {
   for (const member of wanted) {
     if (member === reign.value.holder) continue;
     const server = world.server(member);
-    if (server?.receiver?.streaming !== true || server.receiver.upstream.member !== reign.value.holder)
-      missing.push(`${member} does not stream`);
+    const upstream = upstreamOf(world.store.record, member);
+    if (server?.receiver?.streaming !== true || server.receiver.upstream.member !== upstream)
+      missing.push(`${member} does not stream from ${upstream}`);
   }
   const voters = rule.value.rule.voters.length;
   if (!inPrimaryRegion(world.store.record, reign.value.holder)) missing.push("the primary is in the wrong region");

@@ -4,7 +4,7 @@
  */
 import { i6Progress } from "../../src/core/invariants.ts";
 import type { Faults } from "./faults.ts";
-import type { Host, World } from "./world.ts";
+import { upstreamOfCascaded, type Host, type World } from "./world.ts";
 
 export type Script = (faults: Faults) => void;
 
@@ -92,6 +92,41 @@ export const hostHearsOfNoDoze: Script = ({ world }) => {
   after(world, beginMs + restMs, () => (world.isQuiet = false));
   after(world, beginMs + restMs + 3000, () => heal(world, "shop-3", "store"));
 };
+
+/**
+ * The standby that a replica follows is lost for good, and then the primary: each time the replica follows the one that
+ * is the primary by then, within a bound, and has all of its log soon after.
+ */
+export const upstreamThenPrimaryLost: Script = ({ world }) => {
+  const upstreamMs = beginMs + world.random.between(200, 1000);
+  const primaryMs = upstreamMs + followsWithinMs + world.random.between(0, 1000);
+  after(world, upstreamMs, () => loseForGood(world, upstreamOfCascaded));
+  after(world, upstreamMs + followsWithinMs, () => assertFollowed(world));
+  after(world, primaryMs, () => loseForGood(world, world.store.record.reign.value.holder));
+  after(world, primaryMs + followsWithinMs, () => assertFollowed(world));
+};
+
+/** How long a standby may be away before its replica looks for another, an election, and a start anew. */
+const followsWithinMs = 8000;
+
+function loseForGood(world: World, member: string): void {
+  const { server, agent, guard } = world.hostOf(member);
+  server.crash();
+  agent.part.kill();
+  guard.part.kill();
+}
+
+function assertFollowed(world: World): void {
+  const { members, reign } = world.store.record;
+  const { holder, phase } = reign.value;
+  // Without enough voters nobody is elected, and there is nobody to follow.
+  if (phase !== "open" || world.server(holder)?.serves !== true) return;
+  const replicas = Object.keys(members).filter((member) => members[member]?.value.upstream !== undefined);
+  const alone = replicas.filter((member) => world.server(member)?.receiver?.upstream.member !== holder);
+  const missing = alone.map((member) => `${member} does not follow ${holder}`);
+  const broken = i6Progress(followsWithinMs, followsWithinMs, missing);
+  if (broken !== undefined) world.checker.broken("I6", broken);
+}
 
 function withoutWrites(world: World, except: Host): readonly string[] {
   const fresh = world.scheduler.now - 2000;

@@ -23,6 +23,8 @@ export interface WorldOptions {
   readonly durability: Durability;
   /** so many more members in another region: read replicas, as long as that is not the primary region */
   readonly far?: number | undefined;
+  /** so many more that follow the second member, and not the primary */
+  readonly cascaded?: number | undefined;
   /** only the first member has a directory; the others are copied from it, as after `create` over hosts */
   readonly bare?: boolean | undefined;
   readonly engine?: "embedded" | "system";
@@ -100,8 +102,8 @@ export class World {
     this.mayLose = options.durability === "async";
     this.checker = new Checker(this);
     this.clients = new Clients(this);
-    const far = options.far ?? 0;
-    const members = Array.from({ length: options.members + far }, (_, index) => `shop-${index + 1}`);
+    const count = options.members + (options.far ?? 0) + (options.cascaded ?? 0);
+    const members = Array.from({ length: count }, (_, index) => `shop-${index + 1}`);
     this.store = new StoreModel(this, firstRecord(members, options));
     this.checker.holders.set(1, "shop-1");
     for (const [index, member] of members.entries()) this.addHost(member, index === 0 || options.bare !== true);
@@ -218,8 +220,10 @@ function firstRecord(members: readonly string[], options: WorldOptions): Cluster
     timelines: { value: [{ id: 1, parent: null, forkedAt: zeroLsn, epoch: 1 }], revision: 1 },
     members: Object.fromEntries(
       members.map((id, index) => {
-        const region = index < options.members ? localRegion : farRegion;
-        return [id, { value: memberRecord(id, region), revision: 1 }];
+        const of = index - options.members;
+        const far = options.far ?? 0;
+        const region = of >= 0 && of < far ? farRegion : localRegion;
+        return [id, { value: memberRecord(id, region, of < far ? undefined : upstreamOfCascaded), revision: 1 }];
       }),
     ),
     votes: {},
@@ -232,7 +236,10 @@ function firstRecord(members: readonly string[], options: WorldOptions): Cluster
 
 export const farRegion = "far";
 
-export function memberRecord(id: string, region: string): MemberRecord {
+/** whom those follow that do not follow the primary; it is a voter, and may become the primary itself */
+export const upstreamOfCascaded = "shop-2";
+
+export function memberRecord(id: string, region: string, upstream?: string): MemberRecord {
   return {
     id,
     host: `host-${id}`,
@@ -243,6 +250,7 @@ export function memberRecord(id: string, region: string): MemberRecord {
     incarnation: 1,
     wish: "none",
     version: "18.1",
+    ...(upstream === undefined ? {} : { upstream }),
     createdAt: 0,
   };
 }
