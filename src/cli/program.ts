@@ -30,6 +30,7 @@ import { man } from "./commands/man.ts";
 import { memberCommands } from "./commands/member/group.ts";
 import { metrics } from "./commands/metrics.ts";
 import { pause } from "./commands/pause.ts";
+import { drainCommands } from "./commands/drain/group.ts";
 import { poolCommands } from "./commands/pool/group.ts";
 import { restart } from "./commands/restart.ts";
 import { reads } from "./commands/reads.ts";
@@ -99,6 +100,7 @@ export function createProgram(run: Run) {
     agentCommands,
     contextCommands,
     tokenCommands,
+    drainCommands,
     certificateCommands,
     auditCommand,
     completion,

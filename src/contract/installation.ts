@@ -24,6 +24,7 @@ import type { ImportsInstallation } from "./imports.ts";
 import type { ReadsRequest } from "./reads.ts";
 import type { MonitoringInstallation } from "./monitoring.ts";
 import type { ScalePlan, ScaleRequest } from "./scale.ts";
+import type { DrainsInstallation } from "./drains.ts";
 import type { LogLines, LogQuery } from "./logs.ts";
 import type { ProofsInstallation } from "./proof.ts";
 import type { StorageInstallation } from "./storage.ts";
@@ -146,6 +147,8 @@ export interface Installation {
   readonly imports: ImportsInstallation;
   /** checks and figures */
   readonly monitoring: MonitoringInstallation;
+  /** where logs and events are sent */
+  readonly drains: DrainsInstallation;
 
   /** newest first */
   operations(query: OperationQuery): Promise<readonly Operation[]>;

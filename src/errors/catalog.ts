@@ -39,6 +39,7 @@ export const errorCatalog = {
   "cluster-exists": { httpStatus: 409, exitCode: 3, retry: "no", meaning: "A cluster of this name exists already." },
   "cluster-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no cluster of this name here." },
   "member-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "The cluster has no member of this name." },
+  "drain-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no drain of this id." },
   "operation-not-found": {
     httpStatus: 404,
     exitCode: 5,

@@ -5,6 +5,7 @@
 import { auditEvents } from "./audit-events.ts";
 import { backupEvents } from "./backup-events.ts";
 import { clusterEvents } from "./cluster-events.ts";
+import { drainEvents } from "./drain-events.ts";
 import { extensionEvents } from "./extension-events.ts";
 import { hookEvents } from "./hook-events.ts";
 import { hostEvents } from "./host-events.ts";
@@ -22,6 +23,7 @@ export const eventCatalog = {
   ...hostEvents,
   ...extensionEvents,
   ...hookEvents,
+  ...drainEvents,
   ...partEvents,
   ...poolEvents,
   ...storageEvents,

@@ -23,6 +23,7 @@ import { connectionTo } from "./connection.ts";
 import { beginCreate } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
 import { createExtensions } from "./extensions/extensions.ts";
+import { createDrains } from "./drains.ts";
 import { downtimeOf } from "./downtime.ts";
 import { candidatesOf, explainCluster } from "./explain.ts";
 import { Generations } from "./generations.ts";
@@ -122,6 +123,7 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
     settings: createSettings(parts),
     imports: createImports(parts),
     monitoring: createMonitoring(parts),
+    drains: createDrains(parts),
     operations: async (query) => operations.page(query),
     operation: async (id): Promise<Operation> => operations.get(id),
     watchOperation: (id, changed, signal) => {

@@ -40,6 +40,7 @@ import { checkReportSchema, clusterMetricsSchema } from "../../src/contract/moni
 import { extensionListSchema, extensionPlanSchema } from "../../src/contract/extensions.ts";
 import { downtimeSchema } from "../../src/contract/downtime.ts";
 import { readLagSchema, readsStatusSchema } from "../../src/contract/reads.ts";
+import { drainChangedSchema, drainSchema } from "../../src/contract/drains.ts";
 import { logLineSchema } from "../../src/contract/logs.ts";
 import { upgradePlanSchema, versionReportSchema } from "../../src/contract/upgrade.ts";
 import { errorBodySchema } from "../../src/contract/error.ts";
@@ -170,6 +171,8 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
     }),
   ],
   ["version", z.object({ matriarch: z.string(), node: z.string(), engines: z.array(z.object({})) })],
+  ["drain add --all --to https://logs.example.com", drainChangedSchema],
+  ["drain list", z.array(drainSchema)],
   ["logs shop", z.array(logLineSchema)],
 ];
 

@@ -17,6 +17,7 @@ import type {
 } from "../../src/contract/cluster.ts";
 import type { Asked, Installation } from "../../src/contract/installation.ts";
 import { OpError } from "../../src/errors/op-error.ts";
+import { createMemoryDrains } from "./memory-drains.ts";
 import { createMemoryMonitoring } from "./memory-monitoring.ts";
 import { createMemoryUpgrades } from "./memory-upgrades.ts";
 import { createMemoryAccounts } from "./memory-accounts.ts";
@@ -330,6 +331,7 @@ export function createMemoryInstallation(home: string): MemoryInstallation {
     }),
     upgrades: createMemoryUpgrades({ find, record, begin: (...of) => begin(...of, () => null) }),
     monitoring: createMemoryMonitoring(find),
+    drains: createMemoryDrains(),
     async downtime(cluster) {
       const from = find(cluster).created_at;
       const pause = { from, to: from, ms: 312, why: "switchover", by: "ann", member: `${cluster}-2` } as const;

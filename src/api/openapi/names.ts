@@ -9,6 +9,7 @@ import * as attachment from "../../contract/attachment.ts";
 import * as certificates from "../../contract/certificates.ts";
 import * as cluster from "../../contract/cluster.ts";
 import * as downtime from "../../contract/downtime.ts";
+import * as drains from "../../contract/drains.ts";
 import * as error from "../../contract/error.ts";
 import * as extensions from "../../contract/extensions.ts";
 import * as host from "../../contract/host.ts";
@@ -24,7 +25,7 @@ import * as upgrade from "../../contract/upgrade.ts";
 
 // prettier-ignore
 const files = [
-  accounts, attachment, certificates, cluster, downtime, error, extensions, host, imports, logs, proof, requests, scale,
+  accounts, attachment, certificates, cluster, downtime, drains, error, extensions, host, imports, logs, proof, requests, scale,
   settings, storage, tokens, upgrade,
 ];
 

@@ -7,6 +7,7 @@ import { backupRoutes } from "./backups.ts";
 import { certificateRoutes } from "./certificates.ts";
 import { changeRoutes } from "./changes.ts";
 import { clusterRoutes } from "./clusters.ts";
+import { drainRoutes } from "./drains.ts";
 import { eventRoutes } from "./events.ts";
 import { extensionRoutes } from "./extensions.ts";
 import { hostRoutes } from "./hosts.ts";
@@ -37,6 +38,7 @@ export const routes: readonly Route[] = [
   ...upgradeRoutes,
   ...importRoutes,
   ...eventRoutes,
+  ...drainRoutes,
   ...tunnelRoutes,
   ...monitoringRoutes,
   ...operationRoutes,

@@ -43,6 +43,7 @@ import type {
   ImportRequest,
   ImportStatus,
 } from "../../contract/imports.ts";
+import type { DrainChanged, DrainStatus, DrainTested, DrainWish } from "../../contract/drains.ts";
 import type { LogLines } from "../../contract/logs.ts";
 import type {
   Extended,
@@ -125,6 +126,10 @@ export function createClient(options: TransportOptions) {
     watchEvents: (cluster: string, query: QueryOf<"watchEvents">, signal: AbortSignal): AsyncGenerator<ClusterEvent> =>
       api.watchEvents({ cluster, query }, { signal }),
     logs: (cluster: string, query: QueryOf<"getLogs">): Promise<LogLines> => api.getLogs({ cluster, query }),
+    drains: (): Promise<readonly DrainStatus[]> => api.listDrains(),
+    addDrain: (body: DrainWish): Promise<DrainChanged> => api.addDrain({ body }),
+    removeDrain: (id: string): Promise<DrainChanged> => api.removeDrain({ id }),
+    testDrain: (id: string): Promise<DrainTested> => api.testDrain({ id }, long),
     agentLogs: (query: QueryOf<"getHostLogs">): Promise<LogLines> => api.getHostLogs({ query }),
     authority: (): Promise<{ readonly certificate: string }> => api.getAuthority(),
     connection: async (cluster: string, query: QueryOf<"getConnection">): Promise<Connection> =>

@@ -266,6 +266,42 @@ export interface Downtime {
   availability_percent: number | null;
 }
 
+export interface Drain {
+  id: string;
+  cluster: string | null;
+  to: string;
+  level: "debug" | "info" | "warning" | "error" | "fatal";
+  has_token: boolean;
+  sent: number;
+  rejected: number;
+  dropped_bytes: number;
+  failing_since: string | null;
+  reason: string | null;
+}
+
+export interface DrainChanged {
+  id: string;
+  missing: {
+    host: string;
+    reason: string;
+  }[];
+}
+
+export interface DrainRequest {
+  cluster: string | null;
+  to: string;
+  level?: "debug" | "info" | "warning" | "error" | "fatal" | undefined;
+  token?: string | undefined;
+  ca?: string | undefined;
+}
+
+export interface DrainTested {
+  id: string;
+  ok: boolean;
+  took_ms: number;
+  reason: string | null;
+}
+
 export interface EnabledExtension {
   database: string;
   name: string;
@@ -1084,6 +1120,9 @@ export const shapes: Shapes = {
   Credentials: {"type":"object","properties":{"connection":{"$ref":"Connection"},"previous_until":{"type":["string","null"]}},"required":["connection","previous_until"]},
   Database: {"type":"object","properties":{"name":{"type":"string"},"owner":{"type":"string"},"size_bytes":{"type":"number"},"encoding":{"type":"string"},"collation":{"type":"string"},"sessions":{"type":"integer"},"users":{"type":"array","items":{"type":"object","properties":{"user":{"type":"string"},"role":{"type":"string","enum":["reader","writer","owner"]}},"required":["user","role"]}},"attachments":{"type":"array","items":{"type":"string"}}},"required":["name","owner","size_bytes","encoding","collation","sessions","users","attachments"]},
   Downtime: {"type":"object","properties":{"cluster":{"type":"string"},"since":{"type":"string"},"until":{"type":"string"},"pauses":{"type":"array","items":{"$ref":"Pause"}},"paused_ms":{"type":"number"},"longest_ms":{"type":"number"},"stopped_ms":{"type":"number"},"availability_percent":{"type":["number","null"]}},"required":["cluster","since","until","pauses","paused_ms","longest_ms","stopped_ms","availability_percent"]},
+  Drain: {"type":"object","properties":{"id":{"type":"string"},"cluster":{"type":["string","null"]},"to":{"type":"string"},"level":{"type":"string","enum":["debug","info","warning","error","fatal"]},"has_token":{"type":"boolean"},"sent":{"type":"number"},"rejected":{"type":"number"},"dropped_bytes":{"type":"number"},"failing_since":{"type":["string","null"]},"reason":{"type":["string","null"]}},"required":["id","cluster","to","level","has_token","sent","rejected","dropped_bytes","failing_since","reason"]},
+  DrainChanged: {"type":"object","properties":{"id":{"type":"string"},"missing":{"type":"array","items":{"type":"object","properties":{"host":{"type":"string"},"reason":{"type":"string"}},"required":["host","reason"]}}},"required":["id","missing"]},
+  DrainTested: {"type":"object","properties":{"id":{"type":"string"},"ok":{"type":"boolean"},"took_ms":{"type":"number"},"reason":{"type":["string","null"]}},"required":["id","ok","took_ms","reason"]},
   EnabledExtension: {"type":"object","properties":{"database":{"type":"string"},"name":{"type":"string"},"version":{"type":"string"},"schema":{"type":"string"},"available":{"type":["string","null"]},"has_update":{"type":"boolean"},"comment":{"type":"string"}},"required":["database","name","version","schema","available","has_update","comment"]},
   Event: {"type":"object","properties":{"id":{"type":"integer"},"at":{"type":"string"},"cluster":{"type":"string"},"member":{"type":["string","null"]},"type":{"type":"string"},"level":{"type":"string","enum":["info","warning","error"]},"message":{"type":"string"},"cause":{"type":["string","null"]},"actor":{"type":"string"},"duration_ms":{"type":["number","null"]},"epoch":{"type":["integer","null"]},"details":{"type":"object","additionalProperties":{}},"host":{"type":["string","null"]}},"required":["id","at","cluster","member","type","level","message","cause","actor","duration_ms","epoch","details"]},
   Explain: {"type":"object","properties":{"cluster":{"type":"string"},"state":{"type":"string","enum":["creating","healthy","degraded","failing-over","switching-over","paused","stopped","asleep","unavailable","destroying"]},"summary":{"type":"string"},"store":{"$ref":"StoreStatus"},"members":{"type":"array","items":{"type":"object","properties":{"member":{"type":"string"},"code":{"type":"string"},"because":{"type":"string"},"waiting_for":{"type":["string","null"]}},"required":["member","code","because","waiting_for"]}},"rule":{"type":"object","properties":{"voters":{"type":"array","items":{"type":"string"}},"acks":{"type":"integer"},"votes_to_elect":{"type":["integer","null"]},"previous":{"type":"integer"}},"required":["voters","acks","votes_to_elect","previous"]},"candidates":{"type":"array","items":{"$ref":"Candidate"}},"survives":{"type":"array","items":{"type":"string"}},"does_not_survive":{"type":"array","items":{"type":"string"}}},"required":["cluster","state","summary","store","members","rule","candidates","survives","does_not_survive"]},
@@ -1802,6 +1841,18 @@ export function createApi(sender: Sender) {
     /** Gives every pause of writes, and what that makes together. */
     getDowntime: (asking: { cluster: string; query?: { since?: string | undefined } }, how?: How): Promise<Downtime> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/downtime` + queryText(asking.query), body: undefined, answer: {"$ref":"Downtime"} }, how),
+    /** Gives the drains of the host that is asked, and how each fares there. */
+    listDrains: (how?: How): Promise<Drain[]> =>
+      sender.json({ method: "GET", path: `/v1/drains`, body: undefined, answer: {"type":"array","items":{"$ref":"Drain"}} }, how),
+    /** Sends logs and events on, from every host; the same again changes its level, token and authority. */
+    addDrain: (asking: { query?: { here?: "true" | "false" | undefined }; body: DrainRequest }, how?: How): Promise<DrainChanged> =>
+      sender.json({ method: "POST", path: `/v1/drains` + queryText(asking.query), body: asking.body, answer: {"$ref":"DrainChanged"} }, how),
+    /** Ends a drain on every host. */
+    removeDrain: (asking: { id: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<DrainChanged> =>
+      sender.json({ method: "DELETE", path: `/v1/drains/${pathPart(asking.id)}` + queryText(asking.query), body: undefined, answer: {"$ref":"DrainChanged"} }, how),
+    /** Sends one record from the host that is asked, and says how that went. */
+    testDrain: (asking: { id: string }, how?: How): Promise<DrainTested> =>
+      sender.json({ method: "POST", path: `/v1/drains/${pathPart(asking.id)}/test`, body: {}, answer: {"$ref":"DrainTested"} }, how),
     /** Says that a tunnel is opened, and how its clients connect. */
     openTunnel: (asking: { cluster: string; body?: {
   role?: "primary" | "read" | "pooled" | undefined;

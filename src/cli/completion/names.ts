@@ -133,6 +133,7 @@ function typesAndGroups(types: readonly string[]): readonly Offer[] {
 
 async function idsFor(path: string, client: Client | undefined): Promise<readonly Offer[]> {
   if (client === undefined) return [];
+  if (path.startsWith("drain ")) return (await client.drains()).map(({ id, to }) => offer(id, to));
   if (path === "token revoke") return (await client.tokens()).map(({ id, name }) => offer(id, name));
   if (path === "certificate revoke") return (await client.certificates()).map(({ id, name }) => offer(id, name));
   return [];

@@ -94,7 +94,12 @@ export async function streamOf(key: string, origin: LogOrigin, paths: readonly s
   return { key, origin, files: files.toSorted((a, b) => a.writtenAt - b.writtenAt || (a.path < b.path ? -1 : 1)) };
 }
 
+/** The number of a file that went is soon another one's; 53 bits, as numbers hold. */
+function idOf(inode: number, bornAtMs: number): number {
+  return (inode % 2 ** 21) * 2 ** 32 + (Math.floor(bornAtMs) % 2 ** 32);
+}
+
 async function stateOf(path: string): Promise<LogFileState | undefined> {
   const found = await stat(path).catch(() => undefined);
-  return found?.isFile() ? { path, id: found.ino, size: found.size, writtenAt: found.mtimeMs } : undefined;
+  return found?.isFile() ? { path, id: idOf(found.ino, found.birthtimeMs), size: found.size, writtenAt: found.mtimeMs } : undefined;
 }
