@@ -9,8 +9,8 @@ import { dirname, join } from "node:path";
 
 import type { DrainChanged, DrainRequest, DrainsInstallation, DrainStatus, DrainTested } from "../contract/drains.ts";
 import type { Drain, DrainRecord, DrainState } from "../domain/drain.ts";
-import { pump, reasonOf } from "../drivers/drains/pump.ts";
-import { createSender } from "../drivers/drains/send.ts";
+import { pump, reasonOf } from "../drivers/logs/drains/pump.ts";
+import { createSender } from "../drivers/logs/drains/send.ts";
 import { backupStreams, memberStreams, processStreams, type LogStream } from "../drivers/logs/sources.ts";
 import { runDirectory } from "../drivers/pgbackrest/places.ts";
 import { OpError } from "../errors/op-error.ts";

@@ -1,9 +1,12 @@
 /** Logs of real servers: records with fields, followed over a rotation and a death, without the passwords in them. */
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
+import { once } from "node:events";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import { drainChangedSchema } from "../../src/contract/drains.ts";
 import { logLineSchema, type LogLine } from "../../src/contract/logs.ts";
 import { createCluster, type Cluster } from "../faults/cluster.ts";
 import { makeInstallation, type Installation } from "../faults/installation.ts";
@@ -67,6 +70,47 @@ describe("logs (2 members)", () => {
     });
     assert.doesNotMatch(JSON.stringify(line), /hunter2/);
     assert.match(line?.fields["statement"] ?? "", /ALTER ROLE nobody_here PASSWORD \*\*\*/);
+  });
+
+  test("a drain sends errors and events, and shows its token to nobody", async () => {
+    const taken: { process: string; message: string }[] = [];
+    const server = createServer((request, response) => {
+      let body = "";
+      request.on("data", (part: Buffer) => (body += part.toString()));
+      request.on("end", () => {
+        assert.equal(request.headers.authorization, "Bearer not-for-eyes");
+        for (const line of body.trim().split("\n")) taken.push(JSON.parse(line));
+        response.end();
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    assert.ok(typeof address === "object" && address);
+    const token = join(installation.home, "..", "token");
+    await writeFile(token, "not-for-eyes\n");
+    try {
+      const to = `http://127.0.0.1:${address.port}/in`;
+      const added = await installation.ok("drain", "add", "shop", "--to", to, "--token-file", token, "--json");
+      const { id } = drainChangedSchema.parse(JSON.parse(added));
+      assert.match(await installation.ok("drain", "test", id), /Taken in/);
+      await fails("SELECT 1 FROM sent_elsewhere");
+      await installation.ok("restart", "shop", "--member", (await cluster.standby()).id);
+      await until("the error", async () => taken.find(({ message }) => message.includes("sent_elsewhere")));
+      await until("an event", async () => taken.find(({ process }) => process === "event"));
+      const shown = [await installation.ok("drain", "list"), await installation.ok("drain", "list", "--json"), added];
+      assert.doesNotMatch(`${shown.join("\n")}\n${await installation.log()}`, /not-for-eyes/);
+      const file = await stat(join(installation.home, "drains", "drains.json"));
+      assert.equal(file.mode & 0o777, 0o600);
+      await installation.ok("drain", "remove", id);
+      assert.equal((await installation.run(["drain", "test", id])).code, 5);
+      const refused = await installation.run(["drain", "add", "--all", "--to", "https://u:p@h/"]);
+      assert.match(refused.stderr, /secrets do not belong in it/);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+    await cluster.healthy();
   });
 
   test("a server's end and its next start, over a rotation, from where a reader was", async () => {

@@ -101,5 +101,7 @@ function idOf(inode: number, bornAtMs: number): number {
 
 async function stateOf(path: string): Promise<LogFileState | undefined> {
   const found = await stat(path).catch(() => undefined);
-  return found?.isFile() ? { path, id: idOf(found.ino, found.birthtimeMs), size: found.size, writtenAt: found.mtimeMs } : undefined;
+  return found?.isFile()
+    ? { path, id: idOf(found.ino, found.birthtimeMs), size: found.size, writtenAt: found.mtimeMs }
+    : undefined;
 }

@@ -7,8 +7,8 @@ import { request as plainRequest } from "node:http";
 import { request as tlsRequest } from "node:https";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { parseTarget, type Drain, type DrainRecord, type DrainTarget } from "../../domain/drain.ts";
-import { OpError } from "../../errors/op-error.ts";
+import { parseTarget, type Drain, type DrainRecord, type DrainTarget } from "../../../domain/drain.ts";
+import { OpError } from "../../../errors/op-error.ts";
 import { otlpLogs, syslogMessage } from "./forms.ts";
 
 export interface Sender {

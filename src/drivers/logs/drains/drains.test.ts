@@ -10,8 +10,8 @@ import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Drain, DrainRecord, DrainState } from "../../domain/drain.ts";
-import { memberStreams } from "../logs/sources.ts";
+import type { Drain, DrainRecord, DrainState } from "../../../domain/drain.ts";
+import { memberStreams } from "../sources.ts";
 import { otlpLogs, syslogMessage } from "./forms.ts";
 import { pump } from "./pump.ts";
 import { createSender } from "./send.ts";

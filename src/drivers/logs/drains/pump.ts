@@ -5,9 +5,9 @@
  */
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Drain, DrainRecord, DrainState } from "../../domain/drain.ts";
-import { readSince, endsOf, type LogCursor, type LogPosition } from "../logs/read.ts";
-import type { LogStream } from "../logs/sources.ts";
+import type { Drain, DrainRecord, DrainState } from "../../../domain/drain.ts";
+import { readSince, endsOf, type LogCursor, type LogPosition } from "../read.ts";
+import type { LogStream } from "../sources.ts";
 import type { Sender } from "./send.ts";
 
 export interface PumpParts {

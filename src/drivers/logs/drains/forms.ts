@@ -2,8 +2,8 @@
  * Records in the forms of receivers: syslog (RFC 5424), a JSON document a line, and OpenTelemetry's logs as OTLP/JSON
  * (opentelemetry-proto, logs.proto; severities of its log data model). Pure.
  */
-import type { DrainRecord } from "../../domain/drain.ts";
-import type { LogLevel } from "../../domain/log-record.ts";
+import type { DrainRecord } from "../../../domain/drain.ts";
+import type { LogLevel } from "../../../domain/log-record.ts";
 
 /** Facility local0. */
 const facility = 16 * 8;
