@@ -141,6 +141,23 @@ export const archivedFileSchema = z.object({
 export type ArchivedFileRequest = z.output<typeof archivedFileRequestSchema>;
 export type ArchivedFile = z.infer<typeof archivedFileSchema>;
 
+/**
+ * A restore in place begins on another host: what it replaces, kept there until it is done. Checked by who keeps it
+ * (storage/restore/journal.ts).
+ */
+export const replacingRequestSchema = z.object({
+  cluster: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
+  journal: z.unknown(),
+});
+/** The restored cluster serves: what that host has of the one before becomes a snapshot, or goes. Safe to repeat. */
+export const replacedRequestSchema = replacingRequestSchema.pick({ cluster: true });
+export const replacedAnswerSchema = z.object({
+  /** of the member that wrote last; null: it was of another host, or there is nothing to do */
+  snapshot: z.string().nullable(),
+  kept_until_ms: z.number().nullable(),
+});
+export type ReplacedAnswer = z.infer<typeof replacedAnswerSchema>;
+
 export interface PeerApi {
   /** the book of that host, when none is given; null: it has none */
   backupBook(request: BookRequest): Promise<{ readonly book: unknown }>;
@@ -157,6 +174,9 @@ export interface PeerApi {
   installPackage(request: InstallRequest): Promise<void>;
   /** for the host of the primary, whose archive lacks it */
   archivedFile(request: ArchivedFileRequest): Promise<ArchivedFile>;
+  /** before a restore in place changes anything; @throws OpError when it cannot be kept */
+  replacing(request: { readonly cluster: string; readonly journal: unknown }): Promise<void>;
+  replaced(cluster: string): Promise<ReplacedAnswer>;
   /** events and operations, for hosts that do not have them yet */
   journal(request: JournalRequest): Promise<JournalAnswer>;
 }

@@ -20,6 +20,7 @@ import { eraseHere } from "../installation/placement/erase.ts";
 import { silentMs } from "../installation/placement/hosts.ts";
 import { prepareHere } from "../installation/upgrade/binaries.ts";
 import { offerLog } from "../installation/storage/archive/collect.ts";
+import { expectReplacing, keepReplacedHolder, settleReplaced } from "../installation/storage/restore/replaced.ts";
 import { hostMoves } from "../installation/placement/moves.ts";
 import { putOrphansAside } from "../installation/placement/orphans.ts";
 import { keepReplacing } from "../installation/placement/replace.ts";
@@ -65,6 +66,8 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     contents: (request) => contentsHere(parts, request),
     installPackage: async ({ extension, major }) => void (await installPackage(extension, major)),
     archivedFile: (request) => offerLog(parts, request),
+    replacing: (request) => expectReplacing(parts, request),
+    replaced: (cluster) => settleReplaced({ ...parts, store: several.trueStore }, cluster),
     journal: async ({ origin, after, limit }) => ({ ...journal.read(origin ?? journal.host, after, limit) }),
   };
   return { options: { gate, peer, tokens, certificates, hosts: createHosts(hostParts) }, hostParts, several };
@@ -98,7 +101,11 @@ export function careForHosts(parts: Parts, offer: Offer): void {
   });
   // Also one that was forgotten while this host was away for a moment: its server must not go on for long.
   every(orphanLookMs, signal, () => {
-    void putOrphansAside({ ...parts, store: several.trueStore }).catch(told("the look for members that are left over"));
+    const store = several.trueStore;
+    // Failed, it is put aside like the rest.
+    const keepFirst = (cluster: string): Promise<unknown> =>
+      keepReplacedHolder({ ...parts, store }, cluster).catch(told("keeping what was put back as a snapshot"));
+    void putOrphansAside({ ...parts, store, keepFirst }).catch(told("the look for members that are left over"));
   });
   every(placeLookMs, signal, keepPlace(parts, offer));
   every(replaceLookMs, signal, () => {

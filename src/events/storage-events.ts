@@ -25,6 +25,12 @@ export const storageEvents = {
     (e) =>
       `cluster "${e.cluster}" was put back to what it was${e.snapshot === null ? "" : `; until then it was as in snapshot ${e.snapshot}`}`,
   ),
+  "restore.kept": define<{ snapshot: string; host: string }>(
+    "info",
+    "What a cluster was before a restore in place is a snapshot on the host where it was written, from which the restore can be undone.",
+    (e) =>
+      `what "${e.cluster}" was before it was put back is snapshot ${e.snapshot} on host "${e.host}"; to undo it: matriarch restore ${e.cluster} --undo`,
+  ),
   "restore.point-made": define<{ point: string; lsn: string }>(
     "info",
     "This moment of the cluster was given a name, to which it can be restored.",

@@ -300,11 +300,12 @@ async function setFirstPassword(parts: Parts, name: string, verifier: string): P
 }
 
 /** The other hosts' agents fetch Postgres where it is missing, copy the first member and stream. */
-export async function awaitVoters(parts: Parts, name: string, id: string): Promise<void> {
+/** @param away how many members cannot be waited for now */
+export async function awaitVoters(parts: Parts, name: string, id: string, away: () => number = () => 0): Promise<void> {
   if (clusterOf(parts, name).record.spec.value.members.length === 1) return;
   parts.operations.step(id, "copying the first member to the others", 3);
   const missing = (record: ClusterRecord): number => votersInFull(record) - record.rule.value.rule.voters.length;
-  await awaitCluster(parts, name, ({ record }) => missing(record) <= 0, {
+  await awaitCluster(parts, name, ({ record }) => missing(record) <= away(), {
     withinMs: engineInstallMs,
     describe: () => {
       const { record, members } = clusterOf(parts, name);

@@ -60,6 +60,8 @@ const peer = {
   installPackage: async () => undefined,
   trySettings: async () => ({ problems: [], settings: [] }),
   archivedFile: async () => ({ content: null, written_ms: 0 }),
+  replacing: async () => undefined,
+  replaced: async () => ({ snapshot: null, kept_until_ms: null }),
   journal: async ({ after }: { readonly after: number }) => ({ origin: "h1", head: after, rows: [] }),
 };
 

@@ -17,6 +17,8 @@ import {
   eraseRequestSchema,
   installRequestSchema,
   journalRequestSchema,
+  replacedRequestSchema,
+  replacingRequestSchema,
   trySettingsRequestSchema,
   type PeerApi,
 } from "../../contract/peer.ts";
@@ -39,6 +41,11 @@ const parts: Readonly<Record<string, Part>> = {
   "install": (peer, body) => peer.installPackage(check(installRequestSchema, body, "body")),
   "try-settings": (peer, body) => peer.trySettings(check(trySettingsRequestSchema, body, "body")),
   "archived-file": (peer, body) => peer.archivedFile(check(archivedFileRequestSchema, body, "body")),
+  "replacing": (peer, body) => {
+    const { cluster, journal } = check(replacingRequestSchema, body, "body");
+    return peer.replacing({ cluster, journal });
+  },
+  "replaced": (peer, body) => peer.replaced(check(replacedRequestSchema, body, "body").cluster),
   "journal": (peer, body) => peer.journal(check(journalRequestSchema, body, "body")),
 };
 

@@ -16,6 +16,8 @@ import type { Parts } from "../parts.ts";
 const endMs = 10_000;
 
 type OrphanParts = Pick<Parts, "store" | "clock" | "home" | "clustersDirectory" | "hostName"> & {
+  /** what is to become something else than put aside, where a restore in place replaced the cluster's members */
+  readonly keepFirst?: (cluster: string) => Promise<unknown>;
   readonly operations: Pick<Parts["operations"], "list">;
   readonly events: {
     emit(
@@ -37,6 +39,7 @@ export async function putOrphansAside(parts: OrphanParts): Promise<void> {
       continue;
     // Read anew: a picture that is old would show members that have just been added as unknown.
     const record = await readCluster(parts.store, cluster);
+    await parts.keepFirst?.(cluster);
     for (const member of await names(join(parts.clustersDirectory, cluster)))
       if (isMemberOf(cluster, member) && !isHere(parts, record, member)) await putAside(parts, { cluster, member });
   }
@@ -73,7 +76,7 @@ async function removeIfEmpty(directory: string): Promise<boolean> {
 }
 
 /** Hard: whatever it does now, nobody is to rely on it. @throws OpError when something is left: the directory stays */
-async function endServerIn(dataDirectory: string): Promise<void> {
+export async function endServerIn(dataDirectory: string): Promise<void> {
   const until = performance.now() + endMs;
   for (;;) {
     const pids = await processesOf(dataDirectory);

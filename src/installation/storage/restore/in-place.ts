@@ -15,6 +15,7 @@ import type { OperationRecord } from "../../../events/event.ts";
 import { follow, isDown, refusePaused, wishFor } from "../../changes.ts";
 import { awaitCluster, clusterOf, isHere, refuseWithoutStore, type Parts } from "../../parts.ts";
 import { heardOf } from "../../placement/forward.ts";
+import type { Missing } from "../elsewhere.ts";
 import { ofLog, ofSnapshot, type Source } from "../sources.ts";
 import { sow, type SownCopy } from "../sow.ts";
 import { listSnapshots } from "../snapshots/list.ts";
@@ -24,6 +25,7 @@ import { endJournal, keepJournal, type InPlaceJournal } from "./journal.ts";
 import { hostToRestoreOn } from "./host.ts";
 import { passwordsOf } from "./passwords.ts";
 import { refuseAway, successorsOf, swap } from "./swap.ts";
+import { settleEverywhere, tellReplacing } from "./replaced.ts";
 import { readTarget } from "./target.ts";
 
 export const inPlaceKind = "restore in place";
@@ -72,13 +74,25 @@ export async function beginInPlace(
 
 /** The snapshot that the last restore in place made. */
 async function undoing(parts: Parts, name: string): Promise<{ readonly snapshot: string }> {
-  const { snapshots } = await listSnapshots(parts, name, { here: false });
+  await settleEverywhere(parts, name);
+  const { snapshots, missing } = await listSnapshots(parts, name, { here: false });
+  refuseMissing(name, missing);
   const last = snapshots.findLast(({ why }) => why === "before-restore");
   if (last) return { snapshot: last.id };
   throw new OpError("snapshot-not-found", {
     message: `there is no restore in place of "${name}" to undo`,
     detail: "Its snapshot is kept as long as the cluster's others.",
     hint: `See what there is: matriarch snapshot list ${name}`,
+  });
+}
+
+/** The newest may be on a host that does not answer; an older one would be another undo than was asked for. */
+function refuseMissing(name: string, [away]: readonly Missing[]): void {
+  if (!away) return;
+  throw new OpError("host-unreachable", {
+    message: `host "${away.host}" does not answer, and may have what "${name}" was`,
+    detail: `${away.reason}.`,
+    hint: `Wait for the host, or choose: matriarch snapshot list ${name}, then matriarch restore ${name} --in-place --snapshot ID`,
   });
 }
 
@@ -122,6 +136,7 @@ async function carryOut(
   let sown: SownCopy;
   try {
     sown = await makeCopy(parts, operation, sources, journal);
+    await tellReplacing(parts, name, journal);
     parts.operations.step(operation.id, "stopping the cluster", 1);
     await wishFor(parts, name, "stopped");
     const describe = (): string => "Some servers still run; they are started again.";

@@ -33,28 +33,41 @@ const schema = z.strictObject({
   before: specSchema,
 });
 
-function fileOf({ clustersDirectory }: Pick<Parts, "clustersDirectory">, name: string): string {
-  return join(clustersDirectory, name, "restore-in-place.json");
+/** Of the host that does it; and the same on each host of a member that is replaced, for what it has of the cluster before. */
+type Whose = "restore-in-place.json" | "replaced.json";
+
+function fileOf({ clustersDirectory }: Pick<Parts, "clustersDirectory">, name: string, whose: Whose): string {
+  return join(clustersDirectory, name, whose);
 }
 
 export async function keepJournal(
   parts: Pick<Parts, "clustersDirectory">,
   name: string,
   journal: InPlaceJournal,
+  whose: Whose = "restore-in-place.json",
 ): Promise<void> {
-  await replaceDurably(fileOf(parts, name), `${JSON.stringify(journal, null, 2)}\n`);
+  await replaceDurably(fileOf(parts, name, whose), `${JSON.stringify(journal, null, 2)}\n`);
 }
 
 export async function readJournal(
   parts: Pick<Parts, "clustersDirectory">,
   name: string,
+  whose: Whose = "restore-in-place.json",
 ): Promise<InPlaceJournal | undefined> {
-  const text = await readFile(fileOf(parts, name), "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  const { version, ...journal } = schema.parse(JSON.parse(text));
+  const text = await readFile(fileOf(parts, name, whose), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : parseJournal(JSON.parse(text));
+}
+
+/** Also as another host tells it. @throws z.ZodError */
+export function parseJournal(told: unknown): InPlaceJournal {
+  const { version, ...journal } = schema.parse(told);
   return { ...journal, version };
 }
 
-export async function endJournal(parts: Pick<Parts, "clustersDirectory">, name: string): Promise<void> {
-  await rm(fileOf(parts, name), { force: true });
+export async function endJournal(
+  parts: Pick<Parts, "clustersDirectory">,
+  name: string,
+  whose: Whose = "restore-in-place.json",
+): Promise<void> {
+  await rm(fileOf(parts, name, whose), { force: true });
 }

@@ -1,0 +1,80 @@
+/**
+ * What the member that wrote last has, after a restore in place: a snapshot, on its host, which costs nothing, for its
+ * files only change their place. Safe to repeat from any point.
+ */
+import { randomBytes } from "node:crypto";
+import { readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { ClusterSpec, MemberRecord } from "../../../domain/cluster.ts";
+import { snapshotId, type Snapshot } from "../../../domain/snapshot.ts";
+import { replayStart } from "../../../drivers/postgres/archive/replay-start.ts";
+import { readControl } from "../../../drivers/postgres/provision/control-file.ts";
+import { syncDirectory } from "../../../drivers/postgres/provision/durable.ts";
+import type { Parts } from "../../parts.ts";
+import { keepLogOf } from "../archive/last-log.ts";
+import { describeSnapshot, makeSnapshotDirectory, readSnapshots, volumeOfSnapshot } from "../snapshots/files.ts";
+import type { InPlaceJournal } from "./journal.ts";
+
+/**
+ * The volume is renamed, and described before that: what has no description may be removed as left over (I9). Done in
+ * part by an agent before this one, it is gone on with.
+ */
+export async function keepAsSnapshot(
+  parts: Parts,
+  member: MemberRecord,
+  journal: InPlaceJournal,
+  by: string,
+): Promise<Snapshot> {
+  const { before } = journal;
+  const known = await snapshotOf(parts, before);
+  const snapshot = known ?? (await describe(parts, member, before, by));
+  const volume = dirname(member.dataDirectory);
+  const path = volumeOfSnapshot(parts, snapshot);
+  if (await isThere(volume)) {
+    await keepLogOf(parts, before, member.dataDirectory);
+    await rename(volume, path);
+    await syncDirectory(dirname(path));
+  }
+  // Of the member, and not of its data.
+  for (const other of await readdir(path)) if (other !== "data") await rm(join(path, other), { recursive: true });
+  return snapshot;
+}
+
+/** The one that was made already. */
+export async function snapshotOf(
+  parts: Pick<Parts, "home">,
+  { name, systemIdentifier }: ClusterSpec,
+): Promise<Snapshot | undefined> {
+  const all = await readSnapshots(parts, name);
+  return all.find(({ why, spec }) => why === "before-restore" && spec.systemIdentifier === systemIdentifier);
+}
+
+async function describe(parts: Parts, member: MemberRecord, before: ClusterSpec, by: string): Promise<Snapshot> {
+  const createdAt = parts.clock.wallNow();
+  const { state, timeline, minRecoveryTimeline } = await readControl(member.dataDirectory);
+  const snapshot: Snapshot = {
+    id: snapshotId(before.name, createdAt, randomBytes(2).toString("hex")),
+    cluster: before.name,
+    member: member.id,
+    host: member.host,
+    createdAt,
+    tookMs: 0,
+    by,
+    why: "before-restore",
+    // Ended hard, it has to go through its log first.
+    how: state === "shut down" ? "stopped" : "atomic",
+    role: "primary",
+    timeline: Math.max(timeline, minRecoveryTimeline),
+    start: await replayStart(member.dataDirectory),
+    version: parts.servers.versionOf(before, member) ?? String(before.major),
+    bytes: await parts.servers.pool.bytesIn(dirname(member.dataDirectory)),
+    spec: before,
+  };
+  await makeSnapshotDirectory(parts, before.name);
+  await describeSnapshot(parts, snapshot);
+  return snapshot;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
