@@ -60,7 +60,7 @@ function readOrRefuse(cluster: string, told: unknown): InPlaceJournal {
     const message = `what a restore in place of "${cluster}" replaces cannot be read`;
     throw new OpError("bad-value", {
       message,
-      hint: "Its agent may be of another version: see host list.",
+      hint: "Its agent may be of another version: see matriarch host list.",
       cause: error,
     });
   }
