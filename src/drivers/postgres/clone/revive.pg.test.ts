@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, describe, test, type TestContext } from "node:test";
 import type { Client } from "pg";
 import { parseLsn } from "../../../domain/lsn.ts";
+import { historyFileName } from "../../../domain/wal-file.ts";
 import type { RecoveryTarget } from "../../../domain/recovery.ts";
 import { parseMoment } from "../../../contract/moment.ts";
 import { OpError } from "../../../errors/op-error.ts";
@@ -91,6 +92,9 @@ class Source {
       ...more,
     });
     assert.equal(await stat(join(dataDirectory, "../recovery")).catch(() => "gone"), "gone");
+    const marks = await readdir(join(dataDirectory, "pg_wal/archive_status"));
+    const ready = marks.filter((name) => name.endsWith(".ready"));
+    assert.deepEqual(ready, [`${historyFileName(revived.timeline)}.ready`], "its history is to be archived");
     const server = await startServer(t, { engine: this.#engine, owner, dataDirectory, name: "r-1" });
     const client = await server.connect();
     const { rows } = await client.query<{ id: number; word: string }>("SELECT id, word FROM marks ORDER BY id");

@@ -7,6 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { historyFileName } from "../../../domain/wal-file.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import type { Engine, ServerOwner } from "../port.ts";
 import { readControl, renewIdentity } from "../provision/control-file.ts";
@@ -76,7 +77,14 @@ export async function revive(request: ReviveRequest): Promise<Revived> {
   const systemIdentifier = newSystemIdentifier();
   await renewIdentity(dataDirectory, systemIdentifier, randomBytes(32));
   await renewSegments(dataDirectory, systemIdentifier);
+  await markHistory(dataDirectory, control.timeline, owner);
   return { ...done, systemIdentifier, timeline: control.timeline };
+}
+
+/** The quiet server archived nothing; without the history of its timeline no copy of the new cluster could be recovered. */
+async function markHistory(dataDirectory: string, timeline: number, owner: ServerOwner | undefined): Promise<void> {
+  if (timeline === 1) return;
+  await writeOwnedFile(join(dataDirectory, `pg_wal/archive_status/${historyFileName(timeline)}.ready`), "", owner);
 }
 
 type Done = Omit<Revived, "systemIdentifier" | "timeline">;
