@@ -177,11 +177,10 @@ export class PgBackRest {
     const of = `--repo=${repository}`;
     const options = [of, "--output=text", "--verbose", "--log-level-console=info"];
     const { text } = await this.#do("verify", options, longMs);
-    const listed: string[] = [];
-    for (const archive of archives) {
-      listed.push(...(await this.listLog(repository, archive)));
-    }
-    return readVerification(repository, text, missingSegments(listed));
+    const gaps: string[] = [];
+    // Each is the log of another system, in which the same names come again.
+    for (const archive of archives) gaps.push(...missingSegments(await this.listLog(repository, archive)));
+    return readVerification(repository, text, gaps);
   }
 
   /** All that it has in the repository goes for good. */
