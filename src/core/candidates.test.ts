@@ -93,6 +93,9 @@ test("switchover: a voter that is not seen to run yet is a target that comes; on
   assert.equal(isComing({ peers: { b: unseen } }), false);
   assert.equal(isComing({ peers: { b: unseen } }, "b"), true);
   assert.equal(isComing({ peers: { b: unseen, c: unseen }, rule: ruleOf(1, "c") }, "b"), false);
+  const behind = { server: standby({ flushed: toLsn(0n), replayed: toLsn(0n) }) };
+  const ahead = primary({ flushed: toLsn(BigInt(switchoverLagBytesMax) + 1n) });
+  assert.equal(isComing({ server: ahead, peers: { b: behind, c: behind } }), true);
 });
 
 test("switchover: a verdict on every member, the fit ones first, the nearest of them before the others", () => {

@@ -33,11 +33,17 @@ export function judgeSwitchover(view: View, asked: MemberId | null): readonly Ve
     .toSorted((a, b) => rank(a) - rank(b) || (a.lagBytes ?? Infinity) - (b.lagBytes ?? Infinity) || byId(a, b));
 }
 
-const passing: ReadonlySet<Rejection["code"]> = new Set(["not-heard", "not-running", "not-streaming"]);
+const passing: ReadonlySet<Rejection["code"]> = new Set([
+  "not-heard",
+  "not-running",
+  "not-streaming",
+  "too-far-behind",
+  "much-to-replay",
+]);
 
 /**
  * Whether none is fit, and one may be in a moment: a voter streams, as the primary has seen, and what its own host has said
- * last is from before that. So it is right after a cluster was made over several hosts.
+ * last is from before that. So it is right after a cluster was made over several hosts, and after much was written at once.
  */
 export function isTargetComing(view: View, asked: MemberId | null): boolean {
   const verdicts = judgeSwitchover(view, asked).filter(({ member }) => asked === null || member === asked);

@@ -134,7 +134,14 @@ describe("archive (3 members, quorum)", () => {
     const since = await cluster.lastEvent();
     const [gone = "", kept = ""] = await segments(cluster, 2);
     await archived(directory, [gone, kept]);
+    // What a standby has not received yet nobody could send it afterwards.
     const { members } = await cluster.healthy();
+    await until("both standbys to have all of it", async () => {
+      const [row] = await cluster.query(
+        "SELECT count(*) FILTER (WHERE flush_lsn >= pg_current_wal_lsn()) = 2 AS have FROM pg_stat_replication",
+      );
+      return row?.["have"] === true ? true : undefined;
+    });
     await rm(join(directory, gone));
     for (const member of members) await rm(join(member.data_directory, "pg_wal", gone), { force: true });
     // A new epoch is looked at thoroughly, and at once.
