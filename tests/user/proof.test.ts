@@ -137,9 +137,9 @@ describe("test restores (1 member)", () => {
     const archives = join(installation.home, "archives", "shop");
     const [system = ""] = await readdir(archives);
     await until("it to be archived", async () => ((await isThere(join(archives, system, file))) ? true : undefined));
-    await rm(join(archives, system, file));
-    // The server is past it, and keeps it only for standbys.
+    // The server is past it, and keeps it only for standbys; the archive would be filled from there.
     await rm(join(data, "pg_wal", file), { force: true });
+    await rm(join(archives, system, file));
     const failed = await installation.run(["backup", "verify", "shop"]);
     assert.equal(failed.code, 1, failed.stderr);
     assert.match(failed.stderr, new RegExp(`file ${file} of the log is missing`));
