@@ -50,7 +50,8 @@ export async function readStreams(
     ...(process === undefined ? {} : { processes: [process] }),
   };
   const named = streams.map((stream) => ({ ...stream, key: `${host ?? ""}/${stream.key}` }));
-  const page = cursor === undefined ? await readNewest(named, filter, limit) : await readSince(named, readCursor(cursor), filter);
+  const page =
+    cursor === undefined ? await readNewest(named, filter, limit) : await readSince(named, readCursor(cursor), filter);
   return {
     lines: page.records.map((record): LogLine => ({ ...record, host, fields: { ...record.fields } })),
     cursor: writeCursor(page.cursor),
