@@ -85,7 +85,7 @@ describe("test restores (1 member)", () => {
 
   test("the agent's death in the middle leaves nothing, and the cluster is as it was", async () => {
     const cut = installation.run(["backup", "verify", "shop"]);
-    await until("the copy's server to start", async () => {
+    const pidFile = await until("the copy's server to start", async () => {
       const [id] = await left();
       const path = join(installation.home, "proofs", "shop", id ?? "", "data", "postmaster.pid");
       const text = await readFile(path, "utf8").catch(() => "");
@@ -96,6 +96,7 @@ describe("test restores (1 member)", () => {
     await cut;
     await until("nothing to be left", async () => ((await left()).length === 0 ? true : undefined));
     assert.deepEqual(processesIn(join(installation.home, "proofs")), []);
+    assert.equal(await isThere(pidFile.split("\n")[4] ?? ""), false, "directory of its socket");
     assert.equal((await proofs()).proofs.length, 1, "nothing was shown");
     const { rows } = await client.query("SELECT count(*)::int AS n FROM notes");
     assert.deepEqual(rows, [{ n: 15 }]);

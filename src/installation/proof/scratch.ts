@@ -2,9 +2,8 @@
  * Where proofs are made: `proofs/CLUSTER/ID` below the home, a volume of its own that no client reaches and no record
  * knows. What an agent left there is removed by the next, its server first.
  */
-import { chmod, mkdir, readdir, readFile, rm, rmdir } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { tmpdir } from "node:os";
+import { chmod, mkdir, readdir, rmdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { endLeftServer } from "../../drivers/postgres/clone/left-server.ts";
 import type { Parts } from "../parts.ts";
 import { removeFetchConfig } from "./repository.ts";
@@ -25,13 +24,7 @@ export async function makeScratchParent(volume: string): Promise<void> {
 }
 
 export async function removeScratch({ servers }: Pick<Parts, "servers">, volume: string): Promise<void> {
-  const data = join(volume, "data");
-  const pidFile = await readFile(join(data, "postmaster.pid"), "utf8").catch(() => "");
-  await endLeftServer(data);
-  // Line 5 is the directory of its socket, which it made for this alone. Source: Postgres, pidfile.h
-  const sockets = pidFile.split("\n")[4]?.trim() ?? "";
-  if (dirname(sockets) === tmpdir() && basename(sockets).startsWith("mrv-"))
-    await rm(sockets, { recursive: true, force: true });
+  await endLeftServer(join(volume, "data"));
   await servers.pool.remove(volume);
   // Gone with the last of them.
   await rmdir(dirname(volume)).catch(() => undefined);

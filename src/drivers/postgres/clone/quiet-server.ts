@@ -4,10 +4,11 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
+import { chmod, chown, mkdtemp } from "node:fs/promises";
 import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { noteSockets, removeSockets, socketsPrefix } from "./left-server.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { writeConfiguration, writeReplicationConf } from "../configuration/write.ts";
 import { identityOf, serverEnvironment } from "../engine/environment.ts";
@@ -77,7 +78,8 @@ export async function withQuietServer<T>(
   work: (open: Open, said: () => string) => Promise<T>,
 ): Promise<T> {
   const { owner, dataDirectory, settings, signal } = request;
-  const socketDirectory = await mkdtemp(join(tmpdir(), "mrv-"));
+  const socketDirectory = await mkdtemp(join(tmpdir(), socketsPrefix));
+  await noteSockets(dataDirectory, socketDirectory);
   if (owner !== undefined) await chown(socketDirectory, owner.uid, owner.gid);
   await chmod(socketDirectory, 0o755);
   const target = { socketDirectory, port: 5432 };
@@ -99,7 +101,7 @@ export async function withQuietServer<T>(
     return result;
   } finally {
     await server?.end();
-    await rm(socketDirectory, { recursive: true, force: true });
+    await removeSockets(dataDirectory);
     signal.throwIfAborted();
   }
 }
