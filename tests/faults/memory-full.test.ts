@@ -36,7 +36,8 @@ describe("memory used up (2 members, 320 MB each)", { skip: noGroupsHere }, () =
       assert.equal(groupFile(cgroup, id, "cpu.cfs_quota_us"), "200000");
     }
     const { members } = await cluster.until("memory in use", ({ members: seen }) =>
-      seen.every(({ resources }) => (resources?.memory_used_bytes ?? 0) > 5 * mib),
+      // An idle standby holds little of its own: what it read is the file system's, and is not counted.
+      seen.every(({ resources }) => (resources?.memory_used_bytes ?? 0) > mib),
     );
     assert.equal(members.length, 2);
     assert.match(await installation.ok("status", "shop"), /320 MB and 2 cpus for each member, enforced/);

@@ -136,7 +136,11 @@ describe("status endpoint (3 members, quorum)", () => {
 
   test("fields of the JSON as Patroni has them", async () => {
     const [primary, standby] = [await cluster.primary(), await cluster.standby()];
-    const ofPrimary = JSON.parse((await ask(`${urlOf(primary)}/patroni`)).body);
+    // A standby is healthy by its own word; its primary tells of the stream once it has looked again.
+    const ofPrimary = await until("both streams to be told", async () => {
+      const body = JSON.parse((await ask(`${urlOf(primary)}/patroni`)).body);
+      return body.replication?.length === 2 ? body : undefined;
+    });
     assert.deepEqual(
       Object.keys(ofPrimary),
       "state role postmaster_start_time server_version xlog timeline replication dcs_last_seen tags database_system_identifier patroni".split(
@@ -145,7 +149,6 @@ describe("status endpoint (3 members, quorum)", () => {
     );
     assert.deepEqual([ofPrimary.state, ofPrimary.role, ofPrimary.patroni.scope], ["running", "primary", "shop"]);
     assert.ok(ofPrimary.xlog.location > 0 && ofPrimary.server_version >= 180_000, JSON.stringify(ofPrimary));
-    assert.equal(ofPrimary.replication.length, 2);
     const ofStandby = JSON.parse((await ask(`${urlOf(standby)}/replica`)).body);
     assert.deepEqual(Object.keys(ofStandby.xlog), [
       "received_location",

@@ -163,7 +163,7 @@ async function agreed(scene: Scene, whys: readonly Pause["why"][]): Promise<void
       const texts = seen.map((pauses) => JSON.stringify(pauses));
       return new Set(texts).size === 1 && seen[0]?.length === whys.length ? true : undefined;
     },
-    { withinMs: 30_000, seen: () => JSON.stringify(seen, undefined, 1) },
+    { withinMs: 30_000, seen: () => JSON.stringify(seen) },
   );
   // What another host would tell in its place, had it not heard, would have come by now.
   await sleep(7000);
