@@ -52,7 +52,7 @@ export class Cluster {
       const status = await this.status();
       return status && isSo(status) ? status : undefined;
     };
-    return until(`${this.name}: ${what}`, look, { withinMs, seen: () => JSON.stringify(this.#last, undefined, 1) });
+    return until(`${this.name}: ${what}`, look, { withinMs, seen: () => JSON.stringify(this.#last) });
   }
 
   healthy(withinMs = 60_000): Promise<ClusterStatus> {
