@@ -32,6 +32,11 @@ export function committedBy(writtenAtMs: number): number {
   return (Math.floor(writtenAtMs / 1000) - 1) * 1000;
 }
 
+/** The time of a file that says, by `committedBy`, that the log is whole up to `ms`, and no more than a second later. */
+export function wholeUntil(ms: number): number {
+  return (Math.ceil(ms / 1000) + 1) * 1000;
+}
+
 const mib = 2 ** 20;
 const gib = 2 ** 30;
 

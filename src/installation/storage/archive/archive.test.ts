@@ -4,12 +4,15 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { hostClock } from "../../../agent/clock.ts";
 import { archivedFileRequestSchema } from "../../../contract/peer.ts";
-import { freeBytesMin, waitingBytesMax } from "../../../domain/archive.ts";
+import { committedBy, freeBytesMin, waitingBytesMax } from "../../../domain/archive.ts";
 import { parseLsn } from "../../../domain/lsn.ts";
 import { archiveDirectory } from "../../../drivers/postgres/archive/permit.ts";
+import { parseSegmentName, segmentStart } from "../../../domain/wal-file.ts";
 import { collectLog, offerLog, type CollectParts } from "./collect.ts";
 import { completeSegments, gapsIn, oldestOn } from "./gaps.ts";
+import { keepLogOf } from "./last-log.ts";
 import { endOldLog } from "./retention.ts";
 
 const segmentBytes = 16 * 2 ** 20;
@@ -115,6 +118,33 @@ test("what this host lacks comes from the one that has it, once, and takes the p
     Array.from({ length: 3 }, () => "b /v1/peer/archived-file"),
   );
 });
+
+test("the end of a log of a cluster that is gone is whole up to its end, however long before that it was written", async (t) => {
+  const home = await temporary(t);
+  const archive = await archiveIn(home, first);
+  const wal = join(await temporary(t), "pg_wal");
+  await mkdir(wal);
+  for (const name of [first, second, third, fourth]) {
+    // As a server writes it, and the last one as it is kept to be used again: of another place.
+    const page = Buffer.alloc(16);
+    page.writeBigUInt64LE(segmentStart(segmentOfName(name === fourth ? first : name), segmentBytes), 8);
+    await writeFile(join(wal, name), page);
+    await utimes(join(wal, name), 1000, 1000);
+  }
+  const now = 5_000_400;
+  const clock = { ...hostClock, wallNow: () => now };
+  const parts = { home, clock, servers: { owner: undefined } };
+  await keepLogOf(parts, { name: "shop", systemIdentifier: "42" }, dirname(wal));
+  assert.deepEqual((await readdir(archive)).toSorted(), [first, second, third]);
+  assert.equal(await readFile(join(archive, first), "utf8"), `log of ${first}`, "what is there stays");
+  assert.equal((await stat(join(archive, second))).mtimeMs, 1_000_000);
+  const until = committedBy((await stat(join(archive, third))).mtimeMs);
+  assert.ok(until >= now && until < now + 1000, `${until}`);
+});
+
+function segmentOfName(name: string): number {
+  return parseSegmentName(name, segmentBytes)?.segment ?? 0;
+}
 
 test("a host is asked for files of an archive alone", () => {
   const good = { cluster: "shop", system_identifier: "42", name: first };
