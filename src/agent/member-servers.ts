@@ -96,8 +96,17 @@ export class MemberServers {
 
   /** What an upgrade could go to here without asking any network: tested with this release, or in the home already. */
   async newestEmbedded(major: number): Promise<string> {
-    const tested = releaseInCatalog(major).version;
+    const tested = this.testedVersion(major);
     return newestOf([tested, ...(await installedVersions(this.#places.home, major))]) ?? tested;
+  }
+
+  /** The embedded version of a major that this release was tested with. */
+  testedVersion(major: number): string {
+    return releaseInCatalog(major).version;
+  }
+
+  async hasEmbedded(major: number, version: string): Promise<boolean> {
+    return (await installedVersions(this.#places.home, major)).includes(version);
   }
 
   /** What the machine's packages have by now; a package manager replaces it under servers that run. */

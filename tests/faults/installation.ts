@@ -30,6 +30,8 @@ export interface InstallationOptions {
   readonly home?: string;
   /** where its members' control groups are made (MATRIARCH_CGROUP); none otherwise, for they would outlive the test */
   readonly cgroup?: string;
+  /** where its Postgres binaries are, instead of the directory that all tests share */
+  readonly engines?: string;
 }
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -43,9 +45,11 @@ export class Installation implements AsyncDisposable {
   readonly #as: Identity | undefined;
   readonly #kept: boolean;
   readonly #cgroup: string;
+  readonly #engines: string;
 
-  constructor(scratch: string, { as, home, cgroup = "off" }: InstallationOptions) {
+  constructor(scratch: string, { as, home, cgroup = "off", engines = sharedEngines() }: InstallationOptions) {
     this.#cgroup = cgroup;
+    this.#engines = engines;
     this.#scratch = scratch;
     this.home = home ?? join(scratch, "h");
     this.#kept = home !== undefined;
@@ -160,10 +164,14 @@ export class Installation implements AsyncDisposable {
       NO_COLOR: "1",
       MATRIARCH_HOME: this.home,
       MATRIARCH_CGROUP: this.#cgroup,
-      MATRIARCH_ENGINE_CACHE:
-        process.env["MATRIARCH_ENGINE_CACHE"] ?? `/tmp/matriarch-test-engines-${process.getuid?.() ?? 0}`,
+      MATRIARCH_ENGINE_CACHE: this.#engines,
     };
   }
+}
+
+/** Installed once for all tests, which only read it. */
+export function sharedEngines(): string {
+  return process.env["MATRIARCH_ENGINE_CACHE"] ?? `/tmp/matriarch-test-engines-${process.getuid?.() ?? 0}`;
 }
 
 /** A fresh installation. */

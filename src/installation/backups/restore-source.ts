@@ -29,6 +29,7 @@ import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
 import { reachesOnHosts } from "../storage/restore/host.ts";
 import { planRestore } from "../storage/restore/plan.ts";
+import { writtenBy } from "../storage/own-engine.ts";
 import type { Source } from "../storage/sources.ts";
 import { backupOf } from "./look.ts";
 import { unpackSpec } from "./packed-spec.ts";
@@ -79,6 +80,7 @@ async function ofRepository(
   const { pool, owner } = parts.servers;
   return {
     spec,
+    version: writtenBy(parts, spec),
     at: target.kind === "time" ? target.ms : backup.endedAt,
     base: backup.label,
     check: async () => {

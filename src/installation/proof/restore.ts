@@ -9,6 +9,7 @@ import { revive, type Revived } from "../../drivers/postgres/clone/revive.ts";
 import { scanPages, type Scan } from "../../drivers/postgres/checksums/scan.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
+import { engineOfCopy } from "../storage/own-engine.ts";
 import { refuseCutShort, timelinesOf } from "../storage/sow.ts";
 import type { Source } from "../storage/sources.ts";
 import { countRows, parseTable } from "./counts.ts";
@@ -69,8 +70,8 @@ async function restoreFrom(
 ): Promise<Restored> {
   const { servers } = parts;
   const dataDirectory = join(volume, "data");
-  const { engine: kind, major } = source.spec;
-  const engine = await servers.engine({ engine: kind, major }, told, signal);
+  const { wanted } = await engineOfCopy(parts, source.spec, source.version);
+  const engine = await servers.engine(wanted, told, signal);
   // As large as it comes out: what holds the cluster to its size does not hold a copy that is looked at.
   const { volumeBytes: _, ...spec } = source.spec;
   await source.copy(volume, { dataDirectory, spec, engine, told, signal });

@@ -14,6 +14,7 @@ import { sourceElsewhere } from "../backups/restore-source.ts";
 import { beginCreate, forkKind, restoreKind, type Seed } from "../create.ts";
 import { clusterOf, isHere, type Parts } from "../parts.ts";
 import { heardOf } from "../placement/forward.ts";
+import { engineOfCopy } from "./own-engine.ts";
 import { collectFor } from "./restore/collect-here.ts";
 import { hostToRestoreOn } from "./restore/host.ts";
 import { readTarget } from "./restore/target.ts";
@@ -89,15 +90,20 @@ async function create(parts: Parts, name: string, creating: Creating, asked: Ask
   const expires = request.expires_ms === undefined ? {} : { expiresAt: parts.clock.wallNow() + request.expires_ms };
   const { script } = request;
   const isToInspect = kind === restoreKind;
+  const { wanted, instead } = await engineOfCopy(parts, source.spec, source.version);
   const seed: Seed = {
     kind,
     inherited: {
       fork: { of: name, at: source.at, ...expires },
       namedLibraries: source.spec.namedLibraries ?? [],
     },
-    make: (wish) => sow(parts, { sources, script, isToInspect }, wish),
+    make: async (wish) => {
+      const sown = await sow(parts, { sources, script, isToInspect }, wish);
+      return instead === undefined ? sown : { ...sown, result: { ...sown.result, runs_on: instead } };
+    },
   };
-  return beginCreate(parts, createRequestOf(parts, source.spec, request), asked, seed);
+  const wish = { ...createRequestOf(parts, source.spec, request), minor_version: wanted.version };
+  return beginCreate(parts, wish, asked, seed);
 }
 
 /** The host that has what is copied; undefined when this one does. @throws OpError snapshot-not-found, no-candidate */

@@ -12,6 +12,7 @@ import { makeStaging, type Recovery } from "../../drivers/postgres/clone/recover
 import { OpError } from "../../errors/op-error.ts";
 import type { SeedRequest } from "../create.ts";
 import { clusterOf, isHere, type Parts } from "../parts.ts";
+import { newestVersion, writtenBy } from "./own-engine.ts";
 import { chooseMember } from "./snapshots/choose.ts";
 import { readSnapshots, volumeOfSnapshot } from "./snapshots/files.ts";
 import { snapshotNotFound } from "./snapshots/list.ts";
@@ -25,6 +26,8 @@ export interface Source {
   /** of the source, as it was at `at` */
   readonly spec: ClusterSpec;
   readonly at: number;
+  /** of Postgres, on which it ran; undefined: it is not known */
+  readonly version: string | undefined;
   /** false: `at` is when it was at the latest. Left out: it is known */
   readonly isAtKnown?: boolean;
   /** of a file of the log, when it was complete */
@@ -49,6 +52,7 @@ export function ofMember(parts: Parts, name: string, member: string | undefined)
   return {
     spec,
     at: parts.clock.wallNow(),
+    version: chosen.member.version ?? parts.servers.versionOf(spec, chosen.member),
     base: chosen.member.id,
     check: () => refuseRoom(parts, chosen, "asked"),
     copy: async (path, { spec: { volumeBytes: sizeBytes }, told, signal }) => {
@@ -85,6 +89,7 @@ async function planned(parts: Parts, name: string, { target, snapshot }: LogWish
     return {
       ...copyOf(parts, candidate.base.snapshot),
       spec,
+      version: newestVersion(candidate.base.snapshot.version, writtenBy(parts, then)),
       at: momentOf(target) ?? candidate.until,
       isAtKnown: target.kind === "newest" || momentOf(target) !== undefined,
       writtenAt: (file) => fileWrittenAt(candidate.log, file),
@@ -102,6 +107,7 @@ function copyOf(parts: Parts, snapshot: Candidate["base"]["snapshot"]): Omit<Sou
   const path = volumeOfSnapshot(parts, snapshot);
   return {
     spec: snapshot.spec,
+    version: snapshot.version,
     base: snapshot.id,
     reads: path,
     check: async () =>

@@ -105,7 +105,7 @@ async function take(
       role: chosen.role,
       timeline: Math.max(timeline, minRecoveryTimeline),
       start: await replayStart(join(path, "data")),
-      version: servers.versionOf(record.spec.value) ?? String(record.spec.value.major),
+      version: servers.versionOf(record.spec.value, chosen.member) ?? String(record.spec.value.major),
       bytes: await servers.pool.bytesIn(path),
       ...(request.kept_days === undefined ? {} : { keptDays: request.kept_days }),
       spec: record.spec.value,
