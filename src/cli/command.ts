@@ -28,8 +28,8 @@ export function command(name: string, purpose: string, examples: readonly (reado
   return made;
 }
 
-/** Known on a terminal alone, as for the options above. */
-function terminalColumns(): number | undefined {
+/** Known on a terminal alone, as for the options of a help. */
+export function terminalColumns(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns : undefined;
 }
 

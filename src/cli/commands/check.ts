@@ -2,8 +2,9 @@
 import { Option } from "@commander-js/extra-typings";
 
 import { clusterArgument } from "../arguments.ts";
-import { command, type Run } from "../command.ts";
+import { command, terminalColumns, type Run } from "../command.ts";
 import { renderChecks } from "../output/checks.ts";
+import type { Paint } from "../output/paint.ts";
 
 export const check = (run: Run) =>
   command("check", "Check machines, servers and roles, and say what to do where something fails.", [
@@ -21,6 +22,7 @@ export const check = (run: Run) =>
       run(async (context) => {
         const query = { ...(group === undefined ? {} : { group }), ...(member === undefined ? {} : { member }) };
         const report = await (await context.client()).check(cluster, query);
-        return { json: report, text: (paint) => renderChecks(report, paint), exitCode: report.ok ? 0 : 1 };
+        const text = (paint: Paint): string => renderChecks(report, paint, terminalColumns());
+        return { json: report, text, exitCode: report.ok ? 0 : 1 };
       }),
     );

@@ -8,11 +8,12 @@ const columns: readonly Column<CheckLine>[] = [
   { heading: "WHERE", cell: ({ member, host }) => member ?? host },
   { heading: "GROUP", cell: ({ group }) => group },
   { heading: "CHECK", cell: ({ check }) => check },
-  { heading: "TOOK", align: "right", cell: ({ took_ms: took }) => `${took} ms` },
+  { heading: "MS", align: "right", cell: ({ took_ms: took }) => took.toFixed(1) },
   { heading: "FOUND", cell: ({ message, ok }) => ({ text: message, tone: ok ? "plain" : "bad" }) },
 ];
 
-export function renderChecks({ lines, missing, ok, cluster }: CheckReport, paint: Paint): string {
+export function renderChecks(report: CheckReport, paint: Paint, terminal: number | undefined): string {
+  const { lines, missing, ok, cluster } = report;
   const failing = lines.filter((line) => !line.ok);
   const hints = failing.map(
     ({ member, host, check, hint }) => `${paint("bad", "✗")} ${member ?? host}, ${check}: ${hint ?? "see the message"}`,
@@ -21,5 +22,5 @@ export function renderChecks({ lines, missing, ok, cluster }: CheckReport, paint
   const all = ok
     ? `All ${lines.length} checks of ${paint("strong", cluster)} are well.`
     : `${failing.length} of ${lines.length} checks of ${paint("strong", cluster)} fail.`;
-  return [renderTable(columns, lines, paint), ...absent, all, ...hints].join("\n");
+  return [renderTable(columns, lines, paint, terminal), ...absent, all, ...hints].join("\n");
 }

@@ -53,7 +53,7 @@ async function disk({ usedBytes, cluster }: Machine, { path, limitBytes }: Machi
 async function load(): Promise<Found> {
   const cpus = availableParallelism();
   const perCpu = loadavg().map((value) => value / cpus);
-  const message = `${perCpu.map((value) => value.toFixed(2)).join(", ")} for each of ${cpus} processors (1, 5, 15 min)`;
+  const message = `${perCpu.map((value) => value.toFixed(2)).join(", ")} per processor, of ${cpus}`;
   const isHigh = loadMax.some((most, at) => (perCpu[at] ?? 0) > most);
   if (!isHigh) return { ok: true, message };
   return {
@@ -73,7 +73,7 @@ async function pressure(what: keyof typeof remedies): Promise<Found> {
   const text = await readFile(`/proc/pressure/${what}`, "utf8").catch(() => undefined);
   if (text === undefined) return { ok: true, message: "the kernel of this machine does not count it" };
   const waits = pressureOf(text);
-  const message = `work waited ${waits.map((share) => `${share} %`).join(", ")} of the time (10, 60, 300 s)`;
+  const message = `work waited ${waits.join(", ")} % of the time`;
   if (waits.every((share) => share <= pressureMax)) return { ok: true, message };
   return { ok: false, message: `${message}; at most ${pressureMax} %`, hint: remedies[what] };
 }
