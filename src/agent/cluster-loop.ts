@@ -5,6 +5,7 @@
  */
 import type { Action, ActionResult } from "../core/action.ts";
 import type { Decision } from "../core/decision.ts";
+import { targetsAwaited } from "../core/rules/switchover.ts";
 import type { View } from "../core/view.ts";
 import type { ClusterRecord, ClusterTxn, MemberId, MemberRecord, Timings } from "../domain/cluster.ts";
 import type { MemberServer, Upstream, WantedSettings } from "../drivers/postgres/port.ts";
@@ -229,8 +230,7 @@ export class ClusterLoop implements MemberSurroundings {
     this.#voters.stand(view, member.postmaster);
     this.lags.looked(this.record, member.id, member.observed, this.clock.now());
     this.#host.witness.decided(this, member, decision, before);
-    // Clients are on hold: the target says at once how far it is, not at its next look.
-    if (decision.because.code === "switchover-wait") this.#wakeMember(decision.because.to);
+    for (const target of targetsAwaited(decision)) if (target !== member.id) this.#wakeMember(target);
     this.#tellOthers(member);
     void this.#feedRouter();
   }

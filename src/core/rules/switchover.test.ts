@@ -67,7 +67,9 @@ test("switchover: the target dies while the primary stops: given up", () => {
 test("switchover: a target that does not answer while the primary stops has a second to do so", () => {
   const peers = { b: { server: { kind: "unresponsive", role: "standby", since: now } }, c: undefined } as const;
   const view = { server: ended, peers };
-  assert.equal(says(move(stoppedNow, view)), "nothing: switchover-refused");
+  const waits = move(stoppedNow, view);
+  assert.equal(says(waits), "nothing: switchover-refused");
+  assert.ok((waits?.recheckAt ?? Infinity) < now + 1000, "it is looked at again within that second");
   const longAgo = { ...stoppedNow, stoppedAt: now - 1000 };
   assert.equal(says(move(longAgo, view)), "record intent: switchover-given-up");
 });

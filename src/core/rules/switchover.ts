@@ -81,11 +81,19 @@ function waitOrRefuse(view: View, move: Move, verdicts: readonly Verdict[]): Dec
   return waiting ?? giveUp(view, move, "no member could take over in time");
 }
 
-function waitForFit({ now }: View, verdicts: readonly Verdict[], until: number): Decision | undefined {
+/** Clients are on hold, or about to be: these are to say at once how they are and how far, not at their next look. */
+export function targetsAwaited({ because }: Decision): readonly MemberId[] {
+  if (because.code === "switchover-wait") return [because.to];
+  return because.code === "switchover-refused" ? because.rejections.map(({ member }) => member) : [];
+}
+
+/** Whoever was rejected is looked at again at once, so that this one is worth another look soon. */
+function waitForFit({ now, timings }: View, verdicts: readonly Verdict[], until: number): Decision | undefined {
   if (now >= until) return undefined;
   const all = verdicts.flatMap(({ rejection }) => rejection ?? []);
   const rejections = all.filter(({ code }) => code !== "not-asked-for");
-  return { actions: [], because: { code: "switchover-refused", rejections }, recheckAt: until };
+  const recheckAt = Math.min(until, now + timings.heartbeatMs);
+  return { actions: [], because: { code: "switchover-refused", rejections }, recheckAt };
 }
 
 /** Nothing was heard of a target just now, which is no word that it has ended. */
