@@ -5,9 +5,17 @@
 import { createHash } from "node:crypto";
 import { statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { ClusterRecord, ClusterSpec, MemberId, MemberRecord } from "../domain/cluster.ts";
+import {
+  engineOf,
+  type ClusterRecord,
+  type ClusterSpec,
+  type EngineChoice,
+  type MemberId,
+  type MemberRecord,
+} from "../domain/cluster.ts";
 import { computeSettings } from "../drivers/postgres/configuration/defaults.ts";
 import { ensureEmbeddedEngine, installedVersions } from "../drivers/postgres/engine/embedded.ts";
+import { markOf, openOwnEngine } from "../drivers/postgres/engine/own.ts";
 import { newestOf, releaseInCatalog } from "../drivers/postgres/engine/releases.ts";
 import { findSystemEngine, systemEnginesMark } from "../drivers/postgres/engine/system.ts";
 import { createMemberServer } from "../drivers/postgres/member-server.ts";
@@ -82,14 +90,20 @@ export class MemberServers {
     const options = { progress: told, signal, ...(version === undefined ? {} : { version }) };
     const engine =
       wanted.engine === "system"
-        ? await findSystemEngine(major)
+        ? await this.#installed(wanted)
         : await ensureEmbeddedEngine(this.#places.home, major, options);
     this.#engines.set(key, engine);
     return engine;
   }
 
+  /** By packages, or by the user. */
+  #installed({ major, engineDirectory: directory }: EngineChoice): Promise<Engine> {
+    if (directory === undefined) return findSystemEngine(major);
+    return openOwnEngine({ directory, major, owner: this.#owner });
+  }
+
   /** Of Postgres, `18.4`, with which the server of a member of this host starts next; undefined before `prepare`. */
-  versionOf(spec: Pick<ClusterSpec, "engine" | "major">, member?: MemberRecord): string | undefined {
+  versionOf(spec: EngineChoice, member?: MemberRecord): string | undefined {
     if (spec.engine === "system") this.#lookForPackages();
     return this.#engines.get(keyOf(wantedBy(spec, member)))?.version;
   }
@@ -109,10 +123,10 @@ export class MemberServers {
     return (await installedVersions(this.#places.home, major)).includes(version);
   }
 
-  /** What the machine's packages have by now; a package manager replaces it under servers that run. */
-  async systemVersion(major: number): Promise<string> {
-    const engine = await findSystemEngine(major);
-    this.#engines.set(keyOf({ engine: "system", major }), engine);
+  /** What is installed by now; a package manager, or the user, replaces it under servers that run. */
+  async systemVersion(wanted: EngineChoice): Promise<string> {
+    const engine = await this.#installed(wanted);
+    this.#engines.set(keyOf(wanted), engine);
     return engine.version;
   }
 
@@ -125,10 +139,12 @@ export class MemberServers {
   }
 
   async #refreshPackages(): Promise<void> {
-    const mark = await systemEnginesMark();
+    const installed = [...this.#engines.values()].filter(({ kind }) => kind === "system");
+    const marks = installed.filter(({ build }) => build !== undefined).map(({ binDirectory }) => markOf(binDirectory));
+    const mark = [await systemEnginesMark(), ...(await Promise.all(marks))].join("\n");
     if (mark === this.#packagesMark) return;
-    for (const { kind, major } of this.#engines.values()) if (kind === "system") await this.systemVersion(major);
     this.#packagesMark = mark;
+    for (const engine of installed) await this.systemVersion(choiceOf(engine)).catch(() => undefined);
   }
 
   /** The member's next start is with what its record names now. */
@@ -213,18 +229,22 @@ export class MemberServers {
   }
 }
 
-export interface WantedEngine extends Pick<ClusterSpec, "engine" | "major"> {
+export interface WantedEngine extends EngineChoice {
   /** embedded; left out: as its home has it */
   readonly version?: string;
 }
 
-function keyOf({ engine, major, version }: WantedEngine): string {
-  return `${engine}-${version ?? major}`;
+function keyOf({ engine, engineDirectory, major, version }: WantedEngine): string {
+  return `${engine}-${version ?? major}-${engineDirectory ?? ""}`;
 }
 
-function wantedBy({ engine, major }: Pick<ClusterSpec, "engine" | "major">, member?: MemberRecord): WantedEngine {
-  const version = engine === "embedded" ? member?.version : undefined;
-  return { engine, major, ...(version === undefined ? {} : { version }) };
+function choiceOf({ major, build, binDirectory }: Engine): EngineChoice {
+  return { engine: "system", major, ...(build === undefined ? {} : { engineDirectory: binDirectory }) };
+}
+
+function wantedBy(choice: EngineChoice, member?: MemberRecord): WantedEngine {
+  const version = choice.engine === "embedded" ? member?.version : undefined;
+  return { ...engineOf(choice), ...(version === undefined ? {} : { version }) };
 }
 
 /** Each once; without members, what a member without a version of its own runs on. */

@@ -17,6 +17,7 @@ export interface CreateOptions {
   readonly members?: number | undefined;
   readonly version?: string | undefined;
   readonly engine?: CreateRequest["engine"];
+  readonly engineDirectory?: string | undefined;
   readonly durability?: CreateRequest["durability"];
   readonly preset?: CreateRequest["preset"];
   readonly region?: readonly string[] | undefined;
@@ -69,13 +70,14 @@ export async function followCreate(
 
 async function toRequest(name: string, options: CreateOptions): Promise<CreateRequest> {
   const { members, version, engine, durability, preset, memory, cpus, port, passwordFile, set } = options;
-  const { region, primaryRegion, volumeSize, autostop, pool } = options;
+  const { region, primaryRegion, volumeSize, autostop, pool, engineDirectory } = options;
   const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
   const given = {
     members,
     version: version === undefined ? undefined : Number.parseInt(version, 10),
     minor_version: version?.includes(".") ? version : undefined,
     engine,
+    engine_directory: engineDirectory,
     durability,
     preset,
     regions: region,

@@ -141,6 +141,8 @@ export const clusterStatusSchema = z.object({
   /** a newer minor version that is there, and that some member does not run; null when there is none */
   newer_version: z.string().nullable().default(null),
   engine: z.enum(["embedded", "system"]),
+  /** of the user's own build; null: the packaged binaries, or what packages of the system brought */
+  engine_directory: z.string().nullable().default(null),
   durability: z.enum(["quorum", "strict", "async"]),
   epoch: z.int(),
   primary: z.string().nullable(),
@@ -188,6 +190,8 @@ export const createRequestSchema = z.strictObject({
     .regex(/^\d{1,2}\.\d{1,3}$/)
     .optional(),
   engine: z.enum(["embedded", "system"]).optional(),
+  /** a build of the user's own, at the same path on every host: its prefix, or the directory of its programs */
+  engine_directory: z.string().min(1).max(4096).optional(),
   durability: z.enum(["quorum", "strict", "async"]).optional(),
   preset: z.enum(["dev", "production", "critical"]).optional(),
   memory_bytes: z.int().positive().optional(),

@@ -5,7 +5,23 @@
  */
 import { z } from "zod";
 
+import type { EngineChoice } from "../domain/cluster.ts";
 import { serverSettingSchema } from "./settings.ts";
+
+/** What servers are started with. `directory`: of a user's own build, with the system engine. */
+const engineSchema = z.object({
+  kind: z.enum(["embedded", "system"]),
+  major: z.int(),
+  directory: z.string().max(4096).exactOptional(),
+});
+
+export function engineAsked({ engine: kind, major, engineDirectory }: EngineChoice): z.output<typeof engineSchema> {
+  return { kind, major, ...(engineDirectory === undefined ? {} : { directory: engineDirectory }) };
+}
+
+export function engineMeant({ kind: engine, major, directory }: z.output<typeof engineSchema>): EngineChoice {
+  return { engine, major, ...(directory === undefined ? {} : { engineDirectory: directory }) };
+}
 
 /**
  * Room on that host for members that are about to be placed there: ports for their servers, kept for a minute, and what
@@ -14,7 +30,7 @@ import { serverSettingSchema } from "./settings.ts";
 export const claimPortsRequestSchema = z.object({
   count: z.int().min(0).max(64),
   exact: z.array(z.int().min(1).max(65_535)).max(8).default([]),
-  engine: z.object({ kind: z.enum(["embedded", "system"]), major: z.int() }).optional(),
+  engine: engineSchema.optional(),
   /** whether it has PgBouncer is asked, too */
   pooler: z.boolean().optional(),
 });
@@ -24,6 +40,8 @@ export const claimPortsAnswerSchema = z.object({
   clusters_directory: z.string(),
   /** `15.14`, of the engine that was asked about; null when it is fetched at its first use */
   engine_version: z.string().nullable(),
+  /** of the programs that were asked about: an agent that does not say it would have taken others */
+  engine_directory: z.string().nullable().optional(),
   /** null: it has none, or was not asked; older agents do not say it */
   pooler_version: z.string().nullable().optional(),
   /** of the file system that holds the directories; older agents do not say it */
@@ -33,7 +51,6 @@ export type ClaimPortsRequest = z.output<typeof claimPortsRequestSchema>;
 export type ClaimPortsAnswer = z.infer<typeof claimPortsAnswerSchema>;
 
 /** What that host's Postgres could load, and what its packages would bring. */
-const engineSchema = z.object({ kind: z.enum(["embedded", "system"]), major: z.int() });
 export const contentsRequestSchema = z.object({
   engine: engineSchema,
   /** looked for among the host's packages as well */
@@ -71,9 +88,7 @@ export type ContentsAnswer = z.infer<typeof contentsAnswerSchema>;
 export const installRequestSchema = z.object({ extension: z.string().max(63), major: z.int() });
 export type InstallRequest = z.output<typeof installRequestSchema>;
 /** Binaries of Postgres there, before a member is to start with them; fetched when they are missing. */
-export const engineRequestSchema = z.object({
-  kind: z.enum(["embedded", "system"]),
-  major: z.int(),
+export const engineRequestSchema = engineSchema.extend({
   /** embedded */
   version: z.string().max(20).optional(),
 });
@@ -87,6 +102,7 @@ export const eraseRequestSchema = z.object({ cluster: z.string().min(1) });
 /** A cluster's settings as they would be: a server is started with them on that host, on nothing of the cluster's. */
 export const trySettingsRequestSchema = z.object({
   engine: z.enum(["embedded", "system"]),
+  engine_directory: z.string().max(4096).exactOptional(),
   major: z.int(),
   /** embedded: what the members run; others may be installed beside it */
   version: z.string().exactOptional(),

@@ -20,6 +20,8 @@ export type MemberVersion = z.infer<typeof memberVersionSchema>;
 export const versionReportSchema = z.object({
   cluster: z.string(),
   engine: z.enum(["embedded", "system"]),
+  /** of the user's own build; null: the packaged binaries, or what packages of the system brought */
+  engine_directory: z.string().nullable().default(null),
   major: z.int(),
   members: z.array(memberVersionSchema),
   /** embedded: what this release brings or the home has; system: what the machines have installed */

@@ -9,6 +9,8 @@ import type { HostRecord } from "../domain/host.ts";
 export interface PlacementWish {
   readonly count: number;
   readonly engine: EngineKind;
+  /** of the user's own build: the hosts are asked, one by one, before a member is placed there */
+  readonly engineDirectory?: string | undefined;
   readonly major: number;
   /** undefined: anywhere */
   readonly region?: string | undefined;
@@ -76,12 +78,12 @@ function rejectHost(host: HostRecord, isHeard: boolean, wish: PlacementWish): Ho
   if (wish.exceptHosts?.includes(host.name)) return "excluded";
   if (host.state === "draining") return "draining";
   if (!isHeard) return "silent";
-  return hasEngine(host, wish.engine, wish.major) ? undefined : "no-engine";
+  return hasEngine(host, wish) ? undefined : "no-engine";
 }
 
 /** The packaged binaries are fetched by the host's agent when they are needed first. */
-function hasEngine(host: HostRecord, engine: EngineKind, major: number): boolean {
-  return engine === "embedded" || host.engines.system.includes(major);
+function hasEngine(host: HostRecord, { engine, engineDirectory, major }: PlacementWish): boolean {
+  return engine === "embedded" || engineDirectory !== undefined || host.engines.system.includes(major);
 }
 
 interface SoFar {

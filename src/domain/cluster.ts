@@ -29,6 +29,8 @@ export interface ClusterSpec {
   /** major version of Postgres, 14 to 18 */
   readonly major: number;
   readonly engine: EngineKind;
+  /** with the system engine: the user's own build, the same path on every host; left out: what packages brought */
+  readonly engineDirectory?: string;
   readonly durability: Durability;
   /** the members that should exist */
   readonly members: readonly MemberId[];
@@ -73,6 +75,13 @@ export interface ClusterSpec {
   readonly failoverLagBytesMax: number;
   readonly systemIdentifier: string;
   readonly createdAt: number;
+}
+
+/** What servers of a cluster are started with. */
+export type EngineChoice = Pick<ClusterSpec, "engine" | "engineDirectory" | "major">;
+
+export function engineOf({ engine, engineDirectory, major }: EngineChoice): EngineChoice {
+  return { engine, major, ...(engineDirectory === undefined ? {} : { engineDirectory }) };
 }
 
 /** Of the read endpoint; the limit in bytes stands beside it. */

@@ -11,7 +11,7 @@ import { noVoters, usualAcks, type CommitRule } from "../domain/rule.ts";
 import type { HostRecord } from "../domain/host.ts";
 import type { TimelineHistory } from "../domain/timeline.ts";
 import { zeroLsn } from "../domain/lsn.ts";
-import type { ClusterRecord, ClusterSpec, MemberRecord } from "../domain/cluster.ts";
+import { engineOf, type ClusterRecord, type ClusterSpec, type MemberRecord } from "../domain/cluster.ts";
 import { isVoter } from "../core/candidates.ts";
 import { formatReason } from "../core/reason.ts";
 import { inPrimaryRegion, votersInFull } from "../core/regions.ts";
@@ -200,9 +200,9 @@ async function makeEmpty(
 }
 
 /** New clusters begin on what this release was tested with, whatever older version is installed too. */
-function wantedFor({ engine, major }: ClusterSpec, version: string | undefined): WantedEngine {
-  if (engine === "system") return { engine, major };
-  return { engine, major, version: version ?? releaseInCatalog(major).version };
+function wantedFor(spec: ClusterSpec, version: string | undefined): WantedEngine {
+  const choice = engineOf(spec);
+  return spec.engine === "system" ? choice : { ...choice, version: version ?? releaseInCatalog(spec.major).version };
 }
 
 /** On one host all are made from one template; over several, and of a fork, the first is, and the others copy it. */

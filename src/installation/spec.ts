@@ -1,7 +1,7 @@
 /** From what a user asks of `create` to the spec of a cluster; refuses what cannot be, before anything is made. */
 import { statfs } from "node:fs/promises";
 import type { CreateRequest } from "../contract/cluster.ts";
-import type { ClusterSpec, Durability, EngineKind } from "../domain/cluster.ts";
+import type { ClusterSpec, Durability, EngineChoice, EngineKind } from "../domain/cluster.ts";
 import { volumeBytesMin } from "../contract/storage.ts";
 import { formatSize } from "../contract/units.ts";
 import { clusterNameProblem } from "../domain/names.ts";
@@ -9,6 +9,7 @@ import { defaultPool } from "../domain/pool.ts";
 import { chooseMemory, type Preset } from "../drivers/postgres/configuration/defaults.ts";
 import { machineHere } from "../drivers/limits/machine.ts";
 import { supportedMajors } from "../drivers/postgres/engine/catalog.ts";
+import { openOwnEngine } from "../drivers/postgres/engine/own.ts";
 import { findSystemEngine } from "../drivers/postgres/engine/system.ts";
 import { librariesIn } from "../drivers/postgres/extensions/preload.ts";
 import { OpError } from "../errors/op-error.ts";
@@ -35,8 +36,7 @@ const presets: Readonly<Record<Preset, { readonly members: number; readonly dura
 /** What decides where members go, before anything is claimed. */
 export interface Shape {
   readonly preset: Preset;
-  readonly engine: EngineKind;
-  readonly major: number;
+  readonly engine: EngineChoice;
   readonly places: ClusterPlaces;
 }
 
@@ -46,11 +46,9 @@ export async function planShape(parts: Parts, request: CreateRequest): Promise<S
   const preset = request.preset ?? "dev";
   const members = request.members ?? presets[preset].members;
   refuseCount(members + (request.regions ?? []).length);
-  const engine = request.engine ?? "embedded";
-  const major = await chooseMajor(parts, engine, request.version);
-  refuseMinor(request.minor_version, engine, major);
-  const places = planPlaces(parts, request, { name: request.name, members, engine, major });
-  return { preset, engine, major, places };
+  const engine = await chooseEngine(parts, request);
+  const places = planPlaces(parts, request, { name: request.name, members, engine });
+  return { preset, engine, places };
 }
 
 /**
@@ -58,7 +56,7 @@ export async function planShape(parts: Parts, request: CreateRequest): Promise<S
  * back. @throws OpError for each refusal
  */
 export async function planCluster(parts: Parts, request: CreateRequest, shape: Shape): Promise<ClusterSpec> {
-  const { preset, engine, major, places } = shape;
+  const { preset, engine, places } = shape;
   const onOneHost = mostOnOneHost(places);
   const machine = machineHere();
   const memoryBytes = request.memory_bytes ?? chooseMemory(preset, machine.memoryBytes, onOneHost);
@@ -70,8 +68,7 @@ export async function planCluster(parts: Parts, request: CreateRequest, shape: S
   return {
     name: request.name,
     generation: 1,
-    major,
-    engine,
+    ...engine,
     durability: request.durability ?? presets[preset].durability,
     members: places.members,
     primaryRegion: places.primaryRegion,
@@ -130,6 +127,24 @@ function refuseName(parts: Parts, name: string): void {
 function refuseCount(members: number): void {
   if (members >= 1 && members <= membersMax) return;
   throw new OpError("bad-value", { message: `a cluster has 1 to ${membersMax} members, not ${members}` });
+}
+
+async function chooseEngine(parts: Parts, request: CreateRequest): Promise<EngineChoice> {
+  const { engine_directory: directory, version, minor_version: minor } = request;
+  if (directory === undefined) {
+    const engine = request.engine ?? "embedded";
+    const major = await chooseMajor(parts, engine, version);
+    refuseMinor(minor, engine, major);
+    return { engine, major };
+  }
+  if (request.engine === "embedded")
+    throw new OpError("bad-value", {
+      message: "a directory of your own build is given, and the embedded engine is asked for",
+      hint: "Leave --engine out, or say --engine system.",
+    });
+  refuseMinor(minor, "system", version ?? 0);
+  const { major, binDirectory } = await openOwnEngine({ directory, major: version, owner: parts.servers.owner });
+  return { engine: "system", major, engineDirectory: binDirectory };
 }
 
 async function chooseMajor(parts: Parts, engine: EngineKind, version: number | undefined): Promise<number> {

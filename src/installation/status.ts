@@ -49,6 +49,7 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
     version: (primary && runningVersion(primary)) ?? context.version,
     newer_version: newerThanRunning(cluster, context.newestVersion),
     engine: spec.engine,
+    engine_directory: spec.engineDirectory ?? null,
     durability: spec.durability,
     epoch: record.reign.value.epoch,
     primary: primary?.id ?? null,

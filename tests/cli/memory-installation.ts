@@ -376,6 +376,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     newer_version: null,
     version: "18.4",
     engine: request.engine ?? "embedded",
+    engine_directory: request.engine_directory ?? null,
     durability: request.durability ?? "quorum",
     epoch: 1,
     primary: `${name}-1`,

@@ -14,6 +14,7 @@ export function createMemoryUpgrades({ find, record, begin }: Around): UpgradesI
     versions: async (cluster, { check }) => ({
       cluster,
       engine: "embedded",
+      engine_directory: null,
       major: 18,
       members: find(cluster).members.map(({ id, host, role }) => ({
         id,

@@ -30,6 +30,7 @@ export const create = (run: Run) =>
         "the packaged binaries, or those installed on this machine (default: embedded)",
       ).choices(["embedded", "system"] as const),
     )
+    .option("--engine-directory <directory>", "a Postgres that you built, at this path on every host")
     .addOption(
       new Option("--durability <kind>", "what a commit waits for (default: quorum)").choices([
         "quorum",

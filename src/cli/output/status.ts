@@ -68,11 +68,18 @@ function who(notes: readonly { readonly id: string; readonly note: string }[], s
   return notes.flatMap(({ id, note }) => (note === said ? [id] : [])).join(", ");
 }
 
-function postgresWords({ name, version, newer_version: newer, engine, members }: ClusterStatus): string {
+function postgresWords({
+  name,
+  version,
+  newer_version: newer,
+  engine,
+  engine_directory: own,
+  members,
+}: ClusterStatus): string {
   const running = [...new Set(members.flatMap((member) => member.version ?? []))];
   const which = running.length > 1 ? running.join(" and ") : version;
   const hint = newer === null ? "" : `; ${newer} is there: matriarch upgrade ${name}`;
-  return `${which} (${engine})${hint}`;
+  return `${which} (${own ?? engine})${hint}`;
 }
 
 function attached({ attachments }: ClusterStatus, paint: Paint): readonly string[] {

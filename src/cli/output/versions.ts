@@ -25,8 +25,17 @@ function columnsFor({ members, newest }: VersionReport): readonly Column<MemberV
   ];
 }
 
-function advice({ cluster, engine, major, newest, is_behind: isBehind, newest_in_registry: found }: VersionReport) {
-  const where = engine === "system" ? "is installed on this machine" : "comes with this release of Matriarch";
+function advice({
+  cluster,
+  engine,
+  engine_directory: own,
+  major,
+  newest,
+  is_behind: isBehind,
+  newest_in_registry: found,
+}: VersionReport) {
+  const machines = own === null ? "is installed on this machine" : `is in ${own}`;
+  const where = engine === "system" ? machines : "comes with this release of Matriarch";
   const lines: string[] = [];
   if (newest === null) lines.push("No member runs, and nothing newer is known.");
   else if (isBehind) lines.push(`Postgres ${newest} ${where}. Take it with: matriarch upgrade ${cluster}`);

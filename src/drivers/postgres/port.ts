@@ -16,6 +16,8 @@ export interface Engine {
   /** full version, `18.4` */
   readonly version: string;
   readonly binDirectory: string;
+  /** of a user's own: tells builds of one version apart, which may differ in all that is fixed when building */
+  readonly build?: string;
   /** environment that the binaries need (library path), added to a clean environment */
   readonly environment: Readonly<Record<string, string>>;
   /** which optional tools there are */

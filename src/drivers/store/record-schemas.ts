@@ -61,6 +61,7 @@ export const specSchema: z.ZodType<ClusterSpec> = z.strictObject({
   generation: count,
   major: z.int().positive(),
   engine: z.enum(["embedded", "system"]),
+  engineDirectory: z.string().min(1).exactOptional(),
   durability: z.enum(["quorum", "strict", "async"]),
   members: z.array(id),
   primaryRegion: id.default(localRegion),

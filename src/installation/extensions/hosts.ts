@@ -1,6 +1,12 @@
 /** What the hosts that carry a cluster's members have, and installing what they lack. Called by the others of this folder. */
 import { z } from "zod";
-import { contentsAnswerSchema, type ContentsAnswer, type ContentsRequest } from "../../contract/peer.ts";
+import {
+  contentsAnswerSchema,
+  engineAsked,
+  engineMeant,
+  type ContentsAnswer,
+  type ContentsRequest,
+} from "../../contract/peer.ts";
 import type { ClusterRecord } from "../../domain/cluster.ts";
 import { readContents } from "../../drivers/postgres/extensions/contents.ts";
 import { installPackage, lookForPackage } from "../../drivers/postgres/extensions/packages.ts";
@@ -25,9 +31,10 @@ export interface HostContents {
 /** What another agent asks of this one (PeerApi.contents). */
 export async function contentsHere(
   { servers }: Pick<Parts, "servers">,
-  { engine: { kind, major }, packages }: ContentsRequest,
+  { engine: asked, packages }: ContentsRequest,
 ): Promise<ContentsAnswer> {
-  const engine = await servers.engine({ engine: kind, major }, () => undefined, AbortSignal.timeout(engineMs));
+  const { major } = asked;
+  const engine = await servers.engine(engineMeant(asked), () => undefined, AbortSignal.timeout(engineMs));
   const { extensions, libraries } = await readContents(engine);
   return {
     extensions: [...extensions.values()].map(({ requires, library, ...same }) => ({
@@ -51,8 +58,7 @@ export async function contentsOf(
   { spec, members }: ClusterRecord,
   packages: readonly string[],
 ): Promise<readonly HostContents[]> {
-  const { engine: kind, major } = spec.value;
-  const request = { engine: { kind, major }, packages: [...packages] };
+  const request = { engine: engineAsked(spec.value), packages: [...packages] };
   const records = Object.values(members).map(({ value }) => value);
   const hosts = parts.hosts.self ? [...new Set(records.map(({ host }) => host))] : [parts.hostName];
   return Promise.all(

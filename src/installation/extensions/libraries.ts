@@ -2,12 +2,12 @@
  * Whether hosts have what a cluster's servers load and what its databases use, asked before a member is placed there: it
  * would not start, or come to nothing as a primary. Called when clusters and members are made.
  */
-import type { ClusterRecord, ClusterSpec } from "../../domain/cluster.ts";
+import type { ClusterRecord, ClusterSpec, EngineChoice } from "../../domain/cluster.ts";
 import { debianPackage, needing } from "../../drivers/postgres/extensions/known.ts";
 import { installLine } from "../../drivers/postgres/extensions/packages.ts";
 import { formatLibraries, librariesIn } from "../../drivers/postgres/extensions/preload.ts";
 import { OpError } from "../../errors/op-error.ts";
-import type { ContentsAnswer } from "../../contract/peer.ts";
+import { engineAsked, type ContentsAnswer } from "../../contract/peer.ts";
 import { lookOnPrimary } from "../accounts/primary.ts";
 import type { Parts } from "../parts.ts";
 import { contentsOn } from "./hosts.ts";
@@ -17,7 +17,6 @@ import { installedEverywhere } from "./scene.ts";
 const usualLibrary = "pg_stat_statements";
 
 type Settings = ClusterSpec["settings"];
-type Engine = Pick<ClusterSpec, "engine" | "major">;
 
 /**
  * The settings of a new cluster with the usual library, unless the user has said what to load.
@@ -25,12 +24,13 @@ type Engine = Pick<ClusterSpec, "engine" | "major">;
  */
 export async function settingsWithLibraries(
   parts: Parts,
-  { settings, ...engine }: Engine & { readonly settings: Settings },
+  spec: EngineChoice & { readonly settings: Settings },
   hosts: readonly string[],
 ): Promise<Settings> {
-  const found = await contentsByHost(parts, engine, hosts);
+  const { settings } = spec;
+  const found = await contentsByHost(parts, spec, hosts);
   const wanted = packagedIn(settings);
-  refuseLacking(found, { libraries: wanted, extensions: [] }, engine);
+  refuseLacking(found, { libraries: wanted, extensions: [] }, spec);
   const hasUsual = [...found.values()].every(({ libraries }) => libraries.includes(usualLibrary));
   if (settings["shared_preload_libraries"] !== undefined || !hasUsual) return settings;
   return { ...settings, shared_preload_libraries: formatLibraries([usualLibrary]) };
@@ -38,12 +38,12 @@ export async function settingsWithLibraries(
 
 /** @throws OpError extension-missing when one of the hosts lacks what the cluster uses */
 export async function refuseUnfitHosts(parts: Parts, { spec }: ClusterRecord, hosts: readonly string[]): Promise<void> {
-  const { name, settings, engine, major } = spec.value;
-  const found = await contentsByHost(parts, { engine, major }, hosts);
+  const { name, settings } = spec.value;
+  const found = await contentsByHost(parts, spec.value, hosts);
   // Without a primary it cannot be asked what its databases use; its libraries are known all the same.
   const databases = await lookOnPrimary(parts, name, installedEverywhere).catch(() => new Map<string, never>());
   const extensions = [...new Set([...databases.values()].flat().map((extension) => extension.name))];
-  refuseLacking(found, { libraries: packagedIn(settings), extensions }, { engine, major });
+  refuseLacking(found, { libraries: packagedIn(settings), extensions }, spec.value);
 }
 
 /** A path is the user's own affair. */
@@ -54,11 +54,11 @@ function packagedIn(settings: Settings): readonly string[] {
 /** The binaries that come with Matriarch are the same everywhere, and may not be fetched yet on the others. */
 async function contentsByHost(
   parts: Parts,
-  { engine, major }: Engine,
+  choice: EngineChoice,
   hosts: readonly string[],
 ): Promise<ReadonlyMap<string, ContentsAnswer>> {
-  const asked = engine === "embedded" || !parts.hosts.self ? [parts.hostName] : [...new Set(hosts)];
-  const request = { engine: { kind: engine, major }, packages: [] };
+  const asked = choice.engine === "embedded" || !parts.hosts.self ? [parts.hostName] : [...new Set(hosts)];
+  const request = { engine: engineAsked(choice), packages: [] };
   const answers = await Promise.all(asked.map(async (host) => [host, await contentsOn(parts, host, request)] as const));
   return new Map(answers.flatMap(([host, contents]) => (contents ? [[host, contents] as const] : [])));
 }
@@ -66,31 +66,31 @@ async function contentsByHost(
 function refuseLacking(
   found: ReadonlyMap<string, ContentsAnswer>,
   { libraries, extensions }: { readonly libraries: readonly string[]; readonly extensions: readonly string[] },
-  { engine, major }: Engine,
+  choice: EngineChoice,
 ): void {
   for (const [host, contents] of found) {
     const lacks = [
       ...extensions.filter((extension) => !contents.extensions.some(({ name }) => name === extension)),
       ...libraries.filter((library) => !contents.libraries.includes(library)),
     ];
-    if (lacks.length > 0) throw lacking(host, [...new Set(lacks)], { engine, major });
+    if (lacks.length > 0) throw lacking(host, [...new Set(lacks)], choice);
   }
 }
 
-function lacking(host: string, lacks: readonly string[], { engine, major }: Engine): OpError {
+function lacking(host: string, lacks: readonly string[], { engine, engineDirectory, major }: EngineChoice): OpError {
   const names = lacks.map((name) => `"${name}"`).join(", ");
   if (engine === "embedded")
     return new OpError("extension-missing", {
       message: `the Postgres ${major} that comes with Matriarch does not have ${names}`,
       hint: "Leave it out, or use --engine system with its package installed.",
     });
-  const packages = lacks.flatMap((name) => debianPackage(needing(name)[0] ?? name, major) ?? []);
+  const packages = engineDirectory ? [] : lacks.flatMap((name) => debianPackage(needing(name)[0] ?? name, major) ?? []);
   return new OpError("extension-missing", {
     message: `host "${host}" cannot take a member: its Postgres ${major} lacks ${names}`,
     detail: "The cluster uses it, and any member may become the primary.",
     hint:
       packages.length === 0
-        ? "Install it there first."
+        ? `Install it there first${engineDirectory === undefined ? "" : `, into the build in "${engineDirectory}"`}.`
         : `Install it there first, on Debian and Ubuntu as root: ${installLine(packages)}`,
   });
 }

@@ -1,5 +1,5 @@
 /** New members of a running cluster, on hosts that are chosen for them: written as a wish, which their agents fulfil. */
-import type { ClusterRecord, MemberId, MemberRecord } from "../../domain/cluster.ts";
+import { engineOf, type ClusterRecord, type MemberId, type MemberRecord } from "../../domain/cluster.ts";
 import type { HostRecord } from "../../domain/host.ts";
 import { refuseUnfitHosts } from "../extensions/libraries.ts";
 import { amend, clusterOf, type Parts } from "../parts.ts";
@@ -22,13 +22,13 @@ export interface AddWish {
 export function chooseFor(parts: Parts, record: ClusterRecord, wish: AddWish): Chosen | undefined {
   const hosts = severalHosts(parts);
   if (!hosts) return undefined;
-  const { engine, major, primaryRegion } = record.spec.value;
+  const { primaryRegion } = record.spec.value;
   const { count, zone, host, replaces } = wish;
   const region = wish.region ?? replaces?.region ?? (host === undefined ? primaryRegion : undefined);
   const exceptHosts = replaces ? [replaces.host] : [];
   return chooseHosts(parts, hosts, {
     cluster: record,
-    wish: { count, engine, major, region, zone, host, exceptHosts },
+    wish: { count, ...engineOf(record.spec.value), region, zone, host, exceptHosts },
   });
 }
 

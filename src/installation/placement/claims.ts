@@ -5,11 +5,16 @@
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { claimPortsAnswerSchema, type ClaimPortsAnswer, type ClaimPortsRequest } from "../../contract/peer.ts";
-import type { ClusterSpec, MemberId, MemberRecord } from "../../domain/cluster.ts";
+import {
+  claimPortsAnswerSchema,
+  engineAsked,
+  engineMeant,
+  type ClaimPortsAnswer,
+  type ClaimPortsRequest,
+} from "../../contract/peer.ts";
+import type { EngineChoice, MemberId, MemberRecord } from "../../domain/cluster.ts";
 import { localRegion, type HostRecord } from "../../domain/host.ts";
 import { findPgbouncer } from "../../drivers/pgbouncer/program.ts";
-import { findSystemEngine } from "../../drivers/postgres/engine/system.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
 import { claimMemberPorts, type Elsewhere } from "../ports.ts";
@@ -27,8 +32,6 @@ export interface Place {
   readonly port: number;
   readonly dataDirectory: string;
 }
-
-type Engine = Pick<ClusterSpec, "engine" | "major">;
 
 /** Places on this host, for an embedded installation; the caller gives the ports back. */
 export async function claimHere(
@@ -61,7 +64,7 @@ export async function claimPlaces(
     const host = where.find((candidate) => candidate.name === name);
     if (!host) continue;
     const count = where.filter((candidate) => candidate.name === name).length;
-    const request = { count, exact: [], engine: { kind: engine.engine, major: engine.major } };
+    const request = { count, exact: [], engine: engineAsked(engine) };
     answers.set(name, await ask(parts, hosts, host, request));
   }
   refuseMixed([...answers, ...(await versionsOn(parts, hosts, { beside, engine }))], engine);
@@ -81,7 +84,7 @@ export interface ClaimWish {
   readonly members: readonly MemberId[];
   /** one for each member */
   readonly where: readonly HostRecord[];
-  readonly engine: Engine;
+  readonly engine: EngineChoice;
   /** hosts of members that the cluster has already */
   readonly beside?: readonly string[];
 }
@@ -90,11 +93,11 @@ export interface ClaimWish {
 async function versionsOn(
   parts: Parts,
   hosts: SeveralHosts,
-  { beside, engine }: { readonly beside: readonly string[]; readonly engine: Engine },
+  { beside, engine }: { readonly beside: readonly string[]; readonly engine: EngineChoice },
 ): Promise<readonly (readonly [string, ClaimPortsAnswer])[]> {
   if (engine.engine === "embedded") return [];
   const there = hosts.all().filter(({ name }) => beside.includes(name) && hosts.isHeard(name));
-  const request = { count: 0, exact: [], engine: { kind: engine.engine, major: engine.major } };
+  const request = { count: 0, exact: [], engine: engineAsked(engine) };
   return Promise.all(there.map(async (host) => [host.name, await ask(parts, hosts, host, request)] as const));
 }
 
@@ -143,7 +146,10 @@ async function ask(
   if (host.name === hosts.self.name) return answerClaim(parts, request);
   const call = { method: "POST", path: "/v1/peer/ports", body: request, deadlineMs: askMs } as const;
   const answer = claimPortsAnswerSchema.safeParse(await hosts.call(host.name, call));
-  if (answer.success) return answer.data;
+  if (answer.success) {
+    refuseOtherPrograms(host.name, request, answer.data);
+    return answer.data;
+  }
   throw new OpError("host-unreachable", {
     message: `the agent of host "${host.name}" gave an answer that does not fit`,
     detail: `${z.prettifyError(answer.error)}.`,
@@ -151,10 +157,23 @@ async function ask(
   });
 }
 
+/** An agent that knows of no directories of the user's own would start what packages brought. */
+function refuseOtherPrograms(
+  host: string,
+  { engine }: ClaimPortsRequest,
+  { engine_directory: taken }: ClaimPortsAnswer,
+): void {
+  if (engine?.directory === undefined || taken === engine.directory) return;
+  throw new OpError("host-unreachable", {
+    message: `the agent of host "${host}" is too old for a Postgres of your own`,
+    hint: "Bring Matriarch to the same version on every host: matriarch host list shows it.",
+  });
+}
+
 /** What another agent asks of this one (PeerApi.claimPorts). */
 export async function answerClaim(parts: Parts, request: ClaimPortsRequest): Promise<ClaimPortsAnswer> {
   const { engine } = request;
-  const found = engine?.kind === "system" ? await findSystemEngine(engine.major) : undefined;
+  const version = engine?.kind === "system" ? await installedHere(parts, engineMeant(engine)) : null;
   const pooler = request.pooler ? await findPgbouncer().catch(() => undefined) : undefined;
   const address = parts.hosts.self?.address;
   const taken = await parts.ports.take(request.exact, address);
@@ -167,10 +186,27 @@ export async function answerClaim(parts: Parts, request: ClaimPortsRequest): Pro
   return {
     ports: [...ports],
     clusters_directory: parts.clustersDirectory,
-    engine_version: found?.version ?? null,
+    engine_version: version,
+    engine_directory: engine?.directory ?? null,
     pooler_version: pooler?.version ?? null,
     free_bytes: await freeBytes(parts.clustersDirectory),
   };
+}
+
+/** @throws OpError with the host's name in it */
+async function installedHere({ servers, hostName, hosts }: Parts, choice: EngineChoice): Promise<string> {
+  try {
+    return await servers.systemVersion(choice);
+  } catch (error) {
+    if (!(error instanceof OpError) || hosts.self === undefined || choice.engineDirectory === undefined) throw error;
+    const { message, detail, hint } = error;
+    throw new OpError(error.code, {
+      message: `host "${hostName}": ${message}`,
+      ...(detail === undefined ? {} : { detail }),
+      ...(hint === undefined ? {} : { hint }),
+      cause: error,
+    });
+  }
 }
 
 /** Of the file system, for whoever is not root. A host that has had no member yet has only the directory above. */
@@ -202,7 +238,10 @@ async function askFree({ hosts }: Parts, host: string): Promise<number | undefin
 }
 
 /** Within a cluster all servers are of one version: a standby of another cannot follow, or comes to other results. */
-function refuseMixed(answers: readonly (readonly [string, ClaimPortsAnswer])[], { major }: Engine): void {
+function refuseMixed(
+  answers: readonly (readonly [string, ClaimPortsAnswer])[],
+  { engineDirectory: directory, major }: EngineChoice,
+): void {
   const versions = [...new Map(answers)].flatMap(([host, { engine_version: version }]) =>
     version ? [{ host, version }] : [],
   );
@@ -212,7 +251,10 @@ function refuseMixed(answers: readonly (readonly [string, ClaimPortsAnswer])[], 
   throw new OpError("bad-value", {
     message: "the hosts have different versions of Postgres",
     detail: `${versions.map(({ host, version }) => `"${host}" has ${version}`).join(", ")}.`,
-    hint: `On ${behind.join(", ")}: apt-get update && apt-get install postgresql-${major}`,
+    hint:
+      directory === undefined
+        ? `On ${behind.join(", ")}: apt-get update && apt-get install postgresql-${major}`
+        : `On ${behind.join(", ")}: install the build of Postgres ${newest} into ${directory}`,
   });
 }
 

@@ -1,6 +1,6 @@
 /** Where the members of a new cluster go, and whether another host's agent has to make it. Called by create. */
 import type { CreateRequest } from "../../contract/cluster.ts";
-import type { EngineKind, MemberId } from "../../domain/cluster.ts";
+import type { EngineChoice, MemberId } from "../../domain/cluster.ts";
 import { localRegion, type HostRecord } from "../../domain/host.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
@@ -17,8 +17,7 @@ export interface PlacesWish {
   readonly name: string;
   /** in the primary region */
   readonly members: number;
-  readonly engine: EngineKind;
-  readonly major: number;
+  readonly engine: EngineChoice;
 }
 
 /** @throws OpError no-host, engine-missing, bad-value */
@@ -46,10 +45,10 @@ export function planPlaces(parts: Parts, request: CreateRequest, wish: PlacesWis
 function choose(
   parts: Parts,
   hosts: SeveralHosts,
-  { engine, major }: PlacesWish,
+  { engine }: PlacesWish,
   { region, count }: { readonly region: string; readonly count: number },
 ): Chosen {
-  const wish = { count, engine, major, region, nearHost: hosts.self.name };
+  const wish = { count, ...engine, region, nearHost: hosts.self.name };
   return chooseHosts(parts, hosts, { cluster: undefined, wish });
 }
 

@@ -2,7 +2,12 @@
  * Settings tried before they are written: on every host that has a member, by the engine itself, on a directory of its
  * own. Called by plan.ts and, for other hosts, over their agents.
  */
-import { trySettingsAnswerSchema, type TrySettingsAnswer, type TrySettingsRequest } from "../../contract/peer.ts";
+import {
+  engineMeant,
+  trySettingsAnswerSchema,
+  type TrySettingsAnswer,
+  type TrySettingsRequest,
+} from "../../contract/peer.ts";
 import type { ClusterRecord, ClusterSpec } from "../../domain/cluster.ts";
 import { trySettings } from "../../drivers/postgres/configuration/trial.ts";
 import { judgeEach } from "../../drivers/postgres/configuration/validate.ts";
@@ -22,9 +27,11 @@ export interface Tried extends TrySettingsAnswer {
 /** On this host. Never throws for settings that are wrong: that is the answer. */
 export async function tryHere(parts: Parts, request: TrySettingsRequest): Promise<TrySettingsAnswer> {
   const { servers } = parts;
-  const { settings, members, memory_bytes: memoryBytes, cpus, engine: kind, major, version } = request;
+  const { settings, members, memory_bytes: memoryBytes, cpus, major, version } = request;
+  const { engine: kind, engine_directory: directory } = request;
   const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(hereMs)]);
-  const wanted = { engine: kind, major, ...(version === undefined ? {} : { version }) };
+  const choice = engineMeant({ kind, major, ...(directory === undefined ? {} : { directory }) });
+  const wanted = { ...choice, ...(version === undefined ? {} : { version }) };
   const engine = await servers.engine(wanted, () => undefined, signal);
   const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
   const context = { template, owner: servers.owner, signal };
@@ -96,7 +103,9 @@ async function askHost(parts: Parts, host: string, body: TrySettingsRequest): Pr
   }
 }
 
-function requestFor({ engine, major, version, members, memoryBytes, cpus, settings }: Subject): TrySettingsRequest {
-  const shape = { engine, major, members: [...members], memory_bytes: memoryBytes, cpus };
+function requestFor({ version, members, memoryBytes, cpus, settings, ...spec }: Subject): TrySettingsRequest {
+  const { engine, engineDirectory: directory, major } = spec;
+  const build = directory === undefined ? {} : { engine_directory: directory };
+  const shape = { engine, ...build, major, members: [...members], memory_bytes: memoryBytes, cpus };
   return { ...shape, settings: { ...settings }, ...(version === undefined ? {} : { version }) };
 }

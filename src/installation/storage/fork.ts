@@ -131,6 +131,7 @@ function createRequestOf({ hosts }: Parts, spec: ClusterSpec, request: ForkReque
     members,
     version: spec.major,
     engine: spec.engine,
+    ...(spec.engineDirectory === undefined ? {} : { engine_directory: spec.engineDirectory }),
     durability: spec.durability,
     settings: spec.settings,
     ...(port === undefined ? {} : { port }),

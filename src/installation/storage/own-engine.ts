@@ -4,7 +4,7 @@
  * says so. No copy waits for a network.
  */
 import type { WantedEngine } from "../../agent/member-servers.ts";
-import type { ClusterSpec } from "../../domain/cluster.ts";
+import { engineOf, type ClusterSpec, type EngineChoice } from "../../domain/cluster.ts";
 import { newestOf } from "../../drivers/postgres/engine/releases.ts";
 import type { Parts } from "../parts.ts";
 
@@ -17,10 +17,11 @@ export interface OwnEngine {
 /** @param version of the source, `18.3`; undefined: it is not known */
 export async function engineOfCopy(
   { servers }: Pick<Parts, "servers">,
-  { engine, major }: Pick<ClusterSpec, "engine" | "major">,
+  spec: EngineChoice,
   version: string | undefined,
 ): Promise<OwnEngine> {
-  if (engine === "system") return { wanted: { engine, major } };
+  const { engine, major } = spec;
+  if (engine === "system") return { wanted: engineOf(spec) };
   const tested = servers.testedVersion(major);
   if (version === undefined || !version.startsWith(`${major}.`)) return { wanted: { engine, major, version: tested } };
   if (version === tested || (await servers.hasEmbedded(major, version))) return { wanted: { engine, major, version } };

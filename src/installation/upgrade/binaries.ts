@@ -3,7 +3,7 @@
  * upgrade.ts, and by other hosts' agents (PeerApi.prepareEngine).
  */
 import type { WantedEngine } from "../../agent/member-servers.ts";
-import { engineAnswerSchema, type EngineAnswer, type EngineRequest } from "../../contract/peer.ts";
+import { engineAnswerSchema, engineMeant, type EngineAnswer, type EngineRequest } from "../../contract/peer.ts";
 import type { ClusterRecord } from "../../domain/cluster.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { isHere, type Parts } from "../parts.ts";
@@ -11,10 +11,11 @@ import { isHere, type Parts } from "../parts.ts";
 const fetchMs = 600_000;
 
 export async function prepareHere(parts: Parts, request: EngineRequest): Promise<EngineAnswer> {
-  const { kind: engine, major, version } = request;
-  if (engine === "system") return { version: await parts.servers.systemVersion(major) };
+  const { version } = request;
+  const choice = engineMeant(request);
+  if (choice.engine === "system") return { version: await parts.servers.systemVersion(choice) };
   const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(fetchMs)]);
-  const wanted: WantedEngine = { engine, major, ...(version === undefined ? {} : { version }) };
+  const wanted: WantedEngine = { ...choice, ...(version === undefined ? {} : { version }) };
   return { version: (await parts.servers.engine(wanted, () => undefined, signal)).version };
 }
 

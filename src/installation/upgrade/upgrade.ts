@@ -7,7 +7,8 @@ import type { ClusterRuntime } from "../../agent/runtime.ts";
 import type { Asked } from "../../contract/installation.ts";
 import { minorVersion, type UpgradePlan, type UpgradesInstallation, type UpgradeWish } from "../../contract/upgrade.ts";
 import { judgeSwitchover } from "../../core/candidates.ts";
-import type { MemberId, RestartIntent } from "../../domain/cluster.ts";
+import { engineAsked } from "../../contract/peer.ts";
+import type { EngineChoice, MemberId, RestartIntent } from "../../domain/cluster.ts";
 import { compareVersions, newestOf } from "../../drivers/postgres/engine/releases.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { OperationRecord } from "../../events/event.ts";
@@ -135,15 +136,14 @@ async function run(parts: Parts, operation: OperationRecord, { members, to, inPl
 async function fetchEverywhere(parts: Parts, operation: OperationRecord, to: string): Promise<void> {
   const cluster = clusterOf(parts, operation.cluster);
   const { record } = cluster;
-  const { engine, major } = record.spec.value;
+  const { engine } = record.spec.value;
   for (const host of hostsOf(parts, record)) {
     if (host !== undefined) parts.operations.step(operation.id, `${preparing(cluster, to)} on host ${host}`, 0);
     const version = await prepareOn(parts, host, {
-      kind: engine,
-      major,
+      ...engineAsked(record.spec.value),
       ...(engine === "embedded" ? { version: to } : {}),
     });
-    if (version !== to) throw otherInstalled(host ?? parts.hostName, { major, version, to });
+    if (version !== to) throw otherInstalled(host ?? parts.hostName, record.spec.value, { version, to });
   }
 }
 
@@ -151,11 +151,19 @@ function preparing({ record }: ClusterRuntime, to: string): string {
   return record.spec.value.engine === "system" ? `looking for Postgres ${to}` : `fetching Postgres ${to}`;
 }
 
-function otherInstalled(host: string, { major, version, to }: { major: number; version: string; to: string }): OpError {
+function otherInstalled(
+  host: string,
+  { engineDirectory: directory, major }: EngineChoice,
+  { version, to }: { version: string; to: string },
+): OpError {
+  const [who, there] =
+    directory === undefined
+      ? ["the machine's package manager brings", `apt-get update && apt-get install --only-upgrade postgresql-${major}`]
+      : ["and a directory of your own you bring", `install the build of Postgres ${to} into ${directory}`];
   return new OpError("upgrade-blocked", {
     message: `host "${host}" has Postgres ${version} installed, and not ${to}`,
-    detail: "With the system engine the machine's package manager brings the binaries. No member was restarted.",
-    hint: `There: apt-get update && apt-get install --only-upgrade postgresql-${major}`,
+    detail: `With the system engine ${who} the binaries. No member was restarted.`,
+    hint: `There: ${there}`,
   });
 }
 
@@ -176,20 +184,20 @@ function versionOf({ members }: ClusterRuntime, id: MemberId): string | undefine
 
 /** @throws OpError bad-value, not-supported */
 async function targetOf(parts: Parts, cluster: ClusterRuntime, wanted: string | undefined): Promise<string> {
-  const { engine, major } = cluster.record.spec.value;
+  const { engine } = cluster.record.spec.value;
   const running = newestOf([...cluster.members.values()].flatMap((member) => runningVersion(member) ?? []));
   if (wanted !== undefined) refuseVersion(cluster, wanted, running);
   const newest = (await newestFor(parts, cluster)) ?? running;
   const to = wanted?.includes(".") ? wanted : newest;
   if (to === undefined) throw new OpError("no-primary", { message: `no member of cluster "${cluster.name}" runs now` });
   if (engine === "system" && wanted?.includes(".") && wanted !== newest)
-    throw otherInstalled(parts.hostName, { major, version: newest ?? "none", to });
+    throw otherInstalled(parts.hostName, cluster.record.spec.value, { version: newest ?? "none", to });
   if (running !== undefined && compareVersions(to, running) < 0) throw older(cluster.name, running, to);
   return to;
 }
 
 function refuseVersion({ name, record }: ClusterRuntime, wanted: string, running: string | undefined): void {
-  const { major } = record.spec.value;
+  const { engineDirectory, major } = record.spec.value;
   if (!/^\d{1,2}$/.test(wanted) && !minorVersion.test(wanted))
     throw new OpError("bad-value", {
       message: `"${wanted}" is not a version of Postgres`,
@@ -199,7 +207,7 @@ function refuseVersion({ name, record }: ClusterRuntime, wanted: string, running
     throw new OpError("not-supported", {
       message: `cluster "${name}" is of Postgres ${major}; ${wanted} is another major version`,
       detail: "An upgrade stays within the major version: only that can be taken member by member.",
-      hint: `Make a cluster of the other version and copy into it: matriarch create ${name}-new --version ${wanted.split(".")[0]}, then pg_dump and pg_restore.`,
+      hint: `Make a cluster of the other version and copy into it: matriarch create ${name}-new --version ${wanted.split(".")[0]}${engineDirectory === undefined ? "" : " --engine-directory ITS-DIRECTORY"}, then pg_dump and pg_restore.`,
     });
   if (running !== undefined && wanted.includes(".") && compareVersions(wanted, running) < 0)
     throw older(name, running, wanted);

@@ -1,4 +1,5 @@
 /** Which version of Postgres each member runs, and what is newer. Called for `version CLUSTER`, for status and by upgrade.ts. */
+import { engineOf } from "../../domain/cluster.ts";
 import type { ClusterRuntime } from "../../agent/runtime.ts";
 import type { MemberVersion, VersionReport } from "../../contract/upgrade.ts";
 import { compareVersions, newestInRegistry, newestOf } from "../../drivers/postgres/engine/releases.ts";
@@ -9,7 +10,7 @@ const askMs = 30_000;
 
 export async function reportVersions(parts: Parts, name: string, check: boolean): Promise<VersionReport> {
   const cluster = clusterOf(parts, name);
-  const { engine, major } = cluster.record.spec.value;
+  const { engine, engineDirectory = null, major } = cluster.record.spec.value;
   const members = memberVersions(cluster, parts.hostName);
   const newest = await newestFor(parts, cluster);
   const newestInIt =
@@ -19,6 +20,7 @@ export async function reportVersions(parts: Parts, name: string, check: boolean)
   return {
     cluster: name,
     engine,
+    engine_directory: engineDirectory,
     major,
     members: [...members],
     newest,
@@ -47,7 +49,7 @@ export function memberVersions({ record, members }: ClusterRuntime, hostName: st
 export async function newestFor(parts: Parts, { record, members }: ClusterRuntime): Promise<string | null> {
   const { engine, major } = record.spec.value;
   if (engine === "embedded") return parts.servers.newestEmbedded(major);
-  const here = await parts.servers.systemVersion(major).catch(() => undefined);
+  const here = await parts.servers.systemVersion(engineOf(record.spec.value)).catch(() => undefined);
   const elsewhere = [...members.values()].flatMap(({ installed }) => installed ?? []);
   return newestOf([...elsewhere, ...(here === undefined ? [] : [here])]) ?? null;
 }

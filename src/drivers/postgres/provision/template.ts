@@ -3,6 +3,7 @@
  * quicker. Holds what every cluster starts with: the internal roles, the user's `postgres` without a password, the table
  * that barriers write, and the view of what statements cost. Called by the agent before it creates a cluster. No server ever runs on it.
  */
+import { createHash } from "node:crypto";
 import { chmod, chown, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readContents } from "../extensions/contents.ts";
@@ -62,8 +63,14 @@ export async function ensureTemplate(
   owner: ServerOwner | undefined,
   signal: AbortSignal,
 ): Promise<Template> {
-  const directory = join(home, "templates", `${engine.kind}-${engine.version}-${recipe}`);
+  const directory = join(home, "templates", nameOf(engine));
   return shareWork(underWay, directory, signal, () => openOrMake(directory, engine, owner, signal));
+}
+
+/** Builds of a user's own may differ in what is fixed when building, such as the size of a block. */
+function nameOf({ kind, version, build }: Engine): string {
+  const usual = `${kind}-${version}-${recipe}`;
+  return build === undefined ? usual : `${usual}-${createHash("sha256").update(build).digest("hex").slice(0, 10)}`;
 }
 
 async function openOrMake(

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import type { Asked } from "../../../contract/asked.ts";
 import type { InPlaceRequest } from "../../../contract/storage.ts";
 import { operationSchema } from "../../../contract/cluster.ts";
-import type { ClusterRecord } from "../../../domain/cluster.ts";
+import { engineOf, type ClusterRecord } from "../../../domain/cluster.ts";
 import type { RecoveryTarget } from "../../../domain/recovery.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import type { OperationRecord } from "../../../events/event.ts";
@@ -158,9 +158,8 @@ async function makeCopy(
   { first, version }: InPlaceJournal,
 ): Promise<SownCopy> {
   const { record } = clusterOf(parts, operation.cluster);
-  const { engine, major } = record.spec.value;
   const told = (step: string): unknown => parts.operations.step(operation.id, step, 0);
-  const wanted = { engine, major, ...(version === undefined ? {} : { version }) };
+  const wanted = { ...engineOf(record.spec.value), ...(version === undefined ? {} : { version }) };
   const found = await parts.servers.engine(wanted, told, parts.signal);
   const passwords = await passwordsOf(parts, operation.cluster);
   const { dataDirectory } = first;
