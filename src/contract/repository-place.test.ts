@@ -20,7 +20,19 @@ test("each kind of storage is read, and written back without anything secret", (
     "s3://b/ at s3.eu-central-1.amazonaws.com",
   );
   assert.equal(formatPlace(parsePlace({ to: "azure://box/x", account: "acme" })), "azure://box/x of acme");
+  const azure = parsePlace({ to: "azure://box/x", account: "acme", endpoint: "localhost:10000", path_style: true });
+  assert.deepEqual(azure, {
+    kind: "azure",
+    account: "acme",
+    container: "box",
+    path: "/x",
+    endpoint: "localhost",
+    port: 10_000,
+    style: "path",
+  });
+  assert.equal(formatPlace(azure), "azure://box/x of acme at localhost:10000");
   assert.equal(formatPlace(parsePlace({ to: "gs://box/x" })), "gs://box/x");
+  assert.equal(formatPlace(parsePlace({ to: "gs://box/x", endpoint: "fake:4443" })), "gs://box/x at fake:4443");
   const fingerprint = "0".repeat(64);
   assert.equal(formatPlace(parsePlace({ to: "sftp://ada@nas:2222/x", fingerprint })), "sftp://ada@nas:2222/x");
   assert.deepEqual(parsePlace({ to: "/mnt//nas/" }), { kind: "path", path: "/mnt/nas" });

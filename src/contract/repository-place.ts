@@ -43,15 +43,14 @@ export function parsePlace(wish: PlaceWish): RepositoryPlace {
       };
     }
     case "azure:": {
-      const { account } = only(wish, ["account", "endpoint"]);
+      const { account } = only(wish, ["account", "endpoint", "path_style"]);
       if (account === undefined) throw bad("an Azure repository needs the storage account", "Give --account.");
-      const { endpoint } = endpointOf(wish);
-      return { kind: "azure", account, container: url.hostname, path, ...(endpoint === undefined ? {} : { endpoint }) };
+      const style = wish.path_style ? "path" : "host";
+      return { kind: "azure", account, container: url.hostname, path, ...endpointOf(wish), style };
     }
     case "gs:":
     case "gcs:": {
-      const { endpoint } = endpointOf(only(wish, ["endpoint"]));
-      return { kind: "gcs", bucket: url.hostname, path, ...(endpoint === undefined ? {} : { endpoint }) };
+      return { kind: "gcs", bucket: url.hostname, path, ...endpointOf(only(wish, ["endpoint"])) };
     }
     case "sftp:": {
       const { fingerprint = "" } = only(wish, ["fingerprint"]);
@@ -73,16 +72,24 @@ export function parsePlace(wish: PlaceWish): RepositoryPlace {
 export function formatPlace(place: RepositoryPlace): string {
   switch (place.kind) {
     case "s3":
-      return `s3://${place.bucket}${place.path} at ${place.endpoint}${place.port === undefined ? "" : `:${place.port}`}`;
+      return `s3://${place.bucket}${place.path}${at(place)}`;
     case "azure":
-      return `azure://${place.container}${place.path} of ${place.account}`;
+      return `azure://${place.container}${place.path} of ${place.account}${at(place)}`;
     case "gcs":
-      return `gs://${place.bucket}${place.path}`;
+      return `gs://${place.bucket}${place.path}${at(place)}`;
     case "sftp":
-      return `sftp://${place.user}@${place.host}${place.port === undefined ? "" : `:${place.port}`}${place.path}`;
+      return `sftp://${place.user}@${place.host}${portOf(place)}${place.path}`;
     case "path":
       return place.path;
   }
+}
+
+function at(place: { readonly endpoint?: string; readonly port?: number }): string {
+  return place.endpoint === undefined ? "" : ` at ${place.endpoint}${portOf(place)}`;
+}
+
+function portOf({ port }: { readonly port?: number }): string {
+  return port === undefined ? "" : `:${port}`;
 }
 
 const optionNames = ["endpoint", "region", "path_style", "account", "fingerprint"] as const;

@@ -25,8 +25,17 @@ export type RepositoryPlace =
       readonly container: string;
       readonly path: string;
       readonly endpoint?: string;
+      readonly port?: number;
+      /** `https://account.endpoint/…`, or `https://endpoint/account/…` */
+      readonly style: "host" | "path";
     }
-  | { readonly kind: "gcs"; readonly bucket: string; readonly path: string; readonly endpoint?: string }
+  | {
+      readonly kind: "gcs";
+      readonly bucket: string;
+      readonly path: string;
+      readonly endpoint?: string;
+      readonly port?: number;
+    }
   | {
       readonly kind: "sftp";
       readonly host: string;

@@ -57,7 +57,7 @@ function resume(parts: Parts, operation: OperationRecord): void {
       return void resumeBackup(parts, operation);
     case disableKind:
     case verifyKind:
-      return endInterruptedBackup(parts, operation);
+      return void endInterruptedBackup(parts, operation);
     case proofKind:
       return void endProof(parts, operation);
     case snapshotKind:

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { describe, test } from "node:test";
 
 import { createProgram } from "../../src/cli/program.ts";
-import { parseLine } from "./command-lines.ts";
+import { problemOf } from "./command-lines.ts";
 
 const docs = resolve(import.meta.dirname, "../../docs");
 const commands = new Set(createProgram(async () => {}).commands.map((made) => made.name()));
@@ -32,15 +32,6 @@ function commandsIn(text: string): readonly string[] {
     .map(([, code = ""]) => code.replaceAll("\\|", "|"))
     .filter((code) => /(^|\$\()matriarch /.test(code) || commands.has(code.split(" ")[0] ?? ""))
     .map((code) => (/(^|\()matriarch /.test(code) ? code : `matriarch ${code}`));
-}
-
-/** A page may name a command without all that it needs; but nothing that it does not know. */
-async function problemOf(line: string): Promise<string | undefined> {
-  const problem = await parseLine(line);
-  return problem !== undefined &&
-    /missing required|not specified|argument missing|it ran nothing|a command is missing/.test(problem)
-    ? undefined
-    : problem;
 }
 
 for (const page of ["coming-from-fly.md", "coming-from-heroku.md"]) {

@@ -8,10 +8,59 @@ import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { until } from "./until.ts";
-import { makeShop, skip, type Shop } from "./backup-shop.ts";
+import { exists, makeShop, shownKey, skip, type Shop } from "./backup-shop.ts";
 import { endAll } from "./installation.ts";
 
 const isRoot = process.getuid?.() === 0;
+
+describe("enabling backups to S3 while something breaks (2 members, Postgres 15 of the system)", { skip }, () => {
+  let shop: Shop;
+
+  before(async () => {
+    shop = await makeShop();
+  });
+  after(() => shop[Symbol.asyncDispose]());
+
+  test("the log does not arrive: it is as it was before, here and in the storage", async () => {
+    shop.s3.readOnly = /\/archive\/shop\/15-1\//;
+    const { code, stdout, stderr } = await shop.enable(shop.place());
+    shop.s3.readOnly = undefined;
+    assert.equal(code, 1);
+    assert.match(stdout + stderr, /cannot be used|pgBackRest's check/);
+    await shop.nothingLeft();
+  });
+
+  test("a new path on this host: its directories go with it", { skip: !isRoot }, async () => {
+    const path = join(shop.scratch, "deep/er");
+    writeFileSync(join(shop.scratch, "s3.crt.key"), "");
+    const { code } = await shop.enable(["--to", path, "--key-file", join(shop.scratch, "s3.crt.key")]);
+    assert.notEqual(code, 0);
+    assert.ok(!exists(join(shop.scratch, "deep")));
+  });
+
+  test("the agent dies in the middle: the next one takes it back", async () => {
+    shop.s3.fault = "slow";
+    const asked = shop.enable(shop.place());
+    await until("the place to be made", () => (shop.s3.objects.size > 1 ? true : undefined), { withinMs: 60_000 });
+    await shop.installation.killAgent();
+    await shop.installation.startAgent();
+    shop.s3.fault = "none";
+    const { code, stdout, stderr } = await asked;
+    assert.equal(code, 4, stdout + stderr);
+    await shop.nothingLeft();
+  });
+
+  test("the first backup fails: it is enabled, and the key is told all the same", async () => {
+    shop.s3.readOnly = /\/backup\/shop\/\d{8}-/;
+    const { code, stdout, stderr } = await shop.enable(shop.place());
+    shop.s3.readOnly = undefined;
+    assert.equal(code, 1);
+    assert.match(stdout + stderr, /the first full backup failed[\s\S]*are enabled/);
+    assert.match(stderr, shownKey);
+    const { repositories, backups } = await shop.show();
+    assert.deepEqual([repositories.length, repositories[0]?.problem, backups.length], [1, null, 0]);
+  });
+});
 
 describe("backups to S3 while something breaks (2 members, Postgres 15 of the system)", { skip }, () => {
   let shop: Shop;

@@ -1,4 +1,5 @@
 /** A cluster of Debian's Postgres 15 and storage for its backups that speaks S3, for the tests of backups. */
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request, type IncomingMessage } from "node:http";
@@ -8,12 +9,15 @@ import { backupsSchema, type Backups } from "../../src/contract/backups.ts";
 import { operationSchema, type ClusterEvent, type Operation } from "../../src/contract/cluster.ts";
 import { startS3, type S3Server } from "../fixtures/s3-server.ts";
 import { createCluster, type Cluster } from "./cluster.ts";
-import { makeInstallation, type Installation } from "./installation.ts";
+import { makeInstallation, type Installation, type Ran } from "./installation.ts";
 import { until } from "./until.ts";
 
 export const program = ["/usr/bin/pgbackrest", "/usr/local/bin/pgbackrest"].find(exists);
 export const skip =
   program === undefined || !exists("/usr/lib/postgresql/15/bin/postgres") ? "no pgBackRest, or no Postgres 15" : false;
+
+/** Of the encryption, as one is made. */
+export const shownKey = /(?<![\w-])[\w-]{43}(?![\w-])/;
 
 export class Shop implements AsyncDisposable {
   readonly scratch: string;
@@ -39,6 +43,18 @@ export class Shop implements AsyncDisposable {
       ...change,
     };
     return ["--to", to, ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
+  }
+
+  /** With an answer for programs, whatever it is. */
+  async enable(place: readonly string[]): Promise<Ran> {
+    return await this.installation.run(["backup", "enable", "shop", ...place, "--json"]);
+  }
+
+  /** Neither in the storage nor on the host, as if backups had never been enabled. */
+  async nothingLeft(): Promise<void> {
+    assert.deepEqual([...this.s3.objects.keys()], []);
+    assert.equal((await this.installation.run(["backup", "show", "shop"])).code, 3);
+    assert.ok(!exists(join(this.installation.home, "backups/shop")));
   }
 
   async show(): Promise<Backups> {

@@ -3,12 +3,13 @@
  * It outlives the cluster, so that its backups can be restored when nothing else of it is left. Never sent anywhere but
  * to the installation's other agents.
  */
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import type { BackupPolicy } from "../../domain/backup.ts";
+import type { BackupPolicy, RepositoryNumber } from "../../domain/backup.ts";
 import { clusterNameProblem } from "../../domain/names.ts";
 import { OpError } from "../../errors/op-error.ts";
+import { writeOwn } from "./owned.ts";
 import { bookFile, configDirectory, placeOf, runDirectory, type BackupPlaces } from "./places.ts";
 import {
   policySchema,
@@ -45,12 +46,15 @@ export const bookSchema: z.ZodType<RepositoryBook> = z.strictObject({
   policy: policySchema,
   repositories: z.array(repositorySchema),
   secrets: z.array(secretsSchema),
+  fresh: z.array(z.union([z.literal(1), z.literal(2)])).exactOptional(),
 });
 
 export interface RepositoryBook extends Stanza {
   readonly systemIdentifier: string;
   readonly major: number;
   readonly policy: BackupPolicy;
+  /** those being enabled in which there was nothing: what is in them now is of that, and goes when it fails */
+  readonly fresh?: readonly RepositoryNumber[];
 }
 
 /** undefined when this host knows of none */
@@ -76,6 +80,28 @@ export async function writeBook(places: BackupPlaces, book: RepositoryBook): Pro
   const path = bookFile(places, book.cluster);
   await writeFile(`${path}.new`, `${JSON.stringify(book, null, 2)}\n`, { mode: 0o600 });
   await rename(`${path}.new`, path);
+}
+
+/** From now on it is all that is known: what it does not name goes from this host, configuration and secrets alike. */
+export async function keepBook(places: BackupPlaces, book: RepositoryBook): Promise<void> {
+  if (book.repositories.length === 0) return await forgetBook(places, book.cluster);
+  await writeBook(places, book);
+  const kept = new Set(book.repositories.map(({ number }) => String(number)));
+  const isKept = (name: string): boolean => kept.has(/^repo(\d)\b/.exec(name)?.[1] ?? "") || !/^repo\d\b/.test(name);
+  const directory = configDirectory(places, book.cluster);
+  for (const file of await readdir(directory).catch(() => [])) {
+    const path = join(directory, file);
+    if (!isKept(file)) await rm(path, { force: true });
+    else if (file.endsWith(".conf")) await keepLines(path, isKept);
+  }
+}
+
+/** A server may be reading it: it is whole at any time. */
+async function keepLines(path: string, isKept: (line: string) => boolean): Promise<void> {
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  const owner = await stat(path).catch(() => undefined);
+  if (text === undefined || owner === undefined) return;
+  await writeOwn(path, text.split("\n").filter(isKept).join("\n"), owner);
 }
 
 /** Nothing of it stays on this host. What is in the repositories is left alone. */

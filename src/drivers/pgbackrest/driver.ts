@@ -183,9 +183,17 @@ export class PgBackRest {
     return readVerification(repository, text, gaps);
   }
 
+  /** Ends what an agent before this one had begun, other than backups. */
+  async halt(): Promise<void> {
+    await this.#do("stop", ["--force", "--log-level-console=error"], shortMs);
+    await this.#do("start", ["--log-level-console=error"], shortMs);
+  }
+
   /** All that it has in the repository goes for good. */
   async remove(repository: RepositoryNumber): Promise<void> {
-    const options = [`--repo=${repository}`, "--log-level-console=warn"];
+    // It wants a server's directory, to see that none runs in it; of a cluster that is gone there is none.
+    const noServer = `--pg1-path=${runDirectory(this.#parts.places, this.#stanza.cluster)}`;
+    const options = [`--repo=${repository}`, noServer, "--log-level-console=warn"];
     await this.#do("stop", ["--log-level-console=warn"], shortMs);
     try {
       await this.#do("stanza-delete", [...options, "--force"], longMs);
@@ -274,8 +282,12 @@ export async function makeBackupDirectories(
   await makeOwnDirectory(runDirectory(places, cluster), owner);
 }
 
-/** A repository on a path: its directory, for the servers' user to write to. */
-export async function makeRepositoryDirectory(path: string, owner: ServerOwner | undefined): Promise<void> {
+/** A repository on a path: its directory, for the servers' user to write to. @returns the first one that was made */
+export async function makeRepositoryDirectory(
+  path: string,
+  owner: ServerOwner | undefined,
+): Promise<string | undefined> {
   const made = await mkdir(path, { recursive: true, mode: 0o750 });
   if (made !== undefined && owner !== undefined) await chown(path, owner.uid, owner.gid);
+  return made;
 }

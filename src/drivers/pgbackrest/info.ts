@@ -71,6 +71,7 @@ function lookOf(stanza: StanzaInfo | undefined, number: RepositoryNumber): Repos
   const isUsable = status !== undefined && (status.code === ok || status.code === noBackups);
   return {
     number,
+    isEmpty: status === undefined || status.message === "missing stanza path",
     problem: isUsable ? undefined : problemOf(status?.message ?? "missing stanza path"),
     databases,
     backups: (stanza?.backup ?? [])

@@ -11,7 +11,11 @@ export async function makeOwnDirectory(path: string, owner: ServerOwner | undefi
 }
 
 /** Whole or as it was: a server may be reading it. Left alone when it says this already. */
-export async function writeOwn(path: string, text: string, owner: ServerOwner | undefined): Promise<void> {
+export async function writeOwn(
+  path: string,
+  text: string,
+  owner: Pick<ServerOwner, "uid" | "gid"> | undefined,
+): Promise<void> {
   if ((await readFile(path, "utf8").catch(() => undefined)) === text) return;
   const part = `${path}.${process.pid}.new`;
   await writeFile(part, text, { mode: 0o600 });

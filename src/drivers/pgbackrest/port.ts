@@ -58,6 +58,8 @@ export interface RepositoryLook {
   readonly number: RepositoryNumber;
   /** why it cannot be used; undefined: it can */
   readonly problem: RepositoryProblem | undefined;
+  /** nothing of this stanza is in it, not even what cannot be read */
+  readonly isEmpty: boolean;
   /** clusters that this stanza has had, by their system identifiers; the last is the one that it has now */
   readonly databases: readonly {
     readonly systemIdentifier: string;
@@ -129,8 +131,17 @@ const placeSchema: z.ZodType<RepositoryPlace> = z.discriminatedUnion("kind", [
     container: text,
     path: text,
     endpoint: text.exactOptional(),
+    port: port.exactOptional(),
+    // Those of before were all of the first kind.
+    style: z.enum(["host", "path"]).default("host"),
   }),
-  z.strictObject({ kind: z.literal("gcs"), bucket: text, path: text, endpoint: text.exactOptional() }),
+  z.strictObject({
+    kind: z.literal("gcs"),
+    bucket: text,
+    path: text,
+    endpoint: text.exactOptional(),
+    port: port.exactOptional(),
+  }),
   z.strictObject({
     kind: z.literal("sftp"),
     host: text,

@@ -103,7 +103,9 @@ function hintOf(kind: RepositoryProblem["kind"], text: string): { readonly hint?
     case "unreachable":
       return { hint: "Check the endpoint, and its certificate (--ca for an authority of your own)." };
     case "wrong-key":
-      return { hint: "Give the key that was shown when backups were enabled: --key-file." };
+      return {
+        hint: "Give the key that was shown when backups were enabled: --key-file. Or another path, for a place of its own.",
+      };
     case "full":
       return { hint: "Make room there, or keep fewer backups: matriarch backup set." };
     default:

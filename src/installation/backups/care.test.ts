@@ -29,6 +29,7 @@ function caring(change: Partial<CareParts> = {}) {
   const record = clusterOf({ spec: { name: "shop", systemIdentifier: "7", createdAt: start, backups } });
   const look = (): RepositoryLook => ({
     number: 1,
+    isEmpty: false,
     problem: at.problem ? { kind: "unreachable", text: "nobody answers" } : undefined,
     databases: at.problem ? [] : [{ systemIdentifier: at.system, major: 15, archive: "15-1" }],
     newestSegment: undefined,

@@ -16,7 +16,7 @@ import { isHere, type Parts } from "../parts.ts";
 import { fillLog } from "./fill.ts";
 import { isOverdue, ownBackups } from "./look.ts";
 import { primaryMember } from "./members.ts";
-import { fetchBook, handOut } from "./share.ts";
+import { fetchBook, forgetOthers, handOut } from "./share.ts";
 import { findStanza, type Found } from "./stanza.ts";
 import { beginBackup } from "./take.ts";
 
@@ -189,8 +189,11 @@ function pause({ signal }: Parts, ms: number): Promise<unknown> {
 /** For the members of this host, one of which may be primary in a moment. */
 async function fetchMissing(parts: Parts): Promise<void> {
   for (const { record } of parts.runtime.clusters.values()) {
+    const spec = record.spec.value;
     const isMember = Object.values(record.members).some(({ value }) => isHere(parts, value));
-    if (isMember && record.spec.value.backups) await fetchBook(parts, record.spec.value);
+    if (isMember && spec.backups) await fetchBook(parts, spec);
+    // One that is being enabled is the cluster's in a moment.
+    if (parts.operations.list({ cluster: spec.name, state: "running" }).length === 0) await forgetOthers(parts, spec);
   }
 }
 

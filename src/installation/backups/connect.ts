@@ -3,8 +3,9 @@ import type { Asked } from "../../contract/asked.ts";
 import type { BackupKeys, Backups, ConnectRequest } from "../../contract/backups.ts";
 import { defaultBackupPolicy } from "../../domain/backup.ts";
 import { clusterNameProblem } from "../../domain/names.ts";
-import { readBook, writeBook, type RepositoryBook } from "../../drivers/pgbackrest/book.ts";
+import { forgetBook, keepBook, readBook, writeBook, type RepositoryBook } from "../../drivers/pgbackrest/book.ts";
 import { refuseUnfit } from "../../drivers/pgbackrest/driver.ts";
+import type { RepositoryLook, Stanza } from "../../drivers/pgbackrest/port.ts";
 import { problemError } from "../../drivers/pgbackrest/problems.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
@@ -44,10 +45,11 @@ export async function connectRepository(
   const others = (before?.repositories ?? []).filter(({ number }) => number !== repository.number);
   const stanza = { cluster: name, name, repositories: [repository], secrets: [secrets] };
   await refuseUnfit(0, stanza);
-  const [look] = await driverOf(parts, stanza).look();
-  if (!look || look.problem) throw problemError(look?.problem ?? { kind: "other", text: "it says nothing" });
-  const database = look.databases.at(-1);
-  if (!database) throw problemError({ kind: "no-stanza", text: `there is nothing of a cluster "${name}" in it` });
+  const database = await newestDatabase(parts, stanza).catch(async (error: unknown) => {
+    // What it was asked with holds the credentials.
+    await (before ? keepBook(parts, before) : forgetBook(parts, name));
+    throw error;
+  });
   const book: RepositoryBook = {
     ...stanza,
     systemIdentifier: database.systemIdentifier,
@@ -59,6 +61,15 @@ export async function connectRepository(
   await writeBook(parts, book);
   parts.events.emit("backup.connected", { cluster: name, actor: by }, { repository: repository.number });
   return await showBackups(parts, name, true);
+}
+
+/** @throws OpError backup-repository */
+async function newestDatabase(parts: Parts, stanza: Stanza): Promise<RepositoryLook["databases"][number]> {
+  const [look] = await driverOf(parts, stanza).look();
+  if (!look || look.problem) throw problemError(look?.problem ?? { kind: "other", text: "it says nothing" });
+  const database = look.databases.at(-1);
+  if (database) return database;
+  throw problemError({ kind: "no-stanza", text: `there is nothing of a cluster "${stanza.name}" in it` });
 }
 
 /** Those that the user left here. */

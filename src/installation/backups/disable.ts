@@ -6,7 +6,7 @@ import type { Asked } from "../../contract/asked.ts";
 import type { DisableRequest } from "../../contract/backups.ts";
 import type { Operation } from "../../contract/cluster.ts";
 import type { BackupWish, Repository } from "../../domain/backup.ts";
-import { forgetBook, readBook, writeBook } from "../../drivers/pgbackrest/book.ts";
+import { keepBook, readBook } from "../../drivers/pgbackrest/book.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { follow } from "../changes.ts";
 import { amend, refuseWithoutStore, type Parts } from "../parts.ts";
@@ -81,10 +81,9 @@ async function withdraw(parts: Parts, { name, spec }: Found, kept: readonly Repo
 async function strike(parts: Parts, { name }: Found, kept: readonly Repository[]): Promise<void> {
   const book = await readBook(parts, name);
   if (!book) return;
-  if (kept.length === 0) return await forgetBook(parts, name);
   const secrets = book.secrets.filter(({ id }) => kept.some((one) => one.secrets === id));
   const left = { ...book, repositories: kept, secrets };
-  await writeBook(parts, left);
+  await keepBook(parts, left);
   await handOut(parts, left);
 }
 

@@ -4,7 +4,6 @@
  * cluster, the log goes there from the next file on, and the first full backup is begun.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { stat } from "node:fs/promises";
 import type { Asked } from "../../contract/asked.ts";
 import {
   enabledSchema,
@@ -16,7 +15,7 @@ import {
 import { parsePlace } from "../../contract/repository-place.ts";
 import { defaultBackupPolicy, type BackupPolicy, type BackupWish, type Repository } from "../../domain/backup.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
-import { forgetBook, readBook, writeBook, type RepositoryBook } from "../../drivers/pgbackrest/book.ts";
+import { readBook, writeBook, type RepositoryBook } from "../../drivers/pgbackrest/book.ts";
 import { makeRepositoryDirectory, refuseUnfit } from "../../drivers/pgbackrest/driver.ts";
 import type { RepositoryLook, RepositorySecrets } from "../../drivers/pgbackrest/port.ts";
 import { problemError } from "../../drivers/pgbackrest/problems.ts";
@@ -29,6 +28,7 @@ import { forward, pathOf } from "./forward.ts";
 import { primaryMember } from "./members.ts";
 import { handOut } from "./share.ts";
 import { driverOf, hostOfWork, stanzaOf } from "./stanza.ts";
+import { takeBack } from "./take-back.ts";
 import { takeNow } from "./take.ts";
 
 const keyBytes = 32;
@@ -77,69 +77,73 @@ interface Enabling {
   readonly asked: Asked;
 }
 
-async function enable(parts: Parts, { spec, wish, repository, book, id, asked }: Enabling) {
-  const { name, systemIdentifier } = spec;
-  const { number, place } = repository;
-  const told = (step: string, done: number): unknown => parts.operations.step(id, step, done);
-  // The new one alone: what is wrong with another one is another story.
-  const alone = { ...wish, repositories: [repository] };
-  const trial = driverOf(parts, stanzaOf(name, alone, book));
-  const isNewPath = place.kind === "path" && (await stat(place.path).catch(() => undefined)) === undefined;
-  if (place.kind === "path") await makeRepositoryDirectory(place.path, parts.servers.owner);
-  const [look] = await trial.look();
-  refuseForeign(look, systemIdentifier, isNewPath);
-  told(`making a place for "${name}" in repository ${number}`, 1);
-  const members = primaryMember(parts, name);
-  await trial.create(members);
-  const before = await readBook(parts, name);
-  const left = await write(parts, spec, wish, book);
-  told("waiting for the log to arrive there", 2);
-  await driverOf(parts, stanzaOf(name, alone, book))
-    .check(members)
-    .catch(async (error: unknown) => {
-      if (!parts.signal.aborted) await takeBack(parts, spec, before);
-      throw error;
-    });
-  const to = place.kind;
+/** Whole, or as it was before. Once the log arrives there it is enabled, whatever becomes of the first backup. */
+async function enable(parts: Parts, enabling: Enabling) {
+  const { spec, repository, book, id, asked } = enabling;
+  const { name } = spec;
+  const { number, place, encrypted } = repository;
+  // Before anything is written elsewhere: the next agent takes back what this one leaves half done.
+  await writeBook(parts, book);
+  const made = place.kind === "path" ? await makeRepositoryDirectory(place.path, parts.servers.owner) : undefined;
+  let left: readonly string[];
+  try {
+    left = await connect(parts, enabling, made !== undefined);
+  } catch (error) {
+    const half = { spec, repository, book: (await readBook(parts, name)) ?? book, made };
+    if (!parts.signal.aborted) await takeBack(parts, half).catch(logged(parts, name));
+    throw error;
+  }
   parts.events.emit(
     "backup.enabled",
     { cluster: name, actor: asked.by },
-    { repository: number, to, encrypted: repository.encrypted },
+    { repository: number, to: place.kind, encrypted },
   );
-  told("taking the first full backup", 3);
-  const taken = await takeNow(parts, name, { repositories: [repository], kind: "full", id, by: asked.by });
+  parts.operations.step(id, "taking the first full backup", 3);
+  const taken = await takeNow(parts, name, { repositories: [repository], kind: "full", id, by: asked.by }).catch(
+    (error: unknown) => {
+      throw parts.signal.aborted ? error : withoutBackup(name, error);
+    },
+  );
   return { ...taken, ...(left.length === 0 ? {} : { hosts_that_did_not_answer: left.join(", ") }) };
 }
 
-/** What was there before is there again; the empty place in the repository stays. */
-async function takeBack(
-  parts: Parts,
-  { name, backups: wish }: ClusterSpec,
-  book: RepositoryBook | undefined,
-): Promise<void> {
-  await amend(parts, name, ({ spec: { value: now } }) => {
-    const { backups: _, ...without } = now;
-    const value = { ...without, ...(wish === undefined ? {} : { backups: wish }), generation: now.generation + 1 };
-    return { require: ["spec"], write: [{ key: "spec", value }] };
-  });
-  await (book ? writeBook(parts, book) : forgetBook(parts, name));
+/** Until the log arrives there. @returns hosts that did not take the secrets */
+async function connect(parts: Parts, enabling: Enabling, isNewPath: boolean): Promise<readonly string[]> {
+  const { spec, wish, repository, book, id } = enabling;
+  const { name, systemIdentifier } = spec;
+  const told = (step: string, done: number): unknown => parts.operations.step(id, step, done);
+  // The new one alone: what is wrong with another one is another story.
+  const alone = driverOf(parts, stanzaOf(name, { ...wish, repositories: [repository] }, book));
+  const [look] = await alone.look();
+  refuseForeign(look, systemIdentifier, isNewPath);
+  told(`making a place for "${name}" in repository ${repository.number}`, 1);
+  const members = primaryMember(parts, name);
+  if (look?.isEmpty === true || isNewPath) await writeBook(parts, { ...book, fresh: [repository.number] });
+  await alone.create(members);
+  // The secrets first: a member that is to push and lacks them keeps its log.
+  const left = await handOut(parts, book);
+  await amend(parts, name, ({ spec: { value: now } }) => ({
+    require: ["spec"],
+    write: [{ key: "spec", value: { ...now, backups: wish, generation: now.generation + 1 } }],
+  }));
+  told("waiting for the log to arrive there", 2);
+  await alone.check(members);
+  await writeBook(parts, book);
+  return left;
 }
 
-/** The secrets first: a member that is to push and lacks them keeps its log. @returns hosts that did not take them */
-async function write(parts: Parts, { name }: ClusterSpec, wish: BackupWish, book: RepositoryBook) {
-  const before = await readBook(parts, name);
-  await writeBook(parts, book);
-  try {
-    const left = await handOut(parts, book);
-    await amend(parts, name, ({ spec: { value: now } }) => ({
-      require: ["spec"],
-      write: [{ key: "spec", value: { ...now, backups: wish, generation: now.generation + 1 } }],
-    }));
-    return left;
-  } catch (error) {
-    await (before ? writeBook(parts, before) : forgetBook(parts, name));
-    throw error;
-  }
+function withoutBackup(name: string, cause: unknown): OpError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new OpError(cause instanceof OpError ? cause.code : "backup-failed", {
+    message: `the first full backup failed: ${reason}`,
+    detail: `Backups of "${name}" are enabled: its log goes there, and the full backup is tried again by itself.`,
+    hint: `See: matriarch backup show ${name}. To try it now: matriarch backup create ${name} --type full`,
+    cause,
+  });
+}
+
+function logged({ log }: Parts, cluster: string): (error: unknown) => void {
+  return (error) => log.warn("what a failed enabling left was not taken back", { cluster, error });
 }
 
 /** @throws OpError backup-foreign, backup-repository */

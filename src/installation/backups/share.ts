@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 
-import { bookSchema, readBook, writeBook, type RepositoryBook } from "../../drivers/pgbackrest/book.ts";
+import { bookSchema, keepBook, readBook, writeBook, type RepositoryBook } from "../../drivers/pgbackrest/book.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
 import { isHere, type Parts } from "../parts.ts";
 
@@ -19,13 +19,13 @@ export interface BookAnswer {
   readonly book: unknown;
 }
 
-/** What another host asks or gives. A book that is given replaces the one that was here. */
+/** What another host asks or gives. A book that is given replaces the one that was here; one without repositories ends it. */
 export async function exchangeBook(
   parts: Pick<Parts, "home">,
   { cluster, book }: { readonly cluster: string; readonly book?: unknown },
 ): Promise<BookAnswer> {
   if (book === undefined) return { book: (await readBook(parts, cluster)) ?? null };
-  await writeBook(parts, bookSchema.parse(book));
+  await keepBook(parts, bookSchema.parse(book));
   return { book: null };
 }
 
@@ -57,14 +57,26 @@ export async function fetchBook(parts: Parts, spec: ClusterSpec): Promise<boolea
   return false;
 }
 
+/** Told that a repository is not the cluster's any more while this host was away, it would keep its secrets for ever. */
+export async function forgetOthers(parts: Parts, { name, systemIdentifier, backups }: ClusterSpec): Promise<void> {
+  const book = await readBook(parts, name).catch(() => undefined);
+  if (!book || book.systemIdentifier !== systemIdentifier) return;
+  const known = new Set(backups?.repositories.map(({ secrets }) => secrets));
+  const repositories = book.repositories.filter(({ secrets }) => known.has(secrets));
+  if (repositories.length === book.repositories.length) return;
+  await keepBook(parts, { ...book, repositories, secrets: book.secrets.filter(({ id }) => known.has(id)) });
+}
+
 function hasAll(book: RepositoryBook | undefined, { backups }: ClusterSpec): boolean {
   const known = new Set(book?.secrets.map(({ id }) => id));
   return (backups?.repositories ?? []).every(({ secrets }) => known.has(secrets));
 }
 
-/** Other hosts with a member of it that are heard. */
+/** Other hosts with a member of it that are heard; of a cluster that is gone, whoever may have had one. */
 function hostsOf(parts: Parts, cluster: string): readonly string[] {
-  const members = Object.values(parts.runtime.clusters.get(cluster)?.record.members ?? {});
-  const names = members.flatMap(({ value }) => (isHere(parts, value) ? [] : [value.host]));
+  const record = parts.runtime.clusters.get(cluster)?.record;
+  const names = record
+    ? Object.values(record.members).flatMap(({ value }) => (isHere(parts, value) ? [] : [value.host]))
+    : parts.hosts.all().flatMap(({ name }) => (name === parts.hosts.self?.name ? [] : [name]));
   return [...new Set(names)].filter((host) => parts.hosts.isHeard(host));
 }

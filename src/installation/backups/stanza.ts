@@ -32,7 +32,9 @@ export async function findStanza(parts: Parts, name: string): Promise<Found> {
   const now = parts.runtime.clusters.get(name)?.record.spec.value;
   const book = await readBook(parts, name);
   const spec = now?.backups === undefined ? undefined : now;
-  const wish = spec?.backups ?? (book && { stanza: book.name, repositories: book.repositories, policy: book.policy });
+  const earlier = book && book.systemIdentifier !== now?.systemIdentifier ? book : undefined;
+  const wish =
+    spec?.backups ?? (earlier && { stanza: earlier.name, repositories: earlier.repositories, policy: earlier.policy });
   if (wish) {
     const stanza = stanzaOf(name, wish, book);
     const systemIdentifier = spec?.systemIdentifier ?? book?.systemIdentifier ?? "";

@@ -1,9 +1,12 @@
 /** `matriarch backup enable`: its declaration, and what it does when it runs. */
 import { Option } from "@commander-js/extra-typings";
 
+import type { Operation } from "../../../contract/cluster.ts";
+import { OpError } from "../../../errors/op-error.ts";
 import { clusterArgument } from "../../arguments.ts";
 import { daysArgument, hoursArgument, policyRequest } from "../../backup/policy.ts";
 import { repositoryNotes, repositoryNumber, repositoryRequest } from "../../backup/repository.ts";
+import type { Client } from "../../client/client.ts";
 import { command, countArgument, type Run } from "../../command.ts";
 
 const notes = `${repositoryNotes}
@@ -51,7 +54,8 @@ export const backupEnable = (run: Run) =>
         const { follow } = await import("../../follow.ts");
         const { renderEnabled } = await import("../../output/backups.ts");
         const request = { ...(await repositoryRequest(context, options)), policy: policyRequest(options) };
-        const { operation, key } = await (await context.client()).enableBackups(cluster, request);
+        const client = await context.client();
+        const { operation, key } = await client.enableBackups(cluster, request);
         try {
           const ended = await follow(context, operation);
           return {
@@ -59,9 +63,22 @@ export const backupEnable = (run: Run) =>
             text: (paint) => renderEnabled(ended, { key, escrow: options.escrow ?? false }, paint),
           };
         } catch (error) {
-          // What was written before it failed, or goes on after a Ctrl-C, is encrypted with it.
-          if (key !== null) context.note(`The repository's key, should it be in use: ${key}`);
+          if (key !== null && (await mayBeInUse(client, operation, request.number ?? 1)))
+            context.note(
+              `Key:  ${key}\nIt is shown this once. Keep it: what lies in the repository is encrypted with it.`,
+            );
           throw error;
         }
       }),
     );
+
+/** It is, when only the first backup failed; and may be, when nobody knows how it ended. A key of nothing is not shown. */
+async function mayBeInUse(client: Client, { id, cluster }: Operation, number: number): Promise<boolean> {
+  try {
+    const { state } = await client.operation(id);
+    if (state === "running") return true;
+    return (await client.backups(cluster)).repositories.some((repository) => repository.number === number);
+  } catch (error) {
+    return !(error instanceof OpError && error.code === "backups-disabled");
+  }
+}
