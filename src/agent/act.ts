@@ -10,6 +10,14 @@ import type { MemberServer, Upstream } from "../drivers/postgres/port.ts";
 import { OpError } from "../errors/op-error.ts";
 import { standingVote } from "./promises.ts";
 
+/** Keeps a stopped member's data as a snapshot; given by the agent's entry. */
+export interface Keeper {
+  /** @throws OpError too-little-disk when a copy of `source` would have no room beside what is kept */
+  checkRoom(source: MemberId): Promise<void>;
+  /** Its directory is empty afterwards. Safe to repeat. */
+  keep(): Promise<void>;
+}
+
 /** What the actions of one member work on; given by its loop. */
 export interface Hands {
   readonly member: MemberId;
@@ -33,6 +41,8 @@ export interface Hands {
   renewServer(): Promise<void>;
   /** The user's hooks. Never throws. @returns whether one was run: then time has passed since the decision */
   hooks(action: Action, signal: AbortSignal): Promise<boolean>;
+  /** puts where it stays what this member may be the only one to have (I13) */
+  readonly keeper: Keeper;
   /** of a clone, for people */
   progress(step: string, bytesDone: number, bytesTotal: number | undefined): void;
 }
@@ -44,7 +54,8 @@ export async function act(action: Action, hands: Hands, signal: AbortSignal): Pr
     return await perform(action, hands, signal);
   } catch (error) {
     const unknown = error instanceof OpError && error.kind.exitCode === 4;
-    return { kind: action.kind, outcome: unknown ? "unknown" : "failed", message: messageOf(error) };
+    const noRoom = error instanceof OpError && error.code === "too-little-disk" ? ({ noRoom: true } as const) : {};
+    return { kind: action.kind, outcome: unknown ? "unknown" : "failed", message: messageOf(error), ...noRoom };
   }
 }
 
@@ -105,6 +116,7 @@ async function perform(action: Action, hands: Hands, signal: AbortSignal): Promi
     case "clone":
       return rebuild(action, hands, signal);
     case "remove-member":
+      if (action.keeps) await hands.keeper.keep();
       await server.destroy();
       return done;
     case "hold-clients":
@@ -132,9 +144,12 @@ async function rebuild(
   hands: Hands,
   signal: AbortSignal,
 ): Promise<ActionResult> {
+  const keeps = action.kind === "clone" && action.keeps;
+  if (keeps) await hands.keeper.checkRoom(action.source);
   const written = await hands.commit(action.record);
   if (!written.committed) return { kind: action.kind, outcome: "refused", message: "the record has changed" };
   await hands.renewServer();
+  if (keeps) await hands.keeper.keep();
   const source = hands.upstream(action.source);
   if (action.kind === "rewind") {
     hands.progress("rewinding", 0, undefined);

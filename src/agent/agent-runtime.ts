@@ -17,6 +17,7 @@ import type { Store } from "../drivers/store/port.ts";
 import { listClusters, readCluster } from "../drivers/store/records.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { Route } from "../router/wire.ts";
+import type { Keeper } from "./act.ts";
 import type { ArchivePermits } from "./archive-permits.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterLoop, type ClusterHost, type Witness } from "./cluster-loop.ts";
@@ -58,6 +59,7 @@ export interface RuntimeParts {
   connections(cluster: string): Promise<number | undefined>;
   /** an operation on the cluster runs, here or elsewhere */
   isWorkedOn(cluster: string): boolean;
+  keeper(cluster: ClusterRecord, member: MemberId): Keeper;
 }
 
 const endpointRetryMs = 2000;
@@ -250,6 +252,7 @@ export class AgentRuntime implements Runtime {
       isWorkedOn: (cluster) => parts.isWorkedOn(cluster),
       pools: parts.pools,
       hooks: parts.hooks,
+      keeper: (cluster, member) => parts.keeper(cluster, member),
       recordRead: (cluster, before) => {
         if (membersDiffer(before, cluster)) parts.connectMembers(this.#records());
         parts.pools.learn(cluster);

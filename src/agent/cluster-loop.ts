@@ -12,7 +12,7 @@ import type { MemberServer, Upstream, WantedSettings } from "../drivers/postgres
 import type { CommitOutcome, Store } from "../drivers/store/port.ts";
 import { changeCluster, clusterPrefix, readCluster } from "../drivers/store/records.ts";
 import type { Route } from "../router/wire.ts";
-import type { Hands } from "./act.ts";
+import type { Hands, Keeper } from "./act.ts";
 import type { Clock } from "./clock.ts";
 import { EndpointFeed } from "./endpoint-feed.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
@@ -53,6 +53,7 @@ export interface ClusterHost {
   isWorkedOn(cluster: string): boolean;
   readonly pools: Pools;
   readonly hooks: Pick<Hooks, "before">;
+  keeper(cluster: ClusterRecord, member: MemberId): Keeper;
   recordRead(cluster: ClusterRecord, before: ClusterRecord | undefined): void;
   witness: Witness;
 }
@@ -282,6 +283,7 @@ export class ClusterLoop implements MemberSurroundings {
       promisesInForce: () => this.#voters.inForce(),
       isBound: () => this.#isBound(member.id),
       release: (epoch) => this.#voters.release(epoch).then(() => this.wakeAll()),
+      keeper: this.#host.keeper(this.record, member.id),
       hooks: (action, signal) => this.#host.hooks.before(this.record, member, action, signal),
       cutClients: () => {
         this.#tellOthers(member);
@@ -289,9 +291,7 @@ export class ClusterLoop implements MemberSurroundings {
       },
       holdClients: () => this.#holdEverywhere(member),
       renewServer: () => this.#renewServer(member),
-      progress: (step, bytesDone, bytesTotal) => {
-        member.progress = { step, bytesDone, bytesTotal };
-      },
+      progress: (...at) => member.cameTo(...at),
     };
   }
 

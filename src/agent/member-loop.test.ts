@@ -94,6 +94,7 @@ function surroundings(server: MemberServer): MemberSurroundings {
     cutClients: () => undefined,
     holdClients: async () => undefined,
     renewServer: async () => undefined,
+    keeper: { checkRoom: async () => undefined, keep: async () => undefined },
     hooks: async () => false,
     progress: () => undefined,
   };

@@ -97,6 +97,11 @@ export class MemberLoop {
     if (!this.#looking) void this.#lookWhileNeeded();
   }
 
+  /** A long action has come so far; for people. */
+  cameTo(step: string, bytesDone: number, bytesTotal: number | undefined): void {
+    this.progress = { step, bytesDone, bytesTotal };
+  }
+
   replaceServer(server: MemberServer): void {
     this.server = server;
     this.#tidy = false;

@@ -103,7 +103,7 @@ export class MemberServers {
   }
 
   /** Of Postgres, `18.4`, with which the server of a member of this host starts next; undefined before `prepare`. */
-  versionOf(spec: EngineChoice, member?: MemberRecord): string | undefined {
+  versionOf(spec: EngineChoice, member?: Pick<MemberRecord, "version">): string | undefined {
     if (spec.engine === "system") this.#lookForPackages();
     return this.#engines.get(keyOf(wantedBy(spec, member)))?.version;
   }
@@ -242,7 +242,7 @@ function choiceOf({ major, build, binDirectory }: Engine): EngineChoice {
   return { engine: "system", major, ...(build === undefined ? {} : { engineDirectory: binDirectory }) };
 }
 
-function wantedBy(choice: EngineChoice, member?: MemberRecord): WantedEngine {
+function wantedBy(choice: EngineChoice, member?: Pick<MemberRecord, "version">): WantedEngine {
   const version = choice.engine === "embedded" ? member?.version : undefined;
   return { ...engineOf(choice), ...(version === undefined ? {} : { version }) };
 }

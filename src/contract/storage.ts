@@ -77,7 +77,7 @@ export const snapshotSchema = z.object({
   taken_at: z.string(),
   took_ms: z.int(),
   by: z.string(),
-  why: z.enum(["asked", "daily", "before-restore", "before-change"]),
+  why: z.enum(["asked", "daily", "before-restore", "before-change", "before-rejoin"]),
   /** of one moment; file by file with the log that makes it consistent; of a server that was stopped */
   how: z.enum(["atomic", "backup-mode", "stopped"]),
   role: z.enum(["primary", "standby"]),

@@ -108,10 +108,14 @@ export interface CloneAction {
   readonly kind: "clone";
   readonly source: MemberId;
   readonly record: ClusterTxn;
+  /** what it has may be the only copy of acknowledged writes: it is a snapshot before anything takes its place (I13) */
+  readonly keeps: boolean;
 }
 /** Remove the member's directory for good, after the operator asked for it. */
 export interface RemoveMemberAction {
   readonly kind: "remove-member";
+  /** as of a copy */
+  readonly keeps: boolean;
 }
 /** Clients of the primary endpoint wait from now on. */
 export interface HoldClientsAction {
@@ -152,4 +156,6 @@ export interface ActionResult {
   /** set-rule, barrier: end of the log then. promote: where the new timeline left the old one */
   readonly lsn?: Lsn;
   readonly message?: string;
+  /** what is there can be kept only with more room */
+  readonly noRoom?: true;
 }

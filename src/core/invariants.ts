@@ -142,6 +142,16 @@ export function i9LastGoodCopy(member: string, sourceServes: boolean, missingFro
   return `the copy that replaces "${member}" lacks acknowledged writes ${missingFromSource.slice(0, 5).join(", ")}`;
 }
 
+/**
+ * What a forced epoch went on without does not vanish: a directory with acknowledged writes that its successor lacks is a
+ * snapshot before it goes.
+ * @param onlyThere acknowledged writes that neither the primary nor a snapshot has
+ */
+export function i13KeptBeforeItGoes(member: string, onlyThere: readonly number[]): Broken {
+  if (onlyThere.length === 0) return undefined;
+  return `the directory of "${member}" went, and with it acknowledged writes ${onlyThere.slice(0, 5).join(", ")}`;
+}
+
 function describe(rule: CommitRule): string {
   return rule.voters.length === 0
     ? "no voters"

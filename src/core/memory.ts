@@ -1,5 +1,6 @@
 /** What a member's loop remembers, as pure steps: after each look, and after each action. */
 import { parseVoterName } from "../domain/rule.ts";
+import { mayHoldLost } from "../domain/timeline.ts";
 import { copySource, divergedBytes, holderLeaves, restartsPending } from "./standing.ts";
 import type { ClusterRecord } from "../domain/cluster.ts";
 import type { Action, ActionResult, RecordAction } from "./action.ts";
@@ -36,12 +37,15 @@ function rebuildDue(view: View): Memory["rebuild"] {
     return memory.rebuild;
   if (server.kind !== "running" || server.role !== "standby" || copySource(view) === undefined) return undefined;
   const past = divergedBytes(view, server);
-  if (past > 0) return { incarnation, because: { code: "diverged", replayedPastForkBytes: past }, rewindFailed: false };
+  const position = { timeline: server.timeline, lsn: server.replayed };
+  const keeps = mayHoldLost(cluster.timelines.value, position, cluster.reign.value.timeline);
+  if (past > 0)
+    return { incarnation, because: { code: "diverged", replayedPastForkBytes: past }, rewindFailed: false, keeps };
   const upstream = cluster.reign.value.holder;
   const since = server.notStreamingSince;
   const stuckForMs = since === undefined ? 0 : now - since;
   if (server.walMissing && server.upstream === upstream && stuckForMs > timings.heartbeatMs)
-    return { incarnation, because: { code: "wal-missing", upstream }, rewindFailed: true };
+    return { incarnation, because: { code: "wal-missing", upstream }, rewindFailed: true, keeps };
   return undefined;
 }
 
@@ -87,6 +91,8 @@ export function afterAction(memory: Memory, action: Action, result: ActionResult
       return result.outcome === "done" || !memory.rebuild
         ? memory
         : { ...memory, rebuild: { ...memory.rebuild, rewindFailed: true } };
+    case "clone":
+      return { ...memory, noRoom: result.noRoom ? { at: now, message: result.message ?? "" } : undefined };
     case "checkpoint":
       return withIntent(memory, { checkpointed: true });
     case "hold-clients":

@@ -74,6 +74,7 @@ export type Reason =
   | { readonly code: "disk-full" }
   | { readonly code: "reclone-wished" }
   | { readonly code: "no-source" }
+  | { readonly code: "no-room-to-keep"; readonly message: string }
   | { readonly code: "diverged"; readonly replayedPastForkBytes: number }
   | { readonly code: "rewinding"; readonly source: MemberId; readonly why: Reason }
   | { readonly code: "cloning"; readonly source: MemberId; readonly why: Reason }
@@ -241,6 +242,8 @@ export function formatReason(reason: Reason): string {
       return "a new copy was asked for";
     case "no-source":
       return "it needs a new copy, and there is no healthy member to copy from yet";
+    case "no-room-to-keep":
+      return `what it has may be nowhere else, and ${reason.message}: make room, or delete older snapshots`;
     case "diverged":
       return `it holds ${reason.replayedPastForkBytes} bytes of log that the primary never had`;
     case "rewinding":

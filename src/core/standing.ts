@@ -4,7 +4,7 @@ import { leaseEnd } from "../domain/lease.ts";
 import { bytesBetween } from "../domain/lsn.ts";
 import { noVoters, type CommitRule, type Voter } from "../domain/rule.ts";
 import type { RunningServer, Server } from "../domain/server.ts";
-import { canFollow, forkPoint } from "../domain/timeline.ts";
+import { canFollow, forkPoint, mayHoldLost } from "../domain/timeline.ts";
 import type { ActionKind } from "./action.ts";
 import { serverOf } from "./candidates.ts";
 import { inPrimaryRegion } from "./regions.ts";
@@ -81,6 +81,18 @@ export function divergedBytes(view: View, server: RunningServer): number {
   if (canFollow(timelines.value, position, reign.value.timeline)) return 0;
   const fork = forkPoint(timelines.value, server.timeline, reign.value.timeline);
   return fork === undefined ? Number(server.replayed) : Math.max(1, bytesBetween(fork, server.replayed));
+}
+
+/**
+ * A stopped server whose log may hold what was acknowledged and is nowhere else, for a forced epoch went on without it
+ * (I13). How far its log goes is not known after a hard end, unless it was seen running.
+ */
+export function mustBeKept({ cluster, server, memory, self }: View): boolean {
+  if (server.kind !== "stopped" || server.damaged) return false;
+  const { rebuild } = memory;
+  if (rebuild && rebuild.incarnation === cluster.members[self]?.value.incarnation) return rebuild.keeps;
+  const position = { timeline: server.timeline, lsn: server.end };
+  return mayHoldLost(cluster.timelines.value, position, cluster.reign.value.timeline);
 }
 
 /**

@@ -17,6 +17,7 @@ import {
 import { toLsn } from "../domain/lsn.ts";
 import { formatSyncNames, voterName, type CommitRule, type Voter } from "../domain/rule.ts";
 import type { RunningServer, StandbyStream, StoppedServer } from "../domain/server.ts";
+import type { TimelineHistory } from "../domain/timeline.ts";
 import type { Decision } from "./decision.ts";
 import { emptyMemory, type LeaseView, type Memory, type Peer, type View } from "./view.ts";
 
@@ -35,6 +36,7 @@ export interface ClusterChange {
   readonly intent?: Intent;
   readonly pausedUntil?: number;
   readonly sleep?: Sleep;
+  readonly timelines?: TimelineHistory;
 }
 
 export interface ViewChange extends ClusterChange {
@@ -120,10 +122,7 @@ export function clusterOf(change: ClusterChange = {}): ClusterRecord {
     spec: at({ ...firstSpec, members, ...spec }),
     reign: at({ ...firstReign, ...reign }),
     rule: at({ epoch: 3, rule, previous }),
-    timelines: at([
-      { id: 1, parent: null, forkedAt: toLsn(0n), epoch: 1 },
-      { id: 2, parent: 1, forkedAt: toLsn(500n), epoch: 3 },
-    ]),
+    timelines: at(change.timelines ?? firstTimelines),
     members: Object.fromEntries(ids.map((id) => [id, at({ ...recordOf(id), ...records[id] })])),
     votes: Object.fromEntries(votes.map((vote) => [vote.voter.member, at(vote)])),
     intent: intent && at(intent),
@@ -192,6 +191,11 @@ function recordOf(id: MemberId): MemberRecord {
     createdAt: 0,
   };
 }
+
+const firstTimelines: TimelineHistory = [
+  { id: 1, parent: null, forkedAt: toLsn(0n), epoch: 1 },
+  { id: 2, parent: 1, forkedAt: toLsn(500n), epoch: 3 },
+];
 
 const firstReign: Reign = {
   epoch: 3,

@@ -61,7 +61,8 @@ export function takeEpochTxn(view: View, votes: Tally, how: "election" | "forced
     view,
     survivors.map((voter) => voter.member),
   );
-  const timeline = nextTimeline(cluster, own.position, votes.epoch);
+  const next = nextTimeline(cluster, own.position, votes.epoch);
+  const timeline: Timeline = how === "forced" ? { ...next, isForced: true } : next;
   const rule: RuleRecord = {
     epoch: votes.epoch,
     rule: ruleForNewHolder(cluster, survivors, absent),

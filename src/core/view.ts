@@ -79,8 +79,16 @@ export interface Memory {
   readonly barrierPassed: { readonly epoch: number; readonly serverSince: number } | undefined;
   /** this directory cannot follow any more and must be rebuilt; until its incarnation has changed */
   readonly rebuild:
-    | { readonly incarnation: number; readonly because: Reason; readonly rewindFailed: boolean }
+    | {
+        readonly incarnation: number;
+        readonly because: Reason;
+        readonly rewindFailed: boolean;
+        /** it has log that a forced epoch went on without */
+        readonly keeps: boolean;
+      }
     | undefined;
+  /** there was no room for a copy beside what must be kept, as the agent said */
+  readonly noRoom: { readonly at: number; readonly message: string } | undefined;
   /** as promoted: where the own timeline really left its parent */
   readonly fork: { readonly timeline: number; readonly at: Lsn } | undefined;
   /** switchover or restart: its intent, and the steps that are done */
@@ -125,6 +133,7 @@ export const emptyMemory: Memory = {
   settled: false,
   barrierPassed: undefined,
   rebuild: undefined,
+  noRoom: undefined,
   fork: undefined,
   intent: undefined,
   idle: undefined,

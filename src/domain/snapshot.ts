@@ -13,7 +13,7 @@ export interface Snapshot {
   readonly createdAt: number;
   readonly tookMs: number;
   readonly by: string;
-  readonly why: "asked" | "daily" | "before-restore" | "before-change";
+  readonly why: "asked" | "daily" | "before-restore" | "before-change" | "before-rejoin";
   /** of one moment, or copied file by file in backup mode with the log that makes it consistent */
   readonly how: "atomic" | "backup-mode" | "stopped";
   /** what the member was */
@@ -28,6 +28,11 @@ export interface Snapshot {
   readonly keptDays?: number;
   /** of the cluster as it was: with its settings it can be brought back */
   readonly spec: ClusterSpec;
+}
+
+/** What a forced failover went on without: its log goes another way than the cluster's, and leads to its own end only. */
+export function isOffTheLine({ why }: Pick<Snapshot, "why">): boolean {
+  return why === "before-rejoin";
 }
 
 export interface SnapshotPolicy {

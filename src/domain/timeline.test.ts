@@ -7,6 +7,7 @@ import {
   canFollow,
   comparePositions,
   forkPoint,
+  mayHoldLost,
   parseHistoryFile,
   type Timeline,
   type WalPosition,
@@ -54,6 +55,29 @@ test("comparePositions: log past the fork of a newer timeline does not count", (
   ];
   assert.ok(comparePositions(history, { timeline: 1, lsn: toLsn(100n) }, { timeline: 2, lsn: toLsn(60n) }) < 0);
   assert.ok(comparePositions(history, { timeline: 2, lsn: toLsn(40n) }, { timeline: 1, lsn: toLsn(45n) }) < 0);
+});
+
+test("mayHoldLost: past the fork of a forced epoch, on whatever branch; not past another's", () => {
+  const begun = (id: number, parent: number | null, forkedAt: bigint, isForced?: true): Timeline => ({
+    id,
+    parent,
+    forkedAt: toLsn(forkedAt),
+    epoch: id,
+    ...(isForced && { isForced }),
+  });
+  const history = [begun(1, null, 0n), begun(2, 1, 100n), begun(3, 1, 50n, true), begun(4, 3, 200n), begun(5, 2, 150n)];
+  const holds = (timeline: number, lsn: bigint | undefined, tip: number): boolean =>
+    mayHoldLost(history, { timeline, lsn: lsn === undefined ? undefined : toLsn(lsn) }, tip);
+  assert.equal(holds(1, 51n, 3), true);
+  assert.equal(holds(1, 50n, 3), false);
+  assert.equal(holds(1, undefined, 3), true);
+  assert.equal(holds(1, 60n, 4), true, "also when others followed the forced one");
+  assert.equal(holds(2, 120n, 3), true, "a branch that the forced one knew nothing of");
+  assert.equal(holds(5, 170n, 4), true);
+  assert.equal(holds(3, 300n, 4), false, "what it has past an ordinary fork was acknowledged by nobody");
+  assert.equal(holds(1, 120n, 2), false);
+  assert.equal(holds(1, undefined, 2), false);
+  assert.equal(holds(4, 300n, 4), false);
 });
 
 test("canFollow: up to the fork, and not past it", () => {

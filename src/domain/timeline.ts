@@ -12,6 +12,8 @@ export interface Timeline {
   readonly forkedAt: Lsn;
   /** the epoch that reserved it */
   readonly epoch: number;
+  /** begun without the votes that prove that it holds all that was acknowledged */
+  readonly isForced?: true;
 }
 
 /** Every timeline ever reserved for a cluster, by id. */
@@ -54,6 +56,24 @@ export function canFollow(history: TimelineHistory, position: WalPosition, tip: 
   if (position.timeline === tip) return true;
   const fork = forkPoint(history, position.timeline, tip);
   return fork !== undefined && position.lsn <= fork;
+}
+
+/**
+ * Whether a log goes on where a forced epoch began another one: what it has past there may have been acknowledged, and be
+ * nowhere else. Past any other fork nothing was.
+ * @param lsn undefined: not known, so it is assumed of a log that may reach there
+ */
+export function mayHoldLost(
+  history: TimelineHistory,
+  { timeline, lsn }: { readonly timeline: number; readonly lsn: Lsn | undefined },
+  tip: number,
+): boolean {
+  const own = lineage(history, timeline);
+  return lineage(history, tip).some(({ id, parent, forkedAt, isForced }) => {
+    if (!isForced || own.some((known) => known.id === id) || !own.some((known) => known.id === parent)) return false;
+    const left = own.find((known) => known.parent === parent)?.forkedAt ?? forkedAt;
+    return lsn === undefined || lsn > (left < forkedAt ? left : forkedAt);
+  });
 }
 
 /**

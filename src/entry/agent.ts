@@ -41,6 +41,7 @@ import { careForImports } from "../installation/imports/care.ts";
 import { resumeOperations } from "../installation/resume.ts";
 import { careForArchives } from "../installation/storage/archive/care.ts";
 import { careForProofs } from "../installation/proof/care.ts";
+import { keeperOf } from "../installation/storage/left-behind.ts";
 import { careForStorage } from "../installation/storage/care.ts";
 import { openLogFile, type Log } from "../log/log.ts";
 import { endpointKinds, type EndpointConfig } from "../router/wire.ts";
@@ -134,6 +135,7 @@ async function runAgent(): Promise<void> {
       ),
     connections: async (cluster) => heldConnections(await router.status(), cluster),
     isWorkedOn: (cluster) => operations.list({ cluster, state: "running" }).length > 0,
+    keeper: (cluster, member) => keeperOf(parts, cluster, member),
   });
   router.onClientWaits((cluster, endpoint) => runtime.knock(cluster, `a client of endpoint "${endpoint}"`));
   const parts: Parts = {

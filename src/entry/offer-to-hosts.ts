@@ -20,6 +20,7 @@ import { eraseHere } from "../installation/placement/erase.ts";
 import { silentMs } from "../installation/placement/hosts.ts";
 import { prepareHere } from "../installation/upgrade/binaries.ts";
 import { offerLog } from "../installation/storage/archive/collect.ts";
+import { keepLeftOrphans } from "../installation/storage/left-behind.ts";
 import { expectReplacing, keepReplacedHolder, settleReplaced } from "../installation/storage/restore/replaced.ts";
 import { hostMoves } from "../installation/placement/moves.ts";
 import { putOrphansAside } from "../installation/placement/orphans.ts";
@@ -103,8 +104,11 @@ export function careForHosts(parts: Parts, offer: Offer): void {
   every(orphanLookMs, signal, () => {
     const store = several.trueStore;
     // Failed, it is put aside like the rest.
-    const keepFirst = (cluster: string): Promise<unknown> =>
-      keepReplacedHolder({ ...parts, store }, cluster).catch(told("keeping what was put back as a snapshot"));
+    const own = { ...parts, store };
+    const keepFirst = async (cluster: string): Promise<void> => {
+      await keepReplacedHolder(own, cluster).catch(told("keeping what was put back as a snapshot"));
+      await keepLeftOrphans(own, cluster).catch(told("keeping what a forced failover went on without"));
+    };
     void putOrphansAside({ ...parts, store, keepFirst }).catch(told("the look for members that are left over"));
   });
   every(placeLookMs, signal, keepPlace(parts, offer));

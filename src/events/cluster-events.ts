@@ -115,8 +115,8 @@ export const clusterEvents = {
   ),
   "data.loss-accepted": define<{ missing: readonly string[] }>(
     "warning",
-    "An operator forced a failover without the votes that prove that nothing is lost.",
-    (e) => `failover forced without ${list(e.missing)}; writes that only they held are lost`,
+    "An operator forced a failover without the votes that prove that nothing is lost. What a member that comes back has and the cluster lacks is kept as a snapshot (member.data-kept).",
+    (e) => `failover forced without ${list(e.missing)}; writes that only they held are not in the cluster any more`,
   ),
   "switchover.started": define<{ from: string; to: string }>(
     "info",

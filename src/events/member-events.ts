@@ -134,6 +134,20 @@ export const memberEvents = {
     "The copy failed; the old directory is as it was. It is tried again with rising delays.",
     (e) => `copy of "${e.source}" for "${e.member}" failed: ${e.reason}`,
   ),
+  "member.data-kept": define<{ snapshot: string; size_bytes: number; until: string }>(
+    "warning",
+    "A member came back with log that a forced failover went on without. Writes in it may have been acknowledged, so its data is a snapshot now, before it is copied anew or removed.",
+    (e) =>
+      `what "${e.member}" had before the forced failover is kept as snapshot ${e.snapshot} until ${e.until}; \
+to look into it: matriarch restore ${e.cluster} NEW --snapshot ${e.snapshot}`,
+  ),
+  "member.no-room-to-keep": define<{ reason: string }>(
+    "error",
+    "A member came back with log that a forced failover went on without, and there is no room for a new copy beside its data. It stays down, and its data as it is, until there is.",
+    (e) =>
+      `"${e.member}" waits with what a forced failover went on without: ${e.reason}. Make room, or delete older snapshots: \
+matriarch snapshot list ${e.cluster}`,
+  ),
   "member.out-of-memory": define<{ limit_bytes: number; processes: number }>(
     "error",
     "A member used up the memory that its cluster gives it, and the kernel ended processes of its server. The server ends \

@@ -318,7 +318,7 @@ export class Agent {
   }
 
   #say(reason: string, actions: readonly Action[]): void {
-    const what = actions.map((action) => (action.kind === "record" ? `record:${action.what}` : action.kind)).join("+");
+    const what = actions.map(nameOf).join("+");
     const said = `${what || "-"}  ${reason}`;
     if (said.replace(/\d+(\.\d+)?/g, "#") === this.reason.replace(/\d+(\.\d+)?/g, "#")) return;
     this.reason = said;
@@ -332,4 +332,9 @@ export class Agent {
     const oldest = this.#looks.shift() ?? 0;
     if (now - oldest < 1500) this.#world.checker.broken("L1", `${view.self} looks without end: ${this.reason}`);
   }
+}
+
+function nameOf(action: Action): string {
+  if (action.kind === "record") return `record:${action.what}`;
+  return "keeps" in action && action.keeps ? `keep+${action.kind}` : action.kind;
 }

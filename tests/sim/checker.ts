@@ -14,6 +14,7 @@ import {
   i10ReplicaStaysOut,
   i11SleepEndsNobody,
   i12CascadedHasNoSay,
+  i13KeptBeforeItGoes,
   type Broken,
   type Served,
 } from "../../src/core/invariants.ts";
@@ -49,6 +50,8 @@ export class Checker {
   #newest: Served | undefined;
   readonly #couldVoteAt = new Map<string, number>();
   failovers = 0;
+  /** ends of the logs that are kept as snapshots */
+  readonly #kept: LogRecord[] = [];
   /** when a switchover was last asked for, moved the epoch or ended (I7) */
   switchoverAt: number | undefined;
   readonly #world: World;
@@ -202,6 +205,18 @@ export class Checker {
       .slice(0, acknowledged)
       .filter((write) => !has.has(write));
     this.#hold("I9", i9LastGoodCopy(member, true, missing));
+  }
+
+  /** I13: its directory is about to go. @param keeps as a snapshot first */
+  directoryGoes(going: PgServer, keeps: boolean): void {
+    const { wasAsync, store } = this.#world;
+    if (keeps && going.dir) this.#kept.push(going.dir.flushed);
+    const primary = this.#world.server(store.record.reign.value.holder);
+    if (wasAsync || !going.dir || going.dir.damaged || !primary?.dir) return;
+    const elsewhere = [primary.dir.flushed, ...this.#kept].map((end) => writesIn(end));
+    const own = writesIn(going.dir.flushed);
+    const onlyThere = this.#writes().filter((write) => own.has(write) && !elsewhere.some((log) => log.has(write)));
+    this.#hold("I13", i13KeptBeforeItGoes(going.member, onlyThere));
   }
 
   /** At the end: the log that everybody follows has every acknowledged write. */

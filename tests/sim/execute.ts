@@ -99,6 +99,7 @@ export class Executor {
       case "clone":
         return this.#rebuild(action, end);
       case "remove-member":
+        this.#world.checker.directoryGoes(server, action.keeps);
         server.dir = undefined;
         return soon(() => end("done"), 20, 60);
       case "hold-clients":
@@ -252,6 +253,7 @@ export class Executor {
           return end("failed", { message: "the source was lost" });
         if (action.kind === "rewind" && server.dir && this.#world.random.chance(0.2))
           return end("failed", { message: "rewind failed" });
+        this.#world.checker.directoryGoes(server, action.kind === "clone" && action.keeps);
         this.#world.checker.directoryReplaced(this.#host.member, source, acknowledged);
         server.replaceDirectory(source.dir);
         end("done");

@@ -13,6 +13,7 @@ import type { RunningServer } from "../../src/domain/server.ts";
 import {
   agentStuckForGood,
   answersTakeLong,
+  forcedWithoutTheNewest,
   hearsTheHolderAfterVoting,
   hostHearsOfNoDoze,
   replicaIsAhead,
@@ -555,6 +556,19 @@ export const mutations: readonly Mutation[] = [
     what: "a member that has diverged is not rebuilt",
     wiring: broken({ memory: (memory) => ({ ...memory, rebuild: undefined }) }),
     budget: 100,
+  },
+  {
+    name: "left-behind-not-kept",
+    breaks: "P9",
+    what: "what a forced epoch went on without is not kept before its directory is replaced",
+    wiring: broken({
+      action: (action) => (action.kind === "clone" ? { ...action, keeps: false } : action),
+    }),
+    budget: 20,
+    members: 3,
+    durability: "quorum",
+    script: forcedWithoutTheNewest,
+    shownBy: "I13",
   },
   {
     name: "copies-from-anyone",

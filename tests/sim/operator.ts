@@ -111,7 +111,7 @@ export class Operator {
   }
 
   durability(durability: Durability): void {
-    if (durability === "async") this.#world.mayLose = true;
+    if (durability === "async") this.#world.mayLose = this.#world.wasAsync = true;
     this.#spec({ durability });
   }
 

@@ -109,6 +109,24 @@ export const upstreamThenPrimaryLost: Script = ({ world }) => {
 /** How long a standby may be away before its replica looks for another, an election, and a start anew. */
 const followsWithinMs = 8000;
 
+/** "shop-3" is behind when the others are lost; an operator makes it the primary all the same, and then they come back. */
+export const forcedWithoutTheNewest: Script = ({ world, operator }) => {
+  const [behind, ...newest] = ["shop-3", "shop-1", "shop-2"] as const;
+  const lostMs = beginMs + 1000 + world.random.between(0, 1000);
+  const forcedMs = lostMs + 3000;
+  after(world, beginMs, () => {
+    for (const other of newest) cut(world, behind, other);
+  });
+  after(world, lostMs, () => {
+    for (const member of newest) loseForGood(world, member);
+    for (const other of newest) heal(world, behind, other);
+  });
+  after(world, forcedMs, () => operator.failover(null, true));
+  after(world, forcedMs + 5000, () => {
+    for (const member of newest) world.hostOf(member).start();
+  });
+};
+
 function loseForGood(world: World, member: string): void {
   const { server, agent, guard } = world.hostOf(member);
   server.crash();

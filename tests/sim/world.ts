@@ -81,6 +81,8 @@ export class World {
   readonly unfit = new Map<string, string>();
   /** async, or a forced failover: acknowledged writes may be lost */
   mayLose: boolean;
+  /** commits have waited for nobody */
+  wasAsync: boolean;
   /** clients rest */
   isQuiet = false;
   /** how often it has fallen asleep */
@@ -100,6 +102,7 @@ export class World {
     this.network = new Network(this.scheduler, this.random);
     this.#clocksOff = seeded(options.seed ^ 0x0c10c).chance(1 / 3) ? 0.07 : 0.01;
     this.mayLose = options.durability === "async";
+    this.wasAsync = this.mayLose;
     this.checker = new Checker(this);
     this.clients = new Clients(this);
     const count = options.members + (options.far ?? 0) + (options.cascaded ?? 0);

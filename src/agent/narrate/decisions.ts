@@ -105,7 +105,7 @@ export function tellDecision(
   const why = formatReason(because);
   // A rebuild that can begin at once names its cause only here.
   if (because.code === "cloning" || because.code === "rewinding")
-    return because.why.code === before?.because.code
+    return because.why.code === before?.because.code || before?.because.code === "no-room-to-keep"
       ? undefined
       : tellDecision(events, loop, member, { ...decision, because: because.why }, before);
   if (fencing.has(because.code)) events.emit("primary.fenced", about, { reason: why });

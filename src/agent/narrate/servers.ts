@@ -4,7 +4,7 @@ import type { Decision } from "../../core/decision.ts";
 import { formatReason, type Reason } from "../../core/reason.ts";
 import { isAsleep, type ClusterRecord, type MemberId } from "../../domain/cluster.ts";
 import type { Server } from "../../domain/server.ts";
-import type { EventLog } from "../../events/event-log.ts";
+import type { EventContext, EventLog } from "../../events/event-log.ts";
 import { followsHolder } from "../endpoints.ts";
 import type { MemberLoop } from "../member-loop.ts";
 
@@ -20,6 +20,8 @@ interface Story {
   how: "follow" | "rewind" | "clone";
   /** why it was rebuilt last */
   why: Reason | undefined;
+  /** what it has must be kept, and there is no room for a copy beside it */
+  lacksRoom: boolean;
   /** the agent ends it itself */
   ending: boolean;
   /** libraries that it was told to lack */
@@ -80,9 +82,17 @@ export class ServerStories {
     }
     if (action.kind === "clone") {
       story.how = "clone";
+      if (result.noRoom === true) return this.#hasNoRoom(about, story, result.message ?? "unknown");
+      story.lacksRoom = false;
       if (result.outcome === "done") this.#events.emit("rejoin.clone", about, { source: action.source, reason: why });
       else this.#events.emit("clone.failed", about, { source: action.source, reason: result.message ?? "unknown" });
     }
+  }
+
+  /** It is tried every few seconds, and told once. */
+  #hasNoRoom(about: EventContext, story: Story, reason: string): void {
+    if (!story.lacksRoom) this.#events.emit("member.no-room-to-keep", about, { reason });
+    story.lacksRoom = true;
   }
 
   #changed(member: MemberLoop, story: Story, server: Server, decision: Decision): void {
@@ -141,6 +151,7 @@ export class ServerStories {
         hasStreamed: false,
         how: "follow",
         why: undefined,
+        lacksRoom: false,
         ending: false,
         missing: "",
         slept: false,

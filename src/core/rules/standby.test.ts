@@ -22,8 +22,19 @@ import { endFrozenStandby, followHolder, rebuild, rest, startStandby } from "./s
 
 const absent = { kind: "absent" } as const;
 const diverged = (change: Partial<NonNullable<Memory["rebuild"]>> = {}): Partial<Memory> => ({
-  rebuild: { incarnation: 1, because: { code: "diverged", replayedPastForkBytes: 9 }, rewindFailed: false, ...change },
+  rebuild: {
+    incarnation: 1,
+    because: { code: "diverged", replayedPastForkBytes: 9 },
+    rewindFailed: false,
+    keeps: false,
+    ...change,
+  },
 });
+/** timeline 2 was begun by a forced epoch, at 500 */
+const forced = [
+  { id: 1, parent: null, forkedAt: toLsn(0n), epoch: 1 },
+  { id: 2, parent: 1, forkedAt: toLsn(500n), epoch: 3, isForced: true },
+] as const;
 const reclone = { records: { b: { wish: "reclone" } } } as const;
 
 test("rebuild: no directory: copied from the primary, as a new incarnation that is recorded first", () => {
@@ -55,6 +66,31 @@ test("rebuild: diverged: its server is ended first, then it is rewound where the
   assert.equal(says(rebuild(viewOf("b", system))), "rewind: rewinding");
   assert.equal(says(rebuild(viewOf("b", { ...system, memory: diverged({ rewindFailed: true }) }))), "clone: cloning");
   assert.equal(rebuild(viewOf("b", { ...down, memory: diverged({ incarnation: 0 }) })), undefined);
+});
+
+test("rebuild: left behind by a forced epoch: never rewound, and kept before the copy (I13)", () => {
+  const keeps = (change: ViewChange): unknown => {
+    const [action] = rebuild(viewOf("b", { spec: { engine: "system" }, timelines: forced, ...change }))?.actions ?? [];
+    return action?.kind === "clone" ? action.keeps : action?.kind;
+  };
+  assert.equal(keeps({ server: stopped(), memory: diverged({ keeps: true }) }), true);
+  assert.equal(keeps({ server: stopped(), memory: diverged() }), "rewind");
+  // How far its log goes is not known: it never came up to show it.
+  assert.equal(keeps({ server: stopped({ failures: 3, timeline: 1 }) }), true);
+  assert.equal(keeps({ server: stopped({ failures: 3, timeline: 1, clean: true, end: toLsn(500n) }) }), false);
+  assert.equal(keeps({ server: stopped({ failures: 3, timeline: 2 }) }), false);
+  // There is nothing that a cluster could be made of.
+  assert.equal(keeps({ server: stopped({ damaged: true, timeline: 1 }) }), false);
+  assert.equal(keeps({ server: absent }), false);
+});
+
+test("rebuild: no room for a copy beside what is kept: it waits, and looks again after a while", () => {
+  const noRoom = (at: number): ViewChange => ({
+    server: stopped(),
+    memory: { ...diverged({ keeps: true }), noRoom: { at, message: "full" } },
+  });
+  assert.equal(says(rebuild(viewOf("b", noRoom(now - 1000)))), "nothing: no-room-to-keep");
+  assert.equal(says(rebuild(viewOf("b", noRoom(now - 10_000)))), "clone: cloning");
 });
 
 test("rebuild: diverged and no source: a running server goes on running, for its vote", () =>

@@ -5,12 +5,23 @@ import { parseVoterName } from "../../domain/rule.ts";
 import type { Decision, Rule } from "../decision.ts";
 import type { Reason } from "../reason.ts";
 import { leastAcks } from "../rule-change.ts";
-import { copySource, hasProcess, holdsEpoch, isWell, ownRecord, recordsOnTheWay, ruleForServer } from "../standing.ts";
+import {
+  copySource,
+  hasProcess,
+  holdsEpoch,
+  isWell,
+  mustBeKept,
+  ownRecord,
+  recordsOnTheWay,
+  ruleForServer,
+} from "../standing.ts";
 import { rebuildTxn } from "../transactions.ts";
 import type { View } from "../view.ts";
 
 /** Starts that fail so often in a row mean that the directory is of no use. */
 const failuresMax = 3;
+/** Somebody has to make room first. */
+const roomLookMs = 5000;
 
 /** Not the holder, or one that gave its time back: then it is a standby like the others. */
 export function isStandby(view: View): boolean {
@@ -27,8 +38,16 @@ export const rebuild: Rule = (view) => {
   const source = copySource(view);
   if (!source) return whileNoSource(view, because);
   if (hasProcess(view.server)) return { actions: [{ kind: "fence" }], because };
-  const [kind, code] = canRewind(view, because) ? (["rewind", "rewinding"] as const) : (["clone", "cloning"] as const);
-  return { actions: [{ kind, source, record: rebuildTxn(view) }], because: { code, source, why: because } };
+  const keeps = mustBeKept(view);
+  if (keeps && view.memory.noRoom) {
+    const recheckAt = view.memory.noRoom.at + roomLookMs;
+    const { message } = view.memory.noRoom;
+    if (view.now < recheckAt) return { actions: [], because: { code: "no-room-to-keep", message }, recheckAt };
+  }
+  const record = rebuildTxn(view);
+  if (!keeps && canRewind(view, because))
+    return { actions: [{ kind: "rewind", source, record }], because: { code: "rewinding", source, why: because } };
+  return { actions: [{ kind: "clone", source, record, keeps }], because: { code: "cloning", source, why: because } };
 };
 
 /** Durability strict keeps its last voters: a copy that was asked for of one of them lets the writes wait. */

@@ -2,7 +2,7 @@
 import { isToRest } from "../../domain/cluster.ts";
 import type { Rule } from "../decision.ts";
 import { isVoter, serverOf } from "../candidates.ts";
-import { actsAsPrimary, hasProcess, holdsEpoch } from "../standing.ts";
+import { actsAsPrimary, hasProcess, holdsEpoch, mustBeKept } from "../standing.ts";
 import { endPauseTxn, removeMemberTxn } from "../transactions.ts";
 
 /** P11: automation rests until the stated time. */
@@ -49,7 +49,10 @@ export const leaveByWish: Rule = (view) => {
   if (isVoter(cluster, self)) return undefined;
   if (hasProcess(server)) return { actions: [{ kind: "fence" }], because: { code: "being-removed", step: "stop" } };
   if (server.kind === "stopped")
-    return { actions: [{ kind: "remove-member" }], because: { code: "being-removed", step: "directory" } };
+    return {
+      actions: [{ kind: "remove-member", keeps: mustBeKept(view) }],
+      because: { code: "being-removed", step: "directory" },
+    };
   return {
     actions: [{ kind: "record", what: "member", txn: removeMemberTxn(view) }],
     because: { code: "being-removed", step: "record" },

@@ -116,7 +116,13 @@ export const reignSchema: z.ZodType<Reign> = z.strictObject({
 export const ruleSchema: z.ZodType<RuleRecord> = z.strictObject({ epoch: count, rule, previous: z.array(rule) });
 
 export const timelinesSchema: z.ZodType<TimelineHistory> = z.array(
-  z.strictObject({ id: z.int().positive(), parent: z.int().positive().nullable(), forkedAt: lsn, epoch: count }),
+  z.strictObject({
+    id: z.int().positive(),
+    parent: z.int().positive().nullable(),
+    forkedAt: lsn,
+    epoch: count,
+    isForced: z.literal(true).exactOptional(),
+  }),
 );
 
 export const memberSchema: z.ZodType<MemberRecord> = z.strictObject({

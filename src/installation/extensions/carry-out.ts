@@ -12,6 +12,7 @@ import { changeOnPrimary } from "../accounts/primary.ts";
 import { begin, follow, refuseUnfit } from "../changes.ts";
 import { clusterOf, type Parts } from "../parts.ts";
 import { applyWithin, awaitRestartEnd } from "../settings/apply.ts";
+import { pointBefore } from "../storage/restore/before-risk.ts";
 import { installOn } from "./hosts.ts";
 import { asUnloadable } from "./refusals.ts";
 import { planChange } from "./plan.ts";
@@ -99,6 +100,8 @@ async function installPackages(parts: Parts, cluster: string, { plan, operation 
 async function runStatement(parts: Parts, name: string, { wish, plan }: Omit<Work, "operation">): Promise<void> {
   const { database } = plan;
   if (database === null || (plan.change !== "disable" && plan.version === plan.version_before)) return;
+  // Scripts of an update rewrite objects and have no way back, and what is dropped with an extension is gone.
+  if (plan.change !== "enable") await pointBefore(parts, name, `${plan.change}-${plan.name}`);
   try {
     await changeOnPrimary(parts, name, (admin) =>
       admin.inDatabase(database, (session) => runIn(session, wish, plan), scriptMs),

@@ -40,13 +40,18 @@ export async function putOrphansAside(parts: OrphanParts): Promise<void> {
     // Read anew: a picture that is old would show members that have just been added as unknown.
     const record = await readCluster(parts.store, cluster);
     await parts.keepFirst?.(cluster);
-    for (const member of await names(join(parts.clustersDirectory, cluster)))
-      if (isMemberOf(cluster, member) && !isHere(parts, record, member)) await putAside(parts, { cluster, member });
+    for (const member of await membersIn(parts, cluster))
+      if (!isHere(parts, record, member)) await putAside(parts, { cluster, member });
   }
 }
 
-function isMemberOf(cluster: string, name: string): boolean {
-  return name.startsWith(`${cluster}-`) && /^\d+$/.test(name.slice(cluster.length + 1));
+/** Those of the cluster that have a directory on this host, whether they are known or not. */
+export async function membersIn(
+  { clustersDirectory }: Pick<Parts, "clustersDirectory">,
+  cluster: string,
+): Promise<readonly string[]> {
+  const found = await names(join(clustersDirectory, cluster));
+  return found.filter((name) => name.startsWith(`${cluster}-`) && /^\d+$/.test(name.slice(cluster.length + 1)));
 }
 
 function isHere({ hostName }: OrphanParts, record: ClusterRecord | undefined, member: string): boolean {

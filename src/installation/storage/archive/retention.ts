@@ -5,6 +5,7 @@
 import { lstat, readdir, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseLsn } from "../../../domain/lsn.ts";
+import { isOffTheLine } from "../../../domain/snapshot.ts";
 import { parseSegmentName } from "../../../domain/wal-file.ts";
 import { replayStart } from "../../../drivers/postgres/archive/replay-start.ts";
 import { readCluster } from "../../../drivers/store/records.ts";
@@ -38,7 +39,9 @@ async function needsOf(
   cluster: string,
   systemIdentifier: string,
 ): Promise<readonly bigint[] | undefined> {
-  const own = (await readSnapshots(parts, cluster)).filter((one) => one.spec.systemIdentifier === systemIdentifier);
+  const own = (await readSnapshots(parts, cluster)).filter(
+    (one) => one.spec.systemIdentifier === systemIdentifier && !isOffTheLine(one),
+  );
   const starts = await Promise.all(
     own.map(async (one) => one.start ?? (await replayStart(join(volumeOfSnapshot(parts, one), "data")))),
   ).catch(() => undefined);
@@ -57,7 +60,10 @@ async function startsElsewhere(
   if (listed === undefined) return parts.hosts.all().every(({ name }) => parts.hosts.isHeard(name)) ? [] : undefined;
   if (listed.missing.length > 0) return undefined;
   const theirs = listed.snapshots.filter(
-    (one) => one.host !== parts.hosts.self?.name && (one.system_identifier ?? systemIdentifier) === systemIdentifier,
+    (one) =>
+      one.host !== parts.hosts.self?.name &&
+      (one.system_identifier ?? systemIdentifier) === systemIdentifier &&
+      !isOffTheLine(one),
   );
   if (theirs.some(({ start }) => start === null)) return undefined;
   return theirs.flatMap(({ start }) => (start ? [parseLsn(start.lsn)] : []));

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseLsn, type Lsn } from "../../../domain/lsn.ts";
-import type { Snapshot } from "../../../domain/snapshot.ts";
+import { isOffTheLine, type Snapshot } from "../../../domain/snapshot.ts";
 import type { WalPosition } from "../../../domain/timeline.ts";
 import { parseSegmentName, segmentStart } from "../../../domain/wal-file.ts";
 import { replayStart } from "../../../drivers/postgres/archive/replay-start.ts";
@@ -23,11 +23,10 @@ export interface Base {
   readonly nextTransaction: bigint;
 }
 
-/** Newest first; what cannot be read is none. */
+/** Newest first; what cannot be read is none, nor what the cluster's log does not lead on from. */
 export async function basesHere(parts: Pick<Parts, "home">, cluster: string): Promise<readonly Base[]> {
-  const read = await Promise.all(
-    (await readSnapshots(parts, cluster)).map((snapshot) => readBase(parts, snapshot).catch(() => undefined)),
-  );
+  const onTheLine = (await readSnapshots(parts, cluster)).filter((snapshot) => !isOffTheLine(snapshot));
+  const read = await Promise.all(onTheLine.map((snapshot) => readBase(parts, snapshot).catch(() => undefined)));
   return read.flatMap((base) => base ?? []).toSorted((a, b) => b.consistentAt - a.consistentAt);
 }
 

@@ -2,17 +2,15 @@
  * What the member that wrote last has, after a restore in place: a snapshot, on its host, which costs nothing, for its
  * files only change their place. Safe to repeat from any point.
  */
-import { randomBytes } from "node:crypto";
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ClusterSpec, MemberRecord } from "../../../domain/cluster.ts";
-import { snapshotId, type Snapshot } from "../../../domain/snapshot.ts";
-import { replayStart } from "../../../drivers/postgres/archive/replay-start.ts";
-import { readControl } from "../../../drivers/postgres/provision/control-file.ts";
+import type { Snapshot } from "../../../domain/snapshot.ts";
 import { syncDirectory } from "../../../drivers/postgres/provision/durable.ts";
 import type { Parts } from "../../parts.ts";
 import { keepLogOf } from "../archive/last-log.ts";
 import { describeSnapshot, makeSnapshotDirectory, readSnapshots, volumeOfSnapshot } from "../snapshots/files.ts";
+import { describeDirectory } from "../snapshots/of-directory.ts";
 import type { InPlaceJournal } from "./journal.ts";
 
 /**
@@ -50,26 +48,7 @@ export async function snapshotOf(
 }
 
 async function describe(parts: Parts, member: MemberRecord, before: ClusterSpec, by: string): Promise<Snapshot> {
-  const createdAt = parts.clock.wallNow();
-  const { state, timeline, minRecoveryTimeline } = await readControl(member.dataDirectory);
-  const snapshot: Snapshot = {
-    id: snapshotId(before.name, createdAt, randomBytes(2).toString("hex")),
-    cluster: before.name,
-    member: member.id,
-    host: member.host,
-    createdAt,
-    tookMs: 0,
-    by,
-    why: "before-restore",
-    // Ended hard, it has to go through its log first.
-    how: state === "shut down" ? "stopped" : "atomic",
-    role: "primary",
-    timeline: Math.max(timeline, minRecoveryTimeline),
-    start: await replayStart(member.dataDirectory),
-    version: parts.servers.versionOf(before, member) ?? String(before.major),
-    bytes: await parts.servers.pool.bytesIn(dirname(member.dataDirectory)),
-    spec: before,
-  };
+  const snapshot = await describeDirectory(parts, before, member, { by, why: "before-restore", role: "primary" });
   await makeSnapshotDirectory(parts, before.name);
   await describeSnapshot(parts, snapshot);
   return snapshot;

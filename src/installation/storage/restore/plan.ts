@@ -6,9 +6,11 @@ import { formatMoment } from "../../../contract/moment.ts";
 import { committedBy } from "../../../domain/archive.ts";
 import { formatLsn, type Lsn } from "../../../domain/lsn.ts";
 import type { RecoveryTarget } from "../../../domain/recovery.ts";
+import { isOffTheLine } from "../../../domain/snapshot.ts";
 import { isOnLine } from "../../../domain/wal-file.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import type { Parts } from "../../parts.ts";
+import { readSnapshots } from "../snapshots/files.ts";
 import { snapshotNotFound } from "../snapshots/list.ts";
 import { basesHere, type Base } from "./bases.ts";
 import { readKeptLog, reach, writtenAt, type KeptLog } from "./kept-log.ts";
@@ -42,11 +44,20 @@ export async function planRestore(
 ): Promise<readonly Candidate[]> {
   const all = await candidatesOf(parts, name);
   const wanted = snapshot === undefined ? ofOneCluster(parts, name, all, target) : all.filter(isOf(snapshot));
-  if (snapshot !== undefined && wanted.length === 0) throw snapshotNotFound(name, snapshot);
+  if (snapshot !== undefined && wanted.length === 0) throw await noBase(parts, name, snapshot);
   const fit = wanted.filter((candidate) => leadsTo(candidate, target));
   // Whatever an older copy could do, the newest that is old enough leads there with less log, and shows what is missing.
   if (fit.length > 0) return fit;
   throw outOfWindow(name, target, windowsOf(all));
+}
+
+async function noBase(parts: PlanParts, name: string, id: string): Promise<OpError> {
+  const found = (await readSnapshots(parts, name)).find((snapshot) => snapshot.id === id);
+  if (!found || !isOffTheLine(found)) return snapshotNotFound(name, id);
+  return new OpError("restore-out-of-window", {
+    message: `snapshot ${id} holds what a forced failover went on without, and no log leads on from it`,
+    hint: `Restore it as it is: matriarch restore ${name} NEW --snapshot ${id}`,
+  });
 }
 
 function isOf(id: string): (candidate: Candidate) => boolean {

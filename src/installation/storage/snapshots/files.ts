@@ -20,7 +20,7 @@ const schema: z.ZodType<Snapshot> = z.strictObject({
   createdAt: z.number(),
   tookMs: z.number(),
   by: z.string(),
-  why: z.enum(["asked", "daily", "before-restore", "before-change"]),
+  why: z.enum(["asked", "daily", "before-restore", "before-change", "before-rejoin"]),
   how: z.enum(["atomic", "backup-mode", "stopped"]),
   role: z.enum(["primary", "standby"]),
   timeline: z.int(),
