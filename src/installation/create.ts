@@ -170,23 +170,56 @@ async function makeFirstRecords(parts: Parts, plan: ClusterSpec, making: Making)
   operations.step(id, `preparing Postgres ${engine.version}`, 1);
   const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
   const hosts = places.map(({ host }) => host);
-  const withLibraries = await settingsWithLibraries(parts, plan, hosts);
-  const given = await firstSettings(parts, plan, hosts, wantedFor(plan, making.version).version);
-  const settings = { ...withLibraries, ...given };
+  const judging = (): Promise<Settings> => judgeSettings(parts, plan, hosts, making.version);
   const count = plan.members.length;
   operations.step(id, count === 1 ? "making one member" : `making ${count} members`, 2);
   const directories = directoriesToMake(parts, places, seed);
-  await keepVerifier(parts, plan.name, verifier);
   const told = (step: string): unknown => operations.step(id, step, 2);
-  const sown = seed
-    ? await seed.make({ dataDirectory: directories[0] ?? "", spec: plan, engine, told, signal: parts.signal })
-    : await makeEmpty(parts, plan, { template, directories, signal });
+  const make = async (stop: AbortSignal): Promise<Sown> => {
+    await keepVerifier(parts, plan.name, verifier);
+    if (!seed) return makeEmpty(parts, plan, { template, directories, signal });
+    return seed.make({ dataDirectory: directories[0] ?? "", spec: plan, engine, told, signal: stop });
+  };
+  const { settings, sown } = seed
+    ? await besideEachOther(judging, make, parts.signal)
+    : { settings: await judging(), sown: await make(parts.signal) };
   const spec = { ...plan, settings, systemIdentifier: String(sown.systemIdentifier) };
   const version = engine.kind === "embedded" ? engine.version : undefined;
   const first = { spec, version, timelines: sown.timelines };
   await createCluster(parts.store, firstRecords(first, places, directories.length === places.length));
   operations.step(id, "waiting for the first commit on a quorum", 3);
   return sown.result;
+}
+
+type Settings = ClusterSpec["settings"];
+
+async function judgeSettings(
+  parts: Parts,
+  plan: ClusterSpec,
+  hosts: readonly string[],
+  version: string | undefined,
+): Promise<Settings> {
+  const withLibraries = await settingsWithLibraries(parts, plan, hosts);
+  return { ...withLibraries, ...(await firstSettings(parts, plan, hosts, wantedFor(plan, version).version)) };
+}
+
+/**
+ * A copy has its source's settings, which were judged there. They are judged here while it is made, and end that when
+ * they cannot be used on this host. Both have ended when this returns: what there is may be removed.
+ */
+async function besideEachOther(
+  judging: () => Promise<Settings>,
+  make: (stop: AbortSignal) => Promise<Sown>,
+  signal: AbortSignal,
+): Promise<{ readonly settings: Settings; readonly sown: Sown }> {
+  const refused = new AbortController();
+  const judged = judging().catch((error: unknown) => {
+    refused.abort(error);
+    throw error;
+  });
+  const made = make(AbortSignal.any([signal, refused.signal]));
+  await Promise.allSettled([judged, made]);
+  return { settings: await judged, sown: await made };
 }
 
 async function makeEmpty(

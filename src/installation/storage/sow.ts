@@ -75,8 +75,11 @@ async function sowOne(
     ...(passwords && { passwords }),
     ...(isToInspect !== undefined && { isToInspect }),
   });
-  await syncFileSystem([volume], signal);
-  const timelines = await timelinesOf(dataDirectory, revived.timeline);
+  const [timelines, size] = await Promise.all([
+    timelinesOf(dataDirectory, revived.timeline),
+    servers.pool.bytesIn(volume),
+    syncFileSystem([volume], signal),
+  ]);
   if (recovery) refuseCutShort(timelines, recovery, revived);
   const expiresAt = wish.spec.fork?.expiresAt;
   return {
@@ -88,7 +91,7 @@ async function sowOne(
       ...(source.isAtKnown !== false && { as_of: new Date(source.at).toISOString() }),
       ...(recovery && { began_with: source.base, ...reachedFigures(timelines) }),
       ...(expiresAt !== undefined && { destroyed_at: new Date(expiresAt).toISOString() }),
-      size_bytes: await servers.pool.bytesIn(volume),
+      size_bytes: size,
       ...revivedFigures(revived),
       ...(isToInspect === true && { took_ms: Math.round(clock.now() - wish.begunAt) }),
     },

@@ -55,24 +55,36 @@ export async function copyFiles(session: Session, request: CopyRequest): Promise
   const { source, target, owner, signal } = request;
   await refuseTablespaces(source.dataDirectory);
   await makeOwnedDirectory(target, owner);
-  await startBackup(session, request.major);
-  const how = await howToCopy(request);
-  const total = await sizeOf(source.dataDirectory);
-  const watch = setInterval(() => {
-    void sizeOf(target).then((bytesDone) => request.progress({ bytesDone, bytesTotal: total, how }));
-  }, progressEveryMs);
+  const found = howToCopy(request);
+  await startBackup(session, request.major).finally(() => found);
+  const how = await found;
+  const stopTelling = tellProgress(request, how);
   try {
-    request.progress({ bytesDone: 0, bytesTotal: total, how });
     await copyTree(request, how);
     await copyControl(source.dataDirectory, target, owner);
     signal.throwIfAborted();
     const label = await stopBackup(session, request.major);
     await writeOwnedFile(join(target, "backup_label"), label.text, owner);
     await copyLog(request, label);
-    request.progress({ bytesDone: total, bytesTotal: total, how });
   } finally {
-    clearInterval(watch);
+    stopTelling();
   }
+}
+
+/** Sizes are asked for when it takes a while: to walk over all files takes longer than to share their blocks. */
+function tellProgress({ source, target, progress }: CopyRequest, how: "reflink" | "copy"): () => void {
+  let isOver = false;
+  let total: Promise<number> | undefined;
+  const look = async (): Promise<void> => {
+    const [bytesDone, bytesTotal] = await Promise.all([sizeOf(target), (total ??= sizeOf(source.dataDirectory))]);
+    if (!isOver) progress({ bytesDone, bytesTotal, how });
+  };
+  progress({ bytesDone: 0, bytesTotal: undefined, how });
+  const timer = setInterval(() => void look(), progressEveryMs);
+  return () => {
+    isOver = true;
+    clearInterval(timer);
+  };
 }
 
 /** Two members of one host cannot share a tablespace's directory, and nobody has said where else it should be. */

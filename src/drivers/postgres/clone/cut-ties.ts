@@ -6,6 +6,10 @@ import type { Session } from "../session/session.ts";
 import type { Open } from "./quiet-server.ts";
 
 const askMs = 60_000;
+/** All databases share the list of subscriptions, so that those without any need no session. */
+const withSubscriptions = `SELECT DISTINCT d.datname AS it
+FROM pg_catalog.pg_subscription AS s JOIN pg_catalog.pg_database AS d ON d.oid = s.subdbid
+WHERE d.datallowconn ORDER BY 1`;
 
 /** Verifiers by role, as the server keeps them: what the roles of the copy have from now on. */
 export type KeptPasswords = ReadonlyMap<string, string>;
@@ -29,7 +33,7 @@ export async function cutTies(open: Open, kept: KeptPasswords = new Map()): Prom
     await session.query(slots, [], { withinMs: askMs });
     const withoutPassword = await cutPasswords(session, kept);
     const [newest = ""] = await ask("SELECT pg_catalog.pg_last_xact_replay_timestamp()::text AS it");
-    const databases = await ask("SELECT datname AS it FROM pg_catalog.pg_database WHERE datallowconn ORDER BY 1");
+    const databases = await ask(withSubscriptions);
     const subscriptions: string[] = [];
     for (const database of databases) subscriptions.push(...(await cutSubscriptions(open, database)));
     return { newestCommit: newest === "" ? undefined : newest, withoutPassword, subscriptions };

@@ -36,6 +36,8 @@ const stopMs = 3_600_000;
 const killMs = 60_000;
 const pauseMs = { first: 20, last: 500 };
 const keptLetters = 16_000;
+/** Where the settings let it say so. Source: postmaster.c. */
+const readyWords = "database system is ready to accept connections";
 
 /** Nobody but us may come in, and nothing may reach out or work in the background, before its past is cut off. */
 const alone = {
@@ -110,6 +112,7 @@ export async function withQuietServer<T>(
 class QuietServer {
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
+  #wake: () => void = () => undefined;
   said = "";
 
   constructor({ engine, owner, dataDirectory, niceness }: QuietRequest) {
@@ -121,9 +124,10 @@ class QuietServer {
     // Before it has started anything itself: what it starts is as nice.
     if (niceness > 0 && this.#child.pid !== undefined) setPriority(this.#child.pid, niceness);
     this.#ended = once(this.#child, "close");
-    this.#ended.catch(() => undefined);
+    this.#ended.catch(() => undefined).finally(() => this.#wake());
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.said = (this.said + text).slice(-keptLetters);
+      if (text.includes(readyWords)) this.#wake();
     });
   }
 
@@ -146,9 +150,18 @@ class QuietServer {
       }
       if (await takesWrites(target)) return;
       await request.watch(this.said);
-      await sleep(pause);
+      await this.#rest(pause);
     }
     throw this.#failure();
+  }
+
+  /** Until the next look, or until it says that it is time for one. */
+  async #rest(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#wake = resolve;
+    await promise;
+    clearTimeout(timer);
   }
 
   async stop(signal: AbortSignal): Promise<void> {
