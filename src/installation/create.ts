@@ -32,7 +32,7 @@ import { awaitCluster, clusterOf, refuseWithoutStore, type Parts } from "./parts
 import { claimHere, claimPlaces, memberAt, type Place } from "./placement/claims.ts";
 import { firstHostElsewhere, forwardCreate } from "./placement/forward.ts";
 import { severalHosts } from "./placement/hosts.ts";
-import { firstSettings } from "./settings/first.ts";
+import { firstSettings, judgedSettings } from "./settings/first.ts";
 import { planCluster, planShape } from "./spec.ts";
 import { servingPrimary } from "./status.ts";
 import { firstUser, setPassword } from "./users.ts";
@@ -170,7 +170,8 @@ async function makeFirstRecords(parts: Parts, plan: ClusterSpec, making: Making)
   operations.step(id, `preparing Postgres ${engine.version}`, 1);
   const template = await ensureTemplate(parts.home, engine, servers.owner, signal);
   const hosts = places.map(({ host }) => host);
-  const judging = (): Promise<Settings> => judgeSettings(parts, plan, hosts, making.version);
+  const judge = seed ? judgedSettings : firstSettings;
+  const judging = (): Promise<Settings> => judgeSettings(parts, plan, hosts, { judge, version: making.version });
   const count = plan.members.length;
   operations.step(id, count === 1 ? "making one member" : `making ${count} members`, 2);
   const directories = directoriesToMake(parts, places, seed);
@@ -197,10 +198,10 @@ async function judgeSettings(
   parts: Parts,
   plan: ClusterSpec,
   hosts: readonly string[],
-  version: string | undefined,
+  { judge, version }: { readonly judge: typeof firstSettings; readonly version: string | undefined },
 ): Promise<Settings> {
   const withLibraries = await settingsWithLibraries(parts, plan, hosts);
-  return { ...withLibraries, ...(await firstSettings(parts, plan, hosts, wantedFor(plan, version).version)) };
+  return { ...withLibraries, ...(await judge(parts, plan, hosts, wantedFor(plan, version).version)) };
 }
 
 /**

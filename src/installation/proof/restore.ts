@@ -38,13 +38,12 @@ export interface Restored {
 const patience = { budgetMs: 3_600_000, largestBytes: Number.POSITIVE_INFINITY, askMs: 3_600_000 };
 const niceness = 19;
 const countMs = 3_600_000;
-/** Little memory; and what is thrown away need not be on disk. */
+/** Little memory; and what is thrown away need not survive anything. */
 const frugal = {
   shared_buffers: "64MB",
   maintenance_work_mem: "64MB",
   huge_pages: "off",
   max_parallel_workers: "0",
-  fsync: "off",
   full_page_writes: "off",
 };
 

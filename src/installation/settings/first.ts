@@ -28,8 +28,21 @@ export async function firstSettings(
       return [name, row ? normalizeValue(row, text) : text];
     }),
   );
+  return judgedSettings(parts, { ...spec, settings }, hosts, version);
+}
+
+/** As above, of settings that are written as Postgres takes them already: a copy's, which are its source's. */
+export async function judgedSettings(
+  parts: Parts,
+  spec: ClusterSpec,
+  hosts: readonly string[],
+  version: string | undefined,
+): Promise<ClusterSpec["settings"]> {
+  const { settings } = spec;
+  if (Object.keys(settings).length === 0) return settings;
+  const here = [parts.hosts.self?.name ?? parts.hostName];
   // The binaries that come with Matriarch are the same everywhere, and may not be fetched yet on the others.
-  const tried = await tryEverywhere(parts, spec.engine === "embedded" ? here : hosts, { ...spec, version, settings });
+  const tried = await tryEverywhere(parts, spec.engine === "embedded" ? here : hosts, { ...spec, version });
   const judged = judgeTogether(tried.settings, { memoryBytes: spec.memoryBytes, inUse });
   const problems = [...tried.problems, ...judged.problems];
   if (problems.length > 0) throw badSettings([...new Set(problems)]);

@@ -53,6 +53,8 @@ const alone = {
   log_min_error_statement: "panic",
   log_statement: "none",
   recovery_target_action: "promote",
+  // Nothing is kept of it before all of it is on disk: whoever keeps the copy brings the whole there, once.
+  fsync: "off",
 };
 
 export type Open = (database: string) => Promise<Session>;

@@ -2,7 +2,8 @@
  * Makes a server of its own out of a copy of another one: the log is replayed, to its end or to a target, what tied it
  * to its past is cut (slots, subscriptions, passwords), and it gets a new identity. Called for a directory that nobody
  * else uses, when a cluster is made of a copy; the source is neither needed nor touched. Interrupted, it is done anew on
- * a new copy: a half revived directory may be anything.
+ * a new copy: a half revived directory may be anything. Nothing of it is on disk for certain before the caller has
+ * brought it there.
  */
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";

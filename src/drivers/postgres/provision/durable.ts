@@ -7,7 +7,8 @@ import { open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 
-const syncTimeoutMs = 120_000;
+/** A copy leaves as much to be written as the kernel keeps in memory, for a disk that may be slow and busy. */
+const syncTimeoutMs = 3_600_000;
 
 /** What `directory` is called until it is complete. */
 export function partialName(directory: string): string {

@@ -6,15 +6,17 @@
 import { readdir, readFile } from "node:fs/promises";
 import { OpError } from "../../../errors/op-error.ts";
 import { until } from "../session/deadline.ts";
-import { isAlive, signal } from "./processes.ts";
+import { isAlive, programOf, signal } from "./processes.ts";
 
 const endMs = 10_000;
+const tools = new Set(["cp", "pg_rewind", "postgres"]);
 
 /** @throws OpError server-unresponsive when one survives even SIGKILL (a hung disk) */
 export async function endLeftovers(dataDirectory: string): Promise<void> {
   const names = await readdir("/proc").catch(() => []);
   for (const pid of names.filter((name) => /^\d+$/.test(name)).map(Number)) {
-    if (!writesInto(await argumentsOf(pid), dataDirectory)) continue;
+    // To read the arguments of every process takes a busy host half a second, in which no member is looked at.
+    if (!tools.has(programOf(pid)) || !writesInto(await argumentsOf(pid), dataDirectory)) continue;
     signal(pid, "SIGKILL");
     if (await until(() => !isAlive(pid), endMs, 5)) continue;
     throw new OpError("server-unresponsive", { message: `process ${pid} still works on "${dataDirectory}"` });

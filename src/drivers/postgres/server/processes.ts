@@ -31,12 +31,23 @@ function isZombie(pid: number): boolean {
   return /^[ZX]/.test(stateOf(pid));
 }
 
-/** The letter of its state; empty when it is gone, or nobody tells. Read at once: /proc waits for no disk, a thread would. */
+/** The letter of its state; empty when it is gone, or nobody tells. */
 function stateOf(pid: number): string {
+  const stat = statOf(pid);
+  return stat.charAt(stat.lastIndexOf(")") + 2);
+}
+
+/** Its program, of which the kernel keeps 15 letters; empty when it is gone, or nobody tells. */
+export function programOf(pid: number): string {
+  const stat = statOf(pid);
+  return stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
+}
+
+/** Read at once: this file of /proc waits for no disk and no lock, a thread of the pool may. */
+function statOf(pid: number): string {
   if (!hasProc) return "";
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.charAt(stat.lastIndexOf(")") + 2);
+    return readFileSync(`/proc/${pid}/stat`, "latin1");
   } catch {
     return "";
   }
