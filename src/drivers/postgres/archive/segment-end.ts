@@ -2,7 +2,8 @@
  * Before a server that archives is stopped in order: its log is brought close to the end of the current segment. Such a server
  * ends its segment when it stops, and fills the rest with zeros that every standby must receive first: up to 16 MB
  * within the pause of a switchover (measured: it was half as long again). Written before, while clients go on, they
- * cost nobody a pause. Source: ShutdownXLOG() in xlog.c, Postgres 15 to 18.
+ * cost nobody a pause. Source: ShutdownXLOG() and, for the segment after it, PreallocXlogFiles() in xlog.c, Postgres 15
+ * to 18.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Session } from "../session/session.ts";
@@ -29,16 +30,18 @@ WHERE s.state = 'streaming' AND s.flush_lsn < $1::pg_catalog.pg_lsn`;
 const catchUpMs = 2000;
 const pollMs = 10;
 
-export async function approachSegmentEnd(session: Session, withinMs: number): Promise<void> {
+/** @returns whether anything was written */
+export async function approachSegmentEnd(session: Session, withinMs: number): Promise<boolean> {
   const [row] = await session.query(room, [], { withinMs });
   const bytes = Math.floor(Number(row?.["room"] ?? 0)) - leftBytes;
-  if (row?.["mode"] !== "on" || bytes < leftBytes) return;
+  if (row?.["mode"] !== "on" || bytes < leftBytes) return false;
   await session.query(filler, [String(bytes)], { withinMs });
   const [flushed] = await session.query(flush, [], { withinMs });
   const end = performance.now() + catchUpMs;
   while (performance.now() < end) {
     const [late] = await session.query(behind, [flushed?.["lsn"] ?? "0/0"], { withinMs });
-    if (late?.["n"] === "0") return;
+    if (late?.["n"] === "0") break;
     await sleep(pollMs);
   }
+  return true;
 }
