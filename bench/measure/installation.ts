@@ -2,16 +2,19 @@
  * A whole installation of its own in a temporary directory, used through the launcher as a user would. Used by the
  * benches; touches no other installation. `end` stops everything and removes it.
  */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
+import { once } from "node:events";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const launcher = join(import.meta.dirname, "../../matriarch");
-const commandMs = 300_000;
+const commandMs = 1_200_000;
 
 /** What the benches read of `status --json`. */
 export interface Status {
@@ -31,6 +34,13 @@ export interface Status {
 
 export interface Created extends Status {
   readonly uri: string;
+}
+
+/** One command, and what it told while it worked. */
+export interface Watched {
+  readonly stdout: string;
+  readonly tookMs: number;
+  readonly steps: readonly { readonly step: string; readonly atMs: number }[];
 }
 
 export interface AgentStatus {
@@ -64,6 +74,20 @@ export class Installation {
     const env = { ...process.env, MATRIARCH_HOME: this.home };
     const { stdout } = await run(launcher, [...args], { env, timeout: commandMs, maxBuffer: 16 * 2 ** 20 });
     return stdout;
+  }
+
+  /** Runs one command to its end, with the time of each line of its progress. */
+  async watched(...args: readonly string[]): Promise<Watched> {
+    const begun = performance.now();
+    const env = { ...process.env, MATRIARCH_HOME: this.home };
+    const child = spawn(launcher, args, { env, timeout: commandMs, stdio: ["ignore", "pipe", "pipe"] });
+    const steps: { readonly step: string; readonly atMs: number }[] = [];
+    const lines = createInterface({ input: child.stderr });
+    lines.on("line", (step) => steps.push({ step, atMs: performance.now() - begun }));
+    const stdout = text(child.stdout);
+    const [code] = (await once(child, "close")) as [number | null];
+    if (code === 0) return { stdout: await stdout, tookMs: performance.now() - begun, steps };
+    throw new Error(`matriarch ${args.join(" ")} failed:\n${steps.map(({ step }) => step).join("\n")}`);
   }
 
   async create(name: string, ...args: readonly string[]): Promise<Created> {

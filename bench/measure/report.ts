@@ -34,6 +34,11 @@ export function writeReport(report: Report): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** A picture beside the table. */
+export function keepPlot(name: string, svg: string): void {
+  writeFileSync(join(results, `${name}.svg`), svg);
+}
+
 /** A copy beside the raw samples. */
 export function keepFile(from: string, name: string): void {
   mkdirSync(join(results, "raw"), { recursive: true });

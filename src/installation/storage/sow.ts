@@ -69,6 +69,7 @@ async function sowOne(
     dataDirectory,
     settings: { ...servers.computed(source.spec), ...source.spec.settings },
     progress: (at) => void tell(at),
+    inspecting: () => told("checking what it holds"),
     signal,
     ...(recovery && { recovery }),
     ...(script && { script }),

@@ -43,6 +43,8 @@ export interface ReviveRequest {
   readonly script?: Script;
   /** whether it is to be told what it holds */
   readonly isToInspect?: boolean;
+  /** told when that is looked at */
+  readonly inspecting?: () => void;
   /** how long it may look; left out: as long as a person waits */
   readonly patience?: Patience;
   /** called while its server runs alone, once its past is cut */
@@ -108,11 +110,13 @@ async function replay(request: ReviveRequest, settings: Readonly<Record<string, 
 }
 
 async function finish(request: ReviveRequest, open: Open): Promise<Omit<Done, "endedBefore">> {
-  const { script, passwords, isToInspect, patience, examine, signal } = request;
+  const { script, passwords, isToInspect, inspecting, patience, examine, signal } = request;
   const cut = await cutTies(open, passwords);
   if (script) await runScript(open, script, signal);
   await examine?.(open);
-  return { ...cut, contents: isToInspect === true ? await inspect(open, patience) : undefined };
+  if (isToInspect !== true) return { ...cut, contents: undefined };
+  inspecting?.();
+  return { ...cut, contents: await inspect(open, patience) };
 }
 
 function quietRequest(request: ReviveRequest): QuietRequest {
