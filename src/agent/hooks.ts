@@ -7,8 +7,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Action } from "../core/action.ts";
 import { actsAsPrimary } from "../core/standing.ts";
 import type { ClusterRecord, MemberId } from "../domain/cluster.ts";
+import { usualHookLimitsMs, type HookLimits, type HookName, type Turn } from "../domain/hook.ts";
 import type { Server } from "../domain/server.ts";
 import { findHook, type FoundHook } from "../drivers/hooks/find.ts";
+import { lookAtHooks } from "../drivers/hooks/look.ts";
 import { runHook } from "../drivers/hooks/run.ts";
 import { identityOf } from "../drivers/postgres/engine/environment.ts";
 import type { ServerOwner } from "../drivers/postgres/port.ts";
@@ -18,6 +20,8 @@ import type { Log } from "../log/log.ts";
 export interface HookParts {
   /** `<home>/hooks` */
   readonly directory: string;
+  /** those that were set */
+  readonly limitsMs: HookLimits;
   readonly owner: ServerOwner | undefined;
   readonly events: Pick<EventLog, "emit">;
   readonly log: Log;
@@ -31,8 +35,6 @@ interface Place {
   readonly role: Role;
 }
 
-type Turn = "start" | "promote" | "demote" | "stop";
-type Hook = `before-${Turn}` | `after-${Turn}`;
 type Role = "primary" | "standby";
 type Standing = Role | "down";
 
@@ -48,14 +50,14 @@ interface Known {
   last: Promise<void>;
 }
 
-/** Everybody's writes wait for a primary's turns, all hooks of one together; a standby's keep nobody waiting. */
-export const hookLimitsMs = { primary: 1000, other: 10_000 };
 const queuedMax = 16;
 
 export class Hooks {
   readonly #parts: HookParts;
   readonly #known = new Map<string, Known>();
   readonly #ended = new AbortController();
+  /** clusters that have heard what is wrong with the directory */
+  readonly #told = new Set<string>();
 
   constructor(parts: HookParts) {
     this.#parts = parts;
@@ -67,13 +69,16 @@ export class Hooks {
     if (turns.length === 0) return false;
     const primary = actsAsPrimary(observed) || action.kind === "promote";
     const toBe = action.kind === "start" && action.as === "primary";
-    const limitMs = primary || toBe ? hookLimitsMs.primary : hookLimitsMs.other;
+    const usualMs = primary || toBe ? usualHookLimitsMs.primary : usualHookLimitsMs.other;
     const role = toBe || (primary && action.kind !== "promote") ? "primary" : "standby";
-    const end = performance.now() + limitMs;
+    // Shared by those that have no limit of their own.
+    let leftMs = usualMs;
     let ran = false;
     for (const turn of turns) {
-      const left = Math.max(1, end - performance.now());
-      if (await this.#run(`before-${turn}`, { record, member: id, role }, left, signal)) ran = true;
+      const own = this.#parts.limitsMs[`before-${turn}`];
+      const begun = performance.now();
+      if (await this.#run(`before-${turn}`, { record, member: id, role }, own ?? leftMs, signal)) ran = true;
+      if (own === undefined) leftMs = Math.max(1, leftMs - (performance.now() - begun));
     }
     return ran;
   }
@@ -88,6 +93,7 @@ export class Hooks {
       // A server that is taken over has not turned.
       const role = standing === "down" ? undefined : standing;
       this.#known.set(key, { standing, role, queued: 0, last: Promise.resolve() });
+      void this.#tellProblems(record.spec.value.name);
       return;
     }
     for (const turn of turnsBetween(known, standing))
@@ -100,6 +106,14 @@ export class Hooks {
     if (standing !== "down") known.role = standing;
   }
 
+  /** Once for each cluster: what lies there and will never run. */
+  async #tellProblems(cluster: string): Promise<void> {
+    if (this.#told.has(cluster)) return;
+    this.#told.add(cluster);
+    const { problems } = await lookAtHooks(this.#parts.directory);
+    if (problems.length > 0) this.#parts.events.emit("hook.misplaced", { cluster }, { problems: problems.join("; ") });
+  }
+
   /** The cluster is looked after no more. */
   forget(cluster: string): void {
     for (const key of this.#known.keys()) if (key.startsWith(`${cluster}/`)) this.#known.delete(key);
@@ -109,17 +123,17 @@ export class Hooks {
     this.#ended.abort();
   }
 
-  #queue(known: Known, hook: Hook, place: Place): void {
+  #queue(known: Known, hook: HookName, place: Place): void {
     if (known.queued >= queuedMax) return this.#refused(hook, place, `${queuedMax} others wait to be run`);
     known.queued += 1;
     known.last = known.last.then(async () => {
-      await this.#run(hook, place, hookLimitsMs.other, this.#ended.signal);
+      await this.#run(hook, place, this.#parts.limitsMs[hook] ?? usualHookLimitsMs.other, this.#ended.signal);
       known.queued -= 1;
     });
   }
 
   /** Never throws. @returns whether there was one to run */
-  async #run(hook: Hook, place: Place, limitMs: number, signal: AbortSignal): Promise<boolean> {
+  async #run(hook: HookName, place: Place, limitMs: number, signal: AbortSignal): Promise<boolean> {
     const { directory, owner, events, log } = this.#parts;
     const found = await Promise.race([findHook(directory, hook), tooLate(limitMs)]);
     if (found.kind === "refused") this.#refused(hook, place, found.reason);
@@ -141,12 +155,12 @@ export class Hooks {
     return true;
   }
 
-  #refused(hook: Hook, { record, member }: Place, reason: string): void {
+  #refused(hook: HookName, { record, member }: Place, reason: string): void {
     this.#parts.events.emit("hook.refused", { cluster: record.spec.value.name, member }, { hook, reason });
   }
 
   /** Nothing else of the agent's own environment: that could hold what is nobody's business. */
-  #environment(hook: Hook, { record, member, role }: Place): Readonly<Record<string, string>> {
+  #environment(hook: HookName, { record, member, role }: Place): Readonly<Record<string, string>> {
     const { epoch, timeline } = record.reign.value;
     const { host, region, port, dataDirectory } = record.members[member]?.value ?? {};
     return {

@@ -8,6 +8,7 @@ import { z } from "zod";
 
 import { OpError } from "../errors/op-error.ts";
 import { homePaths, resolveHome } from "./home.ts";
+import { hookLimitsSchema } from "./hook-limits.ts";
 
 export const agentOptionsSchema = z.strictObject({
   log_level: z
@@ -60,6 +61,11 @@ export const agentOptionsSchema = z.strictObject({
     .max(65_535)
     .optional()
     .describe("port on which this host says how all its members are, and /metrics; 0: none"),
+  hook_limits: hookLimitsSchema
+    .default({})
+    .describe(
+      "how long hooks may take, such as before-promote=3s,after-promote=2min; the others keep the usual limits",
+    ),
   status_tls: z.enum(["on", "off"]).default("off").describe("HTTPS with the endpoints' certificate instead of HTTP"),
 });
 export type AgentOptions = z.infer<typeof agentOptionsSchema> & { readonly home: string };
@@ -96,6 +102,7 @@ function readFlags(argv: readonly string[]): { home?: string; [name: string]: st
     "status-listen": { type: "string" },
     "status-port": { type: "string" },
     "status-tls": { type: "string" },
+    "hook-limits": { type: "string" },
   } as const;
   try {
     const { values } = parseArgs({ args: [...argv], options });

@@ -57,6 +57,7 @@ test("agent options: flags win over the environment, and that over the file; eve
     const env = { MATRIARCH_HOME: directory, MATRIARCH_PROMISE_MS: "3000" };
     assert.deepEqual(loadAgentOptions([], env), {
       home: directory,
+      hook_limits: {},
       log_keep_days: 7,
       log_keep_mb: 256,
       log_level: "debug",

@@ -103,7 +103,14 @@ async function runAgent(): Promise<void> {
     logs: paths.home,
   });
   const socketDirectory = (member: string): string => servers.socketDirectory(member);
-  const hooks = new Hooks({ directory: paths.hooks, owner, events, log, socketDirectory });
+  const hooks = new Hooks({
+    directory: paths.hooks,
+    limitsMs: options.hook_limits,
+    owner,
+    events,
+    log,
+    socketDirectory,
+  });
   const runtime = new AgentRuntime({
     clock: hostClock,
     timings,

@@ -131,4 +131,26 @@ describe("hooks (3 members, quorum)", () => {
     await cluster.healthy();
     await cluster.query("CREATE TABLE goes_on (id int)");
   });
+
+  test("a limit of one's own holds, and a misspelled name is told by an event and by check", async () => {
+    const misspelled = join(installation.home, "hooks", "after_promote");
+    await writeFile(misspelled, "#!/bin/sh\n", { mode: 0o755 });
+    await hook("before-promote", "sleep 1.5");
+    await writeFile(join(installation.home, "agent.json"), '{ "hook_limits": { "before-promote": "6s" } }');
+    const started = await cluster.lastEvent();
+    await installation.killAgent();
+    await installation.startAgent();
+    const said = await cluster.event("hook.misplaced", started);
+    assert.match(said.message, /"after_promote" is never run: it is not called "after-promote"/);
+    await cluster.healthy();
+    const checked = await installation.run(["check", cluster.name, "--group", "vm"]);
+    assert.match(checked.stdout, /hooks.*"after_promote" is never run/);
+    await rm(misspelled);
+    const since = await cluster.lastEvent();
+    const { next } = await standbyAfterSwitchover();
+    await cluster.event("switchover.done", since);
+    const failed = (await cluster.events()).filter(({ id, type }) => id > since && type === "hook.failed");
+    assert.deepEqual(failed, [], "it had more than the usual second");
+    assert.ok((await toldBy(next)).includes("before-promote standby"));
+  });
 });

@@ -57,7 +57,7 @@ describe("monitoring (3 members, quorum)", () => {
       report.lines.filter((line) => line.member === member).map((line) => line.check);
     const { id: primary } = await cluster.primary();
     const { id: standby, status_url: url } = await cluster.standby();
-    assert.deepEqual(found(null), ["load", "memory", "cpu", "io"]);
+    assert.deepEqual(found(null), ["load", "memory", "cpu", "io", "hooks"]);
     assert.deepEqual(found(primary), ["disk", "connections", "cluster-locks", "disk-capacity", "role"]);
     assert.deepEqual(found(standby), ["disk", "connections", "replication", "role"]);
     const { status, text } = await get(`${url}/flycheck/role`);

@@ -158,6 +158,10 @@ export const environment: Topic = {
         ["PGUSER, PGDATABASE, PGPASSWORD", "read by connect, as by psql"],
         ["MATRIARCH_LOG_LEVEL", "of the agent: debug, info, warn or error"],
         ["MATRIARCH_PROMISE_MS", "of the agent: how long a standby's promise binds it, 1500 by default"],
+        [
+          "MATRIARCH_HOOK_LIMITS",
+          "of the agent: how long hooks may take, such as before-promote=3s,after-promote=2min",
+        ],
         ["MATRIARCH_ENGINE_CACHE", "of the agent: installed Postgres binaries to use"],
       ],
     },

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { findHook } from "./find.ts";
+import { lookAtHooks } from "./look.ts";
 import { runHook, type HookEnd, type HookRun } from "./run.ts";
 
 let directory = "";
@@ -127,6 +128,26 @@ test("a link counts as what it leads to", async () => {
   await symlink(join(directory, "real"), join(directory, "after-demote"));
   const found = await findHook(directory, "after-demote");
   assert.match(found.kind === "refused" ? found.reason : found.kind, /others can write to ".*real"/);
+});
+
+test("what is misspelled, or will not be run, is told; what lies beside it is not", async () => {
+  const place = await mkdtemp(join(directory, "look-"));
+  for (const [name, mode] of [
+    ["after-promote", 0o755],
+    ["before-stop", 0o644],
+    ["after_demote", 0o755],
+    ["after-failover", 0o755],
+    ["README.md", 0o644],
+    ["notify-team", 0o755],
+  ] as const)
+    await writeFile(join(place, name), "#!/bin/sh\n", { mode });
+  const { ready, problems } = await lookAtHooks(place);
+  assert.deepEqual(ready, ["after-promote"]);
+  assert.equal(problems.length, 3, problems.join("\n"));
+  assert.match(problems[0] ?? "", /"before-stop" is not run: .*chmod \+x/);
+  assert.match(problems[1] ?? "", /"after-failover" is never run: no hook has that name\. There are before-start/);
+  assert.match(problems[2] ?? "", /"after_demote" is never run: it is not called "after-demote"/);
+  assert.deepEqual(await lookAtHooks(join(place, "nowhere")), { ready: [], problems: [] });
 });
 
 test("one of another user is refused", { skip: process.getuid?.() !== 0 && "needs root" }, async () => {

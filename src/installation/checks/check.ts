@@ -5,6 +5,7 @@
 import { dirname } from "node:path";
 import { checkReportSchema, type CheckLine, type CheckQuery, type CheckReport } from "../../contract/monitoring.ts";
 import type { ClusterRuntime, MemberRuntime } from "../../agent/runtime.ts";
+import { homePaths } from "../../config/home.ts";
 import { isToRest } from "../../domain/cluster.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { membersHere } from "../health/tell.ts";
@@ -108,6 +109,7 @@ function machineOf(parts: Parts, { record, name }: ClusterRuntime, members: read
   return {
     host: parts.hostName,
     cluster: name,
+    hooksDirectory: homePaths(parts.home).hooks,
     volumes: members.map(({ id }) => ({
       member: id,
       path: dirname(record.members[id]?.value.dataDirectory ?? ""),

@@ -4,6 +4,7 @@
  */
 import { readFile, statfs } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
+import { lookAtHooks } from "../../drivers/hooks/look.ts";
 import { formatSize } from "../../contract/units.ts";
 import type { Check, Found } from "./line.ts";
 
@@ -18,6 +19,8 @@ export interface Machine {
   /** of a volume with a size of its own */
   readonly usedBytes: (path: string) => Promise<number>;
   readonly cluster: string;
+  /** where the user's own programs for a server's turns lie */
+  readonly hooksDirectory: string;
 }
 
 const freeMin = 0.1;
@@ -32,6 +35,7 @@ export function machineChecks(machine: Machine): readonly Check[] {
     ...volumes.map((volume) => ({ ...own, member: volume.member, check: "disk", look: () => disk(machine, volume) })),
     { ...own, check: "load", look: load },
     ...(["memory", "cpu", "io"] as const).map((what) => ({ ...own, check: what, look: () => pressure(what) })),
+    { ...own, check: "hooks", look: () => hooks(machine) },
   ];
 }
 
@@ -76,6 +80,16 @@ async function pressure(what: keyof typeof remedies): Promise<Found> {
   const message = `work waited ${waits.join(", ")} % of the time`;
   if (waits.every((share) => share <= pressureMax)) return { ok: true, message };
   return { ok: false, message: `${message}; at most ${pressureMax} %`, hint: remedies[what] };
+}
+
+async function hooks({ hooksDirectory }: Machine): Promise<Found> {
+  const { ready, problems } = await lookAtHooks(hooksDirectory);
+  if (problems.length === 0) return { ok: true, message: ready.length === 0 ? "none" : ready.join(", ") };
+  return {
+    ok: false,
+    message: problems.join("; "),
+    hint: `Rename or correct them in ${hooksDirectory}; nothing has to be restarted.`,
+  };
 }
 
 /** avg10, avg60, avg300 of the line `some`. Source: Linux, Documentation/accounting/psi.rst. */
