@@ -107,6 +107,10 @@ export const archiveStatusSchema = z.object({
   repository_lag_seconds: z.int().nullable().default(null),
   /** times that can be restored to, oldest first; the last one ends now while the members have the newest log */
   restorable: z.array(z.object({ from: z.string(), until: z.string() })),
+  /** while there is nothing to restore from: when the first snapshot is taken by itself; null otherwise */
+  first_snapshot_at: z.string().nullable().default(null),
+  /** a cluster of this name before, or this one before a restore in place, can be restored */
+  has_earlier: z.boolean().default(false),
 });
 export type ArchiveStatus = z.infer<typeof archiveStatusSchema>;
 

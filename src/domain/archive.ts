@@ -23,8 +23,23 @@ export interface ArchiveLook {
   readonly archivedUntil?: number;
   /** the same for every repository elsewhere; left out without one */
   readonly repositoryUntil?: number;
-  /** oldest first; empty until there is a snapshot to begin from */
+  /** of all hosts, oldest first; empty until there is a snapshot to begin from */
   readonly windows: readonly RestorableWindow[];
+  /** while there is none: when the first one is taken by itself */
+  readonly firstSnapshotAt?: number;
+  /** what had its name before, also the cluster itself before a restore in place, can be restored */
+  readonly hasEarlier?: boolean;
+}
+
+/** Oldest first; those that touch are one. */
+export function joinWindows(windows: readonly RestorableWindow[]): readonly RestorableWindow[] {
+  const joined: RestorableWindow[] = [];
+  for (const { from, until } of windows.toSorted((a, b) => a.from - b.from)) {
+    const last = joined.at(-1);
+    if (last && from <= last.until) joined[joined.length - 1] = { ...last, until: Math.max(last.until, until) };
+    else joined.push({ from, until });
+  }
+  return joined;
 }
 
 /** Of a file of the log: a commit's time is taken a moment before its record is written, so its last second is left out. */

@@ -90,7 +90,7 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
 }
 
 function archiveStatus(
-  { state, reason, waitingBytes, archivedUntil, repositoryUntil, windows }: ArchiveLook,
+  { state, reason, waitingBytes, archivedUntil, repositoryUntil, windows, firstSnapshotAt, hasEarlier }: ArchiveLook,
   wallNow: number,
 ): ArchiveStatus {
   const time = (ms: number): string => new Date(ms).toISOString();
@@ -104,6 +104,8 @@ function archiveStatus(
     repository_until: repositoryUntil === undefined ? null : time(repositoryUntil),
     repository_lag_seconds: repositoryUntil === undefined ? null : age(repositoryUntil),
     restorable: windows.map(({ from, until }) => ({ from: time(from), until: time(until) })),
+    first_snapshot_at: firstSnapshotAt === undefined ? null : time(firstSnapshotAt),
+    has_earlier: hasEarlier === true,
   };
 }
 

@@ -7,6 +7,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { snapshotsSchema } from "../../src/contract/storage.ts";
+import { until } from "../faults/until.ts";
 import { idsIn, markedCluster } from "./restore-fixture.ts";
 
 describe("restore in place", () => {
@@ -40,5 +41,18 @@ describe("restore in place", () => {
     const { snapshots } = snapshotsSchema.parse(await installation.json("snapshot", "list", "shop"));
     assert.deepEqual(snapshots.map(({ why }) => why).filter((why) => why === "before-restore").length, 2);
     assert.match(await installation.ok("events", "shop"), /"shop" was put back to what it was; until then/);
+    // Its own log begins anew, and what it was before can still be had.
+    const archive = await until("its archive to have been looked at", async () => {
+      const { archive: look } = await cluster.healthy();
+      return look?.has_earlier === true ? look : undefined;
+    });
+    assert.deepEqual([archive.restorable, archive.first_snapshot_at === null], [[], false]);
+    const words = /no snapshot to restore from yet, one is taken in \d.*before: matriarch restore-point list shop/;
+    assert.match(await installation.ok("status", "shop"), words);
+    await installation.ok("snapshot", "create", "shop");
+    await until("it to be told", async () => {
+      const { archive: look } = await cluster.healthy();
+      return look?.restorable.length === 1 ? true : undefined;
+    });
   });
 });

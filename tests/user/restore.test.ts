@@ -77,6 +77,13 @@ describe("restore", () => {
     assert.match(String(checked), /^\d{3} indexes and tables read, checksums included$/);
     assert.ok(Number(took_ms) > 0 && String(newest_change) !== "");
     assert.match(await installation.ok("events", "shop"), /cluster "shop" was restored from "shop" as of/);
+    await installation.ok("destroy", "shop", "--yes");
+    const misspelt = await installation.run(["restore", "shp", "shop"]);
+    assert.equal(misspelt.code, 5, misspelt.stderr);
+    assert.match(
+      misspelt.stderr,
+      /cluster "shp" does not exist.*\nDETAIL: {2}Destroyed, and can be brought back: shop\./,
+    );
   });
 
   test("with a script; one that fails leaves no copy", async (t) => {

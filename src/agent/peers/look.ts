@@ -152,6 +152,8 @@ const archive = z.object({
   archivedUntil: moment.exactOptional(),
   repositoryUntil: moment.exactOptional(),
   windows: z.array(z.object({ from: moment, until: moment })),
+  firstSnapshotAt: moment.exactOptional(),
+  hasEarlier: z.boolean().exactOptional(),
 });
 
 const look = z.object({

@@ -41,6 +41,8 @@ export interface ArchiveStatus {
     from: string;
     until: string;
   }[];
+  first_snapshot_at: string | null;
+  has_earlier: boolean;
 }
 
 export interface AttachRequest {
@@ -1109,7 +1111,7 @@ export interface Volumes {
 export const shapes: Shapes = {
   Address: {"type":"object","properties":{"host":{"type":"string"},"port":{"type":"integer"}},"required":["host","port"]},
   AgentStatus: {"type":"object","properties":{"pid":{"type":"integer"},"home":{"type":"string"},"socket":{"type":"string"},"version":{"type":"string"},"started_at":{"type":"string"},"router_pid":{"type":["integer","null"]},"clusters":{"type":"integer"},"host":{"type":["string","null"]},"store":{"$ref":"StoreStatus"}},"required":["pid","home","socket","version","started_at","router_pid","clusters","host","store"]},
-  ArchiveStatus: {"type":"object","properties":{"state":{"type":"string","enum":["archiving","failing","given-up","after-restart"]},"reason":{"type":["string","null"]},"waiting_bytes":{"type":"integer"},"archived_until":{"type":["string","null"]},"archive_lag_seconds":{"type":["integer","null"]},"repository_until":{"default":null,"type":["string","null"]},"repository_lag_seconds":{"default":null,"type":["integer","null"]},"restorable":{"type":"array","items":{"type":"object","properties":{"from":{"type":"string"},"until":{"type":"string"}},"required":["from","until"]}}},"required":["state","reason","waiting_bytes","archived_until","archive_lag_seconds","repository_until","repository_lag_seconds","restorable"]},
+  ArchiveStatus: {"type":"object","properties":{"state":{"type":"string","enum":["archiving","failing","given-up","after-restart"]},"reason":{"type":["string","null"]},"waiting_bytes":{"type":"integer"},"archived_until":{"type":["string","null"]},"archive_lag_seconds":{"type":["integer","null"]},"repository_until":{"default":null,"type":["string","null"]},"repository_lag_seconds":{"default":null,"type":["integer","null"]},"restorable":{"type":"array","items":{"type":"object","properties":{"from":{"type":"string"},"until":{"type":"string"}},"required":["from","until"]}},"first_snapshot_at":{"default":null,"type":["string","null"]},"has_earlier":{"default":false,"type":"boolean"}},"required":["state","reason","waiting_bytes","archived_until","archive_lag_seconds","repository_until","repository_lag_seconds","restorable","first_snapshot_at","has_earlier"]},
   Attached: {"type":"object","properties":{"connection":{"$ref":"Connection"},"previous_until":{"type":["string","null"]},"attachment":{"$ref":"Attachment"}},"required":["connection","previous_until","attachment"]},
   Attachment: {"type":"object","properties":{"app":{"type":"string"},"database":{"type":"string"},"user":{"type":"string"},"role":{"type":"string","enum":["reader","writer","owner","superuser"]},"state":{"type":"string","enum":["making","made","attached","detaching"]},"variable":{"type":"string"},"env_file":{"anyOf":[{"type":"object","properties":{"machine":{"type":"string"},"path":{"type":"string"}},"required":["machine","path"]},{"type":"null"}]},"pooled":{"default":false,"type":"boolean"},"by":{"type":"string"},"created_at":{"type":"string"}},"required":["app","database","user","role","state","variable","env_file","pooled","by","created_at"]},
   Authority: {"type":"object","properties":{"certificate":{"type":"string"}},"required":["certificate"]},

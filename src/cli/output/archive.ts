@@ -14,12 +14,12 @@ function hereWords(name: string, archive: Archive, paint: Paint, now: number): r
   const waits = archive.waiting_bytes > 0 ? `; ${formatSize(archive.waiting_bytes)} wait` : "";
   switch (archive.state) {
     case "archiving":
-      return [restorable(archive, now)];
+      return [restorable(name, archive, now)];
     case "failing":
-      return [restorable(archive, now), paint("warn", `not taken: ${archive.reason ?? ""}${waits}`)];
+      return [restorable(name, archive, now), paint("warn", `not taken: ${archive.reason ?? ""}${waits}`)];
     case "given-up":
       return [
-        restorable(archive, now),
+        restorable(name, archive, now),
         paint("bad", `log is left out: ${archive.reason ?? ""}; free some room, and it goes on by itself`),
       ];
     case "after-restart":
@@ -28,12 +28,26 @@ function hereWords(name: string, archive: Archive, paint: Paint, now: number): r
 }
 
 /** The newest window; those before a gap are in --json. */
-function restorable({ restorable: windows, archived_until: archived }: Archive, now: number): string {
+function restorable(name: string, archive: Archive, now: number): string {
+  const { restorable: windows, archived_until: archived } = archive;
   const until = archived === null ? "nothing is archived yet" : `archived up to ${ago(archived, now)}`;
   const window = windows.at(-1);
-  if (window === undefined) return `no snapshot to restore from yet; ${until}`;
+  if (window === undefined) return `${nothingWords(name, archive, now)}; ${until}`;
   const isNow = now - Date.parse(window.until) < nowMs;
   return `restorable from ${ago(window.from, now)} up to ${isNow ? "now" : ago(window.until, now)}; ${until}`;
+}
+
+function nothingWords(
+  name: string,
+  { first_snapshot_at: first, has_earlier: hasEarlier }: Archive,
+  now: number,
+): string {
+  const next =
+    first === null
+      ? `none is taken by itself: matriarch snapshot create ${name}`
+      : `one is taken in ${formatDuration(Math.max(0, Date.parse(first) - now))}`;
+  const earlier = hasEarlier ? `; what had its name before: matriarch restore-point list ${name}` : "";
+  return `no snapshot to restore from yet, ${next}${earlier}`;
 }
 
 type Archive = NonNullable<ClusterStatus["archive"]>;

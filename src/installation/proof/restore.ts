@@ -10,6 +10,7 @@ import { scanPages, type Scan } from "../../drivers/postgres/checksums/scan.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
 import { engineOfCopy } from "../storage/own-engine.ts";
+import { replayProgress } from "../storage/replay-progress.ts";
 import { refuseCutShort, timelinesOf } from "../storage/sow.ts";
 import type { Source } from "../storage/sources.ts";
 import { countRows, parseTable } from "./counts.ts";
@@ -76,13 +77,14 @@ async function restoreFrom(
   await source.copy(volume, { dataDirectory, spec, engine, told, signal });
   told("replaying its log", 1);
   const recovery = await source.recovery?.(dataDirectory);
+  const tell = replayProgress(source, recovery, (step) => told(step, 1));
   let rows: ReadonlyMap<string, number> = new Map();
   const revived = await revive({
     engine,
     owner: servers.owner,
     dataDirectory,
     settings: { ...servers.computed(source.spec), ...source.spec.settings, ...frugal },
-    progress: (at) => told(`replaying its log, at ${at}`, 1),
+    progress: (at) => void tell(at),
     signal,
     isToInspect: true,
     patience,

@@ -18,6 +18,7 @@ import { engineOfCopy } from "./own-engine.ts";
 import { collectFor } from "./restore/collect-here.ts";
 import { hostToRestoreOn } from "./restore/host.ts";
 import { readTarget } from "./restore/target.ts";
+import { refuseUnknown } from "./restore/unknown.ts";
 import { chooseMember } from "./snapshots/choose.ts";
 import { listSnapshots, snapshotNotFound } from "./snapshots/list.ts";
 import { ofLog, ofMember, ofSnapshot, type Source } from "./sources.ts";
@@ -61,6 +62,7 @@ interface Beginning {
 
 async function begin(parts: Parts, name: string, { request, target, kind }: Beginning, asked: Asked): Promise<Created> {
   const source = await sourceElsewhere(parts, name, target, request);
+  if (!source) await refuseUnknown(parts, name);
   if (source) return create(parts, name, { sources: [source], request, kind }, asked);
   const host = await hostToRestoreOn(parts, name, target, request);
   if (host !== undefined)

@@ -1,7 +1,6 @@
 /** Makes the first member's directory of a source, and says what it holds. Called while a cluster is created of a copy. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { formatMoment } from "../../contract/moment.ts";
 import { formatLsn, zeroLsn } from "../../domain/lsn.ts";
 import { parseHistoryFile, type TimelineHistory } from "../../domain/timeline.ts";
 import { historyFileName, parseSegmentName, segmentStart, usualSegmentBytes } from "../../domain/wal-file.ts";
@@ -14,6 +13,7 @@ import { syncFileSystem } from "../../drivers/postgres/provision/durable.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { SeedRequest, Sown } from "../create.ts";
 import type { Parts } from "../parts.ts";
+import { replayProgress } from "./replay-progress.ts";
 import { withRoom } from "./room.ts";
 import { whileInUse } from "./snapshots/in-use.ts";
 import type { Source } from "./sources.ts";
@@ -58,11 +58,7 @@ async function sowOne(
   await source.copy(volume, wish);
   told("replaying its log");
   const recovery = await source.recovery?.(dataDirectory);
-  const tell = async (at: string): Promise<void> => {
-    const written = await source.writtenAt?.(at);
-    const when = written === undefined ? "" : `, written until ${formatMoment(written)}`;
-    told(`replaying its log, ${progressWords(at, recovery?.served)}${when}`);
-  };
+  const tell = replayProgress(source, recovery, told);
   const revived = await revive({
     engine,
     owner: servers.owner,
@@ -114,15 +110,6 @@ export function refuseCutShort(
     message: `the log cannot be read beyond ${formatLsn(end)}, and should lead on`,
     hint: "A file of it is damaged. Restore to an earlier time, or from another snapshot.",
   });
-}
-
-/** @param at a position, or a file of the log */
-function progressWords(at: string, served: readonly string[] = []): string {
-  const segment = parseSegmentName(at, usualSegmentBytes);
-  if (!segment) return `at ${at}`;
-  const files = served.filter((name) => name.length === 24);
-  const where = `at ${formatLsn(segmentStart(segment.segment, usualSegmentBytes))}`;
-  return files.length === 0 ? where : `${where}, file ${files.indexOf(at) + 1} of ${files.length}`;
 }
 
 /** Where the log was left: the beginning of the timeline that it goes on with. */

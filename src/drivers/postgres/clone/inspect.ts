@@ -3,6 +3,7 @@
  * page with their checksums, small ones first. Asked by `revive` while the copy's server runs alone. Leaves nothing
  * behind: amcheck is made in a transaction that is rolled back.
  */
+import { z } from "zod";
 import type { Session } from "../session/session.ts";
 import { identifier, literal } from "../session/quote.ts";
 import type { Open } from "./quiet-server.ts";
@@ -10,7 +11,7 @@ import type { Open } from "./quiet-server.ts";
 export interface Contents {
   readonly databases: number;
   readonly tables: number;
-  /** by the planner's figures, and counted where small tables have none */
+  /** by the planner's figures; tables that have none are counted when they are small, and estimated else */
   readonly rows: number;
   /** indexes and tables that were read and found whole */
   readonly whole: number;
@@ -85,6 +86,7 @@ async function count(session: Session): Promise<{ readonly tables: number; reado
     const known = Number(table["rows"]);
     if (known >= 0) rows += known;
     else if (Number(table["bytes"]) <= countedBytes) rows += await countRows(session, table["name"] ?? "");
+    else rows += await estimateRows(session, table["name"] ?? "");
   }
   return { tables: tables.length, rows };
 }
@@ -96,6 +98,16 @@ async function countRows(session: Session, table: string): Promise<number> {
     ([row]) => Number(row?.["n"] ?? 0),
     () => 0,
   );
+}
+
+const planSchema = z.array(z.object({ Plan: z.object({ "Plan Rows": z.number() }) }));
+
+/** As the planner does it for a table that was never analyzed: by its size and the width of its rows. */
+async function estimateRows(session: Session, table: string): Promise<number> {
+  const sql = `EXPLAIN (FORMAT JSON) SELECT FROM ${table}`;
+  const [row] = await session.query(sql, [], { withinMs: askMs }).catch(() => []);
+  const parsed = planSchema.safeParse(JSON.parse(row?.["QUERY PLAN"] ?? "[]"));
+  return parsed.data?.[0]?.Plan["Plan Rows"] ?? 0;
 }
 
 interface Checked {

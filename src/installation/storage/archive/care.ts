@@ -8,7 +8,7 @@ import { rm, statfs } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClusterRuntime } from "../../../agent/runtime.ts";
 import { freeBytesMin, waitingBytesMax, type ArchiveLook } from "../../../domain/archive.ts";
-import type { MemberRecord } from "../../../domain/cluster.ts";
+import type { ClusterRecord, MemberRecord } from "../../../domain/cluster.ts";
 import { defaultPolicy } from "../../../domain/snapshot.ts";
 import { usualSegmentBytes } from "../../../domain/wal-file.ts";
 import { archiveFilesOf, replaceOwned } from "../../../drivers/postgres/archive/command.ts";
@@ -17,6 +17,7 @@ import { wakeArchiver } from "../../../drivers/postgres/archive/wake.ts";
 import { inRepositoriesUntil } from "../../backups/reach.ts";
 import { isHere, type Parts } from "../../parts.ts";
 import { servingPrimary } from "../../status.ts";
+import { snapshotsChangedAt } from "../snapshots/files.ts";
 import { listSnapshots } from "../snapshots/list.ts";
 import { beginSnapshot } from "../snapshots/take.ts";
 import { fillAndFindGaps, type ArchiveState } from "./fill.ts";
@@ -29,7 +30,7 @@ const thoroughEveryMs = 60_000;
 const againMs = 4000;
 /** A snapshot that was refused, for want of room, is not asked for at once again. */
 const snapshotRetryMs = 3_600_000;
-/** Until then whoever made the cluster may still be filling it. */
+/** Until then whoever made the cluster may still be filling it, and whoever put it back may want to undo that. */
 const firstSnapshotMs = 5 * 60_000;
 const matriarch = { by: "matriarch" } as const;
 
@@ -45,6 +46,8 @@ interface Memory {
   epoch: number;
   thoroughAt: number;
   toldGaps: Set<string>;
+  /** of this host: when one came or went last */
+  snapshotsAt: number | undefined;
   snapshotTriedAt: number;
   state: ArchiveState | undefined;
   repositoryUntil: number | undefined;
@@ -99,6 +102,10 @@ export class ArchiveCare {
       memory.askedOf = primary.pid;
     }
     const waiting = await readWaiting(member.dataDirectory);
+    const snapshotsAt = await snapshotsChangedAt(this.#parts, cluster.name);
+    // Whoever has taken one looks whether it can be restored from.
+    if (snapshotsAt !== memory.snapshotsAt) memory.thoroughAt = -Infinity;
+    memory.snapshotsAt = snapshotsAt;
     await this.#thoroughly(cluster, member, memory, waiting);
     const look = this.#judge(cluster, memory, waiting);
     this.#parts.archives.set(cluster.name, look);
@@ -122,6 +129,7 @@ export class ArchiveCare {
       epoch: 0,
       thoroughAt: -Infinity,
       toldGaps: new Set(gaps),
+      snapshotsAt: undefined,
       snapshotTriedAt: -Infinity,
       state: undefined,
       repositoryUntil: undefined,
@@ -158,8 +166,8 @@ export class ArchiveCare {
   /** The restorable time begins anew behind a gap, and begins at all with the first snapshot. */
   async #haveSnapshot({ name, record }: ClusterRuntime, memory: Memory): Promise<void> {
     const { clock, operations } = this.#parts;
-    const { snapshots = defaultPolicy, createdAt } = record.spec.value;
-    const mayBeFirst = memory.state?.bases === 0 && snapshots.daily && clock.wallNow() - createdAt > firstSnapshotMs;
+    const firstAt = memory.state?.bases === 0 ? firstSnapshotAt(record) : undefined;
+    const mayBeFirst = firstAt !== undefined && clock.wallNow() > firstAt;
     const isCutOff = memory.state?.isCutOff === true;
     if (!mayBeFirst && !isCutOff) return;
     if (clock.now() - memory.snapshotTriedAt < snapshotRetryMs) return;
@@ -177,7 +185,7 @@ export class ArchiveCare {
   }
 
   /** Pure but for the events of a change. */
-  #judge({ name: cluster }: ClusterRuntime, memory: Memory, waiting: Waiting): ArchiveLook {
+  #judge({ name: cluster, record }: ClusterRuntime, memory: Memory, waiting: Waiting): ArchiveLook {
     const now = this.#parts.clock.now();
     const [oldest] = waiting.names;
     const isStuck = waiting.problem !== undefined && oldest !== undefined && memory.failingFile === oldest;
@@ -195,6 +203,8 @@ export class ArchiveCare {
       windows: memory.state?.windows ?? [],
       ...(memory.repositoryUntil === undefined ? {} : { repositoryUntil: memory.repositoryUntil }),
       ...(memory.state?.archivedUntil === undefined ? {} : { archivedUntil: memory.state.archivedUntil }),
+      ...(memory.state?.windows.length === 0 && firstToCome(record, this.#parts.clock.wallNow())),
+      ...(memory.state?.hasEarlier === true && { hasEarlier: true }),
     };
     if (!memory.archives)
       return { ...same, state: "after-restart", reason: "its server was started before there were archives" };
@@ -228,4 +238,16 @@ export class ArchiveCare {
     events.emit("archive.given-up", { cluster: cluster.name }, fields);
     return false;
   }
+}
+
+/** Where daily ones are on: some time after the cluster was made, restored in place, or failed over last. */
+function firstSnapshotAt({ spec, reign }: ClusterRecord): number | undefined {
+  const { snapshots = defaultPolicy, createdAt } = spec.value;
+  return snapshots.daily ? Math.max(createdAt, reign.value.since) + firstSnapshotMs : undefined;
+}
+
+/** One that is late was refused, for want of room mostly: when the next attempt succeeds cannot be told. */
+function firstToCome(record: ClusterRecord, now: number): Pick<ArchiveLook, "firstSnapshotAt"> {
+  const at = firstSnapshotAt(record);
+  return at === undefined || at + thoroughEveryMs < now ? {} : { firstSnapshotAt: at };
 }

@@ -6,7 +6,7 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ClusterRuntime } from "../../../agent/runtime.ts";
-import { committedBy, type RestorableWindow } from "../../../domain/archive.ts";
+import { committedBy, joinWindows, type RestorableWindow } from "../../../domain/archive.ts";
 import type { MemberRecord } from "../../../domain/cluster.ts";
 import { zeroLsn, type Lsn } from "../../../domain/lsn.ts";
 import { archiveNow } from "../../../drivers/postgres/archive/archive-now.ts";
@@ -14,6 +14,7 @@ import type { Waiting } from "../../../drivers/postgres/archive/waiting.ts";
 import type { Parts } from "../../parts.ts";
 import { readKeptLog, type KeptLog } from "../restore/kept-log.ts";
 import { candidatesOf, windowsOf, type Candidate } from "../restore/plan.ts";
+import { listWindows } from "../restore/windows.ts";
 import { collectLog } from "./collect.ts";
 import { readArchive } from "./files.ts";
 import { completeSegments, gapsIn, oldestOn, type WalGap } from "./gaps.ts";
@@ -25,7 +26,10 @@ const filledMax = 200;
 export interface ArchiveState {
   readonly segmentBytes: number;
   readonly gaps: readonly WalGap[];
+  /** of all hosts that answer */
   readonly windows: readonly RestorableWindow[];
+  /** of clusters that had its name before, this one before it was restored in place among them */
+  readonly hasEarlier: boolean;
   /** snapshots of this host that the log leads on from */
   readonly bases: number;
   /** the log breaks off behind the newest of them */
@@ -42,7 +46,7 @@ export async function fillAndFindGaps(
   const { name, systemIdentifier } = cluster.record.spec.value;
   const to = endOf(cluster, member);
   const log = await readKeptLog(parts, name, systemIdentifier);
-  const bases = await basesOf(parts, name, systemIdentifier);
+  const bases = (await candidatesOf(parts, name)).filter(isOf(systemIdentifier));
   const before = await readArchive(parts, name, systemIdentifier);
   const from = oldestWanted(bases, log, before.names) ?? to;
   const complete = completeSegments({ line: log.line, segmentBytes: log.segmentBytes, from, to });
@@ -51,23 +55,32 @@ export async function fillAndFindGaps(
   if (!waiting.isGivenUp) await fill(parts, member, log, missing.slice(0, filledMax));
   const { names, directory } = await readArchive(parts, name, systemIdentifier);
   const later = new Set(missing.slice(filledMax));
-  const found = await basesOf(parts, name, systemIdentifier);
+  const all = await candidatesOf(parts, name);
+  const found = all.filter(isOf(systemIdentifier));
   const last = complete.findLast((one) => names.has(one));
   const written = last === undefined ? undefined : await stat(join(directory, last)).catch(() => undefined);
   return {
     segmentBytes: log.segmentBytes,
     gaps: gapsIn(complete, (one) => names.has(one) || left.has(one) || later.has(one)),
-    windows: windowsOf(found).map((window) => ({ from: window.from, until: window.until })),
+    windows: joinWindows([...windowsOf(found), ...(await windowsElsewhere(parts, name))]),
+    hasEarlier: found.length < all.length,
     bases: found.length,
     isCutOff: found[0] !== undefined && found[0].end < to,
     archivedUntil: written && committedBy(written.mtimeMs),
   };
 }
 
-/** Newest first. */
-async function basesOf(parts: Parts, name: string, systemIdentifier: string): Promise<readonly Candidate[]> {
-  const all = await candidatesOf(parts, name);
-  return all.filter(({ base }) => base.snapshot.spec.systemIdentifier === systemIdentifier);
+function isOf(systemIdentifier: string): (candidate: Candidate) => boolean {
+  return ({ base }) => base.snapshot.spec.systemIdentifier === systemIdentifier;
+}
+
+/** Snapshots are taken where a standby is, and this is the primary's host. */
+async function windowsElsewhere(parts: Parts, name: string): Promise<readonly RestorableWindow[]> {
+  if (parts.hosts.self === undefined) return [];
+  const { windows } = await listWindows(parts, name, { here: false });
+  return windows.flatMap(({ from, until, is_current: isCurrent }) =>
+    isCurrent ? [{ from: Date.parse(from), until: Date.parse(until) }] : [],
+  );
 }
 
 /** The oldest base needs it; without one, where the archive begins. */

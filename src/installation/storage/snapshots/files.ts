@@ -3,7 +3,7 @@
  * and removed first. So what has a description is whole, and what has none is left over. They are no part of the store:
  * they outlive the cluster, and say by themselves what they are.
  */
-import { chmod, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { ClusterSpec } from "../../../domain/cluster.ts";
@@ -45,6 +45,11 @@ export async function readSnapshots(places: SnapshotPlaces, cluster: string): Pr
   const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith(".json"));
   const read = await Promise.all(names.map((name) => readOne(join(directory, name))));
   return read.flat().toSorted((a, b) => a.createdAt - b.createdAt);
+}
+
+/** Wall clock: when one came or went last; undefined: there never was one. */
+export async function snapshotsChangedAt({ home }: SnapshotPlaces, cluster: string): Promise<number | undefined> {
+  return (await stat(join(home, "snapshots", cluster)).catch(() => undefined))?.mtimeMs;
 }
 
 /** Clusters that there are snapshots of, whether they exist or not. */
