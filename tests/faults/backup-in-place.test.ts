@@ -71,5 +71,10 @@ describe("backups of a cluster that is restored in place", { skip }, () => {
     await installation.ok("restore", "shop", "other", "--from-repository");
     const other = await installation.ok("connect", "other", "-c", "SELECT count(*) AS n FROM kept", "--json");
     assert.match(other, /3/);
+    // Nothing is committed after the time, and the file of the log that holds it is still being written.
+    await cluster.query("INSERT INTO kept VALUES (4)");
+    const [now] = await cluster.query("SELECT pg_catalog.clock_timestamp()::text AS at");
+    await installation.ok("restore", "shop", "late", "--from-repository", "--at", String(now?.["at"]));
+    assert.match(await installation.ok("connect", "late", "-c", "SELECT count(*) AS n FROM kept", "--json"), /4/);
   });
 });

@@ -14,6 +14,7 @@ import type { BackupMember, RepositoryLook, RestoreRequest, Stanza, TakeRequest,
 import { failureOf } from "./problems.ts";
 import { findBackupProgram, refuseTooOld } from "./program.ts";
 import { argumentsOf, followLog, launch, removeLog, run, runsWith, type Call } from "./run.ts";
+import { newestSegmentAt } from "./listing.ts";
 import { missingSegments, readVerification } from "./verification.ts";
 
 export interface DriverParts {
@@ -131,6 +132,14 @@ export class PgBackRest {
     const options = [`--repo=${repository}`, "--recurse", "--log-level-console=error"];
     const { text } = await this.#do("repo-ls", options, shortMs, [], [path]);
     return text.split("\n");
+  }
+
+  /** Wall clock of the storage: when the newest segment came there; undefined: none did. */
+  async newestSegmentAt(repository: RepositoryNumber, archive: string): Promise<number | undefined> {
+    const path = `archive/${this.#stanza.name}/${archive}`;
+    const options = [`--repo=${repository}`, "--recurse", "--output=json", "--log-level-console=error"];
+    const { text } = await this.#do("repo-ls", options, shortMs, [], [path]);
+    return newestSegmentAt(text);
   }
 
   /** Files of the log that no server pushes any more. One that is there already is left as it is. */

@@ -33,6 +33,7 @@ import { writtenBy } from "../storage/own-engine.ts";
 import type { Source } from "../storage/sources.ts";
 import { backupOf } from "./look.ts";
 import { unpackSpec } from "./packed-spec.ts";
+import { isPushed, refuseBeyond } from "./pushed.ts";
 import { findStanza, type Found } from "./stanza.ts";
 
 const replayBytes = 256 * 2 ** 20;
@@ -77,6 +78,8 @@ async function ofRepository(
   const looks = await found.driver.look();
   const backup = choose(found, looks, target, label);
   const spec = specOf(parts, found, backup);
+  if (found.spec === undefined && target.kind === "time")
+    refuseBeyond(name, target, await found.driver.newestSegmentAt(backup.repository, archiveOf(looks, backup)));
   const { pool, owner } = parts.servers;
   return {
     spec,
@@ -106,7 +109,11 @@ async function ofRepository(
       told(from);
       await found.driver.restore(request, (done) => told(`${from}: ${Math.floor(done * 100)} %`), signal);
     },
-    recovery: (dataDirectory) => recoveryOf(found, looks, { backup, target }, memberAt(dataDirectory)),
+    recovery: async (dataDirectory) => {
+      const { systemIdentifier } = backup;
+      const holdsTarget = target.kind === "newest" || (await isPushed(parts, { name, systemIdentifier }, target));
+      return await recoveryOf(found, looks, { backup, target, holdsTarget }, memberAt(dataDirectory));
+    },
   };
 }
 
@@ -185,20 +192,23 @@ function specOf({ runtime }: Parts, { name, systemIdentifier }: Found, backup: B
 interface Aim {
   readonly backup: Backup;
   readonly target: RecoveryTarget;
+  readonly holdsTarget: boolean;
+}
+
+function archiveOf(looks: readonly RepositoryLook[], { repository, systemIdentifier }: Backup): string {
+  const databases = looks.find(({ number }) => number === repository)?.databases ?? [];
+  return databases.find((database) => database.systemIdentifier === systemIdentifier)?.archive ?? "";
 }
 
 /** Only files of the line that the cluster has followed are given out: a branch that lost has files of the same places. */
 async function recoveryOf(
   { driver }: Found,
   looks: readonly RepositoryLook[],
-  { backup, target }: Aim,
+  { backup, target, holdsTarget }: Aim,
   member: BackupMember,
 ): Promise<Recovery> {
   const { repository } = backup;
-  const database = looks
-    .find(({ number }) => number === repository)
-    ?.databases.find(({ systemIdentifier }) => systemIdentifier === backup.systemIdentifier);
-  const listed = await driver.listLog(repository, database?.archive ?? "");
+  const listed = await driver.listLog(repository, archiveOf(looks, backup));
   const names = new Set(
     listed.flatMap((path) => /([0-9A-F]{24}|[0-9A-F]{8}\.history)(?:-[0-9a-f]{40}.*)?$/.exec(path)?.[1] ?? []),
   );
@@ -217,7 +227,7 @@ async function recoveryOf(
   const timelines = [...line.before.map(({ parent }) => parent), line.timeline].filter((timeline) => timeline > 1);
   const served = [...segmentsBetween(line, from, end, usualSegmentBytes), ...timelines.map(historyFileName)];
   const fetch = await driver.fetchWords(repository, member);
-  return { target, timeline: line.timeline, served, fetch, holdsTarget: target.kind === "newest" };
+  return { target, timeline: line.timeline, served, fetch, holdsTarget };
 }
 
 /** What came later is of no use to a copy that is to be as it was taken. */
