@@ -10,6 +10,7 @@ import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { startOtlpReceiver } from "../../../../tests/fixtures/otlp-receiver.ts";
 import type { Drain, DrainRecord, DrainState } from "../../../domain/drain.ts";
 import { memberStreams } from "../sources.ts";
 import { otlpLogs, syslogMessage } from "./forms.ts";
@@ -21,6 +22,7 @@ let log: string;
 let end: AbortController;
 let state: DrainState | undefined;
 const closers: (() => unknown)[] = [];
+const pumps: Promise<void>[] = [];
 
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "matriarch-drains-"));
@@ -32,6 +34,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   end.abort();
+  await Promise.all(pumps.splice(0));
   for (const close of closers.splice(0)) await close();
   rmSync(home, { recursive: true, force: true });
 });
@@ -51,7 +54,7 @@ const drainTo = (to: string, more: Partial<Drain> = {}): Drain => ({
 });
 
 function start(drain: Drain, signal = end.signal): Promise<void> {
-  return pump({
+  const work = pump({
     drain,
     host: "here",
     sender: createSender(drain),
@@ -62,6 +65,8 @@ function start(drain: Drain, signal = end.signal): Promise<void> {
     signal,
     retryMs: { least: 10, most: 50 },
   });
+  pumps.push(work);
+  return work;
 }
 
 /** Waits for what another process or the loop brings about. */
@@ -133,6 +138,23 @@ describe("HTTP", () => {
     say("after");
     await until("the rest", () => taken.includes("after"));
     assert.deepEqual(taken, ["before", "meanwhile", "after"]);
+  });
+
+  test("its place cannot be written down: lines come all the same, once, and it is said; then it goes on", async () => {
+    const { url, taken } = await receiver([]);
+    void start(drainTo(url));
+    await begun();
+    mkdirSync(join(home, "place.json.new"));
+    say("one");
+    await until("the first line", () => taken.includes("one"));
+    await until("its trouble", () => state?.failing !== undefined);
+    assert.match(state?.failing?.reason ?? "", /cannot be written down: EISDIR/);
+    say("two");
+    await until("the second line", () => taken.includes("two"));
+    rmSync(join(home, "place.json.new"), { recursive: true });
+    say("three");
+    await until("its end", () => state?.sent === 3 && state.failing === undefined);
+    assert.deepEqual(taken, ["one", "two", "three"]);
   });
 
   test("what is removed before it was sent is counted, and what is left comes", async () => {
@@ -213,6 +235,34 @@ test("forms: RFC 5424 and OTLP/JSON", () => {
   const text = JSON.stringify(otlpLogs([record]));
   assert.match(text, /"timeUnixNano":"1795316400000000000"/);
   assert.match(text, /"severityNumber":17,"severityText":"ERROR"/);
+});
+
+test("OpenTelemetry: a receiver that others wrote takes what is sent, with the token, and finds all of it in its definitions", async () => {
+  const receiver = await startOtlpReceiver();
+  closers.push(() => receiver[Symbol.asyncDispose]());
+  const to = `otlp+${receiver.url}`;
+  void start(drainTo(to, { token: "s3cret" }));
+  await begun();
+  for (let i = 0; i < 600; i += 1) say(`line ${i}`);
+  await until("all lines", () => receiver.records.length >= 600);
+  assert.deepEqual(
+    receiver.records.map(({ body }) => body.stringValue),
+    Array.from({ length: 600 }, (_, i) => `line ${i}`),
+  );
+  const sender = createSender(drainTo(to));
+  assert.equal(await sender.send([record]), 0);
+  await until("the record", () => receiver.records.length > 600);
+  const { attributes = [], severityNumber, timeUnixNano } = receiver.records.at(-1) ?? {};
+  const found = Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue]));
+  assert.deepEqual([severityNumber, timeUnixNano], [17, "1795316400000000000"]);
+  assert.deepEqual(found, {
+    "process": "postgres",
+    "matriarch.cluster": "shop",
+    "matriarch.member": "shop-1",
+    "pid": "42",
+    "statement": 'select "a]b\\c"',
+  });
+  assert.equal(receiver.headers[0]?.["authorization"], "Bearer s3cret");
 });
 
 const program = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"]

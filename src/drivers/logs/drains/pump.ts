@@ -39,17 +39,32 @@ const lookEveryMs = 500;
 const betweenMs = 15;
 const batchMax = 500;
 const retry = { least: 500, most: 30_000 };
+const hereRetryMs = 5000;
+const nothing = { sent: 0, droppedBytes: 0, rejected: 0 };
 
+/** Until the signal; what fails on this host (a full disk, too many open files) is tried again, like a receiver. */
 export async function pump(parts: PumpParts): Promise<void> {
-  let place = await begin(parts);
+  // Also what is on its way to a receiver that hangs.
+  parts.signal.addEventListener("abort", () => parts.sender.close(), { once: true });
+  let place: Place | undefined;
   while (!parts.signal.aborted) {
-    const { place: next, hasMore } = await turn(parts, place);
-    place = next;
-    // However much there is: the loop that keeps the database up runs beside this.
-    const waitMs = hasMore ? betweenMs : lookEveryMs;
-    await sleep(waitMs, undefined, { signal: parts.signal, ref: false }).catch(() => undefined);
+    try {
+      place ??= await begin(parts);
+      const { place: next, hasMore } = await turn(parts, place);
+      place = next;
+      // However much there is: the loop that keeps the database up runs beside this.
+      await pause(parts, hasMore ? betweenMs : lookEveryMs);
+    } catch (error) {
+      const { sent, droppedBytes, rejected } = place ?? nothing;
+      const failing = { since: Date.now(), reason: `on this host: ${reasonOf(error)}` };
+      parts.changed({ id: parts.drain.id, sent, droppedBytes, rejected, failing });
+      await pause(parts, parts.retryMs?.most ?? hereRetryMs);
+    }
   }
-  parts.sender.close();
+}
+
+async function pause({ signal }: PumpParts, ms: number): Promise<void> {
+  await sleep(ms, undefined, { signal, ref: false }).catch(() => undefined);
 }
 
 /** A new drain begins with what is written from now on. */
@@ -60,7 +75,7 @@ async function begin(parts: PumpParts): Promise<Place> {
   } catch {
     const { last } = await parts.events(undefined);
     const cursor = await endsOf(await parts.streams());
-    const place = { cursor, event: last, unread: {}, sent: 0, droppedBytes: 0, rejected: 0 };
+    const place = { cursor, event: last, unread: {}, ...nothing };
     await save(parts, place);
     return place;
   }
@@ -88,8 +103,9 @@ async function turn(parts: PumpParts, place: Place): Promise<{ place: Place; has
   };
   for (const stream of streams) forgetRead(stream, place, next.cursor[stream.key]);
   if (records.length > 0 || dropped > 0) {
-    await save(parts, next);
-    parts.changed(stateOf(parts, next));
+    // Sent is sent: what cannot be written down is known to this process, and not sent again by it.
+    const failing = await save(parts, next).then(() => undefined, notWritten);
+    parts.changed({ ...stateOf(parts, next), failing });
   }
   return { place: next, hasMore: page.hasMore || events.records.length > 0 };
 }
@@ -106,9 +122,7 @@ async function deliver(parts: PumpParts, place: Place, records: readonly DrainRe
     } catch (error) {
       since ??= Date.now();
       parts.changed({ ...stateOf(parts, place), failing: { since, reason: reasonOf(error) } });
-      await sleep(waitMs * (0.5 + Math.random() / 2), undefined, { signal: parts.signal, ref: false }).catch(
-        () => undefined,
-      );
+      await pause(parts, waitMs * (0.5 + Math.random() / 2));
       waitMs = Math.min(waitMs * 2, most);
       // What comes meanwhile is noted, so that it is known should it be removed before it is read.
       await notice(parts, place);
@@ -171,8 +185,18 @@ async function save({ positionFile }: PumpParts, place: Place): Promise<void> {
   await rename(`${positionFile}.new`, positionFile);
 }
 
+function notWritten(error: unknown): NonNullable<DrainState["failing"]> {
+  return { since: Date.now(), reason: `how far it has come cannot be written down: ${reasonOf(error)}` };
+}
+
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return error.message === "" ? code || error.name : error.message;
+  const text = error.message === "" ? code || error.name : error.message;
+  if (!ofCertificates.test(code)) return text;
+  // Behind the semicolon is advice about Node's options.
+  return `its certificate is not accepted: ${text.split(";")[0]} (its authority is given with --ca-file)`;
 }
+
+/** Codes of OpenSSL's checks, and Node's of the name in it. */
+const ofCertificates = /^(UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|ERR_TLS_CERT_)/;

@@ -2,11 +2,12 @@
  * Gives records to a receiver. A call that returns has handed them over: HTTP and OTLP say so themselves; of syslog it is
  * only known that the system has taken them, for it has no answers. One that throws may be made again with the same.
  */
+import { X509Certificate } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { request as plainRequest } from "node:http";
 import { request as tlsRequest } from "node:https";
 import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { parseTarget, type Drain, type DrainRecord, type DrainTarget } from "../../../domain/drain.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { otlpLogs, syslogMessage } from "./forms.ts";
@@ -26,8 +27,34 @@ const datagramBytesMax = 8192;
 export function createSender(drain: Drain): Sender {
   const target = parseTarget(drain.to);
   if (typeof target === "string") throw new OpError("bad-value", { message: target });
+  if (drain.ca !== undefined) refuseNoAuthority(drain.ca);
   if (target.kind !== "syslog") return httpSender(drain, target);
   return target.over === "udp" ? datagramSender(target) : new StreamSender(drain, target);
+}
+
+const pem = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+/** OpenSSL passes over what it cannot read, and then refuses every receiver. */
+function refuseNoAuthority(ca: string): void {
+  const found = ca.match(pem) ?? [];
+  try {
+    for (const one of found) void new X509Certificate(one);
+    if (found.length > 0) return;
+  } catch (cause) {
+    throw noAuthority("A certificate in it cannot be read.", cause);
+  }
+  throw noAuthority("There is no certificate in it.");
+}
+
+function noAuthority(detail: string, cause?: unknown): OpError {
+  return new OpError("bad-value", { message: "the authority of the receiver's certificate is not one", detail, cause });
+}
+
+/** Made once: it is a hundred and fifty authorities. Without one of the drain's own those of the system count, and Node's. */
+function authorityOf({ ca }: Drain): () => SecureContext {
+  let made: SecureContext | undefined;
+  return () =>
+    (made ??= createSecureContext({ ca: ca ?? [...getCACertificates("default"), ...getCACertificates("system")] }));
 }
 
 type SyslogTarget = Extract<DrainTarget, { kind: "syslog" }>;
@@ -61,13 +88,13 @@ function datagramSender({ host, port }: SyslogTarget): Sender {
 
 /** Octet counting, RFC 6587 and 5425: a message may have any characters. */
 class StreamSender implements Sender {
-  readonly #drain: Drain;
   readonly #target: SyslogTarget;
+  readonly #authority: () => SecureContext;
   #socket: Socket | undefined;
 
   constructor(drain: Drain, target: SyslogTarget) {
-    this.#drain = drain;
     this.#target = target;
+    this.#authority = authorityOf(drain);
   }
 
   async send(records: readonly DrainRecord[]): Promise<number> {
@@ -90,9 +117,8 @@ class StreamSender implements Sender {
 
   async #connect(): Promise<Socket> {
     const { host, port, over } = this.#target;
-    const { ca } = this.#drain;
     const socket =
-      over === "tls" ? connectTls({ host, port, ...(ca === undefined ? {} : { ca }) }) : connectTcp({ host, port });
+      over === "tls" ? connectTls({ host, port, secureContext: this.#authority() }) : connectTcp({ host, port });
     // One that ends in between is found when it is written to next.
     const gone = (): void => {
       if (this.#socket === socket) this.#socket = undefined;
@@ -126,16 +152,17 @@ class StreamSender implements Sender {
 }
 
 function httpSender(drain: Drain, { kind, url }: Exclude<DrainTarget, { kind: "syslog" }>): Sender {
+  const closed = new AbortController();
+  const authority = authorityOf(drain);
   const send = async (records: readonly DrainRecord[]): Promise<number> => {
     const body =
       kind === "otlp"
         ? JSON.stringify(otlpLogs(records))
         : records.map((record) => `${JSON.stringify(record)}\n`).join("");
     const { status, text } = await post(
-      drain,
-      url,
-      kind === "otlp" ? "application/json" : "application/x-ndjson",
-      body,
+      { to: url, token: drain.token, authority },
+      { type: kind === "otlp" ? "application/json" : "application/x-ndjson", body },
+      AbortSignal.any([closed.signal, AbortSignal.timeout(answerMs)]),
     );
     if (status >= 200 && status < 300) return kind === "otlp" ? rejectedIn(text) : 0;
     if (status !== 413) throw new Error(`the receiver answered ${status}`);
@@ -144,12 +171,17 @@ function httpSender(drain: Drain, { kind, url }: Exclude<DrainTarget, { kind: "s
     const half = Math.ceil(records.length / 2);
     return (await send(records.slice(0, half))) + (await send(records.slice(half)));
   };
-  return { send, close: () => undefined };
+  return { send, close: () => closed.abort() };
 }
 
-function post({ token, ca }: Drain, to: string, type: string, body: string): Promise<{ status: number; text: string }> {
+function post(
+  { to, token, authority }: { to: string; token: string | undefined; authority: () => SecureContext },
+  { type, body }: { readonly type: string; readonly body: string },
+  signal: AbortSignal,
+): Promise<{ status: number; text: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
-  const request = (to.startsWith("https:") ? tlsRequest : plainRequest)(
+  const isTls = to.startsWith("https:");
+  const request = (isTls ? tlsRequest : plainRequest)(
     to,
     {
       method: "POST",
@@ -158,9 +190,9 @@ function post({ token, ca }: Drain, to: string, type: string, body: string): Pro
         "content-length": Buffer.byteLength(body),
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       },
-      ...(ca === undefined ? {} : { ca }),
+      ...(isTls ? { secureContext: authority() } : {}),
       agent: false,
-      signal: AbortSignal.timeout(answerMs),
+      signal,
     },
     (response) => {
       let text = "";
