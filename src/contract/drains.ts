@@ -48,18 +48,10 @@ export type DrainStatus = z.infer<typeof drainSchema>;
 
 export const drainChangedSchema = z.object({
   id: z.string(),
-  /** hosts that could not be told; the same command again tells them */
+  /** hosts that are not heard now: they do the same when they are back */
   missing: z.array(z.object({ host: z.string(), reason: z.string() })),
 });
 export type DrainChanged = z.infer<typeof drainChangedSchema>;
-
-export const drainHereQuerySchema = z.strictObject({
-  /** only the host that is asked */
-  here: z
-    .enum(["true", "false"])
-    .default("false")
-    .transform((text) => text === "true"),
-});
 
 export const drainTestedSchema = z.object({
   id: z.string(),
@@ -72,8 +64,8 @@ export type DrainTested = z.infer<typeof drainTestedSchema>;
 export interface DrainsInstallation {
   list(): Promise<readonly DrainStatus[]>;
   /** the same again changes its level, token and authority */
-  add(request: DrainRequest, query: { readonly here: boolean }, asked: Asked): Promise<DrainChanged>;
-  remove(id: string, query: { readonly here: boolean }, asked: Asked): Promise<DrainChanged>;
+  add(request: DrainRequest, asked: Asked): Promise<DrainChanged>;
+  remove(id: string, asked: Asked): Promise<DrainChanged>;
   /** sends one record now */
   test(id: string): Promise<DrainTested>;
 }

@@ -142,6 +142,15 @@ export interface BookRequest {
   readonly book?: unknown;
 }
 
+/** The token of a drain's receiver, by a host that lacks it: it joined later, or was away when the drain was added. */
+export const drainTokenRequestSchema = z.object({ id: z.string().max(64), version: z.string().max(64) });
+export const drainTokenAnswerSchema = z.object({
+  /** null: that host does not have this one */
+  token: z.string().nullable(),
+});
+export type DrainTokenRequest = z.output<typeof drainTokenRequestSchema>;
+export type DrainTokenAnswer = z.infer<typeof drainTokenAnswerSchema>;
+
 /** A file that this host has archived of a cluster's log. */
 export const archivedFileRequestSchema = z.object({
   cluster: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
@@ -177,6 +186,7 @@ export type ReplacedAnswer = z.infer<typeof replacedAnswerSchema>;
 export interface PeerApi {
   /** the book of that host, when none is given; null: it has none */
   backupBook(request: BookRequest): Promise<{ readonly book: unknown }>;
+  drainToken(request: DrainTokenRequest): Promise<DrainTokenAnswer>;
   /** what the agent of `host` sees of its members; checked by the receiver (agent/peers) */
   looks(host: string, message: unknown): Promise<unknown>;
   claimPorts(request: ClaimPortsRequest): Promise<ClaimPortsAnswer>;

@@ -3,6 +3,8 @@ import type { LogLevel, LogRecord } from "./log-record.ts";
 
 export interface Drain {
   readonly id: string;
+  /** another one with each change: a host that has this one has its token */
+  readonly version: string;
   /** null: of all clusters, and of the hosts' own processes */
   readonly cluster: string | null;
   readonly to: string;
@@ -12,6 +14,12 @@ export interface Drain {
   readonly token?: string | undefined;
   /** authority that the receiver's certificate is of, PEM; left out: the system's */
   readonly ca?: string | undefined;
+}
+
+/** A drain as every host may know it. */
+export interface DrainEntry extends Pick<Drain, "id" | "version" | "cluster" | "to" | "level"> {
+  readonly ca?: string;
+  readonly hasToken: boolean;
 }
 
 /** What is sent: a line of a log, or an event told as one. */

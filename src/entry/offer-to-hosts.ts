@@ -8,6 +8,7 @@ import { resumeDrains } from "../installation/hosts/drain.ts";
 import { installPackage } from "../drivers/postgres/extensions/packages.ts";
 import { contentsHere } from "../installation/extensions/hosts.ts";
 import { exchangeBook } from "../installation/backups/share.ts";
+import { tokenOf } from "../installation/drains/kept.ts";
 import { createHosts } from "../installation/hosts/hosts.ts";
 import { certificateKeeper } from "../installation/hosts/keep-certificate.ts";
 import type { HostParts } from "../installation/hosts/parts.ts";
@@ -59,6 +60,7 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
   };
   const peer: PeerApi = {
     backupBook: (request) => exchangeBook(parts, request),
+    drainToken: (request) => tokenOf(parts.home, request),
     looks: (host, message) => peers.hear(host, message),
     claimPorts: (request) => answerClaim(parts, request),
     trySettings: (request) => tryHere(parts, request),

@@ -23,7 +23,7 @@ import { connectionTo } from "./connection.ts";
 import { beginCreate } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
 import { createExtensions } from "./extensions/extensions.ts";
-import { createDrains } from "./drains.ts";
+import { createDrains } from "./drains/drains.ts";
 import { downtimeOf } from "./downtime.ts";
 import { candidatesOf, explainCluster } from "./explain.ts";
 import { Generations } from "./generations.ts";

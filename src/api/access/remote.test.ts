@@ -48,6 +48,7 @@ const unlimited = { socket: many, known: many, stranger: many };
 const silent = { info: () => {}, error: () => {} };
 const peer = {
   backupBook: async () => ({ book: null }),
+  drainToken: async () => ({ token: null }),
   looks: async (host: string, message: unknown) => void looks.push({ host, message }),
   claimPorts: async ({ count }: { readonly count: number }) => ({
     ports: Array.from({ length: count }, (_, at) => 16_000 + at),

@@ -1,13 +1,7 @@
 /** Drains of logs and events. */
 import { z } from "zod";
 
-import {
-  drainChangedSchema,
-  drainHereQuerySchema,
-  drainRequestSchema,
-  drainSchema,
-  drainTestedSchema,
-} from "../../contract/drains.ts";
+import { drainChangedSchema, drainRequestSchema, drainSchema, drainTestedSchema } from "../../contract/drains.ts";
 import { route } from "../route.ts";
 
 export const drainRoutes = [
@@ -26,12 +20,11 @@ export const drainRoutes = [
     {
       id: "addDrain",
       role: "admin",
-      does: "Sends logs and events on, from every host; the same again changes its level, token and authority.",
-      query: drainHereQuerySchema,
+      does: "Sends logs and events on, from every host, also one that joins later; the same again changes its level, token and authority.",
       body: drainRequestSchema,
       answer: drainChangedSchema,
     },
-    ({ body, query, asked }, { installation }) => installation.drains.add(body, query, asked),
+    ({ body, asked }, { installation }) => installation.drains.add(body, asked),
   ),
   route(
     "DELETE /v1/drains/:id",
@@ -39,10 +32,9 @@ export const drainRoutes = [
       id: "removeDrain",
       role: "admin",
       does: "Ends a drain on every host.",
-      query: drainHereQuerySchema,
       answer: drainChangedSchema,
     },
-    ({ path, query, asked }, { installation }) => installation.drains.remove(path.id, query, asked),
+    ({ path, asked }, { installation }) => installation.drains.remove(path.id, asked),
   ),
   route(
     "POST /v1/drains/:id/test",

@@ -13,6 +13,7 @@ import {
   archivedFileRequestSchema,
   claimPortsRequestSchema,
   contentsRequestSchema,
+  drainTokenRequestSchema,
   engineRequestSchema,
   eraseRequestSchema,
   installRequestSchema,
@@ -33,6 +34,7 @@ type Part = (peer: PeerApi, body: unknown, host: string) => Promise<unknown>;
 
 const parts: Readonly<Record<string, Part>> = {
   "backup-book": (peer, body) => peer.backupBook(check(bookRequestSchema, body, "body")),
+  "drain-token": (peer, body) => peer.drainToken(check(drainTokenRequestSchema, body, "body")),
   "looks": (peer, body, host) => peer.looks(host, body),
   "ports": (peer, body) => peer.claimPorts(check(claimPortsRequestSchema, body, "body")),
   "engine": (peer, body) => peer.prepareEngine(check(engineRequestSchema, body, "body")),

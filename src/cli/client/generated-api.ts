@@ -1849,12 +1849,12 @@ export function createApi(sender: Sender) {
     /** Gives the drains of the host that is asked, and how each fares there. */
     listDrains: (how?: How): Promise<Drain[]> =>
       sender.json({ method: "GET", path: `/v1/drains`, body: undefined, answer: {"type":"array","items":{"$ref":"Drain"}} }, how),
-    /** Sends logs and events on, from every host; the same again changes its level, token and authority. */
-    addDrain: (asking: { query?: { here?: "true" | "false" | undefined }; body: DrainRequest }, how?: How): Promise<DrainChanged> =>
-      sender.json({ method: "POST", path: `/v1/drains` + queryText(asking.query), body: asking.body, answer: {"$ref":"DrainChanged"} }, how),
+    /** Sends logs and events on, from every host, also one that joins later; the same again changes its level, token and authority. */
+    addDrain: (asking: { body: DrainRequest }, how?: How): Promise<DrainChanged> =>
+      sender.json({ method: "POST", path: `/v1/drains`, body: asking.body, answer: {"$ref":"DrainChanged"} }, how),
     /** Ends a drain on every host. */
-    removeDrain: (asking: { id: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<DrainChanged> =>
-      sender.json({ method: "DELETE", path: `/v1/drains/${pathPart(asking.id)}` + queryText(asking.query), body: undefined, answer: {"$ref":"DrainChanged"} }, how),
+    removeDrain: (asking: { id: string }, how?: How): Promise<DrainChanged> =>
+      sender.json({ method: "DELETE", path: `/v1/drains/${pathPart(asking.id)}`, body: undefined, answer: {"$ref":"DrainChanged"} }, how),
     /** Sends one record from the host that is asked, and says how that went. */
     testDrain: (asking: { id: string }, how?: How): Promise<DrainTested> =>
       sender.json({ method: "POST", path: `/v1/drains/${pathPart(asking.id)}/test`, body: {}, answer: {"$ref":"DrainTested"} }, how),

@@ -10,7 +10,7 @@ import { OpError } from "../../errors/op-error.ts";
 import type { Store, StoreEntry, StoreSnapshot } from "./port.ts";
 
 /** What an agent needs to go on: its clusters, where the other hosts are, and whom to let in. No secret is among it. */
-const kept = ["cluster/", "host/", "installation", "token/", "certificate/"] as const;
+const kept = ["cluster/", "host/", "installation", "token/", "certificate/", "drain/"] as const;
 const writeAfterMs = 500;
 const askAgainAfterMs = 5000;
 

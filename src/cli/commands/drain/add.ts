@@ -7,9 +7,10 @@ import { logLevels } from "../../../contract/logs.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { command, type Run } from "../../command.ts";
 import { readPassword } from "../../password-file.ts";
+import { noteMissing } from "./missing.ts";
 
 export const drainAdd = (run: Run) =>
-  command("add", "Send the logs and events of a cluster, or everything, to a receiver from now on.", [
+  command("add", "Send the logs and events of a cluster, or everything, to a receiver from now on, from every host.", [
     [
       "matriarch drain add shop --to syslog+tls://logs.example.com:6514",
       "RFC 5424 over TLS; also syslog:// and syslog+tcp://",
@@ -38,8 +39,7 @@ export const drainAdd = (run: Run) =>
           ...(caFile === undefined ? {} : { ca: await readPem(caFile) }),
         };
         const added = await (await context.client()).addDrain(wish);
-        for (const { host, reason } of added.missing)
-          context.note(`host "${host}" was not told: ${reason}; the same command again tells it`);
+        noteMissing(context, added.missing);
         return {
           json: added,
           text: () => `Drain ${added.id} sends to ${to}. Try it: matriarch drain test ${added.id}`,

@@ -1,5 +1,6 @@
 /** `matriarch drain remove`: its declaration, and what it does when it runs. */
 import { command, type Run } from "../../command.ts";
+import { noteMissing } from "./missing.ts";
 
 export const drainRemove = (run: Run) =>
   command("remove", "End a drain; what was not sent yet is not sent.", [
@@ -10,7 +11,7 @@ export const drainRemove = (run: Run) =>
     .action((id) =>
       run(async (context) => {
         const removed = await (await context.client()).removeDrain(id);
-        for (const { host, reason } of removed.missing) context.note(`host "${host}" was not told: ${reason}`);
+        noteMissing(context, removed.missing);
         return { json: removed, text: () => `Drain ${id} removed.` };
       }),
     );

@@ -47,6 +47,7 @@ const say = (message: string, path = log): void =>
 
 const drainTo = (to: string, more: Partial<Drain> = {}): Drain => ({
   id: "d1",
+  version: "1",
   cluster: null,
   to,
   level: "info",

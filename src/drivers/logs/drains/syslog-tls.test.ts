@@ -93,7 +93,14 @@ describe("syslog over TLS", { skip: openssl ? false : "no openssl" }, () => {
     return { to: `syslog+tls://127.0.0.1:${address.port}`, hears, said: () => said };
   }
   const sender = (to: string, ca?: string) => {
-    const made = createSender({ id: "d1", cluster: null, to, level: "info", ...(ca === undefined ? {} : { ca }) });
+    const made = createSender({
+      id: "d1",
+      version: "1",
+      cluster: null,
+      to,
+      level: "info",
+      ...(ca === undefined ? {} : { ca }),
+    });
     closers.push(async () => made.close());
     return made;
   };
