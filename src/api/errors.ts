@@ -12,6 +12,10 @@ export interface Failure {
 
 export function describeFailure(error: unknown): Failure {
   if (error instanceof OpError) return { status: error.kind.httpStatus, body: bodyOf(error), isDefect: false };
+  if (isCutOff(error))
+    return describeFailure(
+      new OpError("usage", { message: "the request ended before its body was whole", cause: error }),
+    );
   const full = asFullDisk(error);
   if (full) return describeFailure(full);
   const message = error instanceof Error ? error.message : String(error);
@@ -22,6 +26,11 @@ export function describeFailure(error: unknown): Failure {
     cause: error,
   });
   return { status: defect.kind.httpStatus, body: bodyOf(defect), isDefect: true };
+}
+
+/** As node:http says that the client has gone in the middle of its body. */
+function isCutOff(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ECONNRESET" && error.message === "aborted";
 }
 
 function bodyOf(error: OpError): ErrorBody {

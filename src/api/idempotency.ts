@@ -12,11 +12,18 @@ import { version } from "../config/version.ts";
 import { versionHeader } from "../contract/error.ts";
 import { errorCatalog } from "../errors/catalog.ts";
 import { OpError } from "../errors/op-error.ts";
-import type { RequestKeys } from "../events/request-keys.ts";
+import type { KeptRequest } from "../events/request-keys.ts";
 import { callerOf, type ApiEnv } from "./access/caller.ts";
 import type { Route } from "./route.ts";
 
-export type KeptRequests = Pick<RequestKeys, "find" | "begin" | "finish" | "forget">;
+/** On one host a file of the agent's, over several the store: whichever host is asked, knows it. */
+export interface KeptRequests {
+  /** @returns what is known of it when it was begun before */
+  begin(id: string, fingerprint: string): KeptRequest | undefined | Promise<KeptRequest | undefined>;
+  finish(id: string, sealed: Uint8Array): void | Promise<void>;
+  /** Nothing was changed: it may be sent again. */
+  forget(id: string): void | Promise<void>;
+}
 
 const keyHeader = "idempotency-key";
 /** What is printed, and no space: others would be changed on their way. */
@@ -38,12 +45,11 @@ export function idempotency(requests: KeptRequests): MiddlewareHandler<ApiEnv> {
     const body = Buffer.from(await c.req.arrayBuffer());
     const asking = { id: idOf(callerOf(c).by, key), fingerprint: fingerprintOf(c, body), key };
     while (running.has(asking.id)) await running.get(asking.id);
-    const kept = requests.find(asking.id);
-    if (kept) return answerAgain(asking, kept);
     const first = Promise.withResolvers<void>();
     running.set(asking.id, first.promise);
     try {
-      requests.begin(asking.id, asking.fingerprint);
+      const kept = await requests.begin(asking.id, asking.fingerprint);
+      if (kept) return answerAgain(asking, kept);
       await next();
       await keep(requests, asking, c);
     } finally {
@@ -71,11 +77,11 @@ function refuseBadKey(key: string): void {
 /** What was done is kept, what was refused is not, and of what nobody knows it stays known that it was begun. */
 async function keep(requests: KeptRequests, asking: Asking, c: Context): Promise<void> {
   const isUnknown = c.error instanceof OpError && errorCatalog[c.error.code].exitCode === 4;
-  if (c.res.ok) requests.finish(asking.id, seal(asking, c.res.status, await c.res.clone().text()));
-  else if (!isUnknown) requests.forget(asking.id);
+  if (c.res.ok) await requests.finish(asking.id, seal(asking, c.res.status, await c.res.clone().text()));
+  else if (!isUnknown) await requests.forget(asking.id);
 }
 
-function answerAgain(asking: Asking, { fingerprint, sealed }: NonNullable<ReturnType<KeptRequests["find"]>>): Response {
+function answerAgain(asking: Asking, { fingerprint, sealed }: KeptRequest): Response {
   if (fingerprint !== asking.fingerprint) {
     throw new OpError("key-reused", {
       message: "the Idempotency-Key belongs to another request",

@@ -64,6 +64,8 @@ export interface Api {
   close(): Promise<void>;
 }
 
+/** HTTP/1.0 names no host, and no route minds which it is. */
+const unnamed = "agent";
 const bodyBytesMax = 64 * 1024;
 /** Agents tell each other of many members, and of many events. */
 const peerBodyBytesMax = 8 * 1024 * 1024;
@@ -73,7 +75,7 @@ const copyBodyBytesMax = 1024 * 1024;
 export function createApi(installation: Installation, log: ApiLog, options: ApiOptions = {}): Api {
   let remote: TlsListener | undefined;
   const app = createApp(installation, log, { ...options, known: (socket) => remote?.strangers.know(socket) });
-  const answer = getRequestListener(app.fetch, { errorHandler: unreadable });
+  const answer = getRequestListener(app.fetch, { errorHandler: unreadable, hostname: unnamed });
   const listener: RequestListener = (request, response) => void answer(request, response);
   const server = createServer({ ...socketLimits, shouldUpgradeCallback }, listener);
   endSilent(server, { event: "connection", restMs: 0 });

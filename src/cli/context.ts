@@ -89,6 +89,16 @@ export class CommandContext {
     return (await agentAnswers(to.path)) ? this.#clientOf(to) : undefined;
   }
 
+  /** For who goes on watching: an agent that somebody ended is waited for and not started. @throws OpError agent-unreachable */
+  async clientAgain(): Promise<Client> {
+    const client = await this.runningClient();
+    if (client) return client;
+    throw new OpError("agent-unreachable", {
+      message: "the agent does not run",
+      hint: "Start it: matriarch agent start",
+    });
+  }
+
   /** The installation on other machines that this command talks to; undefined for this machine's own agent. */
   async remote(): Promise<Remote | undefined> {
     const to = await this.#to();

@@ -18,19 +18,23 @@ export async function followEvents(context: CommandContext, cluster: string, wan
   const { signal, release } = listenForInterrupt();
   let query: Readonly<Record<string, string | number | undefined>> = { ...wanted };
   let lastId = 0;
+  let client = await context.client();
+  let isAway = false;
   try {
     while (!signal.aborted) {
       try {
-        const client = await context.client();
+        if (isAway) client = await context.clientAgain();
         for await (const event of client.watchEvents(cluster, query, signal)) {
           // Other hosts' events can come later than they happened: ids are the order in which the agent had them.
           lastId = Math.max(lastId, event.id);
           query = { ...wanted, limit: 1000, after_id: lastId };
+          isAway = false;
           context.writeLine(event, (paint) => renderEvent(event, paint));
         }
       } catch (error) {
         if (signal.aborted || !(error instanceof OpError && error.code === "agent-unreachable")) throw error;
-        context.note("the agent does not answer; trying again");
+        if (!isAway) context.note("the agent does not answer; trying again");
+        isAway = true;
       }
       await sleep(retryMs, undefined, { signal });
     }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { LogLine, LogLines } from "../contract/logs.ts";
 import { OpError } from "../errors/op-error.ts";
+import type { Client } from "./client/client.ts";
 import type { CommandContext, Outcome } from "./context.ts";
 import { listenForInterrupt } from "./follow.ts";
 import { renderLog } from "./output/logs.ts";
@@ -28,7 +29,7 @@ const lookEveryMs = 300;
 
 export async function showLogs(context: CommandContext, wanted: Wanted): Promise<Outcome | undefined> {
   refuseBoth(wanted);
-  const first = await ask(context, wanted.cluster, wanted.query);
+  const first = await ask(await context.client(), wanted.cluster, wanted.query);
   noteMissing(context, first);
   if (!wanted.follow)
     return { json: first.lines, text: (paint) => first.lines.map((line) => renderLog(line, paint)).join("\n") };
@@ -51,8 +52,7 @@ function refuseBoth({ cluster, agent, follow, query }: Wanted): void {
     throw new OpError("usage", { message: "--follow has no end, so --until does not go with it" });
 }
 
-async function ask(context: CommandContext, cluster: string | undefined, query: Asked): Promise<LogLines> {
-  const client = await context.client();
+async function ask(client: Client, cluster: string | undefined, query: Asked): Promise<LogLines> {
   return cluster === undefined ? client.agentLogs(query) : client.logs(cluster, query);
 }
 type Asked = Partial<Query> & { readonly cursor?: string };
@@ -68,11 +68,14 @@ async function follow(
   let { cursor } = first;
   let missing = missingNames(first);
   let hasMore = false;
+  let isAway = false;
   try {
     while (!signal.aborted) {
       if (!hasMore) await sleep(lookEveryMs, undefined, { signal });
       const next = await look(context, cluster, { ...filter, cursor: JSON.stringify(cursor) });
       hasMore = next?.has_more ?? false;
+      if (next === undefined && !isAway) context.note("the agent does not answer; trying again");
+      isAway = next === undefined;
       if (next === undefined) continue;
       for (const line of next.lines) tell(line);
       cursor = { ...cursor, ...next.cursor };
@@ -86,16 +89,17 @@ async function follow(
   }
 }
 
-/** @returns undefined when the agent does not answer for a while */
+/** @returns undefined when the agent does not answer, or is just ending */
 async function look(context: CommandContext, cluster: string | undefined, asked: Asked): Promise<LogLines | undefined> {
   try {
-    return await ask(context, cluster, asked);
+    return await ask(await context.clientAgain(), cluster, asked);
   } catch (error) {
-    if (!(error instanceof OpError && error.code === "agent-unreachable")) throw error;
-    context.note("the agent does not answer; trying again");
-    return undefined;
+    if (error instanceof OpError && mayComeBack.has(error.code)) return undefined;
+    throw error;
   }
 }
+
+const mayComeBack: ReadonlySet<string> = new Set(["agent-unreachable", "interrupted", "store-unavailable"]);
 
 function missingNames({ missing }: LogLines): string {
   return missing.map(({ host }) => host).join(" ");

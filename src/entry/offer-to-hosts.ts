@@ -18,6 +18,7 @@ import type { Parts } from "../installation/parts.ts";
 import { tryHere } from "../installation/settings/try.ts";
 import { answerClaim } from "../installation/placement/claims.ts";
 import { eraseHere } from "../installation/placement/erase.ts";
+import { SharedRequests } from "../installation/shared-requests.ts";
 import { silentMs } from "../installation/placement/hosts.ts";
 import { prepareHere } from "../installation/upgrade/binaries.ts";
 import { offerLog } from "../installation/storage/archive/collect.ts";
@@ -36,6 +37,7 @@ const orphanLookMs = 60_000;
 
 export interface Offer {
   readonly options: ApiOptions;
+  readonly requests: SharedRequests;
   readonly hostParts: HostParts;
   readonly several: SeveralSetup;
 }
@@ -73,7 +75,14 @@ export function offerToHosts(parts: Parts, several: SeveralSetup, { journal }: E
     replaced: (cluster) => settleReplaced({ ...parts, store: several.trueStore }, cluster),
     journal: async ({ origin, after, limit }) => ({ ...journal.read(origin ?? journal.host, after, limit) }),
   };
-  return { options: { gate, peer, tokens, certificates, hosts: createHosts(hostParts) }, hostParts, several };
+  const requests = new SharedRequests({
+    store: several.quickStore,
+    host: config.name,
+    wallNow: hostParts.wallNow,
+    log: parts.log,
+  });
+  const options = { gate, peer, tokens, certificates, requests, hosts: createHosts(hostParts) };
+  return { options, requests, hostParts, several };
 }
 
 /** What was begun goes on; and what is done now and then, whatever comes: certificates, members of lost hosts. */
@@ -101,6 +110,7 @@ export function careForHosts(parts: Parts, offer: Offer): void {
   const keepCertificate = certificateKeeper(hostParts);
   every(hourMs, signal, () => {
     void keepCertificate();
+    void offer.requests.sweep().catch((error: unknown) => log.warn("old request keys not removed", { error }));
   });
   // Also one that was forgotten while this host was away for a moment: its server must not go on for long.
   every(orphanLookMs, signal, () => {

@@ -1,5 +1,5 @@
 /**
- * Requests that came with an Idempotency-Key, and what they were answered: kept for a day, so that a request that is sent
+ * Requests that came with an Idempotency-Key to an installation on one host, and what they were answered: kept for a day, so that a request that is sent
  * again is not done again, also by the next agent. What is kept is sealed by the API (api/idempotency.ts): passwords are
  * among the answers, and this file does not hold the key that opens them.
  */
@@ -26,22 +26,19 @@ export class RequestKeys {
     this.#now = now;
   }
 
-  find(id: string): KeptRequest | undefined {
-    const row = this.#database
-      .prepare("SELECT fingerprint, sealed FROM request_key WHERE id = ? AND begun_at > ?")
-      .get(id, this.#now() - keptMs);
-    if (row === undefined) return undefined;
-    const { fingerprint, sealed } = row;
-    return { fingerprint: String(fingerprint), sealed: sealed instanceof Uint8Array ? sealed : undefined };
-  }
-
-  /** Before it is done, so that a crash in between is known. */
-  begin(id: string, fingerprint: string): void {
+  /**
+   * Before it is done, so that a crash in between is known.
+   * @returns what is known of it when it was begun before
+   */
+  begin(id: string, fingerprint: string): KeptRequest | undefined {
+    const found = this.#find(id);
+    if (found) return found;
     this.#database.prepare("DELETE FROM request_key WHERE begun_at <= ?").run(this.#now() - keptMs);
     this.#database.prepare(dropOldSql).run(keptMax - 1);
     this.#database
       .prepare("INSERT OR REPLACE INTO request_key (id, fingerprint, begun_at) VALUES (?, ?, ?)")
       .run(id, fingerprint, this.#now());
+    return undefined;
   }
 
   finish(id: string, sealed: Uint8Array): void {
@@ -51,6 +48,15 @@ export class RequestKeys {
   /** Nothing was changed: it may be sent again. */
   forget(id: string): void {
     this.#database.prepare("DELETE FROM request_key WHERE id = ?").run(id);
+  }
+
+  #find(id: string): KeptRequest | undefined {
+    const row = this.#database
+      .prepare("SELECT fingerprint, sealed FROM request_key WHERE id = ? AND begun_at > ?")
+      .get(id, this.#now() - keptMs);
+    if (row === undefined) return undefined;
+    const { fingerprint, sealed } = row;
+    return { fingerprint: String(fingerprint), sealed: sealed instanceof Uint8Array ? sealed : undefined };
   }
 }
 

@@ -1,6 +1,7 @@
 /** The OpenAPI document: complete, and every route in it with what is needed to call it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Validator } from "@seriousme/openapi-schema-validator";
 
 import { servedRoutes } from "../routes/served.ts";
 import { openApiDocument } from "./document.ts";
@@ -16,6 +17,16 @@ function at(value: unknown, ...path: readonly string[]): unknown {
     value,
   );
 }
+
+test("it is an OpenAPI 3.1 document, by the schema of OpenAPI", async () => {
+  const validator = new Validator();
+  const whole: Record<string, unknown> = JSON.parse(JSON.stringify(document));
+  const { valid, errors } = await validator.validate(structuredClone(whole));
+  assert.ok(valid, JSON.stringify(errors, undefined, 2));
+  assert.equal(validator.version, "3.1");
+  const broken = { ...whole, paths: { "/v1/clusters": { get: { responses: "none" } } } };
+  assert.equal((await new Validator().validate(broken)).valid, false);
+});
 
 test("every route is in it, with its role, its answers and its errors", () => {
   for (const { method, path, id, role, status } of servedRoutes) {
