@@ -38,7 +38,7 @@ class Drains implements DrainsInstallation {
   /** added here, and not in the store yet */
   readonly #added = new Map<string, Drain>();
   #turn: Promise<void> = Promise.resolve();
-  #retry: NodeJS.Timeout | undefined;
+  #triesLater = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -161,8 +161,10 @@ class Drains implements DrainsInstallation {
   }
 
   #tryLater(): void {
-    this.#retry ??= setTimeout(() => {
-      this.#retry = undefined;
+    if (this.#triesLater) return;
+    this.#triesLater = true;
+    setTimeout(() => {
+      this.#triesLater = false;
       if (!this.#parts.signal.aborted) void this.#takeUp();
     }, retryMs).unref();
   }
