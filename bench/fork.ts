@@ -13,8 +13,9 @@ import { Client } from "pg";
 import { mountLoop } from "../src/drivers/volume/testing.ts";
 import { Installation, type Created } from "./measure/installation.ts";
 import { load } from "./measure/machine.ts";
-import { tell, writeReport } from "./measure/report.ts";
+import { keepPlot, tell, writeReport } from "./measure/report.ts";
 import { secondsCells, summarize, table } from "./measure/statistics.ts";
+import { plotGaps } from "./peers/plot.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -107,7 +108,7 @@ async function fill(shop: Created, gigabytes: number): Promise<void> {
     tell(`gigabyte ${n + 1} of ${gigabytes}`);
     const how = n === 0 ? "" : " TEMPLATE gb0 STRATEGY file_copy";
     await client.query(`CREATE DATABASE gb${n}${how}`);
-    if (n === 0) await run("pgbench", ["-i", "-I", "dtGvp", "-q", "-s", scale, "-d", of(shop, "gb0")]);
+    if (n === 0) await run("pgbench", ["-i", "-I", "dtGvp", "-q", "-s", scale, of(shop, "gb0")]);
   }
   await client.query("CHECKPOINT");
   await client.end();
@@ -153,7 +154,7 @@ async function removeSnapshots(installation: Installation): Promise<void> {
 /** A snapshot after a third of the time, a fork after two thirds. */
 async function disturb(installation: Installation, shop: Created, system: string): Promise<Effect> {
   const total = String(3 * seconds);
-  const args = ["-n", "-c", "4", "-j", "1", "-T", total, "-P", "1", "-d", of(shop, "gb0")];
+  const args = ["-n", "-c", "4", "-j", "1", "-T", total, "-P", "1", of(shop, "gb0")];
   const bench = spawn("pgbench", args, { stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   bench.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
@@ -186,6 +187,7 @@ function report({ samples, effects, loadBefore, postgres }: Found): void {
       [`${title}: the files copied with cp, no server yet`, ...secondsCells(copy)],
     ];
   });
+  keepPlot("fork", plot(samples));
   writeReport({
     name: "fork",
     about:
@@ -197,6 +199,7 @@ function report({ samples, effects, loadBefore, postgres }: Found): void {
     loadBefore,
     parts: [
       table([["", "median", "fastest", "slowest", "n"], ...rows]),
+      "![seconds of each](fork.svg)",
       `Transactions in each second of pgbench (TPC-B, 4 clients, the ${seconds} s before a snapshot, those from its begin, and those from the begin of a fork) on the gigabyte:`,
       table([
         ["", "before", "snapshot", "fork", "slowest second", "snapshot took", "fork took"],
@@ -208,6 +211,20 @@ function report({ samples, effects, loadBefore, postgres }: Found): void {
     ],
     samples: { samples, effects },
   });
+}
+
+function plot(samples: readonly Sample[]): string {
+  return plotGaps(
+    "Copies of a running cluster, every round a dot",
+    samples.map(({ system, gigabytes, snapshot, fork, copy }) => ({
+      title: `${system}, ${gigabytes} GB`,
+      series: [
+        { name: "matriarch snapshot create", valuesMs: snapshot },
+        { name: "matriarch fork, to the answer of the first query", valuesMs: fork },
+        { name: "cp of the files, no server yet", valuesMs: copy },
+      ],
+    })),
+  );
 }
 
 function effectRow({ system, tps, snapshotMs, forkMs }: Effect): readonly string[] {

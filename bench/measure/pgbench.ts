@@ -15,12 +15,12 @@ const clients = ["-n", "-c", "4", "-j", "1"];
 const longestSeconds = "100000";
 
 export async function fillPgbench(uri: string, scale: number): Promise<void> {
-  await promisify(execFile)("pgbench", ["-i", "-I", "dtGvp", "-q", "-s", String(scale), "-d", uri]);
+  await promisify(execFile)("pgbench", ["-i", "-I", "dtGvp", "-q", "-s", String(scale), uri]);
 }
 
 /** @returns transactions a second, of TPC-B with 4 clients */
 export async function tpsOf(uri: string, seconds: number): Promise<number> {
-  const { stdout } = await promisify(execFile)("pgbench", [...clients, "-T", String(seconds), "-d", uri]);
+  const { stdout } = await promisify(execFile)("pgbench", [...clients, "-T", String(seconds), uri]);
   const tps = /^tps = ([\d.]+)/m.exec(stdout)?.[1];
   if (tps === undefined) throw new Error(`pgbench said nothing of its speed: ${stdout}`);
   return Number(tps);
@@ -33,7 +33,7 @@ export class Pgbench {
   /** @param directory for its logs, without others of theirs */
   constructor(uri: string, directory: string) {
     const prefix = join(directory, "transactions");
-    const args = [...clients, "-T", longestSeconds, "-l", `--log-prefix=${prefix}`, "-d", uri];
+    const args = [...clients, "-T", longestSeconds, "-l", `--log-prefix=${prefix}`, uri];
     this.#directory = directory;
     this.#child = spawn("pgbench", args, { stdio: "ignore" });
   }
