@@ -1,14 +1,18 @@
 /** Forks as a user makes them: of a cluster under load, of a snapshot whose cluster is gone, cut short in the middle. */
 import assert from "node:assert/strict";
-import { mkdir, readdir } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
+import { promisify } from "node:util";
 import { Client } from "pg";
 import { z } from "zod";
+import { releaseInCatalog } from "../../src/drivers/postgres/engine/releases.ts";
 import { mountLoop } from "../../src/drivers/volume/testing.ts";
 import { snapshotsSchema } from "../../src/contract/storage.ts";
 import { Cluster, createCluster } from "../faults/cluster.ts";
-import { makeInstallation, type Installation } from "../faults/installation.ts";
+import { makeInstallation, sharedEngines, type Installation } from "../faults/installation.ts";
 import { processesIn } from "../faults/processes.ts";
 import { until } from "../faults/until.ts";
 
@@ -109,6 +113,29 @@ describe("fork", () => {
     await source.healthy();
     await (await forked(installation, "shop", "pr-1")).end();
   });
+});
+
+test("fork: settings that its host cannot run with any more end the copying, and nothing is left", async (t) => {
+  const engines = await mkdtemp(join(tmpdir(), "engines-"));
+  t.after(() => rm(engines, { recursive: true, force: true }));
+  await chmod(engines, 0o755);
+  await promisify(execFile)("cp", [
+    "-a",
+    "--reflink=auto",
+    join(sharedEngines(), releaseInCatalog(18).version),
+    engines,
+  ]);
+  const installation = await makeInstallation({ engines });
+  t.after(() => installation[Symbol.asyncDispose]());
+  const library = "shared_preload_libraries=auto_explain";
+  const source = await createCluster(installation, "shop", "--members", "1", "--set", library);
+  const files = await readdir(engines, { recursive: true });
+  for (const file of files.filter((name) => name.endsWith("/auto_explain.so"))) await rm(join(engines, file));
+  const { code, stderr } = await installation.run(["fork", "shop", "pr-1"]);
+  assert.equal(code, 3, stderr);
+  assert.match(stderr, /auto_explain/);
+  assert.deepEqual(await readdir(join(installation.home, "clusters")), ["shop"]);
+  assert.deepEqual(await source.query("SELECT 1 AS one"), [{ one: 1 }]);
 });
 
 async function forked(
