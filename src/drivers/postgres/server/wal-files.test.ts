@@ -42,6 +42,38 @@ test("timelineOfWal: the highest timeline whose file really holds the page", () 
     assert.equal(await at("0/0"), undefined);
   }));
 
+/** Pages up to the 10th, the last of which ends with a record of this kind; then nothing, as behind a switch. */
+async function endedSegment(home: string, name: string, info: number, rmid: number, straddles = false): Promise<void> {
+  const bytes = Buffer.alloc(segmentBytes);
+  for (let page = 0; page < 10; page += 1) bytes.writeBigUInt64LE(0x500000n + BigInt(page * 8192), page * 8192 + 8);
+  const last = bytes.subarray(9 * 8192, 10 * 8192);
+  if (straddles) {
+    // Its first 16 bytes are on the page before.
+    last.writeUInt16LE(1, 2);
+    last.writeUInt32LE(8, 16);
+    last.set([info, rmid], 24);
+  } else {
+    last.writeUInt32LE(100, 24);
+    last.writeUInt32LE(24, 24 + 104);
+    last.set([info, rmid], 24 + 104 + 16);
+  }
+  await writeFile(join(home, "pg_wal", name), bytes);
+}
+
+test("timelineOfWal: what is empty behind a switch of segments belongs to the log that ends so", () =>
+  inTemporary(async (home) => {
+    const at = (lsn: string): Promise<number | undefined> => timelineOfWal(home, parseLsn(lsn), segmentBytes);
+    await endedSegment(home, "000000020000000000000005", 0x50, 0);
+    assert.equal(await at("0/600000"), undefined);
+    for (const straddles of [false, true]) {
+      await endedSegment(home, "000000010000000000000005", 0x40, 0, straddles);
+      assert.deepEqual([await at("0/600000"), await at("0/5A0000")], [1, 1]);
+      assert.equal(await at("0/512100"), 2);
+      await endedSegment(home, "000000010000000000000005", 0x40, 1, straddles);
+      assert.equal(await at("0/600000"), undefined);
+    }
+  }));
+
 test("endOfRecord: rounded up to 8 bytes, and over the next page's header", () =>
   inTemporary(async (home) => {
     await segment(home, "000000010000000000000005", 0x500000n, 128);

@@ -22,6 +22,7 @@ function segmentSuffix(segment: bigint, segmentBytes: bigint): string {
  * `end`. A file alone proves nothing, for segments are recycled under future names; a page written for this place
  * carries its own address. A timeline's first segment begins with a copy of its parent's log up to the fork, so that
  * near a fork two timelines may hold the same bytes: either is right then, `comparePositions` takes them as level.
+ * Pages behind a switch of segments are empty and have no address: a file whose log ends so holds all of them.
  * Source: XLogPageHeaderData (xlp_pageaddr at byte 8), XLogInitNewTimeline, and walreceiver.c, which asks for a new
  * timeline from the beginning of the segment.
  * @returns undefined when no file holds it
@@ -43,11 +44,53 @@ export async function timelineOfWal(
     .sort((a, b) => b - a);
   const page = last - (last % pageBytes);
   for (const timeline of timelines) {
-    const name = timeline.toString(16).toUpperCase().padStart(8, "0") + suffix;
-    const header = await readAt(join(directory, name), page % size, 16);
-    if (header?.readBigUInt64LE(8) === page) return timeline;
+    const path = join(directory, timeline.toString(16).toUpperCase().padStart(8, "0") + suffix);
+    if ((await isWritten(path, page, size)) || (await endsWithSwitch(path, page, size))) return timeline;
   }
   return undefined;
+}
+
+async function isWritten(path: string, page: bigint, size: bigint): Promise<boolean> {
+  const header = await readAt(path, page % size, 16);
+  return header?.readBigUInt64LE(8) === page;
+}
+
+/**
+ * Whether the log of this segment ends before `page` with a switch to the next one. What is written before it lies at the
+ * file's beginning, so that its last page is found by halving.
+ */
+async function endsWithSwitch(path: string, page: bigint, size: bigint): Promise<boolean> {
+  const start = page - (page % size);
+  if (!(await isWritten(path, start, size))) return false;
+  let written = start;
+  let empty = page;
+  while (empty - written > pageBytes) {
+    const middle = written + ((empty - written) / pageBytes / 2n) * pageBytes;
+    if (await isWritten(path, middle, size)) written = middle;
+    else empty = middle;
+  }
+  const bytes = await readAt(path, written % size, Number(pageBytes));
+  return bytes !== undefined && lastIsSwitch(bytes, written === start);
+}
+
+/**
+ * Source: XLogPageHeaderData (xlp_info at byte 2, xlp_rem_len at 16), XLogRecord (24 bytes: xl_tot_len first, xl_info at
+ * 16, xl_rmid at 17), XLOG_SWITCH, which is a record without data.
+ */
+function lastIsSwitch(page: Buffer, isFirst: boolean): boolean {
+  const isSwitch = (info: number): boolean => (page.readUInt8(info) & 0xf0) === 0x40 && page.readUInt8(info + 1) === 0;
+  const header = isFirst ? 40 : 24;
+  const rest = (page.readUInt16LE(2) & 1) === 1 ? page.readUInt32LE(16) : 0;
+  // Where a record ends whose beginning is on the page before.
+  let ends = rest >= 8 ? header + rest - 8 : undefined;
+  let at = header + ((rest + 7) & ~7);
+  while (at + 24 <= page.length) {
+    const length = page.readUInt32LE(at);
+    if (length < 24) break;
+    ends = length === 24 ? at + 16 : undefined;
+    at += (length + 7) & ~7;
+  }
+  return ends !== undefined && ends + 2 <= page.length && isSwitch(ends);
 }
 
 /**

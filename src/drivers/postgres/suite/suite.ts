@@ -7,6 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseLsn } from "../../../domain/lsn.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import type { Engine } from "../port.ts";
 import { isAlive, processesOf, signal } from "../server/processes.ts";
@@ -39,6 +40,7 @@ export function memberServerSuite(engine: Engine): void {
   story("stopReceiver waits for a startup process that has not heard of it", deafStartup, 2);
   story("setRule waits for a walsender and a checkpointer that have not heard of it", deafFollowers, 2);
   story("a restarted standby has no position below what it acknowledged", positionAfterCrash, 2);
+  story("a standby whose log ends with a switch of segments has a position, and a timeline", positionAtSwitch, 2);
   story("promotions never share a timeline; the others follow", timelines);
   story("no acknowledgement by the old rule once setRule has returned", rules, 2);
   story("barrier is not fooled by a cancelled wait, and can be aborted", barrier, 2);
@@ -199,6 +201,20 @@ async function positionAfterCrash(cluster: TestCluster): Promise<void> {
   const first = await cluster.running(2);
   assert.ok(first.flushed >= acknowledged, `${first.flushed} is below ${acknowledged}`);
   assert.equal(first.timeline, 1);
+}
+
+/** The rest of the segment is empty then, and without a receiver the files alone tell whose log it is. */
+async function positionAtSwitch(cluster: TestCluster): Promise<void> {
+  await cluster.start(ruleOf(1, 2));
+  await cluster.sql(1, "CREATE TABLE public.w (id int)");
+  await cluster.sql(1, "SELECT pg_switch_wal()::text");
+  const [row] = await cluster.sql(1, "SELECT pg_current_wal_lsn()::text AS lsn");
+  const end = parseLsn(String(row?.["lsn"]));
+  await cluster.until(2, (server) => server.kind === "running" && server.flushed >= end);
+  await cluster.server(1).fence();
+  const alone = await cluster.until(2, (server) => server.kind !== "running" || !server.receiving);
+  assert.deepEqual([alone.kind, alone.kind === "running" && alone.timeline], ["running", 1]);
+  assert.ok(alone.kind === "running" && alone.flushed >= end);
 }
 
 /** `change` must not end while this process of the server can follow nothing, and must end when it can. */
