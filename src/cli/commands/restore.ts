@@ -2,8 +2,8 @@
 import { Argument } from "@commander-js/extra-typings";
 
 import { clusterArgument } from "../arguments.ts";
-import { command, countArgument, type Run } from "../command.ts";
-import { lifetime } from "./fork.ts";
+import { command, type Run } from "../command.ts";
+import { withCopyOptions } from "../copy-options.ts";
 
 const notes = `
 It begins with the newest snapshot from before that time and replays the log from there, through failovers too. The source
@@ -19,38 +19,29 @@ With --in-place the cluster itself is put back. The copy is made beside it first
 What it was until then is kept as a snapshot as long as the others, and --undo goes back to it. Passwords stay those of now.`;
 
 export const restore = (run: Run) =>
-  command("restore", "Make a new cluster of what another one was at a chosen time.", [
-    ["matriarch restore shop shop2 --at '2026-11-21 10:30+00'", "as it was then"],
-    ["matriarch restore shop shop2 --at '10 minutes ago'", "by the clock of the cluster's host"],
-    ["matriarch restore shop shop2 --name before-migration", "see matriarch restore-point create"],
-    ["matriarch restore shop --in-place --at '10 minutes ago'", "shop itself, as it was; asks for its name first"],
-    ["matriarch restore shop --undo", "and back again"],
-    ["matriarch restore shop shop2", "the newest that there is, also when shop was destroyed"],
-  ])
-    .addArgument(clusterArgument())
-    .addArgument(new Argument("[new]", "name of the new one: lower-case letters, digits and hyphens, at most 40"))
-    .option("--at <time>", "a time with its zone, or how long ago")
-    .option("--name <point>", "a restore point")
-    .option("--lsn <position>", "a position in the log, like 0/5A2F1C8")
-    .option("--xid <transaction>", "a transaction, by its number")
-    .option("--exclusive", "just before it, without what was committed at that moment")
-    .option("--snapshot <snapshot>", "begin with this snapshot, see matriarch snapshot list")
-    .option("--in-place", "put the cluster itself back, under its name and with its endpoints")
-    .option("--undo", "take the last restore in place back")
-    .option("--dry-run", "with --in-place or --undo: show what would be done and change nothing")
-    .option("--backup <backup>", "begin with this backup, see matriarch backup list")
-    .option("--from-repository", "from storage elsewhere, also where this host has snapshots (see matriarch backup)")
-    .option("--members <count>", "how many members the new one has, 1 to 16 (default: 1)", countArgument(1, 16))
-    .option("--expires <duration>", "destroy it by itself after this time, for example 7d", lifetime)
-    .option("--anonymize <script>", "SQL file to run before anybody can connect, or - for stdin")
-    .option("--database <database>", "in which the script runs (default: postgres)")
-    .option(
-      "--port <port>",
-      "port of the primary endpoint; read takes the next (default: free ones)",
-      countArgument(1, 65_534),
-    )
-    .option("--password-file <file>", "file with the password of user postgres, or - for stdin (default: a new one)")
-    .option("--detach", "return at once; the work goes on")
+  withCopyOptions(
+    command("restore", "Make a new cluster of what another one was at a chosen time.", [
+      ["matriarch restore shop shop2 --at '2026-11-21 10:30+00'", "as it was then"],
+      ["matriarch restore shop shop2 --at '10 minutes ago'", "by the clock of the cluster's host"],
+      ["matriarch restore shop shop2 --name before-migration", "see matriarch restore-point create"],
+      ["matriarch restore shop --in-place --at '10 minutes ago'", "shop itself, as it was; asks for its name first"],
+      ["matriarch restore shop --undo", "and back again"],
+      ["matriarch restore shop shop2", "the newest that there is, also when shop was destroyed"],
+    ])
+      .addArgument(clusterArgument())
+      .addArgument(new Argument("[new]", "name of the new one: lower-case letters, digits and hyphens, at most 40"))
+      .option("--at <time>", "a time with its zone, or how long ago")
+      .option("--name <point>", "a restore point")
+      .option("--lsn <position>", "a position in the log, like 0/5A2F1C8")
+      .option("--xid <transaction>", "a transaction, by its number")
+      .option("--exclusive", "just before it, without what was committed at that moment")
+      .option("--snapshot <snapshot>", "begin with this snapshot, see matriarch snapshot list")
+      .option("--in-place", "put the cluster itself back, under its name and with its endpoints")
+      .option("--undo", "take the last restore in place back")
+      .option("--dry-run", "with --in-place or --undo: show what would be done and change nothing")
+      .option("--backup <backup>", "begin with this backup, see matriarch backup list")
+      .option("--from-repository", "from storage elsewhere, also where this host has snapshots (see matriarch backup)"),
+  )
     .addHelpText("after", notes)
     .action((cluster, name, options) =>
       run(async (context) =>

@@ -6,26 +6,45 @@ import { renderOperation } from "./operation.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable, type Column } from "./table.ts";
 
+/** When it was begun is in its label, and the log that it needs in --json. */
 const columns: readonly Column<BackupStatus>[] = [
   { heading: "BACKUP", cell: ({ label }) => label },
-  { heading: "REPO", align: "right", cell: ({ repository }) => String(repository) },
-  { heading: "TYPE", cell: ({ kind }) => kind },
-  { heading: "TAKEN", cell: ({ ended_at: at }) => minute(at) },
+  { heading: "TYPE", cell: ({ kind }) => kind.slice(0, 4) },
   { heading: "SIZE", align: "right", cell: ({ size_bytes: bytes }) => formatSize(bytes) },
-  { heading: "STORED", align: "right", cell: ({ own_bytes: bytes }) => formatSize(bytes) },
-  { heading: "LOCKED", cell: ({ locked_until: until }) => (until === null ? "-" : until.slice(0, 10)) },
+  { heading: "OWN", align: "right", cell: ({ own_bytes: bytes }) => formatSize(bytes) },
   { heading: "PROOF", cell: proofCell },
-  { heading: "WAL", cell: ({ wal: { from, to } }) => (from === to ? from : `${from} to ${to.slice(-8)}`) },
 ];
 
-export function renderBackups({ cluster, exists, backups, repositories }: Backups, paint: Paint): string {
+export function renderBackups(found: Backups, paint: Paint): string {
+  const { cluster, exists, backups, repositories } = found;
   const other = backups.filter((backup) => !backup.is_current).length;
   return [
-    backups.length === 0 ? `There is no backup of "${cluster}".` : renderTable(columns, backups, paint),
+    ...(backups.length === 0 ? [`There is no backup of "${cluster}".`] : tablesOf(found, paint)),
+    ...lockLines(backups),
     ...(exists ? [] : [`Cluster "${cluster}" does not exist any more; its backups stay until somebody deletes them.`]),
     ...(other === 0 ? [] : [`${other} of them ${other === 1 ? "is" : "are"} of an earlier cluster of this name.`]),
     ...problemLines(repositories, paint),
   ].join("\n");
+}
+
+/** One for each repository. */
+function tablesOf({ backups, repositories }: Backups, paint: Paint): readonly string[] {
+  const numbers = [...new Set(backups.map(({ repository }) => repository))].toSorted((a, b) => a - b);
+  const isOfSeveral = repositories.length > 1 || numbers.length > 1;
+  return numbers.flatMap((number) => [
+    ...(isOfSeveral ? [`Repository ${number}:`] : []),
+    renderTable(
+      columns,
+      backups.filter(({ repository }) => repository === number),
+      paint,
+    ),
+  ]);
+}
+
+function lockLines(backups: readonly BackupStatus[]): readonly string[] {
+  return backups.flatMap(({ label, locked_until: until }) =>
+    until === null ? [] : [`${label} is locked until ${until.slice(0, 10)}.`],
+  );
 }
 
 function proofCell({ proof, has_bad_pages: isBad }: BackupStatus) {
@@ -35,28 +54,31 @@ function proofCell({ proof, has_bad_pages: isBad }: BackupStatus) {
   return { text, tone: proof.is_good ? ("good" as const) : ("bad" as const) };
 }
 
-const repositoryColumns: readonly Column<RepositoryStatus>[] = [
-  { heading: "REPO", align: "right", cell: ({ number }) => String(number) },
-  { heading: "WHERE", cell: ({ to }) => to },
-  { heading: "ENCRYPTED", cell: ({ encrypted, escrow }) => (encrypted ? (escrow ? "yes, key kept" : "yes") : "no") },
-  { heading: "STATE", cell: stateCell },
-  { heading: "BACKUPS", align: "right", cell: ({ backups }) => String(backups) },
-  { heading: "NEWEST BACKUP", cell: ({ newest_backup_at: at }) => (at === null ? "-" : minute(at)) },
-  {
-    heading: "LOG UNTIL",
-    cell: ({ archived_until: at }) => (at === null ? "-" : `${at.slice(0, 19).replace("T", " ")}Z`),
-  },
-];
+/** A block of lines: where it is may be long. */
+function repositoryLines(repository: RepositoryStatus, paint: Paint): readonly string[] {
+  const { number, to, backups, newest_backup_at: newest, archived_until: until } = repository;
+  return [
+    `Repository ${number}: ${to}`,
+    `  state      ${stateOf(repository, paint)}, ${encryptionWords(repository)}`,
+    `  backups    ${backups}${newest === null ? "" : `, the newest of ${minute(newest)}`}`,
+    ...(until === null ? [] : [`  log until  ${until.slice(0, 19).replace("T", " ")}Z`]),
+  ];
+}
 
-function stateCell({ problem, is_overdue: isOverdue }: RepositoryStatus) {
-  if (problem !== null) return { text: "cannot be used", tone: "bad" } as const;
-  return isOverdue ? ({ text: "overdue", tone: "warn" } as const) : ({ text: "ok", tone: "good" } as const);
+function encryptionWords({ encrypted, escrow }: RepositoryStatus): string {
+  if (!encrypted) return "not encrypted";
+  return escrow ? "encrypted, its key is kept here" : "encrypted";
+}
+
+function stateOf({ problem, is_overdue: isOverdue }: RepositoryStatus, paint: Paint): string {
+  if (problem !== null) return paint("bad", "cannot be used");
+  return isOverdue ? paint("warn", "overdue") : paint("good", "ok");
 }
 
 export function renderRepositories(found: Backups, paint: Paint): string {
   const { repositories, policy, push_problem: problem, program } = found;
   return [
-    renderTable(repositoryColumns, repositories, paint),
+    ...repositories.flatMap((repository) => repositoryLines(repository, paint)),
     ...problemLines(repositories, paint),
     ...(problem === null ? [] : [paint("warn", `The log was not taken at the last attempt: ${problem}`)]),
     scheduleWords(policy),

@@ -1,23 +1,22 @@
 /** Test restores in words: of the schedule, of the last one, and a line of the status. */
 import type { ClusterStatus } from "../../contract/cluster.ts";
 import type { Proofs, ProofStatus } from "../../contract/proof.ts";
-import { formatDuration, formatSize } from "../../contract/units.ts";
+import { formatDuration } from "../../contract/units.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable, type Column } from "./table.ts";
 
 const shownMost = 5;
 
 const columns: readonly Column<ProofStatus>[] = [
-  { heading: "TESTED", cell: ({ made_at: at }) => minute(at) },
-  { heading: "FROM", cell: ({ base }) => base },
+  { heading: "TESTED", cell: testedCell },
   { heading: "RESTORED TO", cell: ({ restored_to: at }) => `${at.slice(0, 19).replace("T", " ")}Z` },
-  { heading: "SIZE", align: "right", cell: ({ size_bytes: bytes }) => formatSize(bytes) },
-  { heading: "TOOK", align: "right", cell: ({ took_ms: ms }) => formatDuration(ms) },
-  {
-    heading: "RESULT",
-    cell: ({ passed }) => (passed ? { text: "passed", tone: "good" } : { text: "failed", tone: "bad" }),
-  },
+  { heading: "FROM", cell: ({ base }) => base },
 ];
+
+function testedCell({ made_at: at, passed }: ProofStatus) {
+  const text = `${passed ? "passed" : "failed"} ${at.slice(0, 10)}`;
+  return { text, tone: passed ? ("good" as const) : ("bad" as const) };
+}
 
 /** Of the newest few, and what is wrong with the last. */
 export function renderProofs(found: Proofs, paint: Paint): string {

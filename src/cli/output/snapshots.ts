@@ -4,20 +4,23 @@ import { formatSize } from "../../contract/units.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable, type Column } from "./table.ts";
 
-const columns: readonly Column<SnapshotStatus>[] = [
+/** When it was taken is in its name. */
+const columnsWith = (whence: Column<SnapshotStatus>): readonly Column<SnapshotStatus>[] => [
   { heading: "SNAPSHOT", cell: ({ id }) => id },
-  { heading: "OF", cell: ({ member, role }) => `${member} (${role})` },
-  { heading: "HOST", cell: ({ host }) => host },
-  { heading: "TAKEN", cell: ({ taken_at }) => minute(taken_at) },
+  whence,
   { heading: "BY", cell: ({ by, why }) => (why === "asked" ? by : why) },
   { heading: "SIZE", align: "right", cell: ({ size_bytes }) => formatSize(size_bytes) },
   { heading: "OWN", align: "right", cell: ({ own_bytes }) => (own_bytes === null ? "?" : formatSize(own_bytes)) },
-  { heading: "KEPT UNTIL", cell: ({ kept_until }) => minute(kept_until) },
+  { heading: "KEPT UNTIL", cell: ({ kept_until }) => kept_until.slice(0, 10) },
 ];
+const memberColumn: Column<SnapshotStatus> = { heading: "OF", cell: ({ member }) => member };
+/** Where they are on several: it lies there, and is restored there. */
+const hostColumn: Column<SnapshotStatus> = { heading: "HOST", cell: ({ host }) => host };
 
 export function renderSnapshots(cluster: string, { snapshots, policy, missing }: Snapshots, paint: Paint): string {
-  const table =
-    snapshots.length === 0 ? `There is no snapshot of "${cluster}".` : renderTable(columns, snapshots, paint);
+  const isOnSeveral = new Set(snapshots.map(({ host }) => host)).size > 1;
+  const shown = columnsWith(isOnSeveral ? hostColumn : memberColumn);
+  const table = snapshots.length === 0 ? `There is no snapshot of "${cluster}".` : renderTable(shown, snapshots, paint);
   return [
     table,
     ...earlierLines(cluster, snapshots, policy === null),
