@@ -47,7 +47,7 @@ export const backupEvents = {
   ),
   "backup.repository-lost": define<{ repository: number; reason: string }>(
     "error",
-    "A repository cannot be used. The primary keeps its log until it can; backup.repository-back tells when.",
+    "A repository cannot be used. With another one the log goes on there, and this one catches up; alone, the primary keeps its log until it can. backup.repository-back tells when.",
     (e) => `repository ${e.repository} of "${e.cluster}" cannot be used: ${e.reason}`,
   ),
   "backup.repository-back": define<{ repository: number }>(

@@ -130,7 +130,12 @@ describe("journal", () => {
       () => b.operations.begin({ ...created, exclusive: true }),
       (error) => error instanceof OpError && error.code === "busy",
     );
+    assert.deepEqual(
+      b.operations.underWay("shop").map((operation) => operation.id),
+      [id],
+    );
     lost.add("a");
+    assert.deepEqual(b.operations.underWay("shop"), [], "what is due is not put off by what was begun there");
     const own = b.operations.begin({ ...created, exclusive: true });
     assert.deepEqual(
       [b.operations.list({ host: "b" }), b.operations.list({ host: "a", state: "running" })].map((found) =>

@@ -165,6 +165,13 @@ export class OperationLog {
       .filter((operation) => state === undefined || operation.state === state);
   }
 
+  /** What is under way on a cluster, newest first. What a host had begun that is lost is in nobody's way. */
+  underWay(cluster: string): readonly OperationRecord[] {
+    return this.list({ cluster, state: "running" }).filter(
+      ({ host }) => host === null || host === this.host || !this.#isLost(host),
+    );
+  }
+
   /** So many, newest first, begun before `before`. */
   page({ cluster, state, before, limit }: OperationPage): readonly OperationRecord[] {
     return this.#database
@@ -252,10 +259,8 @@ export class OperationLog {
   }
 
   #refuseBusy(cluster: string): void {
-    const running = this.list({ cluster, state: "running" }).find(
-      // To look on is to be in nobody's way.
-      ({ kind, host }) => !lookingOn.has(kind) && (host === null || host === this.host || !this.#isLost(host)),
-    );
+    // To look on is to be in nobody's way.
+    const running = this.underWay(cluster).find(({ kind }) => !lookingOn.has(kind));
     if (running) throw busy(running);
   }
 

@@ -76,6 +76,14 @@ export class Shop implements AsyncDisposable {
     await until("the copy to have begun", () => backupPid(this.installation.home));
   }
 
+  /** Until it has the session on the primary in which it begins and ends. */
+  async inPrimary(): Promise<void> {
+    const sql = "SELECT 1 FROM pg_catalog.pg_stat_activity WHERE application_name LIKE 'pgBackRest%' AND query <> ''";
+    await until("the backup to be in the primary", async () =>
+      (await this.cluster.query(sql)).length > 0 ? true : undefined,
+    );
+  }
+
   async ended(id: string): Promise<Operation> {
     return await until(
       "the operation to end",

@@ -5,6 +5,7 @@
 import { chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { BackupProof, RepositoryNumber } from "../../domain/backup.ts";
+import { OpError } from "../../errors/op-error.ts";
 import type { ServerOwner } from "../postgres/port.ts";
 import { renderConfig } from "./config.ts";
 import { formatProof, readInfo } from "./info.ts";
@@ -29,7 +30,7 @@ export interface DriverParts {
 /** Each attempt; pgBackRest makes several. */
 const lookIoSeconds = 3;
 const usualIoSeconds = 20;
-const lookMs = 60_000;
+const lookMs = 30_000;
 const shortMs = 120_000;
 const longMs = 24 * 3_600_000;
 /** That what was written last reaches every repository. */
@@ -51,13 +52,29 @@ export class PgBackRest {
 
   /** What every repository says of this cluster; one that cannot be used says why. @throws OpError backup-program-missing */
   async look(): Promise<readonly RepositoryLook[]> {
+    const { repositories } = this.#stanza;
+    // Each by itself: one that hangs keeps nothing back of the other.
+    const looks = repositories.map(({ number }) => this.#alone(number).#lookAt(number));
+    return (await Promise.all(looks)).flat();
+  }
+
+  async #lookAt(repository: RepositoryNumber): Promise<readonly RepositoryLook[]> {
     const options = ["--output=json", "--log-level-console=error", `--io-timeout=${lookIoSeconds}`];
-    const { code, text } = await run(await this.#call("info", options), this.#within(lookMs));
+    const call = await this.#call("info", options, [], `look-${repository}`);
+    const limit = this.#within(lookMs);
+    const said = await run(call, limit).catch((error: unknown) => {
+      if (limit.signal.aborted || !(error instanceof OpError)) throw error;
+      return error;
+    });
+    const { repositories } = this.#stanza;
+    if (said instanceof OpError) {
+      const text = `it did not answer within ${lookMs / 1000} s`;
+      const problem = { kind: "unreachable", text } as const;
+      return readInfo("[]", repositories).map((look) => ({ ...look, isEmpty: false, problem }));
+    }
+    const { code, text } = said;
     if (code !== 0) throw failureOf("info", code, text);
-    return readInfo(
-      text.slice(text.indexOf("[{") === -1 ? text.indexOf("[]") : text.indexOf("[{")),
-      this.#stanza.repositories,
-    );
+    return readInfo(text.slice(text.indexOf("[{") === -1 ? text.indexOf("[]") : text.indexOf("[{")), repositories);
   }
 
   /** Makes its place in every repository; one that is there is left as it is. Before any log is pushed. */
@@ -66,8 +83,8 @@ export class PgBackRest {
   }
 
   /** The cluster has another identity since it was restored in place; what was pushed before stays what it is. */
-  async upgrade(members: readonly BackupMember[]): Promise<void> {
-    await this.#do("stanza-upgrade", ["--log-level-console=warn"], shortMs, members);
+  async upgrade(repository: RepositoryNumber, members: readonly BackupMember[]): Promise<void> {
+    await this.#alone(repository).#do("stanza-upgrade", ["--log-level-console=warn"], shortMs, members);
   }
 
   /** A segment of the log is ended and waited for in every repository. */
@@ -142,9 +159,15 @@ export class PgBackRest {
     return newestSegmentAt(text);
   }
 
-  /** Files of the log that no server pushes any more. One that is there already is left as it is. */
-  async push(member: BackupMember, paths: readonly string[]): Promise<void> {
-    for (const path of paths) await this.#do("archive-push", ["--log-level-console=error"], shortMs, [member], [path]);
+  /** Files of the log that no server pushes any more, to one repository. One that is there already is left as it is. */
+  async push(repository: RepositoryNumber, member: BackupMember, paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return;
+    const options = ["--log-level-console=error"];
+    const call = await this.#alone(repository).#call("archive-push", options, [member], `push-${repository}`);
+    for (const path of paths) {
+      const said = await run({ ...call, words: [path] }, this.#within(shortMs));
+      if (said.code !== 0) throw failureOf("archive-push", said.code, said.text);
+    }
   }
 
   /** Into an empty directory. What recovers it comes from elsewhere: nothing of that is written. */
@@ -211,9 +234,9 @@ export class PgBackRest {
     }
   }
 
-  /** For a member's server: @returns the arguments that push a segment, or fetch one; its path or name follows. */
-  async writeMemberConfig(member: BackupMember): Promise<string> {
-    const file = memberConfig(this.#parts.places, this.#stanza.cluster, member.id);
+  /** For a member's server, which pushes to one repository with it. @returns where it lies */
+  async writeMemberConfig(member: BackupMember, repository: RepositoryNumber): Promise<string> {
+    const file = memberConfig(this.#parts.places, this.#stanza.cluster, member.id, repository);
     await this.#writeConfig(file, [member], join(runDirectory(this.#parts.places, this.#stanza.cluster), member.id));
     return file;
   }
@@ -234,6 +257,12 @@ export class PgBackRest {
     const rendered = renderConfig({ stanza: this.#stanza, members, directory, lockDirectory, processes, ioSeconds });
     for (const { name, text } of rendered.files) await writeOwn(join(directory, name), text, owner);
     await writeOwn(file, rendered.text, owner);
+  }
+
+  /** For commands that take no `--repo`: they know of one, and what is wrong with another is no concern of theirs. */
+  #alone(repository: RepositoryNumber): PgBackRest {
+    const repositories = this.#stanza.repositories.filter(({ number }) => number === repository);
+    return new PgBackRest(this.#parts, { ...this.#stanza, repositories });
   }
 
   async #call(

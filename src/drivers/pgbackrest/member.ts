@@ -2,14 +2,14 @@
  * A member's part in pushing the log: the script that its server runs for each file, and the configuration that the
  * script names. Called by the agent before the member gets its leave to archive, so that no file is passed over.
  */
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { BackupWish } from "../../domain/backup.ts";
 import type { ServerOwner } from "../postgres/port.ts";
 import { readBook } from "./book.ts";
 import { PgBackRest } from "./driver.ts";
 import type { BackupPlaces } from "./places.ts";
 import { findBackupProgram } from "./program.ts";
-import { pushScript, refusingScript } from "./push.ts";
+import { archiveState, pushScript, refusingScript, type PushTo } from "./push.ts";
 import { argumentsOf } from "./run.ts";
 
 /** One after the other, as the server hands its log over: more would wait for each other. */
@@ -43,13 +43,7 @@ export async function preparePush(
 ): Promise<Push> {
   if (wish === undefined) return { script: undefined, isReady: true };
   try {
-    const book = await readBook(places, member.cluster);
-    const stanza = {
-      cluster: member.cluster,
-      name: wish.stanza,
-      repositories: wish.repositories,
-      secrets: book?.secrets ?? [],
-    };
+    const secrets = (await readBook(places, member.cluster))?.secrets ?? [];
     const parts = {
       places,
       owner,
@@ -57,11 +51,21 @@ export async function preparePush(
       ioSeconds: pushIoSeconds,
       signal: new AbortController().signal,
     };
-    const driver = new PgBackRest(parts, stanza);
-    const config = await driver.writeMemberConfig({ ...member, socketDirectory: dirname(member.dataDirectory) });
     const { path } = await findBackupProgram();
-    const command = [path, ...argumentsOf({ config, stanza: wish.stanza, command: "archive-push" })];
-    return { script: pushScript(command, join(dirname(member.dataDirectory), "archive")), isReady: true };
+    const pushes: PushTo[] = [];
+    for (const repository of wish.repositories) {
+      // Each with a configuration that knows no other: what is wrong with one holds the other up in nothing.
+      const alone = { cluster: member.cluster, name: wish.stanza, repositories: [repository], secrets };
+      const driver = new PgBackRest(parts, alone);
+      const { number } = repository;
+      const server = { ...member, socketDirectory: dirname(member.dataDirectory) };
+      const config = await driver.writeMemberConfig(server, number);
+      pushes.push({
+        number,
+        command: [path, ...argumentsOf({ config, stanza: wish.stanza, command: "archive-push" })],
+      });
+    }
+    return { script: pushScript(pushes, archiveState(member.dataDirectory)), isReady: true };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { script: refusingScript(reason), isReady: false };

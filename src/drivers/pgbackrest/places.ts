@@ -1,5 +1,6 @@
 /** Where this host keeps what pgBackRest works with: `backups/CLUSTER` below the home. */
 import { join } from "node:path";
+import type { RepositoryNumber } from "../../domain/backup.ts";
 
 export interface BackupPlaces {
   readonly home: string;
@@ -25,7 +26,12 @@ export function runDirectory(places: BackupPlaces, cluster: string): string {
   return join(placeOf(places, cluster), "run");
 }
 
-/** For the member's server: what it pushes its log with, and fetches that of others. */
-export function memberConfig(places: BackupPlaces, cluster: string, member: string): string {
-  return join(configDirectory(places, cluster), `${member}.conf`);
+/** For the member's server: what it pushes its log to one repository with. */
+export function memberConfig(
+  places: BackupPlaces,
+  cluster: string,
+  member: string,
+  repository: RepositoryNumber,
+): string {
+  return join(configDirectory(places, cluster), `${member}-to-${repository}.conf`);
 }

@@ -21,8 +21,11 @@ const repository = {
 } as const;
 const backups = { stanza: "shop", repositories: [repository], policy: defaultBackupPolicy };
 
+const whole = { isWhole: true, problems: new Map() };
+const lacking = { isWhole: false, problems: new Map() };
+
 function caring(change: Partial<CareParts> = {}) {
-  const at = { now: start, problem: false, stuck: false, busy: false, system: "7", looks: 0 };
+  const at = { now: start, problem: false, stuck: false, busy: false, system: "7", looks: 0, behind: [] as 1[] };
   const taken: { kind: BackupKind; startedAt: number }[] = [];
   const said: string[] = [];
   const told = new Set<Trouble>();
@@ -61,7 +64,8 @@ function caring(change: Partial<CareParts> = {}) {
     isOurs: () => true,
     wallNow: () => at.now,
     look: async () => ((at.looks += 1), { found: { ...found, ...unused }, looks: [look()] }),
-    fill: async () => true,
+    fill: async () => whole,
+    behind: async () => at.behind,
     adopt: async () => void said.push("adopted"),
     isStuck: async () => at.stuck,
     isBusy: () => at.busy,
@@ -85,10 +89,37 @@ function caring(change: Partial<CareParts> = {}) {
 }
 
 test("what the primary before left is pushed, and asked for again until nothing is missing", async () => {
-  const answers = [false, false, true];
+  const answers = [lacking, lacking, whole];
   const { pass } = caring({ fill: async () => answers.shift() ?? assert.fail("asked though nothing was missing") });
   await pass(hourMs);
   assert.deepEqual(answers, []);
+});
+
+test("one that the log goes on without is given what it lacks as soon as it answers, and told of when it takes it not", async () => {
+  const problems: string[] = [];
+  let fills = 0;
+  const fill: CareParts["fill"] = async () => {
+    fills += 1;
+    const [text] = problems;
+    return text === undefined ? whole : { isWhole: false, problems: new Map([[1, text]]) };
+  };
+  const { at, said, pass } = caring({ fill });
+  await pass(hourMs);
+  assert.equal(fills, 1);
+  at.behind = [1];
+  at.problem = true;
+  await pass(600_000, 10_000);
+  assert.equal(fills, 1, "it does not answer");
+  at.problem = false;
+  problems.push("it has another file of this name");
+  await pass(20_000, 10_000);
+  assert.equal(fills, 3);
+  problems.pop();
+  await pass(10_000, 10_000);
+  at.behind = [];
+  await pass(hourMs);
+  assert.equal(fills, 4);
+  assert.deepEqual(said, ["full", "lost nobody answers", "lost over"]);
 });
 
 test("missing are histories, and segments from the repository's first on, whatever their timeline", () => {

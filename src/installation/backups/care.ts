@@ -11,9 +11,10 @@ import { dailyAtMs } from "../../domain/snapshot.ts";
 import { archiveFilesOf } from "../../drivers/postgres/archive/command.ts";
 import { readBook, writeBook } from "../../drivers/pgbackrest/book.ts";
 import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
+import { behindSince } from "../../drivers/pgbackrest/push.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { isHere, type Parts } from "../parts.ts";
-import { fillLog } from "./fill.ts";
+import { fillLog, type Filled } from "./fill.ts";
 import { isOverdue, ownBackups } from "./look.ts";
 import { primaryMember } from "./members.ts";
 import { fetchBook, forgetOthers, handOut } from "./share.ts";
@@ -36,11 +37,13 @@ export interface CareParts {
   /** @throws OpError when nothing can be asked at all */
   readonly look: (cluster: string) => Promise<{ readonly found: Found; readonly looks: readonly RepositoryLook[] }>;
   /** its place in the repositories goes on with the identity that the cluster has now */
-  readonly adopt: (found: Found) => Promise<void>;
-  /** pushes what the primary before left. @returns whether nothing is missing */
-  readonly fill: (found: Found, looks: readonly RepositoryLook[]) => Promise<boolean>;
-  /** the last file of the log was not taken */
+  readonly adopt: (found: Found, looks: readonly RepositoryLook[]) => Promise<void>;
+  /** pushes to those that answer what they lack: what the primary before left, or what came while they were away */
+  readonly fill: (found: Found, looks: readonly RepositoryLook[]) => Promise<Filled>;
+  /** the last file of the log was not taken, by any repository */
   readonly isStuck: (cluster: ClusterRecord) => Promise<boolean>;
+  /** the log goes on without these */
+  readonly behind: (cluster: ClusterRecord) => Promise<readonly RepositoryNumber[]>;
   readonly isBusy: (cluster: string) => boolean;
   readonly begin: (cluster: string, number: RepositoryNumber, kind: BackupKind) => Promise<unknown>;
   readonly tell: Teller;
@@ -54,6 +57,12 @@ export interface Teller {
   over(cluster: string, trouble: Trouble, number: RepositoryNumber): void;
 }
 export type Trouble = "lost" | "overdue";
+
+interface Seen {
+  readonly look: RepositoryLook | undefined;
+  /** why it did not take what it lacks */
+  readonly unfilled: string | undefined;
+}
 
 export class BackupCare {
   readonly #parts: CareParts;
@@ -76,14 +85,16 @@ export class BackupCare {
 
   async #lookAt(record: ClusterRecord): Promise<void> {
     const { name } = record.spec.value;
-    const { wallNow, look, isBusy, isStuck } = this.#parts;
+    const { wallNow, look, isBusy, isStuck, behind: behindOf } = this.#parts;
     const now = wallNow();
     const askedAt = this.#asked.get(name);
     // A clock that went back asks at once.
     const isFresh = askedAt !== undefined && now >= askedAt && now - askedAt < askEveryMs;
     const { epoch } = record.reign.value;
     const isFilled = this.#filled.get(name) === epoch;
-    if (isBusy(name) || (isFresh && isFilled && !(await isStuck(record)))) return;
+    if (isBusy(name)) return;
+    const behind = await behindOf(record);
+    if (isFresh && isFilled && behind.length === 0 && !(await isStuck(record))) return;
     const { found, looks } = await look(name);
     const isOther = looks.some(
       ({ problem, databases }) => !problem && databases.at(-1)?.systemIdentifier !== found.systemIdentifier,
@@ -91,24 +102,27 @@ export class BackupCare {
     if (isOther) {
       // A full backup is due as soon as they have.
       this.#asked.delete(name);
-      return await this.#parts.adopt(found);
+      return await this.#parts.adopt(found, looks);
     }
-    const isWell = looks.every(({ problem }) => problem === undefined);
-    if (isWell && !isFilled && (await this.#parts.fill(found, looks))) this.#filled.set(name, epoch);
+    const well = looks.filter(({ problem }) => problem === undefined);
+    const isWell = well.length === looks.length;
+    const toFill = well.filter(({ number }) => !isFilled || behind.includes(number));
+    const filled = toFill.length === 0 ? undefined : await this.#parts.fill(found, toFill);
+    if (filled?.isWhole === true && isWell) this.#filled.set(name, epoch);
     if (isWell) this.#asked.set(name, now);
-    for (const repository of found.wish.repositories)
-      await this.#judge(
-        found,
-        repository,
-        looks.find(({ number }) => number === repository.number),
-      );
+    else this.#asked.delete(name);
+    for (const repository of found.wish.repositories) {
+      const { number } = repository;
+      const seen = looks.find((one) => one.number === number);
+      await this.#judge(found, repository, { look: seen, unfilled: filled?.problems.get(number) });
+    }
   }
 
-  async #judge(found: Found, { number }: Repository, look: RepositoryLook | undefined): Promise<void> {
+  async #judge(found: Found, { number }: Repository, { look, unfilled }: Seen): Promise<void> {
     const { name, wish } = found;
     const { wallNow, tell, isBusy, begin } = this.#parts;
     const now = wallNow();
-    const reason = look === undefined ? "it says nothing" : look.problem?.text;
+    const reason = look === undefined ? "it says nothing" : (look.problem?.text ?? unfilled);
     if (reason !== undefined) {
       if (!tell.isTold(name, "lost", number)) tell.begun(name, "lost", number, reason);
     } else if (tell.isTold(name, "lost", number)) tell.over(name, "lost", number);
@@ -141,12 +155,13 @@ export async function careForBackups(parts: Parts): Promise<void> {
       return { found, looks: await found.driver.look() };
     },
     fill: (found, looks) => fillLog(parts, found, looks),
-    adopt: (found) => adoptIdentity(parts, found),
+    adopt: (found, looks) => adoptIdentity(parts, found, looks),
     isStuck: async ({ members, reign }) => {
       const holder = members[reign.value.holder]?.value;
       return holder !== undefined && (await exists(archiveFilesOf(holder.dataDirectory).problem));
     },
-    isBusy: (cluster) => parts.operations.list({ cluster, state: "running" }).length > 0,
+    behind: (record) => leftBehind(record),
+    isBusy: (cluster) => parts.operations.underWay(cluster).length > 0,
     begin: (cluster, number, kind) => beginBackup(parts, cluster, { number, kind, here: true }, matriarch),
     tell: tellerOf(parts),
     failed: (cluster, error) => {
@@ -164,11 +179,29 @@ export async function careForBackups(parts: Parts): Promise<void> {
   }
 }
 
+async function leftBehind({ spec, members, reign }: ClusterRecord): Promise<readonly RepositoryNumber[]> {
+  const repositories = spec.value.backups?.repositories ?? [];
+  const directory = members[reign.value.holder]?.value.dataDirectory;
+  if (directory === undefined || repositories.length < 2) return [];
+  const left = repositories.map(async ({ number }) =>
+    (await behindSince(directory, number)) === undefined ? [] : [number],
+  );
+  return (await Promise.all(left)).flat();
+}
+
 /** Only of a cluster that was the one before: restored in place it is another system to Postgres. */
-async function adoptIdentity(parts: Parts, { name, spec, driver }: Found): Promise<void> {
+async function adoptIdentity(
+  parts: Parts,
+  { name, spec, driver }: Found,
+  looks: readonly RepositoryLook[],
+): Promise<void> {
   const book = await readBook(parts, name);
   if (!book || !spec || book.systemIdentifier === spec.systemIdentifier) return;
-  await driver.upgrade(primaryMember(parts, name));
+  for (const { number, problem, databases } of looks)
+    if (!problem && databases.at(-1)?.systemIdentifier !== spec.systemIdentifier)
+      await driver.upgrade(number, primaryMember(parts, name));
+  // One that is away goes on with it when it is back; until then it is known what it knew.
+  if (looks.some(({ problem }) => problem !== undefined)) return;
   const now = { ...book, systemIdentifier: spec.systemIdentifier };
   await writeBook(parts, now);
   await handOut(parts, now);

@@ -6,7 +6,13 @@ import { readFile } from "node:fs/promises";
 import type { BackupStatus, Backups, RepositoryStatus } from "../../contract/backups.ts";
 import { backupsSchema } from "../../contract/backups.ts";
 import { formatPlace } from "../../contract/repository-place.ts";
-import { nextTurnAt, type Backup, type Repository } from "../../domain/backup.ts";
+import {
+  nextTurnAt,
+  type Backup,
+  type BackupWish,
+  type Repository,
+  type RepositoryNumber,
+} from "../../domain/backup.ts";
 import { dailyAtMs } from "../../domain/snapshot.ts";
 import { archiveFilesOf } from "../../drivers/postgres/archive/command.ts";
 import { readBook } from "../../drivers/pgbackrest/book.ts";
@@ -57,7 +63,7 @@ export async function describe(parts: Parts, found: Found, looks: readonly Repos
   const { name, spec, wish, systemIdentifier } = found;
   const now = parts.clock.wallNow();
   const { policy } = wish;
-  const push = await pushState(parts, name);
+  const push = await pushState(parts, name, wish);
   const isNext = spec?.wish === "running";
   return {
     cluster: name,
@@ -66,7 +72,7 @@ export async function describe(parts: Parts, found: Found, looks: readonly Repos
     program: await findBackupProgram().then(({ version }) => version),
     repositories: wish.repositories.map((repository) => {
       const look = looks.find(({ number }) => number === repository.number);
-      return repositoryStatus({ repository, look, found, now, archivedUntil: push.archivedUntil });
+      return repositoryStatus({ repository, look, found, now, archivedUntil: push.archivedUntil(repository.number) });
     }),
     policy: {
       full_every_days: policy.fullEveryDays,
@@ -147,22 +153,26 @@ function backupStatus(backup: Backup, systemIdentifier: string, now: number): Ba
 }
 
 interface PushState {
-  /** a moment up to which all that was committed is in the repositories; null when it is not known */
-  readonly archivedUntil: string | null;
+  /** a moment up to which all that was committed is in the repository; null when it is not known */
+  readonly archivedUntil: (number: RepositoryNumber) => string | null;
   readonly problem: string | null;
 }
 
 /** As the primary's archiver sees it; a member of another host says nothing here. */
-async function pushState(parts: Parts, name: string): Promise<PushState> {
-  const nothing = { archivedUntil: null, problem: null };
+async function pushState(parts: Parts, name: string, { repositories }: BackupWish): Promise<PushState> {
+  const nothing = { archivedUntil: () => null, problem: null };
   const cluster = parts.runtime.clusters.get(name);
   const holder = cluster?.record.members[cluster.record.reign.value.holder]?.value;
   if (!cluster || !holder || !isHere(parts, holder)) return nothing;
   const problem = (await readFile(archiveFilesOf(holder.dataDirectory).problem, "utf8").catch(() => "")).trim();
   const { systemIdentifier } = cluster.record.spec.value;
-  const until = await inRepositoriesUntil(parts, { cluster: name, systemIdentifier, member: holder });
-  const archivedUntil = until === undefined ? null : new Date(until).toISOString();
-  return { archivedUntil, problem: problem === "" ? null : problem };
+  const until = new Map<RepositoryNumber, string>();
+  for (const { number } of repositories) {
+    const archiver = { cluster: name, systemIdentifier, member: holder, numbers: [number] };
+    const reached = await inRepositoriesUntil(parts, archiver);
+    if (reached !== undefined) until.set(number, new Date(reached).toISOString());
+  }
+  return { archivedUntil: (number) => until.get(number) ?? null, problem: problem === "" ? null : problem };
 }
 
 /** @throws OpError backup-not-found */

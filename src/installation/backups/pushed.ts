@@ -5,7 +5,9 @@
  * recovered to a time.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { RepositoryNumber } from "../../domain/backup.ts";
 import type { RecoveryTarget } from "../../domain/recovery.ts";
+import { behindSince } from "../../drivers/pgbackrest/push.ts";
 import { readWaiting } from "../../drivers/postgres/archive/waiting.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { isHere, type Parts } from "../parts.ts";
@@ -18,10 +20,16 @@ const pushMs = 60_000;
 const againMs = 250;
 const switchSql = "SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_switch_wal()) AS name";
 
+interface Place {
+  readonly name: string;
+  readonly systemIdentifier: string;
+  readonly repository: RepositoryNumber;
+}
+
 /** @returns false where that cannot be told: Postgres finds out then */
 export async function isPushed(
   parts: Parts,
-  { name, systemIdentifier }: { readonly name: string; readonly systemIdentifier: string },
+  { name, systemIdentifier, repository }: Place,
   target: RecoveryTarget,
 ): Promise<boolean> {
   const cluster = parts.runtime.clusters.get(name);
@@ -29,7 +37,7 @@ export async function isPushed(
   const member = primary && cluster.record.members[primary.id]?.value;
   const isOwn = cluster?.record.spec.value.systemIdentifier === systemIdentifier;
   if (target.kind !== "time" || !isOwn || !member || !isHere(parts, member)) return false;
-  const known = await inRepositoriesUntil(parts, { cluster: name, systemIdentifier, member });
+  const known = await inRepositoriesUntil(parts, { cluster: name, systemIdentifier, member, numbers: [repository] });
   if (known !== undefined && target.ms <= known) return true;
   // A commit's time is taken a moment before its record is written.
   const certainAt = target.ms + 1000;
@@ -40,6 +48,8 @@ export async function isPushed(
   for (const end = parts.clock.now() + pushMs; parts.clock.now() < end; await sleep(againMs)) {
     const { names, isGivenUp } = await readWaiting(member.dataDirectory);
     if (isGivenUp || parts.signal.aborted) return false;
+    // The log goes on without it: what waits for nobody is not in it.
+    if ((await behindSince(member.dataDirectory, repository)) !== undefined) return false;
     if (!names.some((file) => file <= last)) return true;
   }
   return false;

@@ -8,14 +8,24 @@ import { join } from "node:path";
 import type { Asked } from "../../contract/asked.ts";
 import type { TakeBackupRequest } from "../../contract/backups.ts";
 import type { Operation } from "../../contract/cluster.ts";
-import { expiredFulls, fullsWithLog, type Backup, type BackupKind, type Repository } from "../../domain/backup.ts";
+import {
+  expiredFulls,
+  fullsWithLog,
+  type Backup,
+  type BackupKind,
+  type Repository,
+  type RepositoryNumber,
+} from "../../domain/backup.ts";
 import { runDirectory } from "../../drivers/pgbackrest/places.ts";
+import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
+import { behindSince } from "../../drivers/pgbackrest/push.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { backupKind, verifyKind } from "../../events/operation-log.ts";
 import { awake } from "../awake.ts";
 import { follow } from "../changes.ts";
 import { clusterOf, type Parts } from "../parts.ts";
 import { askServer } from "./ask-server.ts";
+import { fillLog } from "./fill.ts";
 import { forwardOperation, pathOf } from "./forward.ts";
 import { enableKind } from "./kinds.ts";
 import { membersToRead } from "./members.ts";
@@ -71,6 +81,9 @@ export async function takeNow(parts: Parts, name: string, { repositories, kind, 
       const [primary] = members;
       // A server that was promoted says so in its control file only after its first checkpoint; one is needed anyway.
       if (primary) await askServer(parts, primary, "CHECKPOINT", checkpointMs);
+      // The log that the backup needs is waited for: also where it had gone on without this repository.
+      const isLeft = primary && (await behindSince(primary.dataDirectory, number)) !== undefined;
+      if (isLeft) await fillLog(parts, found, await looksOf(found, number));
       const spec = packSpec(clusterOf(parts, name).record.spec.value);
       const { pid } = await found.driver.take({ repository: number, kind, members, operation: id, spec });
       await noteRunning(parts, name, { id, pid, number });
@@ -85,6 +98,10 @@ export async function takeNow(parts: Parts, name: string, { repositories, kind, 
   const [failure] = failures;
   if (failure instanceof Error) throw failure;
   return resultOf(taken);
+}
+
+async function looksOf({ driver }: Found, number: RepositoryNumber): Promise<readonly RepositoryLook[]> {
+  return (await driver.look()).filter((look) => look.number === number && look.problem === undefined);
 }
 
 export interface Running {
@@ -159,7 +176,7 @@ export function resultOf(taken: readonly Backup[]): Readonly<Record<string, unkn
 
 export function refuseAnother({ operations }: Parts, name: string): void {
   const kinds = [backupKind, enableKind, verifyKind];
-  const other = operations.list({ cluster: name, state: "running" }).find(({ kind }) => kinds.includes(kind));
+  const other = operations.underWay(name).find(({ kind }) => kinds.includes(kind));
   if (!other) return;
   throw new OpError("busy", {
     message: `${other.kind} of "${name}" is under way already`,

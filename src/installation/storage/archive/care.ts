@@ -146,7 +146,9 @@ export class ArchiveCare {
     memory.thoroughAt = now;
     memory.state = await fillAndFindGaps(this.#parts, cluster, member, waiting);
     const { name, systemIdentifier, backups } = cluster.record.spec.value;
-    const reached = backups && (await inRepositoriesUntil(this.#parts, { cluster: name, systemIdentifier, member }));
+    const numbers = (backups?.repositories ?? []).map(({ number }) => number);
+    const archiver = { cluster: name, systemIdentifier, member, numbers };
+    const reached = backups && (await inRepositoriesUntil(this.#parts, archiver));
     memory.repositoryUntil = backups && (reached ?? memory.repositoryUntil);
     memory.epoch = epoch;
     this.#tellGaps(cluster, memory);
@@ -172,7 +174,7 @@ export class ArchiveCare {
     if (!mayBeFirst && !isCutOff) return;
     if (clock.now() - memory.snapshotTriedAt < snapshotRetryMs) return;
     if (mayBeFirst && (await this.#hasSnapshots(name))) return;
-    if (operations.list({ cluster: name, state: "running" }).length > 0) return;
+    if (operations.underWay(name).length > 0) return;
     memory.snapshotTriedAt = clock.now();
     await beginSnapshot(this.#parts, name, { why: isCutOff ? "asked" : "daily", here: false }, matriarch);
     memory.thoroughAt = -Infinity;
