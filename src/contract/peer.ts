@@ -136,7 +136,7 @@ export type JournalRequest = z.output<typeof journalRequestSchema>;
 export type JournalAnswer = z.infer<typeof journalAnswerSchema>;
 
 /** A cluster's repositories with their secrets: given, or asked for. Checked by who stores it (drivers/pgbackrest/book.ts). */
-export const bookRequestSchema = z.object({ cluster: z.string().min(1).max(63), book: z.unknown() });
+export const bookRequestSchema = z.object({ cluster: z.string().min(1).max(63), book: z.unknown().optional() });
 export interface BookRequest {
   readonly cluster: string;
   readonly book?: unknown;

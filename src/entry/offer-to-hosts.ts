@@ -21,6 +21,7 @@ import { eraseHere } from "../installation/placement/erase.ts";
 import { SharedRequests } from "../installation/shared-requests.ts";
 import { silentMs } from "../installation/placement/hosts.ts";
 import { prepareHere } from "../installation/upgrade/binaries.ts";
+import { startAbandoned } from "../installation/storage/restore/abandoned.ts";
 import { offerLog } from "../installation/storage/archive/collect.ts";
 import { keepLeftOrphans } from "../installation/storage/left-behind.ts";
 import { expectReplacing, keepReplacedHolder, settleReplaced } from "../installation/storage/restore/replaced.ts";
@@ -124,6 +125,10 @@ export function careForHosts(parts: Parts, offer: Offer): void {
     void putOrphansAside({ ...parts, store, keepFirst }).catch(told("the look for members that are left over"));
   });
   every(placeLookMs, signal, keepPlace(parts, offer));
+  every(replaceLookMs, signal, () => {
+    for (const cluster of runtime.clusters.values())
+      void startAbandoned(parts, cluster).catch(told("the look for a restore in place that was abandoned"));
+  });
   every(replaceLookMs, signal, () => {
     for (const cluster of runtime.clusters.values()) {
       if (replacing.has(cluster.name)) continue;

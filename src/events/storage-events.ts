@@ -31,6 +31,12 @@ export const storageEvents = {
     (e) =>
       `what "${e.cluster}" was before it was put back is snapshot ${e.snapshot} on host "${e.host}"; to undo it: matriarch restore ${e.cluster} --undo`,
   ),
+  "restore.abandoned": define<{ host: string }>(
+    "warning",
+    "The host that was putting a cluster back to what it was is lost, and had stopped the cluster for that: it is started again as it was. Give the command again when it is wanted still.",
+    (e) =>
+      `host "${e.host}", which was restoring "${e.cluster}" in place, is lost: the cluster is started again as it was`,
+  ),
   "restore.point-made": define<{ point: string; lsn: string }>(
     "info",
     "This moment of the cluster was given a name, to which it can be restored.",

@@ -27,65 +27,65 @@ import type { BackupMember, RepositoryLook } from "../../drivers/pgbackrest/port
 import { problemError } from "../../drivers/pgbackrest/problems.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
-import { reachesOnHosts } from "../storage/restore/host.ts";
-import { planRestore } from "../storage/restore/plan.ts";
 import { writtenBy } from "../storage/own-engine.ts";
 import type { Source } from "../storage/sources.ts";
 import { backupOf } from "./look.ts";
 import { unpackSpec } from "./packed-spec.ts";
 import { isPushed, refuseBeyond } from "./pushed.ts";
+import { hostWithSecrets } from "./share.ts";
 import { findStanza, type Found } from "./stanza.ts";
 
 const replayBytes = 256 * 2 ** 20;
 
-type Wish = Pick<RestoreRequest, "backup" | "from_repository" | "snapshot"> & Partial<Pick<RestoreRequest, "here">>;
+type Wish = Pick<RestoreRequest, "backup" | "from_repository">;
 
-/**
- * What is asked for by name, or by --from-repository; else only where no host has anything that leads to the target.
- * @returns undefined when it is to come from this installation's own hosts
- */
-export async function sourceElsewhere(
-  parts: Parts,
-  name: string,
-  target: RecoveryTarget,
-  { backup, from_repository: isWanted, snapshot, here: isForwarded }: Wish,
-): Promise<Source | undefined> {
-  if (backup !== undefined || isWanted === true) return await ofRepository(parts, name, target, backup);
-  if (snapshot !== undefined || isForwarded === true) return undefined;
-  const isHere = await planRestore(parts, name, target).then(
-    () => true,
-    (error: unknown) => !(error instanceof OpError && error.code === "restore-out-of-window"),
-  );
-  if (isHere || (await reachesOnHosts(parts, name, target))) return undefined;
+/** It was asked for; else it is used where no host has anything that leads to the target. */
+export function isOfRepository({ backup, from_repository: isWanted }: Wish): boolean {
+  return backup !== undefined || isWanted === true;
+}
+
+/** A repository of it is known, here or on a host that answers. */
+export async function isInRepository(parts: Parts, name: string): Promise<boolean> {
+  if ((await hostWithSecrets(parts, name)) !== undefined) return true;
   // Without secrets of its own this host could only say that.
-  if ((await readBook(parts, name)) === undefined) return undefined;
-  const isKnown = await findStanza(parts, name).then(
+  if ((await readBook(parts, name)) === undefined) return false;
+  return await findStanza(parts, name).then(
     () => true,
     () => false,
   );
-  // What the repository says of the target is the better answer where there is one.
-  return isKnown ? await ofRepository(parts, name, target, undefined) : undefined;
 }
 
-/** @throws OpError backup-not-found, restore-out-of-window, backup-repository */
-async function ofRepository(
+/** Those to try in turn, at least one. @throws OpError backup-not-found, restore-out-of-window, backup-repository */
+export async function ofRepository(
   parts: Parts,
   name: string,
   target: RecoveryTarget,
   label: string | undefined,
-): Promise<Source> {
+): Promise<readonly Source[]> {
   const found = await findStanza(parts, name);
   const looks = await found.driver.look();
-  const backup = choose(found, looks, target, label);
+  const backups = choose(found, looks, target, label);
+  const [newest] = backups;
+  if (newest && found.spec === undefined && target.kind === "time")
+    refuseBeyond(name, target, await found.driver.newestSegmentAt(newest.repository, archiveOf(looks, newest)));
+  return backups.map((backup) => ofBackup(parts, found, looks, { backup, target }));
+}
+
+function ofBackup(
+  parts: Parts,
+  found: Found,
+  looks: readonly RepositoryLook[],
+  { backup, target }: Pick<Aim, "backup" | "target">,
+): Source {
   const spec = specOf(parts, found, backup);
-  if (found.spec === undefined && target.kind === "time")
-    refuseBeyond(name, target, await found.driver.newestSegmentAt(backup.repository, archiveOf(looks, backup)));
   const { pool, owner } = parts.servers;
   return {
     spec,
     version: writtenBy(parts, spec),
     at: target.kind === "time" ? target.ms : backup.endedAt,
     base: backup.label,
+    // Which transactions it begins with it does not say.
+    mayBeTooNew: target.kind === "xid",
     check: async () => {
       const { poolFreeBytes: free } = await pool.usage(parts.home);
       const needed = backup.bytes * 1.1 + replayBytes;
@@ -110,8 +110,9 @@ async function ofRepository(
       await found.driver.restore(request, (done) => told(`${from}: ${Math.floor(done * 100)} %`), signal);
     },
     recovery: async (dataDirectory) => {
-      const { systemIdentifier } = backup;
-      const holdsTarget = target.kind === "newest" || (await isPushed(parts, { name, systemIdentifier }, target));
+      const { systemIdentifier, repository } = backup;
+      const where = { name: found.name, systemIdentifier, repository };
+      const holdsTarget = target.kind === "newest" || (await isPushed(parts, where, target));
       return await recoveryOf(found, looks, { backup, target, holdsTarget }, memberAt(dataDirectory));
     },
   };
@@ -123,26 +124,26 @@ function memberAt(dataDirectory: string): BackupMember {
   return { id: volume.slice(volume.lastIndexOf("/") + 1), dataDirectory, socketDirectory: volume, port: 5432 };
 }
 
-/** The named one, or the newest that ended before the target; of the first repository that has one. */
+/** The named one, or those that ended before the target, the newest first; of the first repository that has one. */
 function choose(
   found: Found,
   looks: readonly RepositoryLook[],
   target: RecoveryTarget,
   label: string | undefined,
-): Backup {
+): readonly Backup[] {
   const { name, systemIdentifier } = found;
   const usable = looks.filter(({ problem }) => problem === undefined);
   const [bad] = looks;
   if (usable.length === 0 && bad?.problem) throw problemError(bad.problem);
   if (label !== undefined) {
     const [named] = backupOf(usable, name, label);
-    if (named && leadsTo(named, target)) return named;
+    if (named && leadsTo(named, target)) return [named];
     throw outOfWindow(name, named ? [named] : [], target);
   }
   for (const { backups } of usable) {
     const own = backups.filter((backup) => backup.systemIdentifier === systemIdentifier);
-    const fit = own.toSorted((a, b) => b.endedAt - a.endedAt).find((backup) => leadsTo(backup, target));
-    if (fit) return fit;
+    const fit = own.filter((backup) => leadsTo(backup, target));
+    if (fit.length > 0) return fit.toSorted((a, b) => b.endedAt - a.endedAt);
   }
   throw outOfWindow(
     name,

@@ -67,6 +67,26 @@ export async function forgetOthers(parts: Parts, { name, systemIdentifier, backu
   await keepBook(parts, { ...book, repositories, secrets: book.secrets.filter(({ id }) => known.has(id)) });
 }
 
+/**
+ * A host that can open the repositories of a cluster, also of one that is gone: this one has no member of it, and was given
+ * nothing. @returns undefined when this one can, or when nobody who answers can
+ */
+export async function hostWithSecrets(parts: Parts, cluster: string): Promise<string | undefined> {
+  const { hosts } = parts;
+  if (hosts.self === undefined) return undefined;
+  const spec = parts.runtime.clusters.get(cluster)?.record.spec.value;
+  if (spec && spec.backups === undefined) return undefined;
+  const isEnough = (book: RepositoryBook | undefined): boolean => book !== undefined && (!spec || hasAll(book, spec));
+  if (isEnough(await readBook(parts, cluster).catch(() => undefined))) return undefined;
+  for (const { name: host } of hosts.all()) {
+    if (host === hosts.self.name || !hosts.isHeard(host)) continue;
+    const call = { method: "POST", path, body: { cluster }, deadlineMs: shareMs } as const;
+    const answer = bookAnswerSchema.safeParse(await hosts.call(host, call).catch(() => undefined));
+    if (answer.success && isEnough(answer.data.book)) return host;
+  }
+  return undefined;
+}
+
 function hasAll(book: RepositoryBook | undefined, { backups }: ClusterSpec): boolean {
   const known = new Set(book?.secrets.map(({ id }) => id));
   return (backups?.repositories ?? []).every(({ secrets }) => known.has(secrets));

@@ -118,7 +118,7 @@ function carePartsOf(parts: Parts): ProofCareParts {
     },
     wallNow: () => parts.clock.wallNow(),
     proofs: (spec) => proofsOf(parts, spec),
-    isBusy: (cluster) => operations.list({ cluster, state: "running" }).length > 0,
+    isBusy: (cluster) => operations.underWay(cluster).length > 0,
     begin: (cluster) => beginProof(parts, cluster, { here: false }, matriarch),
     count: (spec) => countNow(parts, spec),
     isTold: (cluster) => newest(cluster, "proof.overdue") > newest(cluster, "proof.passed"),

@@ -198,7 +198,7 @@ function countWords({ table, rows, atLeast, atMost, verdict }: Proof["counts"][n
 }
 
 function refuseAnother({ operations }: Parts, name: string): void {
-  const other = operations.list({ cluster: name, state: "running" }).find(({ kind }) => kind === proofKind);
+  const other = operations.underWay(name).find(({ kind }) => kind === proofKind);
   if (!other) return;
   throw new OpError("busy", {
     message: `a test restore of "${name}" is under way already`,

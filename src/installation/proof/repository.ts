@@ -10,7 +10,7 @@ import { secondWithin } from "../../domain/proof.ts";
 import type { RecoveryTarget } from "../../domain/recovery.ts";
 import { configDirectory } from "../../drivers/pgbackrest/places.ts";
 import { showBackups } from "../backups/look.ts";
-import { sourceElsewhere } from "../backups/restore-source.ts";
+import { ofRepository } from "../backups/restore-source.ts";
 import { findStanza } from "../backups/stanza.ts";
 import type { Parts } from "../parts.ts";
 import type { Source } from "../storage/sources.ts";
@@ -30,7 +30,7 @@ export async function planOfRepository(parts: Parts, name: string): Promise<Proo
   const until = Math.max(from, certain);
   const ms = secondWithin([{ from, until }], randomInt(chances) / chances) ?? until;
   const target = timeTarget(ms);
-  const source = await sourceElsewhere(parts, name, target, { from_repository: true });
+  const [source] = await ofRepository(parts, name, target, undefined);
   if (!source) return undefined;
   const bytes = backups.find(({ label }) => label === source.base)?.size_bytes ?? 0;
   return {

@@ -23,7 +23,7 @@ export function expiredForks(
 export function destroyExpired(parts: Parts, now: number): void {
   const records = [...parts.runtime.clusters.values()].map(({ record }) => record);
   for (const { name, fork } of expiredForks(records, (member) => isHere(parts, member), now)) {
-    if (parts.operations.list({ cluster: name, state: "running" }).length > 0) continue;
+    if (parts.operations.underWay(name).length > 0) continue;
     parts.events.emit("cluster.expired", { cluster: name }, { of: fork?.of ?? "" });
     beginDestroy(parts, name, { by: "matriarch" });
   }

@@ -10,17 +10,18 @@ import type { ForkRequest, RestoreRequest } from "../../contract/storage.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
 import type { RecoveryTarget } from "../../domain/recovery.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { sourceElsewhere } from "../backups/restore-source.ts";
+import { isInRepository, isOfRepository, ofRepository } from "../backups/restore-source.ts";
+import { hostWithSecrets } from "../backups/share.ts";
 import { beginCreate, forkKind, restoreKind, type Seed } from "../create.ts";
 import { clusterOf, isHere, type Parts } from "../parts.ts";
 import { heardOf } from "../placement/forward.ts";
 import { engineOfCopy } from "./own-engine.ts";
 import { collectFor } from "./restore/collect-here.ts";
-import { hostToRestoreOn } from "./restore/host.ts";
+import { hostsToRestoreOn, isRefusal, onFirstThatCan } from "./restore/host.ts";
 import { readTarget } from "./restore/target.ts";
 import { refuseUnknown } from "./restore/unknown.ts";
 import { chooseMember } from "./snapshots/choose.ts";
-import { listSnapshots, snapshotNotFound } from "./snapshots/list.ts";
+import { findSnapshot } from "./snapshots/list.ts";
 import { ofLog, ofMember, ofSnapshot, type Source } from "./sources.ts";
 import { sow } from "./sow.ts";
 
@@ -60,13 +61,36 @@ interface Beginning {
   readonly kind: Seed["kind"];
 }
 
-async function begin(parts: Parts, name: string, { request, target, kind }: Beginning, asked: Asked): Promise<Created> {
-  const source = await sourceElsewhere(parts, name, target, request);
-  if (!source) await refuseUnknown(parts, name);
-  if (source) return create(parts, name, { sources: [source], request, kind }, asked);
-  const host = await hostToRestoreOn(parts, name, target, request);
-  if (host !== undefined)
-    return forward(parts, name, kind === forkKind ? "forks" : "restores", { ...request, here: true }, { host, asked });
+async function begin(parts: Parts, name: string, beginning: Beginning, asked: Asked): Promise<Created> {
+  const { request, target, kind } = beginning;
+  const what = kind === forkKind ? "forks" : "restores";
+  if (isOfRepository(request)) {
+    const host = request.here ? undefined : await hostWithSecrets(parts, name);
+    if (host !== undefined) return forward(parts, name, what, { ...request, here: true }, { host, asked });
+    const sources = await ofRepository(parts, name, target, request.backup);
+    return create(parts, name, { sources, request, kind }, asked);
+  }
+  const onHost = (host: string | undefined): Promise<Created> =>
+    host === undefined
+      ? beginHere(parts, name, beginning, asked)
+      : forward(parts, name, what, { ...request, here: true }, { host, asked });
+  try {
+    const hosts = await hostsToRestoreOn(parts, name, target, request);
+    return await onFirstThatCan(parts, name, { target, hosts }, onHost);
+  } catch (error) {
+    const isNothing = isRefusal(error) || (error instanceof OpError && error.code === "cluster-not-found");
+    const isElsewhere = isNothing && !request.here && request.snapshot === undefined;
+    if (!isElsewhere || !(await isInRepository(parts, name))) {
+      if (isNothing && !request.here) await refuseUnknown(parts, name);
+      throw error;
+    }
+    // What the repository says of the target is the better answer where there is one.
+    return begin(parts, name, { ...beginning, request: { ...request, from_repository: true } }, asked);
+  }
+}
+
+async function beginHere(parts: Parts, name: string, beginning: Beginning, asked: Asked): Promise<Created> {
+  const { request, target, kind } = beginning;
   const { snapshot } = request;
   await collectFor(parts, name).catch((error: unknown) =>
     parts.log.warn("the log was not collected", { cluster: name, error }),
@@ -108,7 +132,7 @@ async function create(parts: Parts, name: string, creating: Creating, asked: Ask
   return beginCreate(parts, wish, asked, seed);
 }
 
-/** The host that has what is copied; undefined when this one does. @throws OpError snapshot-not-found, no-candidate */
+/** The host that has what is copied; undefined when this one does. @throws OpError snapshot-not-found, host-unreachable, no-candidate */
 async function hostToCopyOn(
   parts: Parts,
   name: string,
@@ -119,10 +143,8 @@ async function hostToCopyOn(
     const chosen = chooseMember(clusterOf(parts, name), member, (one) => isHere(parts, one));
     return isHere(parts, chosen.member) ? undefined : chosen.member.host;
   }
-  const { snapshots } = await listSnapshots(parts, name, { here: false });
-  const found = snapshots.find((snapshot) => snapshot.id === id);
-  if (!found) throw snapshotNotFound(name, id);
-  return found.host === parts.hosts.self.name ? undefined : found.host;
+  const { host } = await findSnapshot(parts, name, id);
+  return host === parts.hosts.self.name ? undefined : host;
 }
 
 /** As the source was, for what its data and its clients rely on; small otherwise. */

@@ -34,6 +34,8 @@ export interface Source {
   readonly writtenAt?: (file: string) => Promise<number | undefined>;
   /** for people: what it begins with */
   readonly base: string;
+  /** where the log ends before the target, an older one may hold it */
+  readonly mayBeTooNew?: boolean;
   /** the volume of a snapshot that must stay until it is done */
   readonly reads?: string;
   /** @throws OpError when it cannot be, before anything is begun */

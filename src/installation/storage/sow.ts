@@ -39,12 +39,16 @@ export async function sow(parts: Parts, sowing: Sowing, wish: SeedRequest): Prom
         sowOne(parts, sowing, source, { ...wish, begunAt, signal });
       return await whileInUse(source.reads, () => withRoom(parts, wish.signal, make));
     } catch (error) {
-      const isTooNew = error instanceof OpError && error.code === "restore-too-early";
-      if (!isTooNew || turn === sowing.sources.length - 1) throw error;
+      if (!isTooNew(error, source) || turn === sowing.sources.length - 1) throw error;
       await parts.servers.pool.remove(dirname(wish.dataDirectory));
     }
   }
   throw new Error("there is no source to make it of");
+}
+
+function isTooNew(error: unknown, { mayBeTooNew }: Source): boolean {
+  if (!(error instanceof OpError)) return false;
+  return error.code === "restore-too-early" || (mayBeTooNew === true && error.code === "restore-out-of-window");
 }
 
 async function sowOne(

@@ -86,8 +86,9 @@ export class LabCluster {
     return this.lab.host(member.host);
   }
 
-  async events(): Promise<readonly ClusterEvent[]> {
-    for (const host of this.lab.hosts) {
+  /** @param from only this one is asked */
+  async events(from?: Host): Promise<readonly ClusterEvent[]> {
+    for (const host of from ? [from] : this.lab.hosts) {
       const parsed = eventSchema.array().safeParse(await host.api(`/v1/clusters/${this.name}/events?limit=1000`));
       if (parsed.success) return parsed.data;
     }

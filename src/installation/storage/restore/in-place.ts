@@ -19,16 +19,15 @@ import type { Missing } from "../elsewhere.ts";
 import { ofLog, ofSnapshot, type Source } from "../sources.ts";
 import { sow, type SownCopy } from "../sow.ts";
 import { listSnapshots } from "../snapshots/list.ts";
+import { inPlaceKind } from "./abandoned.ts";
 import { finishInPlace, settle } from "./after-swap.ts";
 import { collectFor } from "./collect-here.ts";
 import { endJournal, keepJournal, type InPlaceJournal } from "./journal.ts";
-import { hostToRestoreOn } from "./host.ts";
+import { hostsToRestoreOn, onFirstThatCan } from "./host.ts";
 import { passwordsOf } from "./passwords.ts";
 import { refuseAway, successorsOf, swap } from "./swap.ts";
 import { settleEverywhere, tellReplacing } from "./replaced.ts";
 import { readTarget } from "./target.ts";
-
-export const inPlaceKind = "restore in place";
 
 const stopMs = 180_000;
 const forwardMs = 30_000;
@@ -47,20 +46,37 @@ export async function beginInPlace(
   const read = await readTarget(parts, name, request);
   const target: RecoveryTarget =
     read.kind === "newest" && wish.snapshot !== undefined ? { kind: "base" } : refuseNewest(name, read);
-  const host = await hostToRestoreOn(parts, name, target, { ...wish, here: request.here });
-  if (host !== undefined) return forward(parts, name, { request, host, asked });
+  const hosts = await hostsToRestoreOn(parts, name, target, { ...wish, here: request.here });
+  return await onFirstThatCan(parts, name, { target, hosts }, (host) =>
+    host === undefined
+      ? beginHere(parts, name, { target, ...wish }, asked)
+      : forward(parts, name, { request, host, asked }),
+  );
+}
+
+interface Beginning {
+  readonly target: RecoveryTarget;
+  readonly snapshot?: string | undefined;
+}
+
+async function beginHere(
+  parts: Parts,
+  name: string,
+  { target, snapshot }: Beginning,
+  { by }: Asked,
+): Promise<OperationRecord> {
+  const { record } = clusterOf(parts, name);
   await collectFor(parts, name).catch((error: unknown) =>
     parts.log.warn("the log was not collected", { cluster: name, error }),
   );
   const sources =
-    target.kind === "base" && wish.snapshot !== undefined
-      ? [await ofSnapshot(parts, name, wish.snapshot)]
-      : await ofLog(parts, name, { target, snapshot: wish.snapshot });
+    target.kind === "base" && snapshot !== undefined
+      ? [await ofSnapshot(parts, name, snapshot)]
+      : await ofLog(parts, name, { target, snapshot });
   await sources[0]?.check();
-  refuseOtherMajor(cluster.record, sources);
-  const journal = planned(parts, cluster.record);
+  refuseOtherMajor(record, sources);
+  const journal = planned(parts, record);
   const step = "making the copy";
-  const { by } = asked;
   const operation = parts.operations.begin({
     kind: inPlaceKind,
     cluster: name,

@@ -48,7 +48,7 @@ export async function planRestore(
   const fit = wanted.filter((candidate) => leadsTo(candidate, target));
   // Whatever an older copy could do, the newest that is old enough leads there with less log, and shows what is missing.
   if (fit.length > 0) return fit;
-  throw outOfWindow(name, target, windowsOf(all));
+  throw outOfWindow(name, target, { windows: windowsOf(all), away: [] });
 }
 
 async function noBase(parts: PlanParts, name: string, id: string): Promise<OpError> {
@@ -129,16 +129,13 @@ function isOlder(xid: bigint, next: bigint): boolean {
 
 /** Oldest first; those that touch are one. */
 export function windowsOf(all: readonly Candidate[]): readonly RestoreWindow[] {
-  const windows: RestoreWindow[] = [];
-  for (const { base, until } of all.toReversed()) {
-    const { systemIdentifier } = base.snapshot.spec;
-    const from = base.consistentAt;
-    const last = windows.at(-1);
-    if (last && last.systemIdentifier === systemIdentifier && from <= last.until)
-      windows[windows.length - 1] = { ...last, until: Math.max(last.until, until) };
-    else windows.push({ from, until, systemIdentifier });
-  }
-  return windows;
+  return joined(
+    all.map(({ base, until }) => ({
+      from: base.consistentAt,
+      until,
+      systemIdentifier: base.snapshot.spec.systemIdentifier,
+    })),
+  );
 }
 
 export function windowWords(windows: readonly RestoreWindow[]): string {
@@ -151,18 +148,44 @@ function wholeSeconds({ from, until }: RestoreWindow): readonly number[] {
   return until < first ? [first] : [first, until];
 }
 
-function outOfWindow(name: string, target: RecoveryTarget, windows: readonly RestoreWindow[]): OpError {
+interface Told {
+  readonly windows: readonly RestoreWindow[];
+  /** hosts that do not answer, and may have more */
+  readonly away: readonly string[];
+}
+
+export function outOfWindow(name: string, target: RecoveryTarget, { windows, away }: Told): OpError {
+  const others = away.length === 0 ? "" : ` ${awayWords(away)}`;
   if (windows.length === 0)
     return new OpError("restore-out-of-window", {
       message: `there is nothing to restore "${name}" from`,
-      detail: "A restore begins with a snapshot, and this host has none.",
+      detail: `A restore begins with a snapshot, and ${others === "" ? "there is none" : "no host that answers has one"}.${others}`,
       hint: `Take one: matriarch snapshot create ${name}. To copy a cluster as it is now: matriarch fork ${name} NEW`,
     });
   return new OpError("restore-out-of-window", {
     message: `"${name}" cannot be restored to ${targetWords(target)}`,
-    detail: `What can be restored: ${windowWords(windows)}.`,
+    detail: `What can be restored: ${windowWords(joined(windows))}.${others}`,
     hint: "Give a time within it. Without one it is restored to the newest that there is.",
   });
+}
+
+function awayWords(away: readonly string[]): string {
+  const names = away.map((host) => `"${host}"`).join(", ");
+  return away.length === 1
+    ? `Host ${names} does not answer, and may have more.`
+    : `Hosts ${names} do not answer, and may have more.`;
+}
+
+/** Of several hosts, oldest first: those that touch are one. */
+function joined(windows: readonly RestoreWindow[]): readonly RestoreWindow[] {
+  const all: RestoreWindow[] = [];
+  for (const window of windows.toSorted((a, b) => a.from - b.from)) {
+    const last = all.at(-1);
+    if (last && last.systemIdentifier === window.systemIdentifier && window.from <= last.until)
+      all[all.length - 1] = { ...last, until: Math.max(last.until, window.until) };
+    else all.push(window);
+  }
+  return all;
 }
 
 export function targetWords(target: RecoveryTarget): string {

@@ -50,16 +50,14 @@ export async function listSnapshots(
   };
 }
 
-/** @throws OpError snapshot-not-found, busy */
+/** @throws OpError snapshot-not-found, host-unreachable, busy */
 export async function deleteSnapshot(
   parts: Parts,
   name: string,
   id: string,
   { here, by }: Asked & { readonly here: boolean },
 ): Promise<void> {
-  const found = isSnapshotId(id) ? (await listSnapshots(parts, name, { here })).snapshots : [];
-  const snapshot = found.find((one) => one.id === id);
-  if (!snapshot) throw snapshotNotFound(name, id);
+  const snapshot = await findSnapshot(parts, name, id, { here });
   if (parts.hosts.self === undefined || snapshot.host === parts.hosts.self.name || here) {
     refuseInUse(id, volumeOfSnapshot(parts, snapshot));
     await removeSnapshot(parts, parts.servers.pool, snapshot);
@@ -68,6 +66,26 @@ export async function deleteSnapshot(
   }
   const path = `/v1/clusters/${encodeURIComponent(name)}/snapshots/${encodeURIComponent(id)}?here=true`;
   await parts.hosts.call(snapshot.host, { method: "DELETE", path, as: { by, role: "admin" }, deadlineMs: deleteMs });
+}
+
+/** On any host. @throws OpError snapshot-not-found, host-unreachable when it may be on one that does not answer */
+export async function findSnapshot(
+  parts: Parts,
+  name: string,
+  id: string,
+  { here } = { here: false },
+): Promise<SnapshotStatus> {
+  if (!isSnapshotId(id)) throw snapshotNotFound(name, id);
+  const { snapshots, missing } = await listSnapshots(parts, name, { here });
+  const found = snapshots.find((one) => one.id === id);
+  if (found) return found;
+  const [away] = missing;
+  if (!away) throw snapshotNotFound(name, id);
+  throw new OpError("host-unreachable", {
+    message: `snapshot "${id}" of "${name}" is on no host that answers`,
+    detail: `Host "${away.host}" may have it: ${away.reason}.`,
+    hint: `Wait for the host, or choose another one: matriarch snapshot list ${name}`,
+  });
 }
 
 export async function changePolicy(

@@ -188,7 +188,7 @@ async function refuseTablespaces(dataDirectory: string): Promise<void> {
 }
 
 function refuseAnother({ operations }: Parts, name: string): void {
-  const other = operations.list({ cluster: name, state: "running" }).find(({ kind }) => kind === snapshotKind);
+  const other = operations.underWay(name).find(({ kind }) => kind === snapshotKind);
   if (!other) return;
   throw new OpError("busy", {
     message: `a snapshot of "${name}" is being taken already`,
