@@ -150,8 +150,8 @@ export async function copyMember(
   await pool.create(path, { owner, sizeBytes });
   const source = { member: member.id, socketDirectory, port: member.port, dataDirectory: member.dataDirectory };
   const tell = (done: number, total: number | undefined): void => {
-    const of = total === undefined ? "" : ` of ${formatSize(total)}`;
-    told(`copying "${member.id}": ${formatSize(done)}${of}`);
+    // Not before there is something to tell: blocks are shared in a moment.
+    if (total !== undefined) told(`copying "${member.id}": ${formatSize(done)} of ${formatSize(total)}`);
   };
   await copyRunning({
     source,
