@@ -19,7 +19,8 @@ import { hostPort } from "./lab/stories.ts";
 /** Seconds on a machine of its own; here others work, too. */
 const answersWithinMs = 12_000;
 
-type State = "no store" | "no primary" | "nothing but this host";
+const states = ["no store", "no primary", "nothing but this host"] as const;
+type State = (typeof states)[number];
 
 interface Expected {
   readonly code: number;
@@ -39,8 +40,11 @@ const refused = (says: RegExp): Expected => ({ code: 3, says: new RegExp(`ERROR:
 
 /** Tells, whatever the state. */
 function tells(args: readonly string[], says: RegExp, dark: Partial<Record<State, RegExp>> = {}): Line {
-  const all = ["no store", "no primary", "nothing but this host"] as const;
-  return { args, in: Object.fromEntries(all.map((state) => [state, done(dark[state] ?? says)])) };
+  return { args, in: Object.fromEntries(states.map((state) => [state, done(dark[state] ?? says)])) };
+}
+
+function everywhere(expected: Expected): Line["in"] {
+  return Object.fromEntries(states.map((state) => [state, expected]));
 }
 
 /** Changes something, which needs the store. @param without what it comes to when there is a store and no primary */
@@ -50,6 +54,7 @@ function changes(args: readonly string[], without?: Expected): Line {
 }
 
 const noPrimary = { code: 1, says: /ERROR:.*no primary.*HINT:.*explain shop/s };
+const noBackups = refused(/no backups in a repository elsewhere/);
 const dryRun = { code: 3, says: /Nothing was changed/ };
 
 /** Stands for the name of a host that is not the one that is asked. */
@@ -116,6 +121,38 @@ const lines: readonly Line[] = [
   },
   { args: ["certificate", "list"], in: { "no store": noStore, "no primary": done(/viewer/) } },
   changes(["certificate", "revoke", "nothing"], { code: 5, says: /HINT:.*certificate list/ }),
+  tells(["restore-point", "list", "shop"], /restore point|restored to|RESTORE/i),
+  {
+    args: ["restore-point", "create", "shop", "dark"],
+    in: { "no store": done(/made at/), "no primary": noPrimary, "nothing but this host": noPrimary },
+  },
+  changes(["restore", "shop", "shop2", "--yes"]),
+  changes(["restore", "shop", "--in-place", "--at", "1 minute ago", "--yes"]),
+  { args: ["backup", "show", "shop"], in: everywhere(noBackups) },
+  { args: ["backup", "list", "shop"], in: everywhere(noBackups) },
+  { args: ["backup", "create", "shop"], in: { "no store": noBackups } },
+  changes(["backup", "enable", "shop", "--to", "/nonexistent/backups", "--no-encryption"]),
+  tells(["pool", "show", "shop"], /has no pooled endpoint.*pool set shop --on/),
+  changes(["pool", "set", "shop", "--on"]),
+  tells(["reads", "shop"], /30 s and 64 MB/),
+  changes(["reads", "shop", "--max-lag", "10s"], done(/10 s/)),
+  // Hosts and servers that do not answer are what these are to say.
+  {
+    args: ["check", "shop"],
+    in: {
+      "no store": done(/shop-1/),
+      "no primary": { code: 1, says: /✗.*explain shop/s },
+      "nothing but this host": { code: 1, says: /✗.*explain shop/s },
+    },
+  },
+  {
+    args: ["metrics", "shop"],
+    in: {
+      "no store": done(/matriarch_.*shop/s),
+      "no primary": { code: 1, says: /matriarch_.*members on host "." are missing/s },
+      "nothing but this host": { code: 1, says: /matriarch_.*members on host "." are missing/s },
+    },
+  },
   { args: ["host", "join", "nonsense"], in: { "no store": refused(/not a token/) } },
 ];
 
@@ -127,7 +164,9 @@ const elsewhere = new RegExp(
   `^(${[
     "agent (stop|run)|context (add|use|remove)|attach|detach|database \\w+|user (list|create|grant|drop)|host rebuild-store",
     // tests/user/every-command.test.ts tries them without a primary
-    "(config|volume|snapshot|extension|import|backup|restore-point|pool) \\w+|fork|restore|upgrade|autostop|check|metrics|reads",
+    "(config|volume|snapshot|extension|import) \\w+|fork|upgrade|autostop",
+    // With repositories: tests/hosts/backup.test.ts
+    "backup (connect|disable|key|lock|unlock|set|verify)",
   ].join("|")})$`,
 );
 
