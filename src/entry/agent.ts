@@ -179,6 +179,7 @@ async function runAgent(): Promise<void> {
     // What cannot be stopped keeps nothing else from being stopped.
     const failed = (error: unknown): void => log.error("not everything was stopped", { error });
     await (withServers ? stopEverything(parts, router).catch(failed) : runtime.close());
+    if (!withServers && (await servesNobody(router))) await router.stop().catch(failed);
     limits.close();
     hooks.close();
     await Promise.all([router.close(), pools.close()]);
@@ -260,6 +261,12 @@ function tellTrouble(events: Parts["events"]) {
 async function stopEverything(parts: Parts, router: RouterDriver): Promise<void> {
   const { stopServers } = await import("../installation/resume.ts");
   await stopServers(parts).finally(() => Promise.all([router.stop(), parts.pools.stop()]));
+}
+
+/** It has no endpoint, so no session either: nobody would miss it, and whoever has stopped the agent expects nothing left. */
+async function servesNobody(router: RouterDriver): Promise<boolean> {
+  const status = await router.status().catch(() => undefined);
+  return status?.endpoints.length === 0;
 }
 
 function endpointsOf(record: ClusterRecord, place: Setup["endpoints"]): readonly EndpointConfig[] {

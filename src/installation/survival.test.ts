@@ -22,6 +22,11 @@ test("one host: everything is lost with it", () => {
   assert.deepEqual(doesNot, ["the loss of this machine or of its disk: all members are on it"]);
 });
 
+test("one member: said once, and nothing of standbys that were never wanted", () => {
+  const alone = clusterOf({ spec: { members: ["a"] }, rule: ruleOf(0), records: { a: on("h1") } });
+  assert.deepEqual(survivalOf(alone).doesNot, ["the loss of its machine, disk or data directory: there is one member"]);
+});
+
 test("three hosts in three zones: any one may be lost", () => {
   const { survives, doesNot } = told({ records: { a: on("h1", "z1"), b: on("h2", "z2"), c: on("h3", "z3") } });
   assert.deepEqual(survives, [

@@ -15,6 +15,8 @@ export function survivalOf(cluster: ClusterRecord): Survival {
   const { members, durability, name } = cluster.spec.value;
   const survives: string[] = ["the end or restart of the agent, and of the router: Postgres goes on"];
   const doesNot: string[] = [];
+  if (members.length === 1 && Object.keys(cluster.members).length === 1)
+    return { survives, doesNot: ["the loss of its machine, disk or data directory: there is one member"] };
   const electable = rulesInForce(cluster).every((rule) => rule.voters.length > 0);
   if (electable) survives.push("the loss of the primary: a standby takes over by itself");
   else doesNot.push("the loss of the primary's data directory: no standby holds every acknowledged write now");

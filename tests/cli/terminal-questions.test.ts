@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { ImportStatus } from "../../src/contract/imports.ts";
+import type { ImportRequest, ImportStatus } from "../../src/contract/imports.ts";
+import { OpError } from "../../src/errors/op-error.ts";
 import { createHarness, type Harness } from "./harness.ts";
 import { hasTmux, openTerminal } from "./terminal.ts";
 
@@ -70,6 +71,14 @@ const questions: readonly Question[] = [
     call: "detach",
   },
   {
+    line: "attach shop --app shop-web --database orders",
+    asks: /database "orders" exists already[^]*Type orders to go on/,
+    goesOn: ["orders", "Enter"],
+    done: /postgresql:/,
+    wrong: ["shop-web", "Enter"],
+    call: "attach",
+  },
+  {
     line: "import abandon shop",
     asks: /orders[^]*Type orders to go on/,
     goesOn: ["orders", "Enter"],
@@ -89,12 +98,21 @@ const questions: readonly Question[] = [
 async function prepare(): Promise<Harness> {
   const harness = await createHarness();
   assert.equal((await harness.run(["attach", "shop", "--app", "web"])).code, 0);
-  const { calls, imports } = harness.installation;
+  const { calls, imports, accounts } = harness.installation;
+  calls.length = 0;
+  const attach: typeof accounts.attach = async (cluster, request, asked) => {
+    if (request.use_existing) return accounts.attach(cluster, request, asked);
+    // As src/installation/accounts/attach.ts says it.
+    throw new OpError("database-exists", { message: `database "${request.database}" exists already` });
+  };
   const abandon: typeof imports.abandon = async (cluster, wish, { by }) => {
     calls.push({ name: "abandon", args: [cluster, wish], by });
     return harness.installation.restart(cluster, {}, { by });
   };
-  Object.assign(harness.installation, { imports: { ...imports, list: async () => [under], abandon } });
+  Object.assign(harness.installation, {
+    accounts: { ...accounts, attach },
+    imports: { ...imports, list: async () => [under], abandon },
+  });
   return harness;
 }
 
@@ -121,3 +139,35 @@ for (const { line, asks, goesOn, done, wrong, call } of questions)
     await terminal.see(new RegExp(`${done.source}[^]*code 0, round ${round}\\.`));
     assert.equal(count(), 1);
   });
+
+test("terminal: import: its source is typed without being seen, or left", { skip }, async () => {
+  await using harness = await createHarness();
+  const { imports } = harness.installation;
+  const asked: ImportRequest[] = [];
+  const check: typeof imports.check = async (cluster, request) => {
+    asked.push(request);
+    return imports.check(cluster, request);
+  };
+  Object.assign(harness.installation, { imports: { ...imports, check } });
+  await using terminal = await openTerminal(harness);
+  const question = /URI of the source, postgres:/;
+  for (const [round, key] of ["C-c", "C-d"].entries()) {
+    await terminal.type(`clear; matriarch import shop --check; echo "code $?, round ${round}."`);
+    await terminal.key("Enter");
+    await terminal.see(question);
+    await terminal.key(key);
+    await terminal.see(new RegExp(`nothing was given, nothing was changed[^]*code 3, round ${round}\\.`));
+  }
+  assert.deepEqual(asked, []);
+  await terminal.type('clear; matriarch import shop --check; echo "code $?, typed."');
+  await terminal.key("Enter");
+  await terminal.see(question);
+  await terminal.type("postgres://ada:not-to-be-seen@old.example:5432/orders");
+  await terminal.key("Enter");
+  const screen = await terminal.see(/code 0, typed\./);
+  assert.doesNotMatch(screen, /not-to-be-seen|old\.example/);
+  assert.deepEqual(
+    asked.map(({ source_password: password }) => password),
+    ["not-to-be-seen"],
+  );
+});

@@ -79,6 +79,15 @@ describe("destroy", () => {
     }
   });
 
+  test("agent stop, when there is no cluster: nothing is left either", async () => {
+    await installation.startAgent();
+    const ports = await portsOf(await createCluster(installation, "brief", "--members", "1"));
+    await installation.ok("destroy", "brief", "--yes");
+    await installation.ok("agent", "stop");
+    assert.deepEqual(processesIn(installation.home), []);
+    for (const port of ports) assert.equal(await isOpen(port), false);
+  });
+
   test("agent stop --servers ends every process, and the next command brings all back", async () => {
     const cluster = await createCluster(installation, "shop");
     await cluster.query("CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)");

@@ -38,8 +38,14 @@ export function memberStateCell(state: MemberStatus["state"]): Cell {
 }
 
 /** What a commit waits for. */
-export function ruleWords({ durability, rule }: Pick<ClusterStatus, "durability" | "rule">): string {
+export function ruleWords({
+  durability,
+  rule,
+  members,
+}: Pick<ClusterStatus, "durability" | "rule" | "members">): string {
   const { voters, acks } = rule;
+  // Nothing is missing that there should be.
+  if (members.length === 1 && voters.length === 0) return "one member: a commit is on its disk, and nowhere else";
   if (durability === "async") return "async: a commit waits for nobody; a failover may lose the newest writes";
   if (voters.length === 0) {
     if (durability === "quorum")
