@@ -107,7 +107,7 @@ async function perform(action: Action, hands: Hands, signal: AbortSignal): Promi
       await server.checkpoint();
       return done;
     case "slots":
-      await server.setSlots(action.members);
+      await server.setSlots(action.members, action.anew);
       return done;
     case "configure":
       await server.configure();

@@ -88,10 +88,11 @@ export interface BarrierAction {
 export interface CheckpointAction {
   readonly kind: "checkpoint";
 }
-/** Physical slots for exactly these members (P10). */
+/** Physical slots for exactly these members (P10); those of `anew` keep no log from before any more. */
 export interface SlotsAction {
   readonly kind: "slots";
   readonly members: readonly MemberId[];
+  readonly anew: readonly MemberId[];
 }
 /** The server's files say the settings that the spec asks for, and it has been told to read them. */
 export interface ConfigureAction {

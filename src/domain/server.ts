@@ -67,6 +67,8 @@ export interface RunningServer {
   readonly standbys: readonly StandbyStream[];
   /** physical slots that exist, by member */
   readonly slots: readonly MemberId[];
+  /** those of them that keep log, and that nobody reads from now; undefined from an agent of an older release */
+  readonly idleSlots?: readonly MemberId[];
   /** primary: written log waits for the disk and has not moved since; undefined while it moves or nothing is written */
   readonly flushStuckSince: number | undefined;
   /** settings changed that wait for a restart */

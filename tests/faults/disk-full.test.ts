@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { chmod, mkdtemp, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { checkReportSchema, type CheckReport } from "../../src/contract/monitoring.ts";
 import { settingsReportSchema } from "../../src/contract/settings.ts";
 import { createCluster, tell, type Cluster } from "./cluster.ts";
 import { makeInstallation, type Installation } from "./installation.ts";
@@ -28,10 +29,19 @@ describe("disk full (3 members, quorum)", { skip }, () => {
     await rm(mount, { recursive: true, force: true });
   });
 
+  const check = async (): Promise<CheckReport["lines"]> => {
+    const { code, stdout, stderr } = await installation.run(["check", "shop", "--json"]);
+    assert.equal(code, 1, stderr);
+    return checkReportSchema.parse(JSON.parse(stdout)).lines;
+  };
+
   test("databases, users, applications, settings and extensions while it is full: refused in words, and made by the same command later", async () => {
     const filler = join(mount, "filler");
     const { bavail, bsize } = await statfs(mount);
     execFileSync("fallocate", ["-l", String(bavail * bsize - 4 * bsize), filler]);
+    const failing = (await check()).filter(({ check: what, ok }) => what === "disk" && !ok);
+    assert.equal(failing.length, 3);
+    for (const { hint } of failing) assert.match(hint ?? "", /full disk ends writes/);
     const lines = [
       ["database", "create", "shop", "orders"],
       ["attach", "shop", "--app", "web"],
@@ -79,6 +89,12 @@ describe("disk full (3 members, quorum)", { skip }, () => {
           .query("CREATE TABLE big AS SELECT n, repeat('x', 900) AS t FROM generate_series(1, 200000) AS n")
           .catch(() => undefined);
         await cluster.until("no primary", ({ state }) => state !== "healthy", 30_000);
+        const failing = (await check()).filter(({ ok }) => !ok);
+        assert.ok(
+          failing.some(({ check: what }) => what === "connections" || what === "replication"),
+          JSON.stringify(failing),
+        );
+        assert.ok(failing.every(({ hint }) => hint !== null));
         await new Promise((resolve) => setTimeout(resolve, 3000));
         await rm(filler);
         await writer.acknowledged(50, 60_000);

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
+import { findPgbouncer } from "../../src/drivers/pgbouncer/program.ts";
 import { createCluster, type Cluster } from "../faults/cluster.ts";
 import { endAll, makeInstallation, type Installation } from "../faults/installation.ts";
 import { postmasterGroup, signalAll } from "../faults/processes.ts";
@@ -20,6 +21,11 @@ const shipped = new URL("../../monitoring/prometheus/", import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, shipped), "utf8");
 const find = (name: string): string | undefined => [`/usr/bin/${name}`, `/usr/local/bin/${name}`].find(existsSync);
 const prometheus = find("prometheus");
+
+const hasPooler = await findPgbouncer().then(
+  () => true,
+  () => false,
+);
 
 describe("a real Prometheus (3 members, quorum)", { skip: !prometheus }, () => {
   let installation: Installation;
@@ -37,8 +43,8 @@ describe("a real Prometheus (3 members, quorum)", { skip: !prometheus }, () => {
     await installation[Symbol.asyncDispose]();
   });
 
-  const comes = (alert: string): Promise<true> =>
-    until(`alert ${alert}`, async () => ((await watching.firing()).includes(alert) ? true : undefined));
+  const comes = (alert: string, withinMs = 30_000): Promise<true> =>
+    until(`alert ${alert}`, async () => ((await watching.firing()).includes(alert) ? true : undefined), { withinMs });
   const goes = (alert: string): Promise<true> =>
     until(`the end of alert ${alert}`, async () => ((await watching.firing()).includes(alert) ? undefined : true));
 
@@ -71,6 +77,79 @@ describe("a real Prometheus (3 members, quorum)", { skip: !prometheus }, () => {
     await comes("MatriarchPrimaryChanged");
     assert.ok(pid > 0 && !(await watching.firing()).includes("MatriarchTwoPrimaries"));
     await cluster.healthy();
+  });
+
+  test("no primary, and clients that wait for one: each has its alert, until it is back", async () => {
+    await installation.ok("pause", "shop");
+    const { pid } = await cluster.primary();
+    signalAll(postmasterGroup(installation.home, pid), "SIGKILL");
+    const waiting = [1, 2].map(() => cluster.query("SELECT 1 AS one"));
+    for (const alert of ["MatriarchNoPrimary", "MatriarchClientsWait", "MatriarchWritesWait"]) await comes(alert);
+    await installation.ok("resume", "shop");
+    for (const answer of waiting) assert.deepEqual(await answer, [{ one: 1 }]);
+    await cluster.healthy();
+    for (const alert of ["MatriarchNoPrimary", "MatriarchClientsWait", "MatriarchWritesWait"]) await goes(alert);
+  });
+
+  test("sessions that idle, work for long and wait for each other, and too many of them", async () => {
+    await cluster.query("CREATE TABLE queue (id int)");
+    const idle = await cluster.connect();
+    await idle.query("BEGIN");
+    await idle.query("LOCK TABLE queue");
+    const others = await Promise.all(Array.from({ length: 185 }, () => cluster.connect()));
+    const blocked = others.slice(0, 3).map((client) => client.query("SELECT * FROM queue"));
+    const alerts = [
+      "MatriarchIdleInTransaction",
+      "MatriarchQueryRunsLong",
+      "MatriarchSessionsBlock",
+      "MatriarchConnectionsHigh",
+      "MatriarchConnectionsAlmostOut",
+    ];
+    for (const alert of alerts) await comes(alert);
+    const { stdout, code } = await installation.run(["check", "shop", "--group", "pg"]);
+    assert.equal(code, 0, stdout);
+    await idle.query("COMMIT");
+    await Promise.all(blocked);
+    await Promise.all([idle, ...others].map((client) => client.end()));
+    for (const alert of alerts) await goes(alert);
+  });
+
+  test("a standby that replays nothing, and one that reads nothing: lag, and a slot that keeps the log", async () => {
+    await installation.ok("config", "set", "shop", "max_slot_wal_keep_size=64MB");
+    await cluster.healthy();
+    const [late, away] = await cluster.standbys();
+    assert.ok(late && away);
+    await installation.ok("pause", "shop");
+    await cluster.query("SELECT pg_wal_replay_pause()", cluster.direct(late));
+    signalAll(postmasterGroup(installation.home, away.pid), "SIGKILL");
+    for (let written = 0; written < 48; written += 1)
+      await cluster.query("SELECT pg_logical_emit_message(false, 'tests', repeat('x', 1000000))");
+    for (const alert of ["MatriarchReplicationLag", "MatriarchSlotUnused"]) await comes(alert);
+    // A setting is known a minute after it was changed.
+    await comes("MatriarchSlotKeepsMuchLog", 90_000);
+    assert.equal(await watching.query(`matriarch_member_lag_seconds{member="${late.id}"} > bool 1`), 1);
+    await cluster.query("SELECT pg_wal_replay_resume()", cluster.direct(late));
+    await installation.ok("resume", "shop");
+    await cluster.healthy();
+    for (const alert of ["MatriarchReplicationLag", "MatriarchSlotUnused", "MatriarchSlotKeepsMuchLog"])
+      await goes(alert);
+    await installation.ok("config", "unset", "shop", "max_slot_wal_keep_size");
+  });
+
+  test("clients that wait for a server of a pool", { skip: !hasPooler }, async () => {
+    await installation.ok("pool", "set", "shop", "--on", "--size", "1", "--reserve", "0");
+    const { endpoints } = await cluster.until("the pooled endpoint", (status) => status.endpoints.pooled !== null);
+    const target = { ...cluster.target(), port: endpoints.pooled?.port };
+    const first = await cluster.connect(target);
+    const queue = await Promise.all(Array.from({ length: 3 }, () => cluster.connect(target)));
+    await first.query("BEGIN");
+    const waiting = queue.map((client) => client.query("SELECT 1"));
+    await comes("MatriarchPoolQueue");
+    await first.query("COMMIT");
+    await Promise.all(waiting);
+    await goes("MatriarchPoolQueue");
+    await Promise.all([first, ...queue].map((client) => client.end()));
+    await installation.ok("pool", "set", "shop", "--off", "--yes");
   });
 
   test("no agent: MatriarchAgentDown, until there is one", async () => {
@@ -106,7 +185,8 @@ async function startPrometheus(targets: readonly string[]): Promise<Watching> {
   const directory = await mkdtemp(join(tmpdir(), "matriarch-prometheus-"));
   const hurried = read("matriarch.rules.yml")
     .replaceAll(/interval: \d+s/g, "interval: 1s")
-    .replaceAll(/ for: \w+/g, " for: 2s");
+    .replaceAll(/ for: \w+/g, " for: 2s")
+    .replaceAll(/ > (?:15|1800)$/gm, " > 2");
   await writeFile(join(directory, "rules.yml"), hurried);
   await writeFile(
     join(directory, "prometheus.yml"),

@@ -160,6 +160,32 @@ describe("monitoring (3 members, quorum)", () => {
     assert.equal((await get(`${url}/flycheck/pg`)).status, 200);
   });
 
+  test("a frozen primary fails its checks within five seconds, and nobody else's", async () => {
+    await installation.ok("pause", "shop");
+    const { id, pid } = await cluster.primary();
+    const group = postmasterGroup(installation.home, pid);
+    signalAll(group, "SIGSTOP");
+    try {
+      const { code, report } = await check("--group", "pg");
+      assert.equal(code, 1);
+      const failing = report.lines.filter(({ ok }) => !ok);
+      assert.ok(
+        failing.some(({ member, check: what }) => member === id && what === "connections"),
+        JSON.stringify(failing),
+      );
+      for (const { took_ms: took, hint } of failing) assert.ok(took < 4500 && hint !== null, JSON.stringify(failing));
+      const others = report.lines.filter(({ member, check: what }) => member !== id && what === "connections");
+      assert.deepEqual(
+        others.map(({ ok }) => ok),
+        [true, true],
+      );
+    } finally {
+      signalAll(group, "SIGCONT");
+    }
+    await installation.ok("resume", "shop");
+    await cluster.healthy();
+  });
+
   test("a pooler has the names of PgBouncer's own exporter", { skip: !hasPooler }, async () => {
     await installation.ok("pool", "set", "shop", "--on");
     const { endpoints } = await cluster.until("the pooled endpoint", (status) => status.endpoints.pooled !== null);

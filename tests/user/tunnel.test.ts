@@ -10,8 +10,15 @@ import { after, before, describe, test } from "node:test";
 import { Client } from "pg";
 
 import { connectionSchema, type Connection } from "../../src/contract/cluster.ts";
+import { poolStatusSchema } from "../../src/contract/pool.ts";
+import { findPgbouncer } from "../../src/drivers/pgbouncer/program.ts";
 import { createCluster, type Cluster } from "../faults/cluster.ts";
 import { makeInstallation, type Installation } from "../faults/installation.ts";
+
+const hasPooler = await findPgbouncer().then(
+  () => true,
+  () => false,
+);
 
 describe("tunnel", () => {
   let installation: Installation;
@@ -94,6 +101,27 @@ describe("tunnel", () => {
       child.kill("SIGTERM");
     }
     assert.deepEqual(await once(child, "exit"), [0, null]);
+  });
+
+  test("--role pooled: refused without a pool, then through it", { timeout: 30_000, skip: !hasPooler }, async () => {
+    const refused = await installation.run(["tunnel", "shop", "--role", "pooled"]);
+    assert.equal(refused.code, 3, refused.stdout);
+    assert.match(refused.stderr, /no pooled endpoint[^]*pool set shop --on/);
+    await installation.ok("pool", "set", "shop", "--on");
+    const { child, line: uri } = await begun("--role", "pooled");
+    try {
+      assert.equal(await query(uri, "SELECT current_user"), "ada");
+      const { hosts } = poolStatusSchema.parse(await installation.json("pool", "show", "shop"));
+      assert.deepEqual(
+        hosts.flatMap(({ pools }) => pools.map(({ user }) => user)),
+        ["ada"],
+      );
+    } finally {
+      child.kill("SIGINT");
+    }
+    const [code, said] = await Promise.all([once(child, "exit"), text(child.stderr)]);
+    assert.deepEqual(code, [0, null], said);
+    await installation.ok("pool", "set", "shop", "--off", "--yes");
   });
 
   test("--exec: the command has the URI, its own exit code, and stdout for itself", { timeout: 30_000 }, async () => {

@@ -125,6 +125,7 @@ const server = z.discriminatedUnion("kind", [
     syncNames: z.string(),
     standbys: z.array(stream),
     slots: z.array(z.string()),
+    idleSlots: z.array(z.string()).exactOptional(),
     flushStuckSince: moment.exactOptional(),
     pendingRestart: z.boolean(),
     configured: z.int().nonnegative().default(0),

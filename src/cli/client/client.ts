@@ -138,7 +138,7 @@ export function createClient(options: TransportOptions) {
     openTunnel: async (cluster: string, query: QueryOf<"getConnection">): Promise<Connection> =>
       here(await api.openTunnel({ cluster, body: query })),
     /** one client's connection through it */
-    tunnel: (cluster: string, role: "primary" | "read"): Promise<Duplex> =>
+    tunnel: (cluster: string, role: "primary" | "read" | "pooled"): Promise<Duplex> =>
       api.connectTunnel({ cluster, query: { role } }),
     candidates: (
       cluster: string,

@@ -22,7 +22,9 @@ export const tunnel = (run: Run) =>
       ),
     )
     .addOption(
-      new Option("--role <role>", "which endpoint").choices(["primary", "read"] as const).default("primary" as const),
+      new Option("--role <role>", "which endpoint")
+        .choices(["primary", "read", "pooled"] as const)
+        .default("primary" as const),
     )
     .option("--user <user>", "database user in the URI (default: postgres)")
     .option("--database <database>", "database in the URI (default: postgres)")

@@ -15,7 +15,7 @@ import { LocalPort } from "./local-port.ts";
 export interface TunnelWanted {
   readonly cluster: string;
   readonly port: number | undefined;
-  readonly role: "primary" | "read";
+  readonly role: "primary" | "read" | "pooled";
   readonly user: string | undefined;
   readonly database: string | undefined;
   readonly exec: string | undefined;

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { Intent } from "../../domain/cluster.ts";
 import { toLsn } from "../../domain/lsn.ts";
 import { formatSyncNames, noVoters } from "../../domain/rule.ts";
+import type { RunningServer } from "../../domain/server.ts";
 import { end, now, primary, ruleOf, says, standby, streamOf, viewOf, type ViewChange } from "../testing.ts";
 import { endIntent, keepRule, keepSlots, serve } from "./upkeep.ts";
 
@@ -69,6 +70,20 @@ test("slots: one for each other member, on every member, kept while a leaving on
   assert.equal(keepSlots(viewOf("a")), undefined);
   assert.equal(keepSlots(viewOf("a", { spec: { members: ["a", "b"] }, records: { c: {} } })), undefined);
   assert.equal(says(keepSlots(viewOf("a", { spec: { members: ["a", "b"] } }))), "slots: slots");
+});
+
+test("slots: a former primary that follows keeps no log for the others, but for a replica of its own", () => {
+  const anewOn = (server: Partial<RunningServer>, change: ViewChange = {}) => {
+    const [action] =
+      keepSlots(viewOf("b", { server: standby({ slots: ["a", "c"], ...server }), ...change }))?.actions ?? [];
+    return action?.kind === "slots" ? action.anew : undefined;
+  };
+  assert.deepEqual(anewOn({ idleSlots: ["a", "c"] }), ["a", "c"]);
+  assert.deepEqual(anewOn({ idleSlots: ["a", "c"] }, { records: { c: { upstream: "b" } } }), ["a"]);
+  assert.equal(anewOn({ idleSlots: ["a"], streaming: false }), undefined);
+  assert.equal(anewOn({}), undefined);
+  const away = { server: primary({ idleSlots: ["b"] }) };
+  assert.equal(keepSlots(viewOf("a", away)), undefined, "the primary keeps log for who is away");
 });
 
 test("slots: a standby waits for the barrier with them, the primary does not", () => {

@@ -64,9 +64,20 @@ export const keepSlots: Rule = (view) => {
   if (server.kind !== "running" || (!ownPrimary(view) && cluster.reign.value.phase !== "open")) return undefined;
   // A member that leaves keeps its slot until its record is gone: as long as it streams, its slot cannot be dropped.
   const wanted = Object.keys(cluster.members).filter((member) => member !== self && !streamsElsewhere(view, member));
+  const anew = staleSlots(view, server).filter((member) => wanted.includes(member));
   const same = wanted.length === server.slots.length && wanted.every((member) => server.slots.includes(member));
-  return same ? undefined : { actions: [{ kind: "slots", members: wanted }], because: { code: "slots" } };
+  if (same && anew.length === 0) return undefined;
+  return { actions: [{ kind: "slots", members: wanted, anew }], because: { code: "slots" } };
 };
+
+/**
+ * Of a former primary that follows: its slots stand where the others were when the role moved, and would keep all log from
+ * then on. Nobody reads from it, but for a replica that follows it and may be away for a moment.
+ */
+function staleSlots({ cluster, self }: View, { role, streaming, idleSlots = [] }: RunningServer): readonly MemberId[] {
+  if (role !== "standby" || !streaming) return [];
+  return idleSlots.filter((member) => cluster.members[member]?.value.upstream !== self);
+}
 
 /** One that follows a standby: what is kept for it where it does not stream is never used, and never let go. */
 function streamsElsewhere({ cluster, peers, self }: View, member: MemberId): boolean {

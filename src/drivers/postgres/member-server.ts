@@ -194,8 +194,8 @@ LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a WHERE a.application_name = $
     });
   }
 
-  async setSlots(members: readonly MemberId[]): Promise<void> {
-    await withSession(this.#config, { withinMs: askMs }, (session) => setSlots(session, members, askMs));
+  async setSlots(members: readonly MemberId[], anew: readonly MemberId[] = []): Promise<void> {
+    await withSession(this.#config, { withinMs: askMs }, (session) => setSlots(session, { members, anew }, askMs));
   }
 
   async rewind(source: Upstream): Promise<void> {

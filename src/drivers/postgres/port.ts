@@ -124,8 +124,11 @@ export interface MemberServer {
   /** A commit that waits for the voters. @returns its LSN */
   barrier(signal: AbortSignal): Promise<Lsn>;
   checkpoint(): Promise<void>;
-  /** Physical slots for exactly these members; slots that others made are left alone. */
-  setSlots(members: readonly MemberId[]): Promise<void>;
+  /**
+   * Physical slots for exactly these members; slots that others made are left alone.
+   * @param anew those that let go of the log that they have kept
+   */
+  setSlots(members: readonly MemberId[], anew?: readonly MemberId[]): Promise<void>;
   /** pg_rewind of the stopped directory. @throws OpError when the engine has none or it fails; the directory may then only be cloned */
   rewind(source: Upstream): Promise<void>;
   /**

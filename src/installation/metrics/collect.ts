@@ -4,6 +4,7 @@
  */
 import type { ClusterRuntime, MemberRuntime } from "../../agent/runtime.ts";
 import type { Backups } from "../../contract/backups.ts";
+import type { ClusterStatus } from "../../contract/cluster.ts";
 import { clusterMetricsSchema, type ClusterMetrics } from "../../contract/monitoring.ts";
 import type { VolumeStatus } from "../../contract/storage.ts";
 import { OpError } from "../../errors/op-error.ts";
@@ -30,6 +31,8 @@ const volumesEveryMs = 60_000;
 /** A repository is on the other side of a network, and asked by a program of its own. */
 const backupsEveryMs = 600_000;
 const soonMs = 300;
+/** Nobody is meant to write. */
+const atRest: ReadonlySet<ClusterStatus["state"]> = new Set(["stopped", "asleep", "creating", "destroying"]);
 
 interface Rare<T> {
   value: T;
@@ -100,10 +103,8 @@ export class Metrics {
   }
 
   async #reportCluster(to: Exposition, cluster: ClusterRuntime): Promise<void> {
-    reportCluster(to, cluster, {
-      status: clusterStatus(cluster, statusContextOf(this.#parts, cluster)),
-      pauses: this.#pausesOf(cluster.name),
-    });
+    const status = clusterStatus(cluster, statusContextOf(this.#parts, cluster));
+    reportCluster(to, cluster, { status, pauses: this.#pausesOf(status) });
     const backups = this.#backupsOf(cluster);
     if (backups) reportBackups(to, backups);
     if (!cluster.record.spec.value.pool) return;
@@ -174,9 +175,12 @@ export class Metrics {
     return known.value;
   }
 
-  #pausesOf(cluster: string): ClusterFigures["pauses"] {
+  /** Anew at once while a pause lasts, or has begun since. */
+  #pausesOf({ name: cluster, primary, state }: ClusterStatus): ClusterFigures["pauses"] {
     const known = this.#pauses.get(cluster);
-    if (known && performance.now() - known.at < rarelyMs && known.value.lasting === 0) return known.value;
+    const mayBegin = state === "unavailable" || (primary === null && !atRest.has(state));
+    const isOver = known?.value.lasting === 0 && !mayBegin;
+    if (isOver && performance.now() - known.at < rarelyMs) return known.value;
     const { pauses, paused_ms: paused, longest_ms: longest } = downtimeOf(this.#parts, cluster, undefined);
     const counted = pauses.filter(({ why }) => why !== "stop");
     const lasting = Math.max(0, ...counted.filter(({ to }) => to === null).map(({ ms }) => ms));

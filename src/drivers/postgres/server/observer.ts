@@ -18,7 +18,7 @@ import { inspectDirectory, isFull } from "./directory.ts";
 import { PendingRestart } from "./pending-restart.ts";
 import { startupLog, type Postmaster } from "./postmaster.ts";
 import { isFrozen, saysReady } from "./processes.ts";
-import { memberOfSlot, upstreamOfConninfo } from "./replication-names.ts";
+import { membersOfSlots, upstreamOfConninfo } from "./replication-names.ts";
 import { lastWordsIn, ServerLog, tellsDamage, tellsDivergence, tellsMissingWal } from "./server-log.ts";
 import { timelineOfWal } from "./wal-files.ts";
 
@@ -345,7 +345,8 @@ export class Observer {
       walMissing: word.isStandby && run.walMissing,
       syncNames: word.syncNames,
       standbys: word.standbys,
-      slots: word.slots.map((name) => memberOfSlot(name)).filter((member) => member !== undefined),
+      slots: membersOfSlots(word.slots),
+      idleSlots: membersOfSlots(word.idleSlots),
       flushStuckSince: await this.#flushStuckSince(run, word, session, withinMs),
       pendingRestart: await run.pendingRestart.ask(session, withinMs),
       configured: 0,

@@ -17,8 +17,13 @@ export function slotOf(member: MemberId): string {
 }
 
 /** The member of a slot: ids are `<cluster>-<number>`, and no cluster's name has an underscore. */
-export function memberOfSlot(slot: string): MemberId | undefined {
+function memberOfSlot(slot: string): MemberId | undefined {
   return slot.startsWith(slotPrefix) ? slot.slice(slotPrefix.length).replaceAll("_", "-") : undefined;
+}
+
+/** Slots that somebody else made are left out. */
+export function membersOfSlots(slots: readonly string[]): readonly MemberId[] {
+  return slots.map((slot) => memberOfSlot(slot)).filter((member) => member !== undefined);
 }
 
 const upstreamMark = "fallback_application_name";

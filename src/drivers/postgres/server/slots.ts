@@ -13,13 +13,20 @@ const drop = "SELECT pg_catalog.pg_drop_replication_slot($1::name)";
 const create = "SELECT pg_catalog.pg_create_physical_replication_slot($1::name, false)";
 const reserve = "SELECT pg_catalog.pg_create_physical_replication_slot($1::name, true)";
 
-export async function setSlots(session: Session, members: readonly MemberId[], withinMs: number): Promise<void> {
+export interface SlotsWanted {
+  readonly members: readonly MemberId[];
+  /** those of them that are to keep nothing of what they have kept */
+  readonly anew: readonly MemberId[];
+}
+
+export async function setSlots(session: Session, { members, anew }: SlotsWanted, withinMs: number): Promise<void> {
   const wanted = new Set(members.map(slotOf));
+  const stale = new Set(anew.map(slotOf));
   const present = new Set<string>();
   for (const row of await session.query(ours, [], { withinMs })) {
     const name = row["slot_name"] ?? "";
     // A lost slot refuses its standby for ever; a fresh one serves it after its re-clone.
-    const isUseless = !wanted.has(name) || row["wal_status"] === "lost";
+    const isUseless = !wanted.has(name) || stale.has(name) || row["wal_status"] === "lost";
     if (isUseless && row["active"] === "f") await session.query(drop, [name], { withinMs });
     else present.add(name);
   }

@@ -18,6 +18,8 @@ export interface Observation {
   readonly primaryConninfo: string;
   /** physical slots that can still be used */
   readonly slots: readonly string[];
+  /** those of them that keep log, with nobody who reads from them now */
+  readonly idleSlots: readonly string[];
   /** primary: timeline and end of its own log on disk */
   readonly timeline: number | undefined;
   readonly flushed: Lsn | undefined;
@@ -64,7 +66,10 @@ SELECT r.standby, c.version, c.names, c.conninfo,
       a.application_name, s.state, s.sync_state, s.flush_lsn::text, s.replay_lsn::text))
     FROM pg_catalog.pg_stat_get_wal_senders() AS s, LATERAL pg_catalog.pg_stat_get_activity(s.pid) AS a) END AS standbys,
   (SELECT pg_catalog.string_agg(l.slot_name::text, ',') FROM pg_catalog.pg_get_replication_slots() AS l
-    WHERE l.slot_type = 'physical' AND l.wal_status IS DISTINCT FROM 'lost') AS slots
+    WHERE l.slot_type = 'physical' AND l.wal_status IS DISTINCT FROM 'lost') AS slots,
+  (SELECT pg_catalog.string_agg(l.slot_name::text, ',') FROM pg_catalog.pg_get_replication_slots() AS l
+    WHERE l.slot_type = 'physical' AND l.wal_status IS DISTINCT FROM 'lost'
+      AND l.restart_lsn IS NOT NULL AND NOT l.active) AS idle_slots
 FROM (SELECT pg_catalog.pg_is_in_recovery() AS standby OFFSET 0) AS r,
   (SELECT pg_catalog.current_setting('synchronous_standby_names') AS names,
     pg_catalog.current_setting('server_version') AS version,
@@ -81,7 +86,8 @@ export async function askServer(session: Session, withinMs: number): Promise<Obs
     replayedAt: row["replayed_at"] ? Number(row["replayed_at"]) : undefined,
     syncNames: row["names"] ?? "",
     primaryConninfo: row["conninfo"] ?? "",
-    slots: (row["slots"] ?? "").split(",").filter((name) => name !== ""),
+    slots: namesIn(row["slots"]),
+    idleSlots: namesIn(row["idle_slots"]),
     timeline: row["segment"] ? Number.parseInt(row["segment"].slice(0, 8), 16) : undefined,
     flushed: maybeLsn(row["flushed"]),
     inserted: maybeLsn(row["inserted"]),
@@ -91,6 +97,10 @@ export async function askServer(session: Session, withinMs: number): Promise<Obs
     received: maybeLsn(row["received"]),
     receiver: parseReceiver(row),
   };
+}
+
+function namesIn(list: string | null | undefined): readonly string[] {
+  return (list ?? "").split(",").filter((name) => name !== "");
 }
 
 function parseReceiver(row: Row): Receiver | undefined {

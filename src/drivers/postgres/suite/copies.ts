@@ -87,6 +87,10 @@ async function walSegments(dataDirectory: string): Promise<readonly string[]> {
 export async function lostLog(cluster: TestCluster): Promise<void> {
   await cluster.start(noVoters);
   await cluster.server(2).stop(5000, "fence");
+  await cluster.until(1, (server) => server.kind === "running" && server.idleSlots?.includes("t-2") === true);
+  await cluster.server(1).setSlots(["t-2"], ["t-2"]);
+  const { slots, idleSlots } = await cluster.running(1);
+  assert.deepEqual([slots, idleSlots], [["t-2"], []], "it is there, and keeps nothing");
   await cluster.server(1).setSlots([]);
   const { generation, settings } = cluster.member(1).config.wanted;
   cluster.server(1).want({ generation: generation + 1, settings: { ...settings, wal_keep_size: "0" } });
