@@ -14,7 +14,11 @@ function withPool(pool: Partial<PoolSpec>): ClusterRecord {
   return { ...record, spec: { ...record.spec, value } };
 }
 
-function made(outcome: PauseOutcome = { kind: "paused" }) {
+/** What is read in turn of who may log in; undefined: as before. */
+type Logins = readonly (readonly { readonly name: string; readonly verifier: string }[] | Error | undefined)[];
+const adaThenBob: Logins = [[{ name: "ada", verifier: "v" }], undefined, [{ name: "bob", verifier: "v" }]];
+
+function made(outcome: PauseOutcome = { kind: "paused" }, read: Logins = adaThenBob) {
   const said: string[] = [];
   let starts: "works" | Error = "works";
   let port: number | undefined;
@@ -46,10 +50,15 @@ function made(outcome: PauseOutcome = { kind: "paused" }) {
       said.push("stop");
     },
   };
-  const logins = [[{ name: "ada", verifier: "v" }], undefined, [{ name: "bob", verifier: "v" }]];
+  const logins = [...read];
+  const nextLogins = async () => {
+    const next = logins.shift();
+    if (next instanceof Error) throw next;
+    return next;
+  };
   const pools = new Pools({
     make: () => driver,
-    makeReader: () => ({ read: async () => logins.shift(), forget: () => undefined, close: () => undefined }),
+    makeReader: () => ({ read: nextLogins, forget: () => undefined, close: () => undefined }),
     hosts: () => 1,
     maxConnections: () => 100,
     changed: () => undefined,
@@ -83,6 +92,19 @@ test("it is started, knows who may log in before anybody is let in, and follows 
   await pools.settled(name);
   assert.equal(said.at(-1), "stop");
   assert.equal(pools.seen(name), undefined);
+  await pools.stop();
+});
+
+test("nobody says yet who may log in: its clients wait, and are not refused with their right passwords", async () => {
+  const { said, pools, name } = made({ kind: "paused" }, [new Error("busy"), [{ name: "ada", verifier: "v" }]]);
+  pools.learn(withPool({}));
+  await pools.settled(name);
+  assert.deepEqual(said, ["ensure"]);
+  assert.deepEqual(pools.seen(name), { port: undefined, trouble: undefined });
+  assert.equal(await pools.figures(name), undefined, "it is starting");
+  await pools.usersChanged(name);
+  assert.deepEqual(said, ["ensure", "users ada"]);
+  assert.equal(pools.seen(name)?.port, 4000);
   await pools.stop();
 });
 

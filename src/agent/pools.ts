@@ -154,6 +154,8 @@ class HostPool {
   #wished: string | undefined;
   #users: readonly Login[] | undefined;
   #isTried = false;
+  /** the pooler has a list of who may log in: without one it would refuse everybody's right password */
+  #isListed = false;
   #error: Error | undefined;
   #clients = 0;
   #turn: Promise<void> = Promise.resolve();
@@ -188,7 +190,7 @@ class HostPool {
   get seen(): PoolSeen | undefined {
     if (!this.#isOn) return undefined;
     const trouble = this.#error === undefined ? undefined : messageOf(this.#error);
-    return { port: this.#isTried ? this.#driver.port : undefined, trouble };
+    return { port: this.#isTried && this.#isListed ? this.#driver.port : undefined, trouble };
   }
 
   get isKnown(): boolean {
@@ -231,6 +233,7 @@ class HostPool {
   async figures(): Promise<PoolFigures | undefined> {
     if (!this.#isOn) return undefined;
     if (this.#error !== undefined && this.#driver.port === undefined) throw this.#error;
+    if (!this.#isListed) return undefined;
     return this.#driver.figures();
   }
 
@@ -307,6 +310,7 @@ class HostPool {
   async #begin(record: ClusterRecord): Promise<void> {
     const how = await this.#driver.ensure(this.#wish(record), this.#users);
     // Clients of the one that ran are served as before; nobody is let into a new one who could only be refused.
+    this.#isListed = how === "adopted" || this.#users !== undefined;
     if (how === "started") await this.lookAtUsers();
   }
 
@@ -338,11 +342,18 @@ class HostPool {
     try {
       const users = await this.#reader.read(record);
       if (users) this.#users = users;
-      if (users && this.#driver.port !== undefined) await this.#driver.setUsers(users);
+      if (users && this.#driver.port !== undefined) await this.#list(users);
     } catch {
       // No primary, or no pooler, at the moment: the list is as it was, and is looked at again.
       this.#reader.forget();
     }
+  }
+
+  async #list(users: readonly Login[]): Promise<void> {
+    await this.#driver.setUsers(users);
+    if (this.#isListed) return;
+    this.#isListed = true;
+    this.#parts.changed(this.#cluster);
   }
 }
 
