@@ -49,10 +49,10 @@ export const agentOptionsSchema = z.strictObject({
       "control group in which each member's server gets one of its own, as /proc/self/cgroup writes it; off: none",
     ),
   status_listen: z
-    .enum(["endpoints", "local", "off"])
+    .enum(["endpoints", "local", "all", "off"])
     .default("endpoints")
     .describe(
-      "where members say how they are over HTTP: at the endpoints' addresses, on this machine only, or nowhere",
+      "where members say how they are over HTTP: at the endpoints' addresses, on this machine only, at all addresses, or nowhere",
     ),
   status_port: z.coerce
     .number()

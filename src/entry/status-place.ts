@@ -15,7 +15,9 @@ const here = "127.0.0.1";
 export function statusPlace(parts: Parts, options: AgentOptions, { endpoints, several }: Setup): HealthPlace {
   const usual = several ? hostPorts(several.config.base_port).status : hostStatusPort(parts.home);
   return {
-    listenHosts: options.status_listen === "local" ? [here] : (endpoints.listenHosts ?? [here]),
+    listenHosts: { local: [here], all: ["::"], endpoints: endpoints.listenHosts ?? [here], off: [] }[
+      options.status_listen
+    ],
     hostPort: options.status_port ?? usual,
     agentSocket: homePaths(parts.home).socket,
     ...(options.status_tls === "on" ? { tls: endpoints.tls } : {}),

@@ -35,11 +35,30 @@ export interface Known {
 const silentMs = 2500;
 /** How far behind a standby is, and whether it is attended, was last said so long ago. */
 const staleMs = 10_000;
+/** Whoever keeps the agent running has had time enough to start it again. */
+const hostDeadMs = 60_000;
 const serverMs = 500;
 const urlMax = 2000;
 const readMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 const flyChecks: ReadonlySet<string> = new Set(["vm", "pg", "role"]);
 const bodies = { cluster: "cluster", history: "history", config: "config" } as const;
+
+/**
+ * Of the host itself, whatever it holds: a container lives, and is ready, before there is a cluster. One whose agent is
+ * away for a moment must not be killed for it, for its servers serve.
+ */
+const hostChecks: Readonly<Record<string, (agentSilentMs: number) => boolean>> = {
+  liveness: (agentSilentMs) => agentSilentMs < hostDeadMs,
+  readiness: (agentSilentMs) => agentSilentMs < staleMs,
+};
+
+function hostReply(method: string, name: string, { agentSilentMs, facts }: Known): Reply {
+  if (!readMethods.has(method)) return { ...refusal(405, "this is only read"), allow: "GET, HEAD, OPTIONS" };
+  const isGood = hostChecks[name]?.(agentSilentMs) === true;
+  const members = [...facts.values()].flatMap((known) => known.members.map(({ member }) => member));
+  const body = JSON.stringify({ [name]: isGood, agent_silent_ms: Math.round(agentSilentMs), members });
+  return { status: isGood ? 200 : 503, body, type: "application/json" };
+}
 
 interface Place {
   readonly facts: HealthFacts;
@@ -56,6 +75,8 @@ export class Answerer {
     const path = parsed.pathname.split("/").slice(1);
     const place = placeOf(port, path, known.facts);
     if (port.of === undefined && path[0] === "metrics" && path.length === 1) return this.#metrics(method, known, "");
+    if (!place && port.of === undefined && path.length === 1 && Object.hasOwn(hostChecks, path[0] ?? ""))
+      return hostReply(method, path[0] ?? "", known);
     if (!place) return port.of === undefined ? noSuchPlace(known.facts) : refusal(503, "nothing is known of it yet");
     if (!readMethods.has(method)) return refuseChange(method, place.facts.cluster);
     const query: Query = new Map(parsed.searchParams);
@@ -178,6 +199,6 @@ function noSuchPlace(facts: ReadonlyMap<string, HealthFacts>): Reply {
   return refusal(
     404,
     "a path of this port begins with a member of this host",
-    `It has ${names.join(", ") || "none"}; and /metrics.`,
+    `It has ${names.join(", ") || "none"}; and /liveness, /readiness and /metrics.`,
   );
 }
