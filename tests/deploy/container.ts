@@ -89,13 +89,17 @@ export class Container {
     return performance.now() - begun;
   }
 
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   async ended(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, "exit");
+    if (!this.hasEnded) await once(this.#child, "exit");
   }
 
   /** At the end of a test that failed; nothing of it outlives its first process. */
   async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.hasEnded) return;
     process.kill(this.pid, "SIGKILL");
     await this.ended();
   }

@@ -39,7 +39,10 @@ describe("the image of deploy/docker", { skip }, () => {
     const environment = { MATRIARCH_INIT: "yes", MATRIARCH_ADDRESS: "db-1", MATRIARCH_ZONE: "a" };
     container = await Container.start({ image, volume, name: "db-1", address, environment });
     const started = container;
-    const isWell = async (): Promise<true | undefined> => ((await started.isWell()) ? true : undefined);
+    const isWell = async (): Promise<true | undefined> => {
+      assert.ok(!started.hasEnded, started.log);
+      return (await started.isWell()) ? true : undefined;
+    };
     await until("the container is well", isWell, { withinMs: 120_000, seen: () => started.log });
     return container;
   }
