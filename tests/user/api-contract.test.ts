@@ -80,6 +80,8 @@ describe("the API's contract", { skip: existsSync(etcdPath) ? false : "there is 
     async () => {
       await settle(agent);
       const key = { "idempotency-key": `k-${seed}` };
+      const events = "/v1/clusters/shop/events/stream";
+      const [, seen = ""] = /^id: (.*)$/m.exec((await agent.json("viewer", "GET", `${events}?limit=1`)).text) ?? [];
       const first = await agent.json("operator", "POST", "/v1/clusters/shop/databases", { name: "once" }, key);
       assert.equal(first.status, 200, first.text);
       await agent.restart();
@@ -90,6 +92,8 @@ describe("the API's contract", { skip: existsSync(etcdPath) ? false : "there is 
         [again.status, again.text, again.headers["idempotent-replayed"]],
         [first.status, first.text, "true"],
       );
+      const resumed = await agent.json("viewer", "GET", events, undefined, { "last-event-id": seen });
+      assert.match(resumed.text, /^data: .*"type":"database.created".*"once"/m, "the stream goes on where it was");
       const other = await agent.json("operator", "POST", "/v1/clusters/shop/databases", { name: "twice" }, key);
       assert.equal(other.status, 422);
 

@@ -72,6 +72,61 @@ describe("logs (2 members)", () => {
     assert.match(line?.fields["statement"] ?? "", /ALTER ROLE nobody_here PASSWORD \*\*\*/);
   });
 
+  test("a text that is searched for is no pattern: what would keep a pattern busy for ever is answered at once", async () => {
+    await fails("SELECT 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' FROM has_a_long_text");
+    await until("the line", async () => ((await logs("shop", "--grep", "has_a_LONG")).length > 0 ? true : undefined));
+    for (const text of ["(a+)+$", "[unclosed", "a{1,99999}{1,99999}"])
+      assert.deepEqual(await logs("shop", "--process", "postgres", "--grep", text), [], text);
+    assert.deepEqual(await logs("shop", "--grep", "h.s_a_long_text"), []);
+  });
+
+  test("moments that are none are refused, and say what is one", async () => {
+    for (const moment of ["yesterday", "2026-13-01", "2999-01-01", ""]) {
+      const { code, stderr } = await installation.run(["logs", "shop", "--since", moment]);
+      assert.equal(code, 2, `${moment}: ${stderr}`);
+      assert.match(stderr, /neither a duration like 30d nor a past moment/);
+    }
+    const none = await installation.run(["logs", "shop", "--follow", "--until", "1m"]);
+    assert.equal(none.code, 2);
+    assert.match(none.stderr, /--follow has no end/);
+  });
+
+  test("a reader who follows: nothing is missed or told twice over a restart of the agent, which it does not start", async () => {
+    const reader = installation.begin(["logs", "shop", "--follow", "--json", "--limit", "0"]);
+    const gone = once(reader, "exit");
+    reader.stdin.end();
+    let [told, noted] = ["", ""];
+    reader.stdout.on("data", (part: Buffer) => (told += part.toString()));
+    reader.stderr.on("data", (part: Buffer) => (noted += part.toString()));
+    const times = (mark: string): number => told.split("\n").filter((line) => line.includes(`\"${mark}\\\"`)).length;
+    const seen = (mark: string) => until(mark, () => (times(mark) > 0 ? true : undefined));
+    try {
+      // It begins with what comes after it has asked; until then its first line is waited for.
+      await until("a first line", async () => {
+        await fails("SELECT 1 FROM first_of_all");
+        return times("first_of_all") > 0 ? true : undefined;
+      });
+      const { id } = await cluster.primary();
+      const direct = cluster.direct(await cluster.member(id));
+      await installation.killAgent();
+      await assert.rejects(cluster.query("SELECT 1 FROM while_no_agent", direct));
+      await until("its word about the agent", () =>
+        noted.includes("does not answer; trying again") ? true : undefined,
+      );
+      assert.equal(installation.agentPid, undefined, "it has started an agent");
+      await installation.startAgent();
+      await seen("while_no_agent");
+      await cluster.healthy();
+      await fails("SELECT 1 FROM after_all");
+      await seen("after_all");
+      assert.deepEqual([times("while_no_agent"), times("after_all")], [1, 1]);
+      assert.equal(noted.split("does not answer").length, 2, `told once: ${noted}`);
+    } finally {
+      reader.kill("SIGINT");
+      await gone;
+    }
+  });
+
   test("a drain sends errors and events, and shows its token to nobody", async () => {
     const taken: { process: string; message: string }[] = [];
     const server = createServer((request, response) => {

@@ -287,6 +287,15 @@ describe("status endpoint (3 members, quorum)", () => {
       try {
         await leadsRight(cluster, ports);
         await installation.ok("switchover", "shop");
+        const [holder] = [await cluster.primary()];
+        const row = await until("the moment of the switchover", async () => {
+          const rows: unknown = JSON.parse((await ask(`${urlOf(holder)}/history`)).body);
+          return Array.isArray(rows) && Array.isArray(rows.at(-1)) && rows.at(-1).length === 5
+            ? rows.at(-1)
+            : undefined;
+        });
+        assert.equal(row[4], holder.id);
+        assert.ok(Date.now() - Date.parse(row[3]) < 600_000);
         await leadsRight(cluster, ports);
         const since = await cluster.lastEvent();
         const { pid } = await cluster.primary();

@@ -116,11 +116,20 @@ function lagRow(cluster: ClusterRuntime, { server }: MemberRuntime): object {
   };
 }
 
+/** Of a timeline that was left: its number, where, why, and when and for whom, where that is still known. */
+type HistoryRow = readonly [number, number, string, ...([] | readonly [at: string, holder: string])];
+
 /** Where each timeline was left, in numbers; the one that goes on has no line yet. */
-export function historyBody({ timelines }: ClusterRecord): readonly (readonly [number, number, string])[] {
-  return timelines.value.flatMap(({ parent, forkedAt, epoch }) =>
-    parent === null ? [] : [[parent, Number(forkedAt), `epoch ${epoch} began here`] as const],
-  );
+export function historyBody(
+  { timelines }: ClusterRecord,
+  { turnOf }: Pick<HealthContext, "turnOf">,
+): readonly HistoryRow[] {
+  return timelines.value.flatMap(({ parent, forkedAt, epoch }): readonly HistoryRow[] => {
+    if (parent === null) return [];
+    const turn = turnOf(epoch);
+    const row = [parent, Number(forkedAt), `epoch ${epoch} began here`] as const;
+    return [turn === undefined ? row : [...row, turn.at, turn.holder]];
+  });
 }
 
 /** Settings with a dot in their names belong to extensions and applications, and may be secrets. */

@@ -18,7 +18,7 @@ export function healthFacts(
     members: here.map((member) => memberFacts(cluster, member, context)),
     bodies: {
       cluster: JSON.stringify(clusterBody(cluster, context)),
-      history: JSON.stringify(historyBody(cluster.record)),
+      history: JSON.stringify(historyBody(cluster.record, context)),
       config: JSON.stringify(configBody(cluster.record)),
     },
     isPaused: pause !== undefined && pause.value.until > context.wallNow,

@@ -9,6 +9,7 @@ import { statusPortOf } from "../../domain/status-port.ts";
 import type { HealthConfig, HealthFacts, HealthPort } from "../../router/wire.ts";
 import { isHere, type Parts } from "../parts.ts";
 import { healthFacts } from "./facts.ts";
+import { Turns } from "./turns.ts";
 import { waitsForVoters, type HealthContext } from "./words.ts";
 
 /** Of the router's driver. */
@@ -38,6 +39,7 @@ export function tellHealth(parts: Parts, router: HealthTeller, place: HealthPlac
   let ports = "";
   let storeSeenAt = parts.clock.wallNow();
   const waiting = new Waiting(parts);
+  const turns = new Turns(parts);
   const tell = async (facts: HealthFacts): Promise<void> => {
     const text = JSON.stringify(facts);
     if (told.get(facts.cluster) === text) return;
@@ -48,7 +50,8 @@ export function tellHealth(parts: Parts, router: HealthTeller, place: HealthPlac
   const look = (cluster: ClusterRuntime): void => {
     const here = membersHere(parts, cluster);
     const isWaiting = (member: MemberRuntime): boolean => waiting.isSo(cluster, member);
-    const context = { ...contextOf(parts, cluster, Math.floor(storeSeenAt / 10_000) * 10), isWaiting };
+    const turnOf = turns.of(cluster);
+    const context = { ...contextOf(parts, cluster, Math.floor(storeSeenAt / 10_000) * 10), isWaiting, turnOf };
     void tell(healthFacts(cluster, here, context)).catch((error: unknown) =>
       parts.log.warn("health not told", { error }),
     );
@@ -136,7 +139,11 @@ export function membersHere(
   });
 }
 
-function contextOf(parts: Parts, { record }: ClusterRuntime, storeSeenAt: number): Omit<HealthContext, "isWaiting"> {
+function contextOf(
+  parts: Parts,
+  { record }: ClusterRuntime,
+  storeSeenAt: number,
+): Omit<HealthContext, "isWaiting" | "turnOf"> {
   const hosts = new Map(parts.hosts.all().map((host) => [host.name, host]));
   const hostOf = (member: string) => hosts.get(record.members[member]?.value.host ?? "");
   const addressOf = (member: string) => hostOf(member)?.address ?? "127.0.0.1";

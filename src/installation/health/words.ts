@@ -20,10 +20,18 @@ export interface HealthContext {
   readonly urlOf: (member: string) => string | undefined;
   readonly addressOf: (member: string) => { readonly host: string; readonly port: number };
   readonly labelsOf: (host: string) => Readonly<Record<string, string>>;
+  /** when an epoch's holder began to serve, and who that was; undefined: nobody remembers */
+  readonly turnOf: (epoch: number) => Turn | undefined;
   /** commits have waited for longer than a voter may be away for a moment */
   readonly isWaiting: (member: MemberRuntime) => boolean;
   /** its loop has looked at it within the time that it has */
   readonly isLookedAt: (member: MemberRuntime) => boolean;
+}
+
+export interface Turn {
+  /** ISO 8601 */
+  readonly at: string;
+  readonly holder: string;
 }
 
 /** The member with the epoch, unless it has given it back. */

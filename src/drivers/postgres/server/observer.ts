@@ -187,6 +187,8 @@ export class Observer {
   }
 
   async #observeProcess(pid: number, end: number): Promise<Server> {
+    // Of one that runs already when the agent begins, too: its last words are told when it ends.
+    await this.#log.begin();
     const run = this.#runOf(pid);
     const server = await this.#lookAtProcess(run, end);
     return server.kind === "starting" && (await this.#isHopeless(run)) ? { ...server, isHopeless: true } : server;

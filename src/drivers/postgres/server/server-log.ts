@@ -27,6 +27,11 @@ export class ServerLog {
     for (const [path, size] of await this.#sizes()) this.#read.set(path, path === emptied ? 0 : size);
   }
 
+  /** What is written from the first call on is news. */
+  async begin(): Promise<void> {
+    if (!this.#hasBegun) await this.skip();
+  }
+
   /** Text written since the last call; the first call only begins, for nobody knows how old the text is. */
   async news(): Promise<string> {
     if (!this.#hasBegun) {
