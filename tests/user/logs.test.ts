@@ -98,7 +98,7 @@ describe("logs (2 members)", () => {
     let [told, noted] = ["", ""];
     reader.stdout.on("data", (part: Buffer) => (told += part.toString()));
     reader.stderr.on("data", (part: Buffer) => (noted += part.toString()));
-    const times = (mark: string): number => told.split("\n").filter((line) => line.includes(`\"${mark}\\\"`)).length;
+    const times = (mark: string): number => told.split("\n").filter((line) => line.includes(`"${mark}\\"`)).length;
     const seen = (mark: string) => until(mark, () => (times(mark) > 0 ? true : undefined));
     try {
       // It begins with what comes after it has asked; until then its first line is waited for.
