@@ -168,7 +168,12 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
     z.object({
       would_delete: z.array(z.string()),
       would_keep: z.array(z.object({ id: z.string(), kept_until: z.string() })),
+      would_keep_backups: z.array(z.object({ to: z.string(), backups: z.int() })),
     }),
+  ],
+  [
+    "destroy shop --dry-run --with-backups",
+    z.object({ would_delete_backups: z.array(z.object({ to: z.string(), backups: z.int() })) }),
   ],
   ["version", z.object({ matriarch: z.string(), node: z.string(), engines: z.array(z.object({})) })],
   ["drain add --all --to https://logs.example.com", drainChangedSchema],

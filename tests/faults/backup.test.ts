@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { backupsSchema } from "../../src/contract/backups.ts";
@@ -201,5 +201,20 @@ describe("backups where something is missing", { skip }, () => {
     assert.match(stderr, /is too old: Postgres 18 needs 2\.57[\s\S]*HINT/);
     assert.ok(!exists("/tmp/mb-none"));
     await installation.ok("snapshot", "create", "new");
+  });
+
+  test("a repository over SFTP, which this pgBackRest does not know, is refused before anything is written", async (t) => {
+    if (Number(/2\.(\d+)/.exec(execFileSync(String(program), ["version"], { encoding: "utf8" }))?.[1]) >= 46) return;
+    const scratch = mkdtempSync("/tmp/mb-");
+    t.after(() => rmSync(scratch, { recursive: true }));
+    const file = join(scratch, "id");
+    writeFileSync(file, "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", {
+      mode: 0o600,
+    });
+    const place = ["--to", "sftp://backup@localhost/prod", "--fingerprint", "0".repeat(64), "--credentials", file];
+    const { code, stderr } = await installation.run(["backup", "connect", "gone", ...place]);
+    assert.equal(code, 3);
+    assert.match(stderr, /is too old: a repository over SFTP needs 2\.46 or newer[\s\S]*HINT/);
+    assert.ok(!exists(join(installation.home, "backups")));
   });
 });

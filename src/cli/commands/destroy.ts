@@ -2,6 +2,7 @@
 import type { RepositoryStatus } from "../../contract/backups.ts";
 import { formatMoment } from "../../contract/moment.ts";
 import type { SnapshotStatus } from "../../contract/storage.ts";
+import { OpError } from "../../errors/op-error.ts";
 import { clusterArgument } from "../arguments.ts";
 import type { Client } from "../client/client.ts";
 import { command, type Run } from "../command.ts";
@@ -21,20 +22,22 @@ export const destroy = (run: Run) =>
         const { members } = await client.status(cluster);
         const directories = members.map((member) => member.data_directory);
         const { snapshots } = await client.snapshots(cluster);
+        const repositories = await repositoriesOf(client, cluster);
+        const others = [
+          ...keptWords(cluster, snapshots),
+          ...backupWords(cluster, repositories ?? [], withBackups ?? false),
+        ];
         if (dryRun) {
           const kept = snapshots.map(({ id, kept_until: until }) => ({ id, kept_until: until }));
-          const text = (): string => ["Would delete:", ...directories, ...keptWords(cluster, snapshots)].join("\n");
-          return { json: { would_delete: directories, would_keep: kept }, text };
+          const text = (): string => ["Would delete:", ...directories, ...others].join("\n");
+          const places = (repositories ?? []).map(({ to, backups }) => ({ to, backups }));
+          const ofBackups = withBackups ? { would_delete_backups: places } : { would_keep_backups: places };
+          return { json: { would_delete: directories, would_keep: kept, ...ofBackups }, text };
         }
-        const plan = [
-          `This deletes "${cluster}" and all its data for good:`,
-          ...directories,
-          ...keptWords(cluster, snapshots),
-          ...backupWords(cluster, await repositoriesOf(client, cluster), withBackups ?? false),
-        ].join("\n");
+        const plan = [`This deletes "${cluster}" and all its data for good:`, ...directories, ...others].join("\n");
         await context.confirm(plan, cluster);
         // First: they are the cluster's, and one that is locked keeps all of it.
-        if (withBackups)
+        if (withBackups && repositories?.length !== 0)
           await operationOutcome(context, await client.disableBackups(cluster, { delete_backups: true }));
         return operationOutcome(context, await client.destroy(cluster));
       }),
@@ -54,18 +57,23 @@ function keptWords(cluster: string, snapshots: readonly SnapshotStatus[]): reado
   return [`${what}; see matriarch snapshot list ${cluster}.`];
 }
 
-/** Where it is backed up to; a repository that does not answer keeps nobody from destroying. */
-async function repositoriesOf(client: Client, cluster: string): Promise<readonly RepositoryStatus[]> {
-  return await client.backups(cluster).then(
-    ({ repositories }) => repositories,
-    () => [],
-  );
+/** Where it is backed up to; undefined when nobody can tell, which keeps nobody from destroying. */
+async function repositoriesOf(client: Client, cluster: string): Promise<readonly RepositoryStatus[] | undefined> {
+  try {
+    return (await client.backups(cluster)).repositories;
+  } catch (error) {
+    return error instanceof OpError && error.code === "backups-disabled" ? [] : undefined;
+  }
 }
 
 function backupWords(cluster: string, repositories: readonly RepositoryStatus[], isToGo: boolean): readonly string[] {
   return repositories.map(({ to, backups }) =>
     isToGo
-      ? `Its ${backups} backups in ${to} are deleted for good.`
-      : `Its ${backups} backups in ${to} stay until somebody deletes them; see matriarch backup list ${cluster}.`,
+      ? `${owned(backups)} in ${to} ${backups === 1 ? "is" : "are"} deleted for good.`
+      : `${owned(backups)} in ${to} ${backups === 1 ? "stays" : "stay"} until somebody deletes ${backups === 1 ? "it" : "them"}; see matriarch backup list ${cluster}.`,
   );
+}
+
+function owned(backups: number): string {
+  return backups === 1 ? "Its backup" : `Its ${backups} backups`;
 }

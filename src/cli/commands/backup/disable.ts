@@ -19,9 +19,7 @@ export const backupDisable = (run: Run) =>
         const client = await context.client();
         const { repositories } = await client.backups(cluster);
         const ending = repositories.filter((repository) => number === undefined || repository.number === number);
-        const lines = ending.map(
-          ({ to, backups }) => `  ${to}: ${backups} backups ${deleteBackups ? "are deleted for good" : "stay"}`,
-        );
+        const lines = ending.map(({ to, backups }) => `  ${to}: ${fateOf(backups, deleteBackups ?? false)}`);
         const plan = [`This ends the backups of "${cluster}", and this host forgets the credentials:`, ...lines].join(
           "\n",
         );
@@ -34,3 +32,8 @@ export const backupDisable = (run: Run) =>
         return operationOutcome(context, await client.disableBackups(cluster, request));
       }),
     );
+
+function fateOf(backups: number, isToGo: boolean): string {
+  if (backups === 1) return isToGo ? "1 backup is deleted for good" : "1 backup stays";
+  return `${backups} backups ${isToGo ? "are deleted for good" : "stay"}`;
+}
