@@ -170,7 +170,7 @@ export function resultOf(taken: readonly Backup[]): Readonly<Record<string, unkn
     message: taken.map(({ label }) => label).join(", "),
     kind: first.kind,
     size_bytes: first.bytes,
-    own_bytes: first.ownBytes,
+    stored_bytes: first.ownBytes,
   };
 }
 
