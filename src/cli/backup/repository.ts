@@ -2,13 +2,24 @@
 import { Option } from "@commander-js/extra-typings";
 
 import type { ConnectWish } from "../../contract/backups.ts";
-import { parsePlace } from "../../contract/repository-place.ts";
+import { parsePlace, type PlaceWish } from "../../contract/repository-place.ts";
 import { countArgument } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { findCredentials, readText } from "./credentials.ts";
 
 export const repositoryNumber = () =>
   new Option("--number <number>", "which of the two repositories (default: 1)").argParser(countArgument(1, 2));
+
+export const endpoint = () => new Option("--endpoint <host>", "of the storage, HOST or HOST:PORT (S3, Azure, GCS)");
+export const region = () => new Option("--region <region>", "of an S3 bucket");
+export const pathStyle = () =>
+  new Option("--path-style", "bucket or account in the path (S3: default where --endpoint is given; Azure)");
+export const account = () => new Option("--account <name>", "Azure's storage account");
+export const fingerprint = () => new Option("--fingerprint <hex>", "SHA-256 of the SFTP server's key");
+export const authorities = () =>
+  new Option("--ca <file>", "certificates of the authority that the storage's certificate is of");
+export const credentials = () => new Option("--credentials <file>", "file with the credentials");
+export const machineRole = () => new Option("--machine-role", "the machine's own role opens it (S3, GCS)");
 
 export interface RepositoryOptions {
   readonly to: string;
@@ -34,15 +45,8 @@ sftp:// a private key), else from the usual variables (AWS_ACCESS_KEY_ID, AZURE_
 
 /** Everything is read and checked here before the agent is asked. */
 export async function repositoryRequest(context: CommandContext, options: RepositoryOptions): Promise<ConnectWish> {
-  const { to, endpoint, region, account, fingerprint, pathStyle, ca, keyFile, encryption, escrow, number } = options;
-  const place = {
-    to,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? {} : { region }),
-    ...(account === undefined ? {} : { account }),
-    ...(fingerprint === undefined ? {} : { fingerprint }),
-    ...(pathStyle === undefined ? {} : { path_style: pathStyle }),
-  };
+  const { ca, keyFile, encryption, escrow, number } = options;
+  const place = placeOf(options);
   const { kind } = parsePlace(place);
   return {
     ...place,
@@ -52,5 +56,16 @@ export async function repositoryRequest(context: CommandContext, options: Reposi
     ...(keyFile === undefined ? {} : { key: (await readText(keyFile)).trim() }),
     encrypt: encryption,
     escrow: escrow ?? false,
+  };
+}
+
+function placeOf({ to, ...given }: RepositoryOptions): PlaceWish {
+  return {
+    to,
+    ...(given.endpoint === undefined ? {} : { endpoint: given.endpoint }),
+    ...(given.region === undefined ? {} : { region: given.region }),
+    ...(given.account === undefined ? {} : { account: given.account }),
+    ...(given.fingerprint === undefined ? {} : { fingerprint: given.fingerprint }),
+    ...(given.pathStyle === undefined ? {} : { path_style: given.pathStyle }),
   };
 }

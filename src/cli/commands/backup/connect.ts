@@ -1,6 +1,18 @@
 /** `matriarch backup connect`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../../arguments.ts";
-import { repositoryNotes, repositoryNumber, repositoryRequest } from "../../backup/repository.ts";
+import {
+  account,
+  authorities,
+  credentials,
+  endpoint,
+  fingerprint,
+  machineRole,
+  pathStyle,
+  region,
+  repositoryNotes,
+  repositoryNumber,
+  repositoryRequest,
+} from "../../backup/repository.ts";
 import { command, type Run } from "../../command.ts";
 
 const notes = `${repositoryNotes}
@@ -17,14 +29,14 @@ export const backupConnect = (run: Run) =>
   ])
     .addArgument(clusterArgument())
     .requiredOption("--to <place>", "where it is, see below")
-    .option("--endpoint <host>", "of the storage, HOST or HOST:PORT (S3, Azure, GCS)")
-    .option("--region <region>", "of an S3 bucket")
-    .option("--path-style", "name the bucket in the path (default where --endpoint is given)")
-    .option("--account <name>", "Azure's storage account")
-    .option("--fingerprint <hex>", "SHA-256 of the SFTP server's key")
-    .option("--ca <file>", "certificates of the authority that the storage's certificate is of")
-    .option("--credentials <file>", "file with the credentials")
-    .option("--machine-role", "the machine's own role opens it (S3, GCS)")
+    .addOption(endpoint())
+    .addOption(region())
+    .addOption(pathStyle())
+    .addOption(account())
+    .addOption(fingerprint())
+    .addOption(authorities())
+    .addOption(credentials())
+    .addOption(machineRole())
     .option("--key-file <file>", "file with the repository's key")
     .option("--no-encryption", "it is not encrypted")
     .option("--escrow", "let the key be shown again")

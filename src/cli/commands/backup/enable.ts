@@ -1,13 +1,23 @@
 /** `matriarch backup enable`: its declaration, and what it does when it runs. */
-import { Option } from "@commander-js/extra-typings";
-
 import type { Operation } from "../../../contract/cluster.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { clusterArgument } from "../../arguments.ts";
-import { daysArgument, hoursArgument, policyRequest } from "../../backup/policy.ts";
-import { repositoryNotes, repositoryNumber, repositoryRequest } from "../../backup/repository.ts";
+import { between, every, fullEvery, keepDays, keepFulls, policyRequest } from "../../backup/policy.ts";
+import {
+  account,
+  authorities,
+  credentials,
+  endpoint,
+  fingerprint,
+  machineRole,
+  pathStyle,
+  region,
+  repositoryNotes,
+  repositoryNumber,
+  repositoryRequest,
+} from "../../backup/repository.ts";
 import type { Client } from "../../client/client.ts";
-import { command, countArgument, type Run } from "../../command.ts";
+import { command, type Run } from "../../command.ts";
 
 const notes = `${repositoryNotes}
 
@@ -26,28 +36,23 @@ export const backupEnable = (run: Run) =>
   ])
     .addArgument(clusterArgument())
     .requiredOption("--to <place>", "where to, see below")
-    .option("--endpoint <host>", "of the storage, HOST or HOST:PORT (S3, Azure, GCS)")
-    .option("--region <region>", "of an S3 bucket")
-    .option("--path-style", "name the bucket in the path (default where --endpoint is given)")
-    .option("--account <name>", "Azure's storage account")
-    .option("--fingerprint <hex>", "SHA-256 of the SFTP server's key")
-    .option("--ca <file>", "certificates of the authority that the storage's certificate is of")
-    .option("--credentials <file>", "file with the credentials")
-    .option("--machine-role", "the machine's own role opens it (S3, GCS)")
+    .addOption(endpoint())
+    .addOption(region())
+    .addOption(pathStyle())
+    .addOption(account())
+    .addOption(fingerprint())
+    .addOption(authorities())
+    .addOption(credentials())
+    .addOption(machineRole())
     .option("--key-file <file>", "encrypt with the key in this file (default: one is made)")
     .option("--no-encryption", "what lies there can be read by whoever has the storage")
     .option("--escrow", "let the key be shown again")
     .addOption(repositoryNumber())
-    .option("--full-every <days>", "a full backup every so often, 1d to 90d (default: 7d)", daysArgument)
-    .option("--every <hours>", "a smaller one in between, 1h to 7d (default: 24h)", hoursArgument)
-    .addOption(
-      new Option("--between <kind>", "what the smaller ones hold (default: incremental)").choices([
-        "differential",
-        "incremental",
-      ] as const),
-    )
-    .option("--keep-days <days>", "any moment of so many days can be restored (default: 14)", countArgument(1, 3660))
-    .option("--keep-fulls <count>", "and so many full ones are there at least (default: 2)", countArgument(1, 1000))
+    .addOption(fullEvery())
+    .addOption(every())
+    .addOption(between())
+    .addOption(keepDays())
+    .addOption(keepFulls())
     .addHelpText("after", notes)
     .action((cluster, options) =>
       run(async (context) => {

@@ -1,11 +1,9 @@
 /** `matriarch backup set`: its declaration, and what it does when it runs. */
-import { Option } from "@commander-js/extra-typings";
-
 import { OpError } from "../../../errors/op-error.ts";
 import { clusterArgument } from "../../arguments.ts";
-import { daysArgument, hoursArgument, policyRequest } from "../../backup/policy.ts";
+import { between, every, fullEvery, keepDays, keepFulls, policyRequest } from "../../backup/policy.ts";
 import { proofArgument, proofRequest, tableArgument } from "../../backup/proof.ts";
-import { command, countArgument, type Run } from "../../command.ts";
+import { command, type Run } from "../../command.ts";
 
 export const backupSet = (run: Run) =>
   command("set", "Change when backups are taken, how long they are kept, and how often they are proved.", [
@@ -14,16 +12,11 @@ export const backupSet = (run: Run) =>
     ["matriarch backup set shop --proof daily --prove-table shop.public.orders", "also without a repository"],
   ])
     .addArgument(clusterArgument())
-    .option("--full-every <days>", "a full backup every so often, 1d to 90d (default: 7d)", daysArgument)
-    .option("--every <hours>", "a smaller one in between, 1h to 7d (default: 24h)", hoursArgument)
-    .addOption(
-      new Option("--between <kind>", "what the smaller ones hold (default: incremental)").choices([
-        "differential",
-        "incremental",
-      ] as const),
-    )
-    .option("--keep-days <days>", "any moment of so many days can be restored (default: 14)", countArgument(1, 3660))
-    .option("--keep-fulls <count>", "and so many full ones are there at least (default: 2)", countArgument(1, 1000))
+    .addOption(fullEvery())
+    .addOption(every())
+    .addOption(between())
+    .addOption(keepDays())
+    .addOption(keepFulls())
     .option(
       "--proof <interval>",
       "restore it as a test: weekly, daily, off, or 1d to 90d (default: weekly)",
