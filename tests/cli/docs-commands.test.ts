@@ -10,13 +10,13 @@ import { problemOf } from "./command-lines.ts";
 const root = resolve(import.meta.dirname, "../..");
 const pages = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", ...listFiles(root, "docs", /\.md$/)];
 
-/** Lines of shell that run the program, each whole. */
+/** Lines of shell that run the program, each whole; in others its name is a word among others. */
 function linesOfShell(text: string): readonly string[] {
   const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block = ""]) => block.replaceAll("\\\n", " "));
   return blocks
     .flatMap((block) => block.split("\n"))
     .map((line) => line.replace(/(^|\s)#.*$/, ""))
-    .filter((line) => /(?<![\w/.-])(\.\/)?matriarch [a-z-]/.test(line));
+    .filter((line) => /(?:^|[;|&(] *|\b(?:sudo|do|exec) |\w=\S+ )(?:\.\/)?matriarch [a-z-]/.test(line));
 }
 
 function spans(text: string): readonly string[] {
