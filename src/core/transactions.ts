@@ -235,15 +235,23 @@ export function versionTxn(view: View, version: string): ClusterTxn {
   };
 }
 
-/** The rolling restart stops here; a member that has not come up on another version goes back to the one before. */
+/**
+ * The rolling restart stops here. Nobody waits any more whether those whose turn is not over come up on another version: they
+ * go back to the one before, this one (`putBackTo`) and any whose record has it already.
+ */
 export function stopRestartTxn(view: View, putBackTo: string | undefined): ClusterTxn {
-  if (putBackTo === undefined) return endIntentTxn(view);
+  const intent = view.cluster.intent?.value;
+  const upgrade = intent?.kind === "restart" ? intent.upgrade : undefined;
+  const pending = intent?.kind === "restart" ? intent.pending : [];
+  const back = [...new Set([view.self, ...pending])].flatMap((id): readonly MemberRecord[] => {
+    const member = view.cluster.members[id]?.value;
+    const version = id === view.self ? putBackTo : upgrade?.from[id];
+    const isOn = id === view.self || (upgrade !== undefined && member?.version === upgrade.to);
+    return member && version !== undefined && isOn ? [{ ...member, version }] : [];
+  });
   return {
-    require: requiring(view.cluster, ["intent", `member/${view.self}`]),
-    write: [
-      { key: "intent", value: null },
-      { key: `member/${view.self}`, value: { ...ownMember(view), version: putBackTo } },
-    ],
+    require: requiring(view.cluster, ["intent", ...back.map(({ id }): RecordKey => `member/${id}`)]),
+    write: [{ key: "intent", value: null }, ...back.map((value) => ({ key: `member/${value.id}`, value }) as const)],
   };
 }
 
