@@ -106,6 +106,8 @@ describe("backups to S3 (2 members, Postgres 15 of the system)", { skip }, () =>
     assert.ok(missing !== undefined);
     const segment = shop.s3.objects.get(missing) ?? Buffer.alloc(0);
     shop.s3.objects.delete(missing);
+    // The host has it still, and would push it again in the middle.
+    shop.s3.readOnly = new RegExp(missing);
     const since = await shop.cluster.lastEvent();
     const { code, stderr } = await shop.installation.run(["backup", "verify", "shop"]);
     assert.equal(code, 1);
@@ -115,6 +117,7 @@ describe("backups to S3 (2 members, Postgres 15 of the system)", { skip }, () =>
     assert.equal((await shop.show()).backups[0]?.proof?.is_good, false);
     shop.s3.objects.set(name, good);
     shop.s3.objects.set(missing, segment);
+    shop.s3.readOnly = undefined;
     await shop.installation.ok("backup", "verify", "shop");
     await shop.cluster.event("backup.verified", since);
   });
