@@ -65,7 +65,8 @@ class Pushing {
     };
     const watcher = watch(this.#root);
     try {
-      while (!isAsked()) await once(watcher, "change");
+      const signal = AbortSignal.timeout(30_000);
+      while (!isAsked()) await once(watcher, "change", { signal });
     } finally {
       watcher.close();
     }
