@@ -114,21 +114,17 @@ export function route<
   said: SaidOfJson<Q, B, A>,
   answer: (asking: Asking<K, z.output<Q>, z.output<B>>, api: ApiParts) => Promise<z.output<A>>,
 ): Route {
-  const { method, path } = parts(key);
-  const { query = nothingSchema, body = nothingSchema, status = 200, answer: shape = nothingSchema } = said;
+  const known = whatIsKnown(key, said);
+  const { body: given = nothingSchema, status = 200, answer: shape = nothingSchema } = said;
+  const body = known.method === "POST" ? given : undefined;
   return {
-    method,
-    path,
-    id: said.id,
-    role: said.role,
-    does: said.does,
-    query,
-    body: method === "POST" ? body : undefined,
+    ...known,
+    body,
     answer: shape,
     status,
     form: said.form ?? "json",
     handle: async (c, api) => {
-      const asking = await readRequest(c, query, method === "POST" ? body : undefined);
+      const asking = await readRequest(c, known.query, body);
       const document: unknown = await Reflect.apply(answer, undefined, [asking, api]);
       return c.json(document ?? {}, status);
     },
@@ -141,21 +137,15 @@ export function textRoute<const K extends Key, Q extends z.ZodType = Nothing>(
   said: Omit<Said<Q, Nothing>, "body">,
   answer: (asking: Asking<K, z.output<Q>, unknown>, api: ApiParts) => Promise<PlainText>,
 ): Route {
-  const { method, path } = parts(key);
-  const { query = nothingSchema } = said;
+  const known = whatIsKnown(key, said);
   return {
-    method,
-    path,
-    id: said.id,
-    role: said.role,
-    does: said.does,
-    query,
+    ...known,
     body: undefined,
     answer: z.string(),
     status: 200,
     form: "text",
     handle: async (c, api) => {
-      const asking = await readRequest(c, query, undefined);
+      const asking = await readRequest(c, known.query, undefined);
       const { text, type, isFailing } = await Reflect.apply(answer, undefined, [asking, api]);
       return c.body(text, isFailing ? 500 : 200, { "content-type": type });
     },
@@ -174,24 +164,18 @@ export function streamRoute<const K extends Key, A extends z.ZodType, Q extends 
   said: SaidOfStream<Q, A>,
   begin: (asking: Asking<K, z.output<Q>, unknown>, api: ApiParts) => Promise<Subscribe<z.output<A>>>,
 ): Route {
-  const { method, path } = parts(key);
-  const { query = nothingSchema, keep } = said;
+  const known = whatIsKnown(key, said);
   return {
-    method,
-    path,
-    id: said.id,
-    role: said.role,
-    does: said.does,
-    query,
+    ...known,
     body: undefined,
     answer: said.document,
     status: 200,
     form: "stream",
     handle: async (c, api) => {
-      const asking = await readRequest(c, query, undefined);
+      const asking = await readRequest(c, known.query, undefined);
       const subscribe: Subscribe<z.output<A>> = await Reflect.apply(begin, undefined, [asking, api]);
       const skip = said.idOf === undefined ? c.req.header("last-event-id") : undefined;
-      return stream(c, { keep, idOf: said.idOf ?? contentId, skip }, subscribe);
+      return stream(c, { keep: said.keep, idOf: said.idOf ?? contentId, skip }, subscribe);
     },
   };
 }
@@ -211,9 +195,14 @@ async function readRequest(c: Context<ApiEnv>, query: z.ZodType, body: z.ZodType
   };
 }
 
-function parts(key: Key): { readonly method: Method; readonly path: string } {
+/** What every kind of route says alike. */
+function whatIsKnown(
+  key: Key,
+  said: Said<z.ZodType, z.ZodType>,
+): Omit<Route, "body" | "answer" | "status" | "form" | "handle"> {
   const space = key.indexOf(" ");
   const method = key.slice(0, space);
   if (method !== "GET" && method !== "POST" && method !== "DELETE") throw new Error(`"${key}" names no method`);
-  return { method, path: key.slice(space + 1) };
+  const { id, role, does, query = nothingSchema } = said;
+  return { method, path: key.slice(space + 1), id, role, does, query };
 }

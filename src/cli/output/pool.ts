@@ -10,20 +10,30 @@ interface Row extends Omit<PoolOnHost["pools"][number], never> {
 
 export function renderPool(status: PoolStatus, paint: Paint): string {
   const { cluster, endpoint } = status;
-  if (!status.on || endpoint === null)
-    return `${paint("strong", cluster)} has no pooled endpoint. Turn it on with: matriarch pool set ${cluster} --on`;
   const line = (name: string, text: string) => `${paint("dim", name.padEnd(10))}${text}`;
+  if (!status.on || endpoint === null)
+    return [
+      `${paint("strong", cluster)} has no pooled endpoint. Turn it on with: matriarch pool set ${cluster} --on`,
+      "What it would be set to, changes included:",
+      ...settingLines(status, line),
+    ].join("\n");
   const rows = status.hosts.flatMap(({ host, pools }) => pools.map((pool) => ({ ...pool, host })));
   return [
     line("pooled", `${endpoint.host}:${endpoint.port}`),
-    line("mode", modeWords[status.mode]),
-    line("servers", serverWords(status)),
-    line("clients", `up to ${status.max_clients} on each host; one waits ${formatDuration(status.wait_ms)} at most`),
+    ...settingLines(status, line),
     ...status.hosts.map((host) => line(host.host, hostWords(host))),
     ...status.missing.map(({ host, reason }) => line(host, paint("warn", reason))),
     "",
     rows.length === 0 ? "No client has come yet." : renderTable(columns(status.hosts.length > 1), rows, paint),
   ].join("\n");
+}
+
+function settingLines(status: PoolStatus, line: (name: string, text: string) => string): readonly string[] {
+  return [
+    line("mode", modeWords[status.mode]),
+    line("servers", serverWords(status)),
+    line("clients", `up to ${status.max_clients} on each host; one waits ${formatDuration(status.wait_ms)} at most`),
+  ];
 }
 
 const modeWords: Readonly<Record<PoolStatus["mode"], string>> = {

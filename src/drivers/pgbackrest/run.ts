@@ -30,6 +30,7 @@ export interface Said {
 
 const keptMax = 4 << 20;
 const lookEveryMs = 200;
+const endBytes = 4000;
 
 /** To be run as it is, also by a server for its log. @returns program and arguments */
 export function argumentsOf(call: Omit<Call, "program" | "owner">): readonly string[] {
@@ -111,13 +112,28 @@ export async function followLog(
   for (;;) {
     // Asked before the log is read: what it said last is there once it has ended.
     const alive = await isAlive();
-    const text = await readFile(log, "utf8").catch(() => "");
-    const code = /^exit (\d+)$/m.exec(text.slice(-200))?.[1];
-    if (code !== undefined) return { code: Number(code), text };
-    if (!alive) return { code: null, text };
-    const done = doneOf(text.slice(-4000));
+    // A line for each file: of a large database the whole would be megabytes, several times a second.
+    const end = await readEnd(log, endBytes);
+    const code = /^exit (\d+)$/m.exec(end)?.[1];
+    if (code !== undefined || !alive)
+      return { code: code === undefined ? null : Number(code), text: await readEnd(log, keptMax) };
+    const done = doneOf(end);
     if (done !== undefined) told(done);
     await sleep(lookEveryMs, undefined, { signal });
+  }
+}
+
+/** The last of what a file has, at most `bytes`; nothing when it cannot be read. */
+async function readEnd(path: string, bytes: number): Promise<string> {
+  const file = await open(path, "r").catch(() => undefined);
+  if (file === undefined) return "";
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, bytes);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 
