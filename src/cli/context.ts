@@ -77,16 +77,19 @@ export class CommandContext {
     if (to.kind === "socket") {
       const { ensureAgent } = await import("./client/start-agent.ts");
       await ensureAgent({ script: this.agentScript, home: this.home }, () => this.note("starting the agent"));
+      await this.#waitWhileFrozen((pid) => this.note(`the agent (process ${pid}) is stopped; waiting for it to go on`));
     }
     return this.#clientOf(to);
   }
 
-  /** The agent if it runs, else undefined; never starts one. */
+  /** The agent if it runs, else undefined; never starts one. @throws OpError agent-unreachable */
   async runningClient(): Promise<Client | undefined> {
     const to = await this.#to();
     if (to.kind === "remote") return this.#clientOf(to);
     const { agentAnswers } = await import("./client/start-agent.ts");
-    return (await agentAnswers(to.path)) ? this.#clientOf(to) : undefined;
+    if (!(await agentAnswers(to.path))) return undefined;
+    await this.#waitWhileFrozen(() => undefined);
+    return this.#clientOf(to);
   }
 
   /** For who goes on watching: an agent that somebody ended is waited for and not started. @throws OpError agent-unreachable */
@@ -169,6 +172,11 @@ export class CommandContext {
   #to(): Promise<Destination> {
     this.#destination ??= this.#findDestination();
     return this.#destination;
+  }
+
+  async #waitWhileFrozen(onWait: (pid: number) => void): Promise<void> {
+    const { waitWhileFrozen } = await import("./client/frozen-agent.ts");
+    await waitWhileFrozen(this.home, onWait);
   }
 
   async #findDestination(): Promise<Destination> {

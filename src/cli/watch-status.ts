@@ -1,11 +1,12 @@
 /**
  * `status --watch`: on a terminal the picture is redrawn in place, elsewhere each change is a line. Goes on across
- * restarts of the agent, until Ctrl-C.
+ * restarts of the agent, until Ctrl-C; one that somebody ended it waits for, and does not start.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { ClusterStatus } from "../contract/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
+import type { Client } from "./client/client.ts";
 import type { CommandContext } from "./context.ts";
 import { listenForInterrupt } from "./follow.ts";
 import { createScreen, type Screen } from "./output/screen.ts";
@@ -16,10 +17,23 @@ const retryMs = 500;
 export async function watchStatus(context: CommandContext, cluster: string): Promise<void> {
   const { signal, release } = listenForInterrupt();
   const screen = process.stdout.isTTY && !context.flags.json ? createScreen(process.stdout) : undefined;
+  let client = (): Promise<Client> => context.client();
+  let told = "";
   try {
     while (!signal.aborted) {
-      await watchOnce(context, cluster, screen, signal);
-      if (!signal.aborted) await sleep(retryMs, undefined, { signal });
+      try {
+        const found = await client();
+        for await (const status of found.watchStatus(cluster, signal)) {
+          told = "";
+          show(context, status, screen);
+        }
+      } catch (error) {
+        if (signal.aborted || !(error instanceof OpError && error.code === "agent-unreachable")) throw error;
+        if (told !== error.message) tellAbsence(context, error, screen);
+        told = error.message;
+      }
+      client = () => context.clientAgain();
+      await sleep(retryMs, undefined, { signal });
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -29,21 +43,11 @@ export async function watchStatus(context: CommandContext, cluster: string): Pro
   }
 }
 
-async function watchOnce(
-  context: CommandContext,
-  cluster: string,
-  screen: Screen | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    const client = await context.client();
-    for await (const status of client.watchStatus(cluster, signal)) show(context, status, screen);
-  } catch (error) {
-    if (signal.aborted) return;
-    if (!(error instanceof OpError && error.code === "agent-unreachable")) throw error;
-    if (screen) screen.foot("The agent does not answer; trying again.");
-    else context.note("the agent does not answer; trying again");
-  }
+/** Once for each reason. */
+function tellAbsence(context: CommandContext, { message, hint }: OpError, screen: Screen | undefined): void {
+  const words = [`${message}; waiting for it`, ...(hint === undefined ? [] : [hint])];
+  if (screen) screen.foot(words.join("\n"));
+  else for (const line of words) context.note(line);
 }
 
 let lastLine = "";

@@ -12,6 +12,8 @@ export interface HomePaths {
   readonly home: string;
   /** the agent's API */
   readonly socket: string;
+  /** who serves it: the process of the agent that runs, or of one that was killed */
+  readonly pid: string;
   readonly log: string;
   readonly store: string;
   /** of several hosts: what was read of the store last, and which etcd it was */
@@ -49,6 +51,7 @@ export function homePaths(home: string): HomePaths {
   return {
     home,
     socket: join(home, "agent.sock"),
+    pid: join(home, "agent.pid"),
     log: join(home, "agent.log"),
     store: join(home, "store.sqlite"),
     remembered: join(home, "remembered.json"),

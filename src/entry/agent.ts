@@ -2,7 +2,7 @@
  * The agent's program: puts store, router, loops and API of this host together, and ends them in order. Postgres
  * servers and the router go on without it; the next agent takes them over.
  */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 
 import { AgentRuntime } from "../agent/agent-runtime.ts";
 import { ArchivePermits } from "../agent/archive-permits.ts";
@@ -175,6 +175,7 @@ async function runAgent(): Promise<void> {
     if (ended.signal.aborted) return;
     ended.abort();
     log.info("agent stopping", { with_servers: withServers });
+    rmSync(paths.pid, { force: true });
     await api.close();
     // What cannot be stopped keeps nothing else from being stopped.
     const failed = (error: unknown): void => log.error("not everything was stopped", { error });
@@ -205,6 +206,7 @@ async function runAgent(): Promise<void> {
   if (several) await api.listenTls({ host: several.config.address, port: several.port, tls: several.tls });
   await setup.start(runtime);
   await api.listen(paths.socket);
+  writeFileSync(paths.pid, `${process.pid}\n`, { mode: 0o600 });
   events.emit("agent.started", {}, { version, pid: process.pid });
   log.info("agent started", { version, pid: process.pid, home: paths.home });
   resumeOperations(parts);

@@ -37,7 +37,7 @@ describe("a real Prometheus (3 members, quorum)", { skip: !prometheus }, () => {
     installation = await makeInstallation();
     cluster = await createCluster(installation, "shop");
     const targets = (await installation.ok("metrics", "shop", "--targets")).trim().split("\n");
-    watching = await startPrometheus(targets.map((url) => new URL(url).host));
+    watching = await startPrometheus(targets);
   });
   after(async () => {
     await watching?.end();

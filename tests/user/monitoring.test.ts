@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -183,6 +184,81 @@ describe("monitoring (3 members, quorum)", () => {
       signalAll(group, "SIGCONT");
     }
     await installation.ok("resume", "shop");
+    await cluster.healthy();
+  });
+
+  test("a frozen agent: whoever asks is told, with what to type, and a change is not left for later", async () => {
+    const agent = installation.agentPid ?? 0;
+    const { status_url: url, pid } = await cluster.primary();
+    const group = postmasterGroup(installation.home, pid);
+    const told = /process is stopped\n.*Nothing was changed\.\nHINT: {2}Let it go on: kill -CONT (\d+)\n/;
+    signalAll([agent], "SIGSTOP");
+    try {
+      const asked = ["check shop", "status shop", "list", "agent status", "pause shop"];
+      const paths = ["flycheck/vm", "flycheck/pg", "flycheck/role", "metrics"];
+      const [ran, answers] = await Promise.all([
+        Promise.all(asked.map((words) => installation.run(words.split(" ")))),
+        Promise.all(paths.map((path) => get(`${url}/${path}`))),
+      ]);
+      for (const [at, { code, stderr }] of ran.entries()) {
+        assert.equal(code, 1, `${asked[at]}: ${stderr}`);
+        assert.equal(told.exec(stderr)?.[1], String(agent), `${asked[at]}: ${stderr}`);
+      }
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [500, 500, 500, 503],
+      );
+      for (const { text } of answers) assert.match(text, /does not answer; see: matriarch agent status/);
+      assert.equal((await get(`${url}/primary`)).status, 200, "its server serves");
+      signalAll(group, "SIGSTOP");
+      for (const path of ["primary", "health"]) assert.equal((await get(`${url}/${path}`)).status, 503, path);
+    } finally {
+      signalAll([...group, agent], "SIGCONT");
+    }
+    assert.equal((await cluster.healthy()).paused_until, null);
+  });
+
+  test("an agent that goes on while a command waits for it answers that command", async () => {
+    const agent = installation.agentPid ?? 0;
+    signalAll([agent], "SIGSTOP");
+    const waiting = installation.begin(["status", "shop", "--json"]);
+    try {
+      const gone = once(waiting, "exit");
+      waiting.stdin.end();
+      let noted = "";
+      waiting.stderr.on("data", (part: Buffer) => {
+        noted += part.toString();
+        if (noted.includes("waiting for it to go on")) signalAll([agent], "SIGCONT");
+      });
+      waiting.stdout.resume();
+      assert.deepEqual(await gone, [0, null], noted);
+    } finally {
+      signalAll([agent], "SIGCONT");
+    }
+  });
+
+  test("status --watch waits for an agent that somebody stopped, says so once, and does not start it", async () => {
+    const watching = installation.begin(["status", "shop", "--watch"]);
+    const gone = once(watching, "exit");
+    watching.stdin.end();
+    let [shown, noted] = ["", ""];
+    watching.stdout.on("data", (part: Buffer) => (shown += part.toString()));
+    watching.stderr.on("data", (part: Buffer) => (noted += part.toString()));
+    const says = (what: string, holds: () => boolean) => until(what, () => (holds() ? true : undefined));
+    try {
+      await says("a first look", () => shown.includes("shop healthy"));
+      await installation.ok("agent", "stop");
+      await says("its word about the agent", () => noted.includes("matriarch agent start"));
+      assert.match(noted, /the agent does not run; waiting for it\n/);
+      shown = "";
+      assert.equal(installation.agentPid, undefined, "it has started an agent");
+      await installation.startAgent();
+      await says("what the next agent says", () => shown.includes("shop healthy"));
+      assert.equal(noted.split("does not run").length, 2, `told once: ${noted}`);
+    } finally {
+      watching.kill("SIGINT");
+      assert.deepEqual(await gone, [0, null]);
+    }
     await cluster.healthy();
   });
 

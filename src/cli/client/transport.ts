@@ -4,11 +4,14 @@
  * it. It is never sent a second time; what only reads is asked of the next host.
  */
 import { request, type IncomingMessage, type RequestOptions } from "node:http";
+import { dirname } from "node:path";
 import type { Duplex } from "node:stream";
 
+import { homePaths } from "../../config/home.ts";
 import { roleHeader, userHeader, versionHeader } from "../../contract/error.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { readError } from "../../errors/read-error.ts";
+import { agentProcess } from "./frozen-agent.ts";
 import { usualPort, type RemoteAgent } from "./remote-agent.ts";
 
 export type Destination =
@@ -247,5 +250,8 @@ function noAnswer(
 function hintFor(to: Destination, isOthers: boolean): string {
   if (isOthers) return "Run this as that user, or set MATRIARCH_HOME.";
   if (to.kind === "remote") return `It was ${to.agent.host.origin}; another host can be named with --host.`;
-  return 'Clusters go on without it. "matriarch agent status" names its home, with the log; any other host of the installation answers, too: --host.';
+  const home = dirname(to.path);
+  const pid = agentProcess(home);
+  const end = pid === undefined ? "end its process" : `kill -KILL ${pid}`;
+  return `Clusters go on without it, but nothing fails over. Its log: ${homePaths(home).log}. If it hangs: ${end}; the next command starts another. Another host of the installation answers, too: --host.`;
 }

@@ -112,14 +112,18 @@ export class Answerer {
     }
   }
 
-  async #metrics(method: string, { agentSocket }: Known, query: string): Promise<Reply> {
+  async #metrics(method: string, known: Known, query: string): Promise<Reply> {
     if (!readMethods.has(method)) return { ...refusal(405, "figures are only read"), allow: "GET, HEAD, OPTIONS" };
-    return this.#questions.ask(agentSocket, `/v1/metrics${query}`).catch(() => noAgent(503));
+    return this.#ask(known, `/v1/metrics${query}`).catch(() => noAgent(503));
   }
 
   #flyCheck(group: string, { place, known }: Read): Promise<Reply> {
     const path = `/v1/checks/${group}?member=${encodeURIComponent(place.member.member)}`;
-    return this.#questions.ask(known.agentSocket, path).catch(() => noAgent(500));
+    return this.#ask(known, path).catch(() => noAgent(500));
+  }
+
+  #ask({ agentSocket, agentSilentMs }: Known, path: string): Promise<Reply> {
+    return this.#questions.ask({ socketPath: agentSocket, path, isSilent: agentSilentMs > silentMs });
   }
 }
 
