@@ -34,6 +34,13 @@ test("checks on a terminal of 80 columns: what was found is folded below its hea
   );
 });
 
-test("checks elsewhere, or where there is hardly room: a line for each", () => {
-  for (const terminal of [undefined, 50]) assert.equal(tableOf(terminal).length, 3);
+test("checks where there is hardly room: what was found stands below its check, over the whole width", () => {
+  const lines = tableOf(50);
+  for (const text of lines) assert.ok(text.length <= 50, text);
+  const found = lines.slice(lines.findIndex((text) => text.includes("replication")) + 1);
+  assert.equal(found.map((text) => text.trim()).join(" "), why);
+});
+
+test("checks elsewhere: a line for each", () => {
+  assert.equal(tableOf(undefined).length, 3);
 });

@@ -1,16 +1,21 @@
 /** The pooled endpoint for a person: what it is set to, and who waits for what. */
 import type { PoolOnHost, PoolStatus } from "../../contract/pool.ts";
 import { formatDuration } from "../../contract/units.ts";
-import type { Paint } from "./paint.ts";
+import { labelled } from "./labelled.ts";
+import type { Paint, Tone } from "./paint.ts";
 import { renderTable, type Column } from "./table.ts";
 
 interface Row extends Omit<PoolOnHost["pools"][number], never> {
   readonly host: string;
 }
 
-export function renderPool(status: PoolStatus, paint: Paint): string {
+/** @param terminal its columns; undefined where it is none */
+export function renderPool(status: PoolStatus, paint: Paint, terminal: number | undefined): string {
   const { cluster, endpoint } = status;
-  const line = (name: string, text: string) => `${paint("dim", name.padEnd(10))}${text}`;
+  const names = [...status.hosts, ...status.missing].map(({ host }) => host);
+  const width = Math.max("servers".length, ...names.map((name) => name.length)) + 3;
+  const line = (name: string, text: string, tone: Tone = "plain") =>
+    labelled({ label: name.padEnd(width), text, tone }, paint, terminal);
   if (!status.on || endpoint === null)
     return [
       `${paint("strong", cluster)} has no pooled endpoint. Turn it on with: matriarch pool set ${cluster} --on`,
@@ -22,9 +27,11 @@ export function renderPool(status: PoolStatus, paint: Paint): string {
     line("pooled", `${endpoint.host}:${endpoint.port}`),
     ...settingLines(status, line),
     ...status.hosts.map((host) => line(host.host, hostWords(host))),
-    ...status.missing.map(({ host, reason }) => line(host, paint("warn", reason))),
+    ...status.missing.map(({ host, reason }) => line(host, reason, "warn")),
     "",
-    rows.length === 0 ? "No client has come yet." : renderTable(columns(status.hosts.length > 1), rows, paint),
+    rows.length === 0
+      ? "No client has come yet."
+      : renderTable(columns(status.hosts.length > 1), rows, paint, terminal),
   ].join("\n");
 }
 

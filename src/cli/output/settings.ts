@@ -2,6 +2,7 @@
 import type { Setting, SettingChange, SettingsPlan, SettingsReport } from "../../contract/settings.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Paint } from "./paint.ts";
+import { labelled } from "./labelled.ts";
 import { renderTable, type Column } from "./table.ts";
 
 export interface Choice {
@@ -41,18 +42,27 @@ function patternOf(name: string): RegExp {
   return new RegExp(`^${escaped}$`, "i");
 }
 
-const columns: readonly Column<Setting>[] = [
+const columns = (longest: number): readonly Column<Setting>[] => [
   { heading: "SETTING", cell: ({ name }) => name },
-  { heading: "VALUE", cell: ({ value }) => short(value) },
+  { heading: "VALUE", cell: ({ value }) => short(value, longest) },
   { heading: "SOURCE", cell: ({ source }) => ({ text: source, tone: source === "user" ? "good" : "plain" }) },
   { heading: "", cell: (setting) => noteOn(setting) },
 ];
 
 const valueMax = 40;
+const valueMin = 12;
+/** between columns */
+const gap = 2;
 
-function short(value: string): string {
+function short(value: string, longest = valueMax): string {
   if (value === "") return "''";
-  return value.length > valueMax ? `${value.slice(0, valueMax - 1)}…` : value;
+  return value.length > longest ? `${value.slice(0, longest - 1)}…` : value;
+}
+
+/** What name and source leave of a terminal's line; `config show NAME` has the whole. */
+function roomForValue(settings: readonly Setting[], terminal = Infinity): number {
+  const others = Math.max(...settings.map(({ name }) => name.length)) + "extensions".length + 2 * gap;
+  return Math.max(valueMin, Math.min(valueMax, terminal - others));
 }
 
 function noteOn({ pending, differs, why }: Setting): string {
@@ -63,26 +73,35 @@ function noteOn({ pending, differs, why }: Setting): string {
   return parts.length > 0 ? parts.join("; ") : (why ?? "");
 }
 
-export function renderSettings({ settings, away }: SettingsReport, inFull: boolean, paint: Paint): string {
-  const body =
-    settings.length === 0
-      ? "No such settings."
-      : inFull
-        ? settings.map((setting) => renderOne(setting, paint)).join("\n\n")
-        : renderTable(columns, settings, paint);
-  return [body, ...awayLines(away, paint)].join("\n");
+export interface Page {
+  /** each with its range and what it means, instead of a line for each */
+  readonly inFull: boolean;
+  readonly paint: Paint;
+  /** the terminal's columns; undefined where it is none */
+  readonly terminal: number | undefined;
+}
+
+export function renderSettings({ settings, away }: SettingsReport, page: Page): string {
+  return [settingsText(settings, page), ...awayLines(away, page.paint)].join("\n");
+}
+
+function settingsText(settings: readonly Setting[], { inFull, paint, terminal }: Page): string {
+  if (settings.length === 0) return "No such settings.";
+  if (inFull) return settings.map((setting) => renderOne(setting, paint, terminal)).join("\n\n");
+  return renderTable(columns(roomForValue(settings, terminal)), settings, paint, terminal);
 }
 
 function awayLines(away: SettingsReport["away"], paint: Paint): readonly string[] {
   return away.map(({ member, reason }) => paint("warn", `${member}: ${reason}`));
 }
 
-function renderOne(setting: Setting, paint: Paint): string {
+function renderOne(setting: Setting, paint: Paint, terminal: number | undefined): string {
   const { name, value, description, source, why, pending, differs } = setting;
-  const line = (label: string, text: string): string => `  ${paint("dim", label.padEnd(9))}${text}`;
+  const line = (label: string, text: string): string =>
+    labelled({ label: `  ${label.padEnd(9)}`, text }, paint, terminal);
   return [
     `${paint("strong", name)} = ${value === "" ? "''" : value}`,
-    ...(description === "" ? [] : [`  ${description}`]),
+    ...(description === "" ? [] : [labelled({ label: "  ", text: description }, paint, terminal)]),
     line("source", why === null ? source : `${source}: ${why}`),
     ...rangeOf(setting).map((range) => line("allowed", range)),
     ...(setting.default === null ? [] : [line("default", setting.default === "" ? "''" : setting.default)]),

@@ -24,25 +24,37 @@ export function renderTable<Row>(
   const widths = columns.map((column, at) =>
     Math.max(column.heading.length, ...cells.map((line) => line[at]?.text.length ?? 0)),
   );
-  const room = terminal === undefined ? undefined : terminal - sum(widths.slice(0, -1)) - 2 * (columns.length - 1);
+  const row = (line: readonly Cell[]): string => renderLine(line, columns, widths, paint);
   const headings = columns.map((column) => ({ text: column.heading, tone: "dim" as const }));
-  return [headings, ...cells]
-    .flatMap((line) => folded(line, room))
-    .map((line) => renderLine(line, columns, widths, paint))
-    .join("\n");
+  const before = sum(widths.slice(0, -1)) + 2 * (columns.length - 1);
+  const lines = [headings, ...cells];
+  if (terminal === undefined || before + (widths.at(-1) ?? 0) <= terminal) return lines.map(row).join("\n");
+  return lines.flatMap((line) => foldLast(line, { row, paint, terminal, room: terminal - before })).join("\n");
 }
 
-/** Narrower than this a column of sentences is worse than lines that the terminal breaks. */
-const roomMin = 20;
+interface Page {
+  readonly row: (line: readonly Cell[]) => string;
+  readonly paint: Paint;
+  readonly terminal: number;
+  /** for the last column, beside the others */
+  readonly room: number;
+}
 
-/** The last cell's further lines stand below its first, and nothing beside them. */
-function folded(line: readonly Cell[], room: number | undefined): readonly (readonly Cell[])[] {
+/** In a narrower column sentences are hard to read: they stand below their line instead, over the whole width. */
+const roomMin = 20;
+const below = "    ";
+
+function foldLast(line: readonly Cell[], { row, paint, terminal, room }: Page): readonly string[] {
   const last = line.at(-1);
-  if (last === undefined || room === undefined || room < roomMin) return [line];
+  if (last === undefined || last.text.length <= room) return [row(line)];
+  const others = line.slice(0, -1);
+  if (room < roomMin) {
+    const lines = foldText(last.text, Math.max(roomMin, terminal - below.length)).split("\n");
+    return [row([...others, { text: "" }]), ...lines.map((text) => paint(last.tone ?? "plain", below + text))];
+  }
   const [first = "", ...more] = foldText(last.text, room).split("\n");
-  const before = line.slice(0, -1);
-  const empty = before.map(() => ({ text: "" }));
-  return [[...before, { ...last, text: first }], ...more.map((text) => [...empty, { ...last, text }])];
+  const empty = others.map(() => ({ text: "" }));
+  return [row([...others, { ...last, text: first }]), ...more.map((text) => row([...empty, { ...last, text }]))];
 }
 
 function sum(numbers: readonly number[]): number {

@@ -2,7 +2,7 @@
 import { Argument, Option } from "@commander-js/extra-typings";
 
 import { clusterArgument } from "../../arguments.ts";
-import { command, type Run } from "../../command.ts";
+import { command, terminalColumns, type Run } from "../../command.ts";
 
 const sources = ["user", "computed", "extensions", "owned", "default"] as const;
 
@@ -31,6 +31,9 @@ export const configShow = (run: Run) =>
         const report = await (await context.client()).settings(cluster);
         const settings = chooseSettings(report.settings, { names, all, changed, source });
         const chosen = { ...report, settings };
-        return { json: chosen, text: (paint) => renderSettings(chosen, names.length > 0, paint) };
+        return {
+          json: chosen,
+          text: (paint) => renderSettings(chosen, { inFull: names.length > 0, paint, terminal: terminalColumns() }),
+        };
       }),
     );

@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { poolClientsMax, poolModes, poolWaitMsMax, type PoolChange } from "../../../contract/pool.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { clusterArgument } from "../../arguments.ts";
-import { command, countArgument, durationArgument, type Run } from "../../command.ts";
+import { command, countArgument, durationArgument, terminalColumns, type Run } from "../../command.ts";
 
 const notes = `
 In mode transaction a client has a server for one transaction: what belongs to a session (SET, LISTEN, WITH HOLD, session
@@ -61,7 +61,7 @@ export const poolSet = (run: Run) =>
           );
         const { renderPool } = await import("../../output/pool.ts");
         const status = await (await context.client()).changePool(cluster, change);
-        return { json: status, text: (paint) => renderPool(status, paint) };
+        return { json: status, text: (paint) => renderPool(status, paint, terminalColumns()) };
       }),
     );
 

@@ -1,6 +1,6 @@
 /** `matriarch pool show`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../../arguments.ts";
-import { command, type Run } from "../../command.ts";
+import { command, terminalColumns, type Run } from "../../command.ts";
 
 export const poolShow = (run: Run) =>
   command("show", "Show the pooled endpoint: mode, sizes, clients, servers, how long clients wait.", [
@@ -12,6 +12,6 @@ export const poolShow = (run: Run) =>
       run(async (context) => {
         const { renderPool } = await import("../../output/pool.ts");
         const status = await (await context.client()).pool(cluster);
-        return { json: status, text: (paint) => renderPool(status, paint) };
+        return { json: status, text: (paint) => renderPool(status, paint, terminalColumns()) };
       }),
     );
