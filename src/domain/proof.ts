@@ -63,12 +63,27 @@ export interface ProofRecord {
   /** oldest first */
   readonly proofs: readonly Proof[];
   readonly counts: readonly TableCount[];
+  /** the last that was begun; left out before the first */
+  readonly run?: ProofRun;
+}
+
+/** Who makes a test restore now, or made the last one. */
+export interface ProofRun {
+  /** rises by one with each */
+  readonly number: number;
+  readonly operation: string;
+  readonly host: string;
+  readonly by: string;
+  /** nobody else begins one before that, and it is moved on while this one lasts; 0: it has ended */
+  readonly until: number;
 }
 
 const dayMs = 86_400_000;
 /** Servers add up what sessions did within so long. Source: Postgres, pgstat.c: PGSTAT_IDLE_INTERVAL is 10 s. */
 const countersLateMs = 15_000;
 const keptProofs = 20;
+/** Of silence before another may begin one: a host that is lost must not keep a cluster from being proved. */
+export const runHeldMs = 120_000;
 const keptCounts = 400;
 
 /** The newest turn up to now: by the cluster's name, so that those of many clusters are spread over days and hours. */
@@ -113,6 +128,12 @@ export function isProofOverdue({ policy, createdAt, proofs }: Scheduled, now: nu
   if (policy.everyDays === 0) return false;
   const since = Math.max(createdAt, policy.since, lastPassed(proofs)?.at ?? 0);
   return now - since > 2 * policy.everyDays * dayMs;
+}
+
+/** Whether it keeps others from beginning one. */
+export function isRunHeld(run: ProofRun | undefined, now: number): run is ProofRun {
+  // One that reaches further was written under a clock that was wrong.
+  return run !== undefined && now < run.until && run.until <= now + 2 * runHeldMs;
 }
 
 export function withProof(record: ProofRecord, proof: Proof): ProofRecord {

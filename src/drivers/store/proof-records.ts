@@ -53,6 +53,15 @@ const recordSchema: z.ZodType<ProofRecord> = z.object({
       origin: z.string(),
     }),
   ),
+  run: z
+    .object({
+      number: count,
+      operation: z.string(),
+      host: z.string(),
+      by: z.string(),
+      until: z.number(),
+    })
+    .exactOptional(),
 });
 
 /** By cluster. What a newer release wrote in another form counts as none. */

@@ -56,15 +56,16 @@ export async function beginVerify(
   });
 }
 
-/** Where there is nothing to restore it from here, what was read has to do. */
+/** Where there is nothing to restore it from here, or it is restored just now, what was read has to do. */
 async function restoreToo(parts: Parts, name: string, id: string, { by }: Asked) {
   try {
     const plan = await planProof(parts, name);
     await refuseNoRoom(parts, plan.bytes);
     return await prove(parts, { name, plan, id, by });
   } catch (error) {
-    const isNothing = error instanceof OpError && error.code === "restore-out-of-window";
-    if (!isNothing) throw error;
+    if (!(error instanceof OpError)) throw error;
+    if (error.code === "busy") return { not_restored: error.message };
+    if (error.code !== "restore-out-of-window") throw error;
     return { not_restored: "there is no snapshot on this host to begin with" };
   }
 }

@@ -80,6 +80,15 @@ test("without room it is put off, told once a day, and made as soon as there is 
   assert.deepEqual(await lookUntil(turn + 3 * dayMs, minuteMs), ["begun"]);
 });
 
+test("while another one is under way none is begun, and one as soon as that has ended without a record", async () => {
+  const { at, lookUntil } = begun();
+  at.refuse = new OpError("busy", { message: "under way" });
+  const said = await lookUntil(turn + 5 * minuteMs, minuteMs);
+  assert.deepEqual(said, Array(5).fill("failed: OpError: under way"));
+  at.refuse = undefined;
+  assert.deepEqual(await lookUntil(turn + 7 * minuteMs, minuteMs), ["begun"]);
+});
+
 test("one that failed is made again each day; two weeks without one that passed are told as overdue, once", async () => {
   const { at, lookUntil } = begun();
   at.passes = false;

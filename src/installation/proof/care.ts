@@ -75,6 +75,8 @@ export class ProofCare {
   }
 
   #putOff(name: string, error: unknown): void {
+    // One is under way, which may be given up: not tried at all.
+    if (error instanceof OpError && error.code === "busy") this.#tried.delete(name);
     const isReason =
       error instanceof OpError &&
       ["too-little-disk", "restore-out-of-window", "backup-repository"].includes(error.code);

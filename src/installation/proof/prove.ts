@@ -8,7 +8,7 @@ import { operationSchema, type Operation } from "../../contract/cluster.ts";
 import { formatMoment } from "../../contract/moment.ts";
 import type { ProofRequest } from "../../contract/proof.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
-import { judgeCount, withCounts, withProof, type Proof } from "../../domain/proof.ts";
+import { judgeCount, withCounts, type Proof } from "../../domain/proof.ts";
 import { proofPolicyOf } from "../../domain/proof-policy.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { proofKind } from "../../events/operation-log.ts";
@@ -23,6 +23,7 @@ import { planOfSnapshots, type ProofPlan } from "./plan.ts";
 import { noteRestored, planOfRepository, removeFetchConfig } from "./repository.ts";
 import { restoreToScratch, type Restored } from "./restore.ts";
 import { refuseNoRoom, watchRoom } from "./room.ts";
+import { giveRunBack, keepRun, recordProof, refuseHeld, takeRun } from "./run.ts";
 import { makeScratchParent, removeScratch, scratchVolume } from "./scratch.ts";
 
 const forwardMs = 60_000;
@@ -37,6 +38,7 @@ export async function beginProof(parts: Parts, name: string, { here }: ProofRequ
   await plan.sources[0]?.check();
   await refuseNoRoom(parts, plan.bytes);
   refuseAnother(parts, name);
+  await refuseHeld(parts, clusterOf(parts, name).record.spec.value);
   const step = `copying ${plan.sources[0]?.base ?? ""}`;
   const operation = parts.operations.begin({ kind: proofKind, cluster: name, by: asked.by, step, stepsTotal: 4 });
   return follow(parts, operation, () => prove(parts, { name, plan, id: operation.id, by: asked.by }));
@@ -61,16 +63,22 @@ export interface Proving {
   readonly by: string;
 }
 
-/** @returns what it has shown, for people. @throws OpError proof-failed, too-little-disk */
+/** @returns what it has shown, for people. @throws OpError proof-failed, too-little-disk, busy */
 export async function prove(parts: Parts, proving: Proving): Promise<Readonly<Record<string, unknown>>> {
-  const { name, plan, by } = proving;
+  const { name, plan } = proving;
   const spec = clusterOf(parts, name).record.spec.value;
-  const at = parts.clock.wallNow();
-  const begun = parts.clock.now();
-  const restored = await makeCopy(parts, proving, spec);
-  const judged = restored instanceof Error ? failedOf(plan, restored) : await judge(parts, spec, plan, restored);
-  const proof: Proof = { at, tookMs: Math.round(parts.clock.now() - begun), by, from: plan.from, ...judged };
-  await changeBook(parts, spec, (before) => withProof(before, proof));
+  const run = await takeRun(parts, spec, proving);
+  const kept = keepRun(parts, spec, run);
+  let proof: Proof;
+  try {
+    proof = await makeProof(parts, proving, spec, kept.signal);
+    await recordProof(parts, spec, run, proof);
+  } catch (error) {
+    if (!parts.signal.aborted) await giveRunBack(parts, spec, run);
+    throw error;
+  } finally {
+    kept.stop();
+  }
   if (plan.from === "backup")
     await noteRestored(parts, name, proof.base, proof.problems.length === 0).catch((error: unknown) =>
       parts.log.warn("a backup's proof is not noted beside it", { cluster: name, error }),
@@ -78,11 +86,26 @@ export async function prove(parts: Parts, proving: Proving): Promise<Readonly<Re
   return tell(parts, name, proof);
 }
 
+/** @param overtaken another one has taken its place */
+async function makeProof(parts: Parts, proving: Proving, spec: ClusterSpec, overtaken: AbortSignal): Promise<Proof> {
+  const { plan, by } = proving;
+  const at = parts.clock.wallNow();
+  const begun = parts.clock.now();
+  const restored = await makeCopy(parts, proving, spec, overtaken);
+  const judged = restored instanceof Error ? failedOf(plan, restored) : await judge(parts, spec, plan, restored);
+  return { at, tookMs: Math.round(parts.clock.now() - begun), by, from: plan.from, ...judged };
+}
+
 /** @returns the reason for which it failed. @throws what is not the copy's fault */
-async function makeCopy(parts: Parts, { name, plan, id }: Proving, spec: ClusterSpec): Promise<Restored | Error> {
+async function makeCopy(
+  parts: Parts,
+  { name, plan, id }: Proving,
+  spec: ClusterSpec,
+  overtaken: AbortSignal,
+): Promise<Restored | Error> {
   const volume = scratchVolume(parts, name, id);
   const room = watchRoom(parts);
-  const signal = AbortSignal.any([parts.signal, room.signal]);
+  const signal = AbortSignal.any([parts.signal, room.signal, overtaken]);
   const told = (step: string, done?: number): unknown => parts.operations.step(id, step, done ?? 0);
   try {
     await makeScratchParent(volume);
@@ -90,6 +113,7 @@ async function makeCopy(parts: Parts, { name, plan, id }: Proving, spec: Cluster
     return await restoreToScratch(parts, { volume, sources: plan.sources, tables, told, signal });
   } catch (error) {
     if (parts.signal.aborted) throw error;
+    if (overtaken.aborted) throw overtaken.reason;
     if (room.signal.aborted) throw postponed(parts, name, room.signal.reason);
     return error instanceof Error ? error : new Error(String(error));
   } finally {
