@@ -24,7 +24,7 @@ import { prepareHere } from "../installation/upgrade/binaries.ts";
 import { startAbandoned } from "../installation/storage/restore/abandoned.ts";
 import { offerLog } from "../installation/storage/archive/collect.ts";
 import { keepLeftOrphans } from "../installation/storage/left-behind.ts";
-import { expectReplacing, keepReplacedHolder, settleReplaced } from "../installation/storage/restore/replaced.ts";
+import { expectReplacing, settleReplaced } from "../installation/storage/restore/replaced.ts";
 import { hostMoves } from "../installation/placement/moves.ts";
 import { putOrphansAside } from "../installation/placement/orphans.ts";
 import { keepReplacing } from "../installation/placement/replace.ts";
@@ -119,7 +119,7 @@ export function careForHosts(parts: Parts, offer: Offer): void {
     // Failed, it is put aside like the rest.
     const own = { ...parts, store };
     const keepFirst = async (cluster: string): Promise<void> => {
-      await keepReplacedHolder(own, cluster).catch(told("keeping what was put back as a snapshot"));
+      await settleReplaced(own, cluster).catch(told("keeping what was put back as a snapshot"));
       await keepLeftOrphans(own, cluster).catch(told("keeping what a forced failover went on without"));
     };
     void putOrphansAside({ ...parts, store, keepFirst }).catch(told("the look for members that are left over"));

@@ -31,6 +31,12 @@ export const storageEvents = {
     (e) =>
       `what "${e.cluster}" was before it was put back is snapshot ${e.snapshot} on host "${e.host}"; to undo it: matriarch restore ${e.cluster} --undo`,
   ),
+  "restore.copy-removed": define<{ kept_as: string; snapshot: string }>(
+    "info",
+    "The directory of a standby that a restore in place replaced had been put aside, while the host of the old primary was away. What it is a copy of is a snapshot there now: it was removed.",
+    (e) =>
+      `"${e.kept_as}" of "${e.member}" is removed: what it is a copy of is kept as snapshot ${e.snapshot} of "${e.cluster}"`,
+  ),
   "restore.abandoned": define<{ host: string }>(
     "warning",
     "The host that was putting a cluster back to what it was is lost, and had stopped the cluster for that: it is started again as it was. Give the command again when it is wanted still.",

@@ -65,7 +65,7 @@ describe("restore in place over several hosts", { skip: whyNoLab() }, () => {
   }
 
   /** Directories of members on every host: of those that there are, and no others. */
-  async function nothingOldIsLeft(asideBefore: readonly string[] = []): Promise<void> {
+  async function nothingOldIsLeft(): Promise<void> {
     const { members } = await cluster.healthy();
     for (const host of lab.hosts) {
       const entries = readdirSync(join(host.home, "clusters", "shop"), { withFileTypes: true });
@@ -75,7 +75,7 @@ describe("restore in place over several hosts", { skip: whyNoLab() }, () => {
         members.filter((member) => member.host === host.name).map(({ id }) => id),
       );
     }
-    assert.deepEqual(putAside(), asideBefore);
+    assert.deepEqual(putAside(), []);
   }
 
   /** While the host that wrote last is away nobody throws a copy of it away. */
@@ -151,6 +151,17 @@ describe("restore in place over several hosts", { skip: whyNoLab() }, () => {
       const refused = await standby.matriarch(["restore", "shop", "--undo", "--yes"]);
       assert.equal(refused.code, 1, refused.stdout + refused.stderr);
       assert.match(refused.stderr, new RegExp(`host "${old.name}" .*not`));
+      const others = lab.others(old).map(({ name }) => name);
+      // Copies of what nobody has a snapshot of yet, on the hosts of the old standbys.
+      await until(
+        "what is left of the old standbys to be put aside",
+        () => (putAside().length === 2 ? true : undefined),
+        { withinMs: careMs, seen: () => putAside().join("; ") },
+      );
+      assert.deepEqual(
+        putAside().map((entry) => entry.slice(0, 1)),
+        others,
+      );
       await lab.network.mend();
       const isKept = ({ type, host }: ClusterEvent): boolean => type === "restore.kept" && host === old.name;
       await until(
@@ -160,6 +171,12 @@ describe("restore in place over several hosts", { skip: whyNoLab() }, () => {
           withinMs: careMs,
         },
       );
+      await until("the copies of it to be removed", () => (putAside().length === 0 ? true : undefined), {
+        withinMs: careMs,
+        seen: () => putAside().join("; "),
+      });
+      const isRemoved = ({ type, host }: ClusterEvent): boolean => type === "restore.copy-removed" && host !== old.name;
+      assert.equal((await cluster.events(old)).filter(isRemoved).length, 2);
       await cluster.healthy(careMs);
       const histories = await recorder.stop();
       const all = Object.values(histories).flat();
@@ -224,7 +241,6 @@ describe("restore in place over several hosts", { skip: whyNoLab() }, () => {
 
   test("its agent dies while the copy is made: the cluster goes on as it was, and nothing is left", async () => {
     const primary = await cluster.primary();
-    const asideBefore = putAside();
     const [standby] = await cluster.standbys();
     assert.ok(standby);
     await primary.ok("snapshot", "create", "shop", "--member", cluster.memberOn(standby).id);
@@ -235,12 +251,11 @@ describe("restore in place over several hosts", { skip: whyNoLab() }, () => {
     await standby.killRole("agent");
     await failedWith(standby, id, /agent ended before "shop" was put back; it is as it was/);
     await idsEverywhere(1, 2, 3, 4);
-    await nothingOldIsLeft(asideBefore);
+    await nothingOldIsLeft();
   });
 
   test("its host is lost when the cluster is stopped for it: another host starts it again as it was", async () => {
     const primary = await cluster.primary();
-    const asideBefore = putAside();
     const [carrying, other] = await cluster.standbys();
     assert.ok(carrying && other);
     await primary.ok("snapshot", "create", "shop", "--member", cluster.memberOn(carrying).id);
@@ -264,7 +279,7 @@ describe("restore in place over several hosts", { skip: whyNoLab() }, () => {
     await failedWith(carrying, id, /it is as it was/);
     await cluster.healthy(120_000);
     await idsEverywhere(1, 2, 3, 4, 5);
-    await nothingOldIsLeft(asideBefore);
+    await nothingOldIsLeft();
   });
 });
 

@@ -66,11 +66,20 @@ async function putAside(
   // What a member that was removed in order leaves.
   if (await removeIfEmpty(from)) return;
   await endServerIn(join(from, "data"));
-  const aside = join(parts.home, "aside");
+  const aside = asideDirectory(parts);
   await mkdir(aside, { recursive: true, mode: 0o700 });
   const to = join(aside, `${member}-${parts.clock.wallNow()}`);
   await rename(from, to);
   parts.events.emit("member.orphaned", { cluster, member }, { kept_as: to });
+}
+
+export function asideDirectory({ home }: Pick<Parts, "home">): string {
+  return join(home, "aside");
+}
+
+/** @param name of an entry there */
+export function isPutAside(name: string, member: string): boolean {
+  return name.startsWith(`${member}-`) && /^\d+$/.test(name.slice(member.length + 1));
 }
 
 async function removeIfEmpty(directory: string): Promise<boolean> {

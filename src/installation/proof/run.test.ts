@@ -70,7 +70,11 @@ test("a host that is silent for longer keeps nobody from it, and its own record 
     refused(/operation-failed another .* on host "b" .*Only the record of the other one is kept/),
   );
   await giveRunBack(a, spec, first);
-  await assert.rejects(takeRun(a, spec, asked("three")), refused(/busy/), "the end of the first does not end the second");
+  await assert.rejects(
+    takeRun(a, spec, asked("three")),
+    refused(/busy/),
+    "the end of the first does not end the second",
+  );
   await recordProof(b, spec, second, proofOf("s2"));
   await assert.rejects(recordProof(a, spec, first, proofOf("s1")), refused(/another/));
   assert.deepEqual(await bases(), ["s2"]);

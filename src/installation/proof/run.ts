@@ -35,7 +35,13 @@ export async function takeRun(
   spec: Subject,
   { id, by }: { readonly id: string; readonly by: string },
 ): Promise<ProofRun> {
-  const taken = (number: number): ProofRun => ({ number, operation: id, host: parts.hostName, by, until: untilOf(parts) });
+  const taken = (number: number): ProofRun => ({
+    number,
+    operation: id,
+    host: parts.hostName,
+    by,
+    until: untilOf(parts),
+  });
   let run = taken(1);
   await changeBook(parts, spec, (before) => {
     refuseOther(parts, spec.name, before.run);

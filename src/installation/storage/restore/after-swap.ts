@@ -11,7 +11,8 @@ import { awaitPrimary, awaitVoters } from "../../create.ts";
 import { clusterOf, type Parts } from "../../parts.ts";
 import { keepAsSnapshot } from "./keep-replaced.ts";
 import { endJournal, readJournal, type InPlaceJournal } from "./journal.ts";
-import { hostOf, keptOf, keptThere, removeStandbysHere, settleOthers, type Kept } from "./replaced.ts";
+import { hostOf, keptOf, keptThere, settleOthers, type Kept } from "./replaced.ts";
+import { removeCopiesHere } from "./replaced-copies.ts";
 import { replacedHere } from "./swap.ts";
 
 /** @returns what is to be said of what it was */
@@ -24,15 +25,16 @@ export async function finishInPlace(
   const own = holder && (await keepAsSnapshot(parts, holder, journal, by));
   await awaitPrimary(parts, name);
   const kept = own ? keptOf(own) : await keptThere(parts, name, journal);
-  // Only what is safe elsewhere is removed (I9); of a host that does not answer it is put aside when it is back.
+  // Only what is safe elsewhere is removed (I9); while a host does not answer that has it, copies are put aside.
   if (kept) {
-    await removeStandbysHere(parts, journal);
+    await removeCopiesHere(parts, journal, kept.snapshot);
     await settleOthers(parts, name, journal);
   }
   parts.events.emit("cluster.put-back", { cluster: name, actor: by }, { snapshot: kept?.snapshot ?? null });
   const absent = await awaitOthers(parts, name, id, journal);
   await endJournal(parts, name);
-  await endJournal(parts, name, "replaced.json");
+  // Without it nobody would know what the copies are of.
+  if (kept) await endJournal(parts, name, "replaced.json");
   return { ...(kept ? keptFigures(name, kept) : awayFigures(name, journal)), ...absent };
 }
 

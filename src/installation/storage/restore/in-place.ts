@@ -152,6 +152,7 @@ async function carryOut(
   let sown: SownCopy;
   try {
     sown = await makeCopy(parts, operation, sources, journal);
+    await settleEverywhere(parts, name);
     await tellReplacing(parts, name, journal);
     parts.operations.step(operation.id, "stopping the cluster", 1);
     await wishFor(parts, name, "stopped");

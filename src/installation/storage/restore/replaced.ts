@@ -4,11 +4,10 @@
  * cluster serves and it is asked to, or when it comes back and finds that its members are none any more.
  */
 import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { replacedAnswerSchema, type ReplacedAnswer } from "../../../contract/peer.ts";
-import type { ClusterRecord, MemberRecord } from "../../../domain/cluster.ts";
+import type { MemberRecord } from "../../../domain/cluster.ts";
 import { keptUntil, type Snapshot } from "../../../domain/snapshot.ts";
-import { readControl } from "../../../drivers/postgres/provision/control-file.ts";
 import { readCluster } from "../../../drivers/store/records.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { isHere, type Parts } from "../../parts.ts";
@@ -16,6 +15,7 @@ import { endServerIn } from "../../placement/orphans.ts";
 import { otherHosts } from "../snapshots/list.ts";
 import { keepJournal, parseJournal, readJournal, type InPlaceJournal } from "./journal.ts";
 import { keepAsSnapshot, snapshotOf } from "./keep-replaced.ts";
+import { copiesHere, isLeftOf, removeCopiesHere } from "./replaced-copies.ts";
 import { replacedHere } from "./swap.ts";
 
 const tellMs = 10_000;
@@ -76,9 +76,9 @@ export async function settleOthers(parts: Parts, name: string, journal: InPlaceJ
   for (const host of hostsElsewhere(parts, journal)) await settleOn(parts, name, host);
 }
 
-/** Before the last one is undone: a host that was away may not have looked yet. */
+/** Before the last one is undone, or another one begun: a host that was away may not have looked yet. */
 export async function settleEverywhere(parts: Parts, name: string): Promise<void> {
-  await Promise.all(otherHosts(parts).map((host) => settleOn(parts, name, host)));
+  await Promise.all([...otherHosts(parts).map((host) => settleOn(parts, name, host)), settleReplaced(parts, name)]);
 }
 
 async function settleOn(parts: Parts, name: string, host: string): Promise<ReplacedAnswer | undefined> {
@@ -91,30 +91,39 @@ async function settleOn(parts: Parts, name: string, host: string): Promise<Repla
   }
 }
 
-/** Asked by the host of the restored cluster: what this one has of the cluster before. */
-export async function settleReplaced(parts: Parts, name: string): Promise<ReplacedAnswer> {
+/** The look for members that are left over and the question may come at once: the second gets the first one's answer. */
+const underway = new Map<string, Promise<ReplacedAnswer>>();
+
+/**
+ * What this host has of the cluster before: asked by the host of the restored one, and looked for now and then. Safe to
+ * repeat: until the next restore in place it is known here what the last one replaced.
+ */
+export function settleReplaced(parts: Parts, name: string): Promise<ReplacedAnswer> {
+  const key = join(parts.clustersDirectory, name);
+  const begun = underway.get(key) ?? settleHere(parts, name).finally(() => underway.delete(key));
+  underway.set(key, begun);
+  return begun;
+}
+
+async function settleHere(parts: Parts, name: string): Promise<ReplacedAnswer> {
+  const { isReplaced, snapshot } = await keepHolder(parts, name);
+  if (isReplaced) await removeReplacedCopies(parts, name, snapshot?.id);
+  if (!snapshot) return { snapshot: null, kept_until_ms: null };
+  return { snapshot: snapshot.id, kept_until_ms: keptOf(snapshot).keptUntilMs };
+}
+
+/** Once what they are copies of is safe, as its host says: also when that comes back after long. */
+async function removeReplacedCopies(parts: Parts, name: string, own: string | undefined): Promise<void> {
   const journal = await readJournal(parts, name, "replaced.json");
-  const kept = await keepReplacedHolder(parts, name);
-  if (journal && kept.isReplaced) await removeStandbysHere(parts, journal);
-  if (!kept.snapshot) return { snapshot: null, kept_until_ms: null };
-  const { snapshot, keptUntilMs } = keptOf(kept.snapshot);
-  return { snapshot, kept_until_ms: keptUntilMs };
+  if (!journal || (await copiesHere(parts, journal)).length === 0) return;
+  const isHolderHere = replacedHere(parts, journal).some(({ id }) => id === journal.holder);
+  const snapshot = isHolderHere ? own : (await keptThere(parts, name, journal))?.snapshot;
+  if (snapshot !== undefined) await removeCopiesHere(parts, journal, snapshot);
 }
 
 interface KeptHere {
   readonly isReplaced: boolean;
   readonly snapshot?: Snapshot;
-}
-
-/** The look for members that are left over and the question may come at once: the second gets the first one's answer. */
-const underway = new Map<string, Promise<KeptHere>>();
-
-/** Safe to repeat: until the next restore in place it is known here what the last one replaced. */
-export function keepReplacedHolder(parts: Parts, name: string): Promise<KeptHere> {
-  const key = join(parts.clustersDirectory, name);
-  const begun = underway.get(key) ?? keepHolder(parts, name).finally(() => underway.delete(key));
-  underway.set(key, begun);
-  return begun;
 }
 
 async function keepHolder(parts: Parts, name: string): Promise<KeptHere> {
@@ -135,30 +144,6 @@ async function keepHolder(parts: Parts, name: string): Promise<KeptHere> {
 async function madeBefore(parts: Parts, { before }: InPlaceJournal): Promise<{ readonly snapshot?: Snapshot }> {
   const snapshot = await snapshotOf(parts, before);
   return snapshot ? { snapshot } : {};
-}
-
-/**
- * Its data is there, and of the cluster that was replaced: a cluster of the same name that came later may have members
- * of the same names.
- */
-async function isLeftOf(
-  record: ClusterRecord | undefined,
-  { before }: InPlaceJournal,
-  { id, dataDirectory }: MemberRecord,
-): Promise<boolean> {
-  if (record?.members[id]) return false;
-  const control = await readControl(dataDirectory).catch(() => undefined);
-  return control !== undefined && String(control.systemIdentifier) === before.systemIdentifier;
-}
-
-/** Copies of what is kept. */
-export async function removeStandbysHere(parts: Parts, journal: InPlaceJournal): Promise<void> {
-  const record = await readCluster(parts.store, journal.before.name);
-  for (const member of replacedHere(parts, journal)) {
-    if (member.id === journal.holder || !(await isLeftOf(record, journal, member))) continue;
-    await endServerIn(member.dataDirectory);
-    await parts.servers.pool.remove(dirname(member.dataDirectory));
-  }
 }
 
 function hostsElsewhere(parts: Parts, { replaced }: InPlaceJournal): readonly string[] {
