@@ -176,7 +176,9 @@ describe("restore in place over several hosts", { skip: whyNoLab() }, () => {
         seen: () => putAside().join("; "),
       });
       const isRemoved = ({ type, host }: ClusterEvent): boolean => type === "restore.copy-removed" && host !== old.name;
-      assert.equal((await cluster.events(old)).filter(isRemoved).length, 2);
+      await until("both hosts to have told that", async () =>
+        (await cluster.events(old)).filter(isRemoved).length === 2 ? true : undefined,
+      );
       await cluster.healthy(careMs);
       const histories = await recorder.stop();
       const all = Object.values(histories).flat();
