@@ -25,7 +25,8 @@ export interface DrainEntry extends Pick<Drain, "id" | "version" | "cluster" | "
 /** What is sent: a line of a log, or an event told as one. */
 export interface DrainRecord extends Omit<LogRecord, "process"> {
   readonly process: LogRecord["process"] | "event";
-  readonly host: string | null;
+  /** its name; of one machine alone the system's */
+  readonly host: string;
 }
 
 export interface DrainState {

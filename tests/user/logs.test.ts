@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -128,7 +129,7 @@ describe("logs (2 members)", () => {
   });
 
   test("a drain sends errors and events, and shows its token to nobody", async () => {
-    const taken: { process: string; message: string }[] = [];
+    const taken: { process: string; message: string; host: string }[] = [];
     const server = createServer((request, response) => {
       let body = "";
       request.on("data", (part: Buffer) => (body += part.toString()));
@@ -153,6 +154,11 @@ describe("logs (2 members)", () => {
       await installation.ok("restart", "shop", "--member", (await cluster.standby()).id);
       await until("the error", async () => taken.find(({ message }) => message.includes("sent_elsewhere")));
       await until("an event", async () => taken.find(({ process }) => process === "event"));
+      assert.deepEqual(
+        new Set(taken.map(({ host }) => host)),
+        new Set([hostname()]),
+        "a receiver tells machines apart",
+      );
       const shown = [await installation.ok("drain", "list"), await installation.ok("drain", "list", "--json"), added];
       assert.doesNotMatch(`${shown.join("\n")}\n${await installation.log()}`, /not-for-eyes/);
       const file = await stat(join(installation.home, "drains", "drains.json"));

@@ -24,6 +24,7 @@ const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$/;
 
 /** Names of figures end in their unit, so one rule renders them all. */
 function describeFigure(name: string, value: unknown): string {
+  if (value === null) return `${name.replace(/_(?:ms|bytes)$/, "").replaceAll("_", " ")}: none`;
   const label = (unit: string) => name.slice(0, name.length - unit.length).replaceAll("_", " ");
   if (typeof value === "number" && name.endsWith("_ms")) return `${label("_ms")}: ${formatDuration(value)}`;
   if (typeof value === "number" && name.endsWith("_bytes")) return `${label("_bytes")}: ${formatSize(value)}`;

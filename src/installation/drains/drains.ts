@@ -95,7 +95,7 @@ class Drains implements DrainsInstallation {
   async #tryOne(drain: Drain): Promise<string | null> {
     const sender = createSender(drain);
     const about = { cluster: drain.cluster, member: null, fields: { drain: drain.id } };
-    const from = { host: this.#parts.hosts.self?.name ?? null, process: "agent", level: "info" } as const;
+    const from = { host: this.#parts.hostName, process: "agent", level: "info" } as const;
     const reason = await sender
       .send([{ at: new Date().toISOString(), ...from, ...about, message: "matriarch drain test" }])
       .then((rejected) => (rejected === 0 ? null : "the receiver refused the record"), reasonOf);

@@ -32,7 +32,7 @@ export class WorkingDrain {
     const signal = AbortSignal.any([this.#end.signal, parts.signal]);
     this.#work = pump({
       drain,
-      host: parts.hosts.self?.name ?? null,
+      host: parts.hostName,
       sender: createSender(drain),
       positionFile: placeOf(parts.home, drain.id),
       streams: () => streamsOf(parts, drain.cluster),
@@ -93,7 +93,7 @@ export class WorkingDrain {
   }
 
   #eventsAfter(after: number | undefined) {
-    const { events, hosts } = this.#parts;
+    const { events, hosts, hostName } = this.#parts;
     const { cluster } = this.drain;
     if (after === undefined) return { records: [], last: events.list({ limit: 1 }).at(-1)?.id ?? 0 };
     const found = events.list({ afterId: after, oldestFirst: true, limit: eventsAtOnce });
@@ -101,7 +101,7 @@ export class WorkingDrain {
     const own = found.filter(
       (event) => (event.host === null || event.host === host) && (cluster === null || event.cluster === cluster),
     );
-    return { records: own.map(asRecord), last: found.at(-1)?.id ?? after };
+    return { records: own.map((event) => asRecord(event, hostName)), last: found.at(-1)?.id ?? after };
   }
 }
 
@@ -120,7 +120,8 @@ async function streamsOf(parts: Parts, cluster: string | null): Promise<readonly
   return [...(await Promise.all(streams)).flat(), ...(await processStreams(parts.home))];
 }
 
-function asRecord({ at, host, cluster, member, level, message, type, cause, actor }: EventRecord): DrainRecord {
+function asRecord(event: EventRecord, host: string): DrainRecord {
+  const { at, cluster, member, level, message, type, cause, actor } = event;
   return {
     at,
     host,

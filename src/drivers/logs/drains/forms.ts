@@ -19,7 +19,7 @@ export function syslogMessage(record: DrainRecord): string {
       ? ""
       : ` ${nameOf(name)}="${value.replaceAll(/["\\\]]/g, (found) => `\\${found}`).replaceAll(control, " ")}"`,
   );
-  const head = `<${facility + severities[level]}>1 ${at} ${wordOf(host ?? "localhost", 255)} ${process}`;
+  const head = `<${facility + severities[level]}>1 ${at} ${wordOf(host, 255)} ${process}`;
   const pid = wordOf(fields["pid"] ?? "-", 128);
   return `${head} ${pid} ${wordOf(member ?? cluster ?? "-", 32)} [${dataId}${parameters.join("")}] ${message.replaceAll(control, " ")}`;
 }
@@ -39,7 +39,7 @@ function wordOf(text: string, most: number): string {
 const numbers: Readonly<Record<LogLevel, number>> = { debug: 5, info: 9, warning: 13, error: 17, fatal: 21 };
 
 export function otlpLogs(records: readonly DrainRecord[]): unknown {
-  const byHost = Map.groupBy(records, ({ host }) => host ?? "localhost");
+  const byHost = Map.groupBy(records, ({ host }) => host);
   return {
     resourceLogs: [...byHost].map(([host, of]) => ({
       resource: { attributes: attributes({ "service.name": "matriarch", "host.name": host }) },

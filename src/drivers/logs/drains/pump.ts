@@ -12,7 +12,7 @@ import type { Sender } from "./send.ts";
 
 export interface PumpParts {
   readonly drain: Drain;
-  readonly host: string | null;
+  readonly host: string;
   readonly sender: Sender;
   readonly positionFile: string;
   readonly streams: () => Promise<readonly LogStream[]>;
