@@ -1,5 +1,5 @@
 /** How a command is declared: its purpose, its options, two examples, and a handler that returns data. */
-import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 
 import { autostopMsMax, autostopMsMin } from "../contract/cluster.ts";
 import { maxLagBytesMin, maxLagMsMax, maxLagMsMin } from "../contract/reads.ts";
@@ -46,7 +46,22 @@ export function examplesOf(made: object): readonly Example[] {
 export const settings = new Command()
   .exitOverride()
   .configureOutput({ writeErr: () => {}, outputError: () => {} })
-  .configureHelp({ showGlobalOptions: true, sortOptions: false, sortSubcommands: false });
+  .configureHelp({
+    showGlobalOptions: true,
+    sortOptions: false,
+    sortSubcommands: false,
+    subcommandTerm,
+  });
+
+/** Of the verbs of a noun their arguments, too. Longer words would leave their purpose no room on 80 columns. */
+function subcommandTerm(inner: CommandUnknownOpts): string {
+  if (inner.parent?.parent === null) return inner.name();
+  const words = inner.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+    return argument.required ? `<${name}>` : `[${name}]`;
+  });
+  return [inner.name(), ...words].join(" ");
+}
 
 export function durationArgument(text: string): number {
   const ms = parseDuration(text);

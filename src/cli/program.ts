@@ -1,7 +1,7 @@
 /** The whole command line as one tree. Only declarations are loaded here; what a command does is loaded when it runs. */
 import { Command } from "@commander-js/extra-typings";
 
-import { settings, severalArgument, type Run } from "./command.ts";
+import { settings, severalArgument, terminalColumns, type Run } from "./command.ts";
 import { agentCommands } from "./commands/agent/group.ts";
 import { attach } from "./commands/attach.ts";
 import { autostop } from "./commands/autostop.ts";
@@ -51,6 +51,7 @@ import { uri } from "./commands/uri.ts";
 import { userCommands } from "./commands/user/group.ts";
 import { versionCommand } from "./commands/version.ts";
 import { topics } from "./manual/topics.ts";
+import { foldText } from "./output/help.ts";
 import { volumeCommands } from "./commands/volume/group.ts";
 
 export function createProgram(run: Run) {
@@ -68,9 +69,11 @@ export function createProgram(run: Run) {
     .option("--context <name>", 'installation to talk to, see "matriarch context"; "local" is this machine')
     .usage("<command> [options]")
     .helpCommand(false)
-    .addHelpText(
-      "after",
-      `\nTopics: ${topics.map(({ name }) => name).join(", ")}.\n"matriarch help SUBJECT" tells more of a command or a topic.`,
+    .addHelpText("after", () =>
+      foldText(
+        `\nTopics: ${topics.map(({ name }) => name).join(", ")}.\n\n"matriarch help SUBJECT" tells more of a command or a topic.`,
+        terminalColumns(),
+      ),
     );
   program.commandsGroup("Clusters:");
   for (const make of [create, fork, restore, list, status, explain, check, metrics, events, logs, destroy])

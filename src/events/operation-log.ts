@@ -85,7 +85,7 @@ export class OperationLog {
   /** @throws OpError busy, when it is exclusive and another runs on the cluster, as far as it is known here */
   begin(operation: NewOperation): OperationRecord {
     const { kind, cluster, by, stepsTotal, step, exclusive } = operation;
-    if (exclusive) this.#refuseBusy(cluster);
+    if (exclusive) this.refuseBusy(cluster);
     this.#forgetOld();
     const id = randomUUID();
     this.takeBegun({
@@ -258,7 +258,11 @@ export class OperationLog {
     return fromRow({ ...row, ...end, ...done, step: end.step ?? row["step"], host: row["host"] });
   }
 
-  #refuseBusy(cluster: string): void {
+  /**
+   * Asked before it is looked whether the cluster is well: one that is worked on seldom is, and that is no reason.
+   * @throws OpError busy, as `begin` does
+   */
+  refuseBusy(cluster: string): void {
     // To look on is to be in nobody's way.
     const running = this.underWay(cluster).find(({ kind }) => !lookingOn.has(kind));
     if (running) throw busy(running);

@@ -69,6 +69,7 @@ export async function switchOver(
 ): Promise<OperationRecord> {
   const cluster = await awake(parts, name, asked);
   refuseUnfit(parts, cluster);
+  parts.operations.refuseBusy(name);
   if (to !== undefined) memberOf(cluster, to);
   if (mayBecomeFit(cluster, to)) await fitTarget(parts, cluster, to);
   refuseWithoutTarget(cluster, to);

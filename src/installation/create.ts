@@ -30,16 +30,13 @@ import { loadsOfPlaces, overcommitted } from "./capacity.ts";
 import { settingsWithLibraries } from "./extensions/libraries.ts";
 import { awaitCluster, clusterOf, refuseWithoutStore, type Parts } from "./parts.ts";
 import { claimHere, claimPlaces, memberAt, type Place } from "./placement/claims.ts";
+import { createKind, restoreKind, type forkKind } from "./making.ts";
 import { firstHostElsewhere, forwardCreate } from "./placement/forward.ts";
 import { severalHosts } from "./placement/hosts.ts";
 import { firstSettings, judgedSettings } from "./settings/first.ts";
 import { planCluster, planShape } from "./spec.ts";
 import { servingPrimary } from "./status.ts";
 import { firstUser, setPassword } from "./users.ts";
-
-/** Kinds of operations that make a cluster of a copy of another one: as it is or was, and as it was at a chosen time. */
-export const forkKind = "fork";
-export const restoreKind = "restore";
 
 const engineInstallMs = 600_000;
 /** From records to the first commit acknowledged by a quorum; seconds at most, unless the machine is overloaded. */
@@ -56,7 +53,7 @@ export async function beginCreate(parts: Parts, request: CreateRequest, asked: A
   const spec = seed ? { ...planned, ...seed.inherited } : planned;
   const password = request.password ?? generatePassword();
   const verifier = scramVerifier(password);
-  const operation = beginOperation(parts, spec, seed?.kind ?? "create", asked);
+  const operation = beginOperation(parts, spec, seed?.kind ?? createKind, asked);
   const version = request.minor_version;
   const warnings = request.memory_bytes === undefined ? [] : overcommitted(parts, loadsOfPlaces(shape.places), spec);
   const more = { ...(version ? { version } : {}), ...(warnings.length > 0 && { warning: warnings.join("; ") }) };
@@ -289,7 +286,7 @@ async function bringUp(
   result: Sown["result"] = {},
 ): Promise<void> {
   await awaitPrimary(parts, name);
-  if (parts.hosts.self || kind !== "create") await awaitVoters(parts, name, id);
+  if (parts.hosts.self || kind !== createKind) await awaitVoters(parts, name, id);
   parts.operations.step(id, "setting the password", 4);
   const verifier = await keptVerifier(parts, name);
   if (verifier !== undefined) await setFirstPassword(parts, name, verifier);

@@ -21,6 +21,7 @@ import type { Store } from "../drivers/store/port.ts";
 import { commitCluster, readCluster } from "../drivers/store/records.ts";
 import { OpError } from "../errors/op-error.ts";
 import { metGeneration, refuseOtherGeneration } from "./generations.ts";
+import { noSuchCluster } from "./making.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { PauseMarks } from "../events/pause-marks.ts";
 import type { OperationLog } from "../events/operation-log.ts";
@@ -84,14 +85,11 @@ export function isHere({ hosts }: Pick<Parts, "hosts">, { host }: Pick<MemberRec
   return hosts.self === undefined || hosts.self.name === host;
 }
 
-/** @throws OpError cluster-not-found */
+/** @throws OpError cluster-not-found; busy while it is being made and has no records yet */
 export function clusterOf(parts: Parts, name: string): ClusterRuntime {
   const cluster = parts.runtime.clusters.get(name);
   if (cluster) return cluster;
-  throw new OpError("cluster-not-found", {
-    message: `cluster "${name}" does not exist`,
-    hint: "See what there is with: matriarch list",
-  });
+  throw noSuchCluster(name, parts.operations.list({ cluster: name }));
 }
 
 /** @throws OpError member-not-found */

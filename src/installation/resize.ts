@@ -37,6 +37,7 @@ export async function scale(parts: Parts, name: string, request: ScaleRequest, a
   const { members, restart = false } = request;
   if (members !== undefined && isCountAlone(request)) return scaleCluster(parts, name, members, asked);
   const { planned } = await judge(parts, name, request);
+  parts.operations.refuseBusy(name);
   if (restart) refuseRestart(parts, name, planned.plan);
   const count = members === undefined ? "" : ` to ${members} members`;
   const kind = `${resizeKind}${count}${restart && planned.plan.restart.length > 0 ? withRestart : ""}`;

@@ -102,6 +102,7 @@ export function inOrder({ record }: ClusterRuntime, members: readonly MemberId[]
 
 function refuseRestart(parts: Parts, cluster: ClusterRuntime, pending: readonly MemberId[], inPlace: boolean): void {
   refuseUnfit(parts, cluster);
+  parts.operations.refuseBusy(cluster.name);
   refuseWithoutPrimary(cluster);
   const problems = restartProblems(cluster, pending, inPlace);
   if (problems.length === 0) return;

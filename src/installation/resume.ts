@@ -11,7 +11,8 @@ import { removeLeftOvers } from "./storage/snapshots/files.ts";
 import { inPlaceKind } from "./storage/restore/abandoned.ts";
 import { resumeInPlace } from "./storage/restore/in-place.ts";
 import { awaitIntentEnd, follow, isDown } from "./changes.ts";
-import { forkKind, restoreKind, resumeCreate } from "./create.ts";
+import { resumeCreate } from "./create.ts";
+import { createKind, forkKind, restoreKind } from "./making.ts";
 import { finishDestroy } from "./destroy.ts";
 import { endInterrupted, extensionKind } from "./extensions/carry-out.ts";
 import { resumeImport } from "./imports/resume.ts";
@@ -39,7 +40,7 @@ function resume(parts: Parts, operation: OperationRecord): void {
   if (operation.kind.startsWith(regionKind)) return void resumeRegion(parts, operation);
   if (operation.kind.startsWith(resizeKind)) return void resumeResize(parts, operation);
   switch (operation.kind) {
-    case "create":
+    case createKind:
     case forkKind:
     case restoreKind:
       return void resumeCreate(parts, operation);

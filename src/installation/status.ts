@@ -14,6 +14,7 @@ import { bytesBetween, formatLsn, type Lsn } from "../domain/lsn.ts";
 import type { ProofRecord } from "../domain/proof.ts";
 import { usualAcks } from "../domain/rule.ts";
 import type { Server } from "../domain/server.ts";
+import { makesCluster } from "./making.ts";
 import { proofStatusOf } from "./proof/status.ts";
 import { compareVersions, newestOf } from "../drivers/postgres/engine/releases.ts";
 
@@ -255,7 +256,7 @@ function endOfLog(cluster: ClusterRuntime): Lsn | undefined {
 
 function stateOf(cluster: ClusterRuntime, { operation, wallNow }: StatusContext): ClusterStatus["state"] {
   const { record } = cluster;
-  if (operation?.kind === "create" || operation?.kind === "fork") return "creating";
+  if (operation && makesCluster(operation.kind)) return "creating";
   if (operation?.kind === "destroy") return "destroying";
   if (record.spec.value.wish === "stopped") return "stopped";
   if (isAsleep(record)) return "asleep";

@@ -6,7 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+
 import { manPages } from "../../src/cli/manual/pages.ts";
+import { topicText } from "../../src/cli/manual/topic.ts";
 import { topics } from "../../src/cli/manual/topics.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import { parseLine } from "./command-lines.ts";
@@ -73,6 +76,22 @@ describe("man pages", () => {
 function pageOf(name: string): string {
   return pages.find((page) => page.name === `matriarch-${name}`)?.text ?? "";
 }
+
+test("on a terminal of 80 columns nothing is broken within a word", async (t) => {
+  const { isTTY, columns } = process.stdout;
+  t.after(() => Object.assign(process.stdout, { isTTY, columns }));
+  Object.assign(process.stdout, { isTTY: true, columns: 80 });
+  const tooLong = (text: string): readonly string[] => text.split("\n").filter((line) => line.length > 80);
+  const written: string[] = [];
+  const look = (made: CommandUnknownOpts): void => {
+    made.configureOutput({ writeOut: (text) => void written.push(text) });
+    made.outputHelp();
+    made.commands.forEach(look);
+  };
+  look(createProgram(async () => {}));
+  assert.ok(written.length > 100, `${written.length} commands`);
+  assert.deepEqual(tooLong([...written, ...topics.map((topic) => topicText(topic, 80))].join("\n")), []);
+});
 
 test("help: a topic, a command, a verb of a noun; what is unknown is named with what there is", async () => {
   await using harness = await createHarness();

@@ -1,5 +1,9 @@
 /** What an operator asks for, under load: nothing acknowledged is lost, and a change that fails leaves a primary. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { createCluster, tell, type Cluster } from "./cluster.ts";
 import { endAll, makeInstallation, type Installation } from "./installation.ts";
@@ -127,6 +131,33 @@ describe("operations under load (3 members, quorum)", () => {
     );
     await cluster.event("restart.done", since);
   });
+
+  test("a second change meanwhile is told what is under way, not that members are not well", async () => {
+    await cluster.healthy();
+    const first = installation.run(["restart", cluster.name]);
+    await cluster.until("a member's turn", ({ operation, members }) => {
+      return operation !== null && members.some(({ role, state }) => role === "standby" && state !== "streaming");
+    });
+    for (const [path, body] of [
+      ["restart", {}],
+      ["switchover", {}],
+      ["settings", { set: { max_connections: "77" }, restart: true }],
+    ] as const)
+      assert.match(
+        await asked(path, body),
+        /"code":"busy","message":"cluster \\"shop\\" is busy: restart is under way/,
+      );
+    assert.equal((await first).code, 0);
+  });
+
+  async function asked(path: string, body: object): Promise<string> {
+    const headers = { "content-type": "application/json" };
+    const socketPath = join(installation.home, "agent.sock");
+    const sent = request({ socketPath, path: `/v1/clusters/shop/${path}`, method: "POST", headers });
+    sent.end(JSON.stringify(body));
+    const [response]: IncomingMessage[] = await once(sent, "response");
+    return response === undefined ? "" : text(response);
+  }
 
   test("restart --member: only this one", async () => {
     const standby = await cluster.standby();

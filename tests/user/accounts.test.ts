@@ -1,7 +1,7 @@
 /** Databases, users and attached applications as a user meets them: the real commands on a real server. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -373,6 +373,18 @@ describe("databases, users and attached applications", () => {
       assert.equal(existsSync(file), false);
       await refused(5, /not attached/, "detach", "shop", "--app", "late", "--env-file", file, "--yes");
     });
+
+    test("detached after the project was deleted: there is nothing to take it out of, and that is said", async () => {
+      const project = fileOf("project");
+      await mkdir(project);
+      await json("attach", "shop", "--app", "deleted", "--env-file", join(project, ".env"));
+      await rm(project, { recursive: true });
+      const ran = await run("detach", "shop", "--app", "deleted", "--yes");
+      assert.equal(ran.code, 0, ran.stderr);
+      assert.match(ran.stderr, /\.env" is gone, with its directory/);
+      assert.equal(await userNamed("deleted"), undefined);
+      assert.equal(existsSync(project), false);
+    });
   });
 
   describe("rotation", () => {
@@ -590,6 +602,9 @@ describe("databases, users and attached applications", () => {
       }
       for (const name of ["", "pg_x", "matriarch", "public", "a\tb"])
         await refused(3, /cannot be used as a name/, "user", "create", "shop", name);
+      const latin = join(installation.home, "..", "latin-password");
+      await writeFile(latin, Buffer.from("p\u00e9", "latin1"));
+      await refused(3, /not text in UTF-8/, "user", "create", "shop", "eve", "--password-file", latin);
       await refused(3, /exists already/, "user", "create", "shop", "ada");
       await refused(3, /needs a database/, "user", "create", "shop", "eve", "--role", "reader");
       await refused(5, /database "none" does not exist/, "user", "create", "shop", "eve", "--database", "none");

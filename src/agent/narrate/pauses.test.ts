@@ -16,7 +16,7 @@ import { Teller } from "./teller.ts";
 const directory = mkdtempSync(join(tmpdir(), "matriarch-waits-"));
 after(() => rmSync(directory, { recursive: true }));
 
-let time = 1_000_000;
+let time = Date.now();
 const clock = { now: () => time, wallNow: () => time };
 const waits: Decision = { actions: [], because: { code: "writes-wait", for: ["b"], durability: "strict" } };
 const serving: Decision = { actions: [], because: { code: "serving", standbys: 1, voters: 1 } };
@@ -92,4 +92,37 @@ test("pause: a host without the primary hears of its routes as well", () => {
   pauses.heard(loop);
   pauses.routed(loop, [route("hold")]);
   assert.equal(pauses.endpoint.lasting, 0);
+});
+
+test("pause: a primary whose host is lost: from when it was heard last, as the failover that ends it", () => {
+  const { events, operations, pauses: marks } = openEventFile(join(directory, "lost.sqlite"), { host: "ha" });
+  const teller = new Teller({ events, operations, clock, host: "ha" });
+  const pauses = new Pauses(teller, { clock, marks, cluster: "t@1" }, "ha");
+  const reign = (value: Partial<ClusterRecord["reign"]["value"]>): ClusterRecord => {
+    const record = heldBy(start, value.holder ?? "b");
+    return { ...record, reign: { ...record.reign, value: { ...record.reign.value, ...value } } };
+  };
+  const heard = new Map();
+  heard.set("b", { server: primary(), heardAt: time });
+  const loop = {
+    name: "t",
+    clock,
+    members: new Map(),
+    record: reign({ epoch: 1, holder: "b", phase: "open" }),
+    remoteMembers: () => heard,
+  };
+  const route = (epoch: number, state: "open" | "hold"): Route => {
+    return { cluster: "t", kind: "primary", epoch, state, targets: [], cut: true };
+  };
+  pauses.routed(loop, [route(1, "open")]);
+  pauses.heard(loop);
+  // Until another has the epoch, this host's endpoint leads to the one that is lost.
+  time += 3000;
+  loop.record = reign({ epoch: 2, holder: "a", phase: "taken", how: "election" });
+  pauses.routed(loop, [route(2, "hold")]);
+  time += 1500;
+  loop.record = reign({ epoch: 2, holder: "a", phase: "open", how: "election" });
+  pauses.routed(loop, [route(2, "open")]);
+  const told = events.list({ limit: 10 }).map(({ duration_ms: ms, details }) => [ms, details["why"]]);
+  assert.deepEqual(told, [[4500, "failover"]]);
 });

@@ -31,6 +31,8 @@ export class Pauses {
   #intent: Intent | undefined;
   #isStopped = false;
   #epoch = 0;
+  /** under which the endpoint was open last: a route may lead to a primary that is lost until another has its epoch */
+  #openEpoch: number | undefined;
   /** before the first opening of a new cluster nobody waits for it */
   #wasOpen: boolean;
   #lastGood: number | undefined;
@@ -45,11 +47,14 @@ export class Pauses {
 
   routed(loop: ToldCluster, routes: readonly Route[]): void {
     const wasOpen = this.endpoint.lasting === undefined;
-    const ended = this.endpoint.routed(routes, isSilent(loop) ? this.#lastGood : undefined);
+    const { epoch } = loop.record.reign.value;
+    const isLost = (this.#openEpoch ?? epoch) < epoch || isSilent(loop);
+    const ended = this.endpoint.routed(routes, isLost ? this.#lastGood : undefined);
     if (wasOpen && this.endpoint.lasting !== undefined) this.#begun(loop.record);
     this.#note(loop.record);
     if (ended && this.#wasOpen) this.#tell(loop.record, ended, causeOf(loop.record, this));
     this.#wasOpen ||= this.endpoint.lasting === undefined;
+    if (this.endpoint.lasting === undefined) this.#openEpoch = epoch;
   }
 
   /** Also of the first record that an agent reads: it may be woken before its endpoints are told anything, */
@@ -70,7 +75,7 @@ export class Pauses {
     if (!this.#isHere(loop.record, holder)) this.#waitedFor(loop);
     if (member.id !== holder) return;
     const isRunning = member.observed.kind === "running";
-    if (isRunning) this.#lastGood = member.observedAt;
+    if (isRunning) this.#servedAt(loop, member.observedAt);
     if (decision.because.code === "writes-wait") this.#waits(loop);
     else if (!isRunning || decision.because.code === "serving") this.#waitedFor(loop);
   }
@@ -81,8 +86,13 @@ export class Pauses {
 
   heard(loop: ToldCluster): void {
     const remote = loop.remoteMembers?.().get(loop.record.reign.value.holder);
-    if (remote?.server.kind === "running") this.#lastGood = remote.heardAt;
+    if (remote?.server.kind === "running") this.#servedAt(loop, remote.heardAt);
     this.endpoint.goesOn();
+  }
+
+  /** A new holder runs before it serves. */
+  #servedAt({ record }: ToldCluster, at: number | undefined): void {
+    if (record.reign.value.phase === "open") this.#lastGood = at;
   }
 
   get asked(): { readonly intent: Intent | undefined; readonly isStopped: boolean; readonly epoch: number } {
@@ -92,7 +102,7 @@ export class Pauses {
   #begun({ reign }: ClusterRecord): void {
     this.#intent = undefined;
     this.#isStopped = false;
-    this.#epoch = reign.value.epoch;
+    this.#epoch = this.#openEpoch ?? reign.value.epoch;
   }
 
   /** Kept too, for the agent after this one. */

@@ -1,5 +1,7 @@
 /** `detach`: takes an application's user away, and its URI out of the file where attach had put it. The data stays. */
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
+import { dirname } from "node:path";
 
 import type { AttachmentStatus } from "../../contract/attachment.ts";
 import { OpError } from "../../errors/op-error.ts";
@@ -49,7 +51,12 @@ async function pathOf(
   const written = found?.env_file;
   if (envFile !== undefined) return (await openEnvFile(envFile)).path;
   if (!written) return undefined;
-  if (written.machine === hostname()) return (await openEnvFile(written.path)).path;
+  if (written.machine === hostname() && existsSync(dirname(written.path)))
+    return (await openEnvFile(written.path)).path;
+  if (written.machine === hostname()) {
+    context.note(`"${written.path}" is gone, with its directory: nothing is taken out of it.`);
+    return undefined;
+  }
   context.note(`${found.variable} was written to "${written.path}" on ${written.machine}; take it out there.`);
   return undefined;
 }

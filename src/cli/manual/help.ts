@@ -2,6 +2,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 
 import { OpError } from "../../errors/op-error.ts";
+import { terminalColumns } from "../command.ts";
 import type { Outcome } from "../context.ts";
 import { topicText } from "./topic.ts";
 import { topics } from "./topics.ts";
@@ -9,7 +10,7 @@ import { topics } from "./topics.ts";
 /** @throws OpError usage when there is neither a command nor a topic of this name */
 export function explainSubject(program: CommandUnknownOpts, words: readonly string[]): Outcome | void {
   const topic = topics.find(({ name }) => words.length === 1 && name === words[0]);
-  if (topic) return { json: topic, text: () => topicText(topic) };
+  if (topic) return { json: topic, text: () => topicText(topic, terminalColumns()) };
   let made = program;
   for (const word of words) {
     const inner = made.commands.find((one) => one.name() === word || one.aliases().includes(word));

@@ -2,6 +2,8 @@
  * What a topic of the manual is made of. Its text is written once (topics.ts) and shown in three forms: on the terminal by
  * `matriarch help TOPIC`, as a man page, and in docs/cli.md.
  */
+import { linesText } from "../output/help.ts";
+
 export interface Topic {
   readonly name: string;
   /** one line, as for a command */
@@ -14,25 +16,26 @@ export type Block = string | { readonly terms: readonly Pair[] } | { readonly li
 
 export type Pair = readonly [left: string, right: string];
 
+/** Longer lines are hard to read, however wide the terminal is. */
 const widthMax = 96;
 
-/** For a terminal. */
-export function topicText({ purpose, blocks }: Topic): string {
-  return [purpose, ...blocks.map(blockText)].join("\n\n");
+/** @param columns of the terminal; undefined: there is none */
+export function topicText({ purpose, blocks }: Topic, columns: number | undefined): string {
+  const room = Math.min(columns ?? widthMax, widthMax);
+  return [purpose, ...blocks.map((block) => blockText(block, room, columns))].join("\n\n");
 }
 
-function blockText(block: Block): string {
-  if (typeof block === "string") return wrap(block, widthMax).join("\n");
-  if ("lines" in block) {
-    const width = widest(block.lines);
-    return block.lines
-      .map(([line, what]) => `  $ ${what === "" ? line : `${line.padEnd(width)}  # ${what}`}`)
-      .join("\n");
-  }
+function blockText(block: Block, room: number, columns: number | undefined): string {
+  if (typeof block === "string") return wrap(block, room).join("\n");
+  if ("lines" in block)
+    return linesText(
+      block.lines.map(([line, what]) => ({ line, what })),
+      columns,
+    );
   const width = widest(block.terms);
   return block.terms
     .map(([term, meaning]) => {
-      const [first = "", ...rest] = wrap(meaning, widthMax - width - 4);
+      const [first = "", ...rest] = wrap(meaning, room - width - 4);
       return [`  ${term.padEnd(width)}  ${first}`, ...rest.map((line) => `${" ".repeat(width + 4)}${line}`)].join("\n");
     })
     .join("\n");

@@ -5,12 +5,37 @@ export interface Example {
 }
 
 export function examplesText(examples: readonly Example[], columns: number | undefined): string {
-  if (examples.length === 0) return "";
+  return examples.length === 0 ? "" : `\nExamples:\n${linesText(examples, columns)}`;
+}
+
+/** What each line does stands beside it; above, where that is too wide for the terminal. */
+export function linesText(examples: readonly Example[], columns: number | undefined): string {
   const width = Math.max(...examples.map(({ line }) => line.length));
-  const beside = examples.map(({ line, what }) => `  $ ${line.padEnd(width)}  # ${what}`);
+  const beside = examples.map(({ line, what }) =>
+    what === "" ? `  $ ${line}` : `  $ ${line.padEnd(width)}  # ${what}`,
+  );
   const fits = beside.every((line) => line.length <= (columns ?? Infinity));
-  const lines = fits ? beside : examples.flatMap(({ line, what }) => [`  # ${what}`, `  $ ${line}`]);
-  return `\nExamples:\n${lines.join("\n")}`;
+  const lines = fits ? beside : examples.flatMap((example) => above(example, columns ?? Infinity));
+  return lines.join("\n");
+}
+
+function above({ line, what }: Example, columns: number): readonly string[] {
+  const comment = what === "" ? [] : foldParagraph(what, columns - 4).split("\n");
+  return [...comment.map((part) => `  # ${part}`), ...continued(`  $ ${line}`, columns)];
+}
+
+/** A line that is too long goes on in the next one, as a shell takes it; never within quotes. */
+function continued(line: string, columns: number): readonly string[] {
+  if (line.length <= columns) return [line];
+  const words = line.trim().match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last === undefined) lines.push(`  ${word}`);
+    else if (`${last} ${word} \\`.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`      ${word}`);
+  }
+  return lines.map((part, at) => (at === lines.length - 1 ? part : `${part} \\`));
 }
 
 export function foldText(text: string, columns: number | undefined): string {

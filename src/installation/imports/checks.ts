@@ -153,7 +153,7 @@ function checkRoles({ source, target, database }: Known): readonly ImportCheck[]
 
 function checkRest({ source, wish }: Known): readonly ImportCheck[] {
   const { tablespaces, largeObjects, foreignTables, tables, isStandby } = source;
-  const unlogged = tables.filter((table) => table.isUnlogged).map(shown);
+  const unlogged = tables.filter((table) => table.isUnlogged).map((table) => `"${shown(table)}"`);
   return [
     ...(isStandby ? [note("source", "it is a standby; what it replays may cut the copy short")] : []),
     ...(tablespaces.length > 0 ? [note("tablespaces", `${some(tablespaces)}: all goes to the default one`)] : []),

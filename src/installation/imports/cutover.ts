@@ -202,7 +202,9 @@ async function awaitSilence({ session, wish, signal, cluster }: Cut): Promise<nu
       throw new OpError("import-refused", {
         message: "the source is still written to",
         detail:
-          before.open > 0 ? `${before.open} transactions there have written and not ended.` : "Rows change there.",
+          before.open > 0
+            ? `${before.open === 1 ? "1 transaction there has" : `${before.open} transactions there have`} written and not ended.`
+            : "Rows change there.",
         hint: `Stop the application, and give the same command again; or: matriarch import cutover ${cluster} --lock-source`,
       });
   }

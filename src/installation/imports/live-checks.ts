@@ -81,7 +81,7 @@ function checkSlots({ freeSlots, freeSenders }: SourceLook): ImportCheck {
 function checkIdentity({ source, wish }: Known): readonly ImportCheck[] {
   const without = source.tables.filter((table) => table.identity === "none" && !table.isUnlogged);
   if (without.length === 0) return [ok("keys", "every table has a key by which its changes are known")];
-  const names = some(without.map(shown));
+  const names = some(without.map((table) => `"${shown(table)}"`));
   if (wish.replica_identity_full)
     return [
       note("keys", `without a primary key: ${names}; set to REPLICA IDENTITY FULL at the source until the cutover`),

@@ -42,6 +42,7 @@ export async function changeSettings(
   asked: Asked,
 ): Promise<OperationRecord> {
   const planned = await planSettings(parts, name, wish);
+  parts.operations.refuseBusy(name);
   if (restart) refuseRestart(parts, name, planned.plan);
   const kind = restart ? restartingConfigKind : configKind;
   const operation = begin(parts, kind, name, asked, "writing the settings");

@@ -207,10 +207,17 @@ function refuseVersion({ name, record }: ClusterRuntime, wanted: string, running
     throw new OpError("not-supported", {
       message: `cluster "${name}" is of Postgres ${major}; ${wanted} is another major version`,
       detail: "An upgrade stays within the major version: only that can be taken member by member.",
-      hint: `Make a cluster of the other version and copy into it: matriarch create ${name}-new --version ${wanted.split(".")[0]}${engineDirectory === undefined ? "" : " --engine-directory ITS-DIRECTORY"}, then pg_dump and pg_restore.`,
+      hint: `Make a cluster of the other version and copy into it: matriarch create ${name}-new --version ${wanted.split(".")[0]}${engineDirectory === undefined ? "" : " --engine-directory ITS-DIRECTORY"}, then ${copying(name, Number(wanted.split(".")[0]) > major)}.`,
     });
   if (running !== undefined && wanted.includes(".") && compareVersions(wanted, running) < 0)
     throw older(name, running, wanted);
+}
+
+/** An import takes no database of a newer Postgres. */
+function copying(name: string, isNewer: boolean): string {
+  return isNewer
+    ? `matriarch import ${name}-new with the URI of "${name}", for seconds of pause with --live`
+    : "pg_dump and pg_restore";
 }
 
 function older(name: string, running: string, to: string): OpError {

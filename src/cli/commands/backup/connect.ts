@@ -28,7 +28,7 @@ export const backupConnect = (run: Run) =>
     ["matriarch backup connect shop --to /mnt/nas/backups --no-encryption", "one that is not encrypted"],
   ])
     .addArgument(clusterArgument())
-    .requiredOption("--to <place>", "where it is, see below")
+    .requiredOption("--to <place>", "where it is: s3://…, azure://…, gs://…, sftp://… or a path")
     .addOption(endpoint())
     .addOption(region())
     .addOption(pathStyle())

@@ -35,7 +35,7 @@ export const backupEnable = (run: Run) =>
     ["matriarch backup enable shop --to /mnt/nas/backups --number 2", "a second copy"],
   ])
     .addArgument(clusterArgument())
-    .requiredOption("--to <place>", "where to, see below")
+    .requiredOption("--to <place>", "where to: s3://…, azure://…, gs://…, sftp://… or a path")
     .addOption(endpoint())
     .addOption(region())
     .addOption(pathStyle())

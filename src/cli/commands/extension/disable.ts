@@ -13,7 +13,7 @@ export const extensionDisable = (run: Run) =>
   ])
     .addArgument(clusterArgument())
     .addArgument(extensionArgument())
-    .option("--database <database>", "default: the only one you made, or postgres when there is none")
+    .option("--database <database>", "where (default: the only one you made, or postgres when there is none)")
     .option("--cascade", "drop what depends on it too: columns with their data, views, indexes")
     .option("--restart", "restart the members that have its library loaded")
     .option("--dry-run", "show what would be done and change nothing")

@@ -9,7 +9,7 @@ export const extensionUpdate = (run: Run) =>
   ])
     .addArgument(clusterArgument())
     .addArgument(extensionArgument())
-    .option("--database <database>", "default: the only one you made, or postgres when there is none")
+    .option("--database <database>", "where (default: the only one you made, or postgres when there is none)")
     .option("--version <version>", "instead of the newest that the hosts have")
     .option("--dry-run", "show what would be done and change nothing")
     .action((cluster, name, { dryRun, ...given }) =>

@@ -10,12 +10,12 @@ export const hostInit = (run: Run) =>
     ["matriarch host init --name db-1 --address 10.0.0.1 --zone a", "with an etcd of its own"],
     ["matriarch host init --store https://10.0.9.1:2379 --store-ca ca.crt", "with an etcd that you have"],
   ])
-    .option("--name <name>", "name of this host; otherwise the machine's")
-    .option("--address <address>", "IP address or name by which the other hosts reach this one; otherwise its only one")
+    .option("--name <name>", "name of this host (default: the machine's)")
+    .option("--address <address>", "IP address or name by which the other hosts reach this one (default: its only one)")
     .option("--zone <zone>", "what fails together, for example a rack; members are spread over zones")
     .option("--region <region>", "where it is; commits wait for members of one region only")
-    .option("--base-port <port>", "first of six ports in a row; otherwise 7400", basePortArgument)
-    .option("--store <urls>", "an etcd that exists (3.4 to 3.6), URLs separated by commas; otherwise one is made")
+    .option("--base-port <port>", "first of six ports in a row (default: 7400)", basePortArgument)
+    .option("--store <urls>", "an etcd that exists (3.4 to 3.6), URLs separated by commas (default: one is made)")
     .option("--store-prefix <prefix>", "everything is kept below it", "/matriarch/")
     .option("--store-ca <file>", "authority that the store's certificate is checked with")
     .option("--store-cert <file>", "client certificate for the store")

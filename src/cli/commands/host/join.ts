@@ -23,11 +23,11 @@ export const hostJoin = (run: Run) =>
     ["matriarch host join TOKEN --yes", "also where this home is that of a host that was removed"],
   ])
     .argument("<token>", "lets this host in until it expires")
-    .option("--name <name>", "name of this host; otherwise the machine's")
+    .option("--name <name>", "name of this host (default: the machine's)")
     .option("--address <address>", "IP address or name by which the other hosts reach this one")
     .option("--zone <zone>", "what fails together, for example a rack; members are spread over zones")
     .option("--region <region>", "where it is; commits wait for members of one region only")
-    .option("--base-port <port>", "first of six ports in a row; otherwise 7400", basePortArgument)
+    .option("--base-port <port>", "first of six ports in a row (default: 7400)", basePortArgument)
     .option("--no-service", "no systemd service: the agent is started by commands, or with matriarch agent run")
     .action((token, flags) =>
       run(async (context) => {

@@ -11,7 +11,7 @@ export const hostSettings = (run: Run) =>
   ])
     .option(
       "--replace-after <duration>",
-      "members of a host that is silent for so long are made anew on a spare host, at least 10s, or never; otherwise 10m",
+      "members of a host that is silent for so long are made anew on a spare host: 10s or more, or never (at first: 10m)",
       (text) => (text === "never" ? text : durationArgument(text)),
     )
     .action(({ replaceAfter }) =>

@@ -7,8 +7,8 @@ export const hostToken = (run: Run) =>
     ["matriarch host token", "for ten hosts, within an hour"],
     ["matriarch host token --expires 15m --uses 1", "for one host, soon"],
   ])
-    .option("--expires <duration>", "how long it is good; otherwise 1h", durationArgument)
-    .option("--uses <number>", "how many hosts it lets in; otherwise 10", countArgument(1, 100))
+    .option("--expires <duration>", "how long it is good (default: 1h)", durationArgument)
+    .option("--uses <number>", "how many hosts it lets in (default: 10)", countArgument(1, 100))
     .option("--revoke <id>", "take a token back instead")
     .action(({ expires, uses, revoke }) =>
       run(async (context) => {

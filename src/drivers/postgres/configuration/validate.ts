@@ -143,5 +143,7 @@ export function readable(stderr: string): string {
     .split("\n")
     .map((line) => /(?:LOG|FATAL|ERROR|HINT|DETAIL):\s+(.*)$/.exec(line)?.[1])
     .filter((line) => line !== undefined);
-  return lines.length === 0 ? stderr.trim() : lines.join(". ").replaceAll("..", ".");
+  if (lines.length === 0) return stderr.trim();
+  // A message has no full stop, its hint has one; ranges have two, which stay.
+  return lines.map((line, at) => (at < lines.length - 1 ? line.replace(/\.$/, "") : line)).join(". ");
 }
