@@ -1,6 +1,7 @@
 /** How a command is declared: its purpose, its options, two examples, and a handler that returns data. */
 import { Command, InvalidArgumentError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 
+import { graceMsMax } from "../contract/accounts.ts";
 import { autostopMsMax, autostopMsMin } from "../contract/cluster.ts";
 import { maxLagBytesMin, maxLagMsMax, maxLagMsMin } from "../contract/reads.ts";
 import { parseDuration, parseSize } from "../contract/units.ts";
@@ -67,6 +68,13 @@ export function durationArgument(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError("It is no duration; write one like 30m, 90s or 1h30m.");
   return ms;
+}
+
+/** How long an old password stays good. */
+export function graceArgument(text: string): number {
+  const ms = durationArgument(text);
+  if (ms > graceMsMax) throw new InvalidArgumentError("It must be from 0s to 31d.");
+  return Math.round(ms);
 }
 
 const moment = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;

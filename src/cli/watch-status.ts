@@ -28,9 +28,10 @@ export async function watchStatus(context: CommandContext, cluster: string): Pro
           show(context, status, screen);
         }
       } catch (error) {
-        if (signal.aborted || !(error instanceof OpError && error.code === "agent-unreachable")) throw error;
-        if (told !== error.message) tellAbsence(context, error, screen);
-        told = error.message;
+        if (signal.aborted || !isForNow(error)) throw error;
+        const words = wordsOf(error).join("\n");
+        if (told !== words) tell(context, words, screen);
+        told = words;
       }
       client = () => context.clientAgain();
       await sleep(retryMs, undefined, { signal });
@@ -43,11 +44,20 @@ export async function watchStatus(context: CommandContext, cluster: string): Pro
   }
 }
 
+/** No agent answers, or the cluster is being made and has no status yet. */
+function isForNow(error: unknown): error is OpError {
+  return error instanceof OpError && (error.code === "agent-unreachable" || error.code === "busy");
+}
+
+function wordsOf({ code, message, detail, hint }: OpError): readonly string[] {
+  if (code === "busy") return [message, ...(detail === undefined ? [] : [detail])];
+  return [`${message}; waiting for it`, ...(hint === undefined ? [] : [hint])];
+}
+
 /** Once for each reason. */
-function tellAbsence(context: CommandContext, { message, hint }: OpError, screen: Screen | undefined): void {
-  const words = [`${message}; waiting for it`, ...(hint === undefined ? [] : [hint])];
-  if (screen) screen.foot(words.join("\n"));
-  else for (const line of words) context.note(line);
+function tell(context: CommandContext, words: string, screen: Screen | undefined): void {
+  if (screen) screen.foot(words);
+  else for (const line of words.split("\n")) context.note(line);
 }
 
 let lastLine = "";

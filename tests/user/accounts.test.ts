@@ -561,6 +561,11 @@ describe("databases, users and attached applications", () => {
       await json("user", "grant", "shop", "ada", "--database", "paper", "--role", "none");
       await assert.rejects(sql(uri, "SELECT 1"), /permission denied for database/);
       await refused(5, /does not exist/, "user", "grant", "shop", "ada", "--database", "none", "--role", "reader");
+      const boss = ["shop", "postgres", "--database", "paper", "--role", "none"];
+      await refused(3, /"postgres" is a superuser/, "user", "grant", ...boss);
+      await refused(2, /a name is empty/, "user", "drop", "shop", "", "--yes");
+      await refused(2, /--exec names no command/, "attach", "shop", "--app", "v", "--exec", " ");
+      await refused(2, /from 0s to 31d/, "user", "rotate", "shop", "ada", "--grace", "32d");
       await refused(
         5,
         /nobody's login/,

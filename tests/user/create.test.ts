@@ -6,6 +6,8 @@ import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { once } from "node:events";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { Cluster, createCluster } from "../faults/cluster.ts";
 import { makeInstallation, type Installation } from "../faults/installation.ts";
@@ -38,6 +40,20 @@ describe("create", () => {
   });
 
   test("refuses a name that exists", () => refused(3, /already exists(.*\n)*HINT/, "taken"));
+
+  test("in the background: known from the first moment, and watched until it serves", { timeout: 60_000 }, async () => {
+    await installation.ok("create", "later", "--members", "1", "--detach");
+    const { code, stdout, stderr } = await installation.run(["status", "later"]);
+    if (code !== 0) assert.match(`${code} ${stderr}`, /^3 ERROR: {2}cluster "later" is being made\nDETAIL: .*create/);
+    else assert.match(stdout, /^later is /);
+    const watch = installation.begin(["status", "later", "--watch"]);
+    const told = text(watch.stderr);
+    for await (const line of createInterface(watch.stdout)) if (/ healthy/.test(line)) break;
+    watch.kill("SIGINT");
+    await once(watch, "exit");
+    assert.doesNotMatch(await told, /does not exist/);
+    await installation.ok("destroy", "later", "--yes");
+  });
 
   test("refuses a port that is in use", async () => {
     const server = createServer();

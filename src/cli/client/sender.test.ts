@@ -40,6 +40,7 @@ test("what a newer agent adds is let through, and what an older one does not say
 test("names and queries cannot lead to another route", () => {
   assert.equal(pathPart("a/b?c#d"), "a%2Fb%3Fc%23d");
   assert.equal(pathPart(".."), "%2E");
+  assert.throws(() => pathPart(""), { code: "usage", message: "a name is empty" });
   assert.equal(queryText({ type: "a&b=c", limit: 3, member: undefined }), "?type=a%26b%3Dc&limit=3");
   assert.equal(queryText({}), "");
 });

@@ -49,8 +49,13 @@ export interface Sender {
   tunnel(path: string, how?: How): Promise<Duplex>;
 }
 
-/** `.` and `..` would be folded away by a URL parser; no name that exists looks like them. */
+/**
+ * `.` and `..` would be folded away by a URL parser; no name that exists looks like them.
+ * @throws OpError usage for an empty name, which would ask for something else
+ */
 export function pathPart(name: string): string {
+  if (name === "")
+    throw new OpError("usage", { message: "a name is empty", hint: "In a script: is the variable for it set?" });
   return /^\.{1,2}$/.test(name) ? "%2E" : encodeURIComponent(name);
 }
 

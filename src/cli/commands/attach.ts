@@ -2,7 +2,7 @@
 import { Option } from "@commander-js/extra-typings";
 
 import { clusterArgument } from "../arguments.ts";
-import { command, durationArgument, type Run } from "../command.ts";
+import { command, graceArgument, type Run } from "../command.ts";
 
 const notes = `
 The application gets a user of its own, and by default a database of its own, both named after it: lower case, with "_"
@@ -41,7 +41,7 @@ export const attach = (run: Run) =>
     .option(
       "--grace <duration>",
       "with --rotate: the old password stays good for so long, up to 31d (default: 0s)",
-      durationArgument,
+      graceArgument,
     )
     .addHelpText("after", notes)
     .action((cluster, options) =>

@@ -32,7 +32,7 @@ function namedIn(settings: readonly Setting[], names: readonly string[]): readon
   if (missing.length > 0)
     throw new OpError("bad-name", {
       message: `there is no setting ${missing.map(({ name }) => `"${name}"`).join(", ")}`,
-      hint: "See all with: matriarch config show <cluster> --all",
+      hint: "See all with: matriarch config show CLUSTER --all",
     });
   return settings.filter((setting) => patterns.some(({ pattern }) => pattern.test(setting.name)));
 }

@@ -56,6 +56,16 @@ export function refuseTaking({ name, owner }: SeenDatabase, role: string): void 
   });
 }
 
+/** What it may do is not changed by what it is granted, and nobody is to believe so. */
+export function refuseSuperuser({ name, isSuperuser }: SeenRole): void {
+  if (!isSuperuser) return;
+  throw new OpError("bad-value", {
+    message: `user "${name}" is a superuser`,
+    detail: "It may do everything in every database, whatever it is granted.",
+    hint: "Make a user of its own for it: matriarch user create",
+  });
+}
+
 /** Nobody but the superusers owns a database that the agents work in. */
 export function refuseOwner(database: string, role: string): void {
   if (role !== "owner" || !isKept(database)) return;

@@ -21,7 +21,14 @@ import { connectionTo } from "../connection.ts";
 import { clusterOf, type Parts } from "../parts.ts";
 import { firstUser } from "../users.ts";
 import { changeOnPrimary, lookOnPrimary, readAttachments } from "./primary.ts";
-import { refuseBadName, refuseNoDatabase, refuseNoUser, refuseOwner, refuseTaking } from "./refusals.ts";
+import {
+  refuseBadName,
+  refuseNoDatabase,
+  refuseNoUser,
+  refuseOwner,
+  refuseSuperuser,
+  refuseTaking,
+} from "./refusals.ts";
 
 export async function listUsers(parts: Parts, name: string): Promise<readonly UserStatus[]> {
   const accounts = await lookOnPrimary(parts, name, lookAround);
@@ -71,7 +78,7 @@ export async function grantRole(
 ): Promise<UserStatus> {
   return changeOnPrimary(parts, name, async (admin) => {
     const accounts = await lookAround(admin);
-    refuseNoUser(accounts, name, user);
+    refuseSuperuser(refuseNoUser(accounts, name, user));
     const found = refuseNoDatabase(accounts, name, database);
     refuseOwner(database, role);
     if (!take) refuseTaking(found, role);

@@ -2,7 +2,7 @@
 import { Argument } from "@commander-js/extra-typings";
 
 import { clusterArgument } from "../../arguments.ts";
-import { command, durationArgument, type Run } from "../../command.ts";
+import { command, graceArgument, type Run } from "../../command.ts";
 
 const notes = `
 Postgres keeps one password for each name. With --grace the new password comes with a second name, ada_rotated for ada,
@@ -16,7 +16,7 @@ export const userRotate = (run: Run) =>
   ])
     .addArgument(clusterArgument())
     .addArgument(new Argument("[user]", "database user").default("postgres"))
-    .option("--grace <duration>", "the old password stays good for so long, up to 31d (default: 0s)", durationArgument)
+    .option("--grace <duration>", "the old password stays good for so long, up to 31d (default: 0s)", graceArgument)
     .addHelpText("after", notes)
     .action((cluster, user, { grace = 0 }) =>
       run(async (context) => {
