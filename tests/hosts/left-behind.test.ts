@@ -64,10 +64,11 @@ describe("a forced failover, and the hosts that it went on without are removed",
       const { rows } = await standby.query("SELECT FROM pg_catalog.pg_class WHERE relname = 'orders'");
       return rows.length === 1 ? true : undefined;
     }).finally(() => standby.end());
-    await behind.vanish();
+    const names = lost.map(({ name }) => name);
+    await lab.network.cut({ from: [behind.name], to: names }, { from: names, to: [behind.name] });
     await primary.ok("connect", "shop", "-c", "INSERT INTO orders SELECT n FROM generate_series(1001, 1500) AS n");
     for (const host of lost) await host.kill();
-    await lab.network.mend();
+    // Still cut: the kernel of a host whose processes are gone sends what they had handed to it.
     await until("the force to be taken", async () => {
       const force = ["--to", target, "--force", "--accept-data-loss", "--yes"];
       return (await behind.matriarch(["failover", "shop", ...force])).code === 0 ? true : undefined;
@@ -82,6 +83,7 @@ describe("a forced failover, and the hosts that it went on without are removed",
     );
     await cluster.until("one member", ({ members }) => members.length === 1, 60_000, behind);
 
+    await lab.network.mend();
     primary.boot();
     await until(
       "what it has to be a snapshot",
