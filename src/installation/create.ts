@@ -31,7 +31,7 @@ import { settingsWithLibraries } from "./extensions/libraries.ts";
 import { awaitCluster, clusterOf, refuseWithoutStore, type Parts } from "./parts.ts";
 import { claimHere, claimPlaces, memberAt, type Place } from "./placement/claims.ts";
 import { createKind, restoreKind, type forkKind } from "./making.ts";
-import { firstHostElsewhere, forwardCreate } from "./placement/forward.ts";
+import { destroyHeardOf, firstHostElsewhere, forwardCreate } from "./placement/forward.ts";
 import { severalHosts } from "./placement/hosts.ts";
 import { firstSettings, judgedSettings } from "./settings/first.ts";
 import { planCluster, planShape } from "./spec.ts";
@@ -53,6 +53,7 @@ export async function beginCreate(parts: Parts, request: CreateRequest, asked: A
   const spec = seed ? { ...planned, ...seed.inherited } : planned;
   const password = request.password ?? generatePassword();
   const verifier = scramVerifier(password);
+  await destroyHeardOf(parts, spec.name);
   const operation = beginOperation(parts, spec, seed?.kind ?? createKind, asked);
   const version = request.minor_version;
   const warnings = request.memory_bytes === undefined ? [] : overcommitted(parts, loadsOfPlaces(shape.places), spec);

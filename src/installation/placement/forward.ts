@@ -52,3 +52,15 @@ export async function heardOf({ operations, signal }: Parts, id: string): Promis
   const deadline = performance.now() + heardWithinMs;
   while (!operations.has(id) && performance.now() < deadline) await sleep(heardLookMs, undefined, { signal });
 }
+
+type OperationsSeen = { readonly operations: Pick<Parts["operations"], "host" | "underWay"> } & Pick<Parts, "signal">;
+
+/** Another host has destroyed the cluster that had the name last, and its end may not be known here yet. */
+export async function destroyHeardOf({ operations, signal }: OperationsSeen, cluster: string): Promise<void> {
+  const deadline = performance.now() + heardWithinMs;
+  const isToBeHeard = (): boolean =>
+    operations
+      .underWay(cluster)
+      .some(({ kind, host }) => kind === "destroy" && host !== null && host !== operations.host);
+  while (isToBeHeard() && performance.now() < deadline) await sleep(heardLookMs, undefined, { signal });
+}
