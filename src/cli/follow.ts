@@ -71,7 +71,7 @@ function goesOn({ kind, cluster }: Operation): OpError {
   return new OpError("interrupted", {
     message: `${kind} of "${cluster}" goes on without this command`,
     detail: "The agent carries it out, whoever watches.",
-    hint: `Follow it with: matriarch status ${cluster} --watch`,
+    hint: `Follow it with: matriarch ${/^import\b/.test(kind) ? `import status ${cluster}` : `status ${cluster} --watch`}`,
   });
 }
 
