@@ -3,6 +3,12 @@ import type { ErrorKind } from "./kind.ts";
 
 export const restoreErrors = {
   "snapshot-not-found": { httpStatus: 404, exitCode: 5, retry: "no", meaning: "There is no snapshot of this id." },
+  "snapshot-damaged": {
+    httpStatus: 409,
+    exitCode: 3,
+    retry: "no",
+    meaning: "A snapshot cannot be read, or is not what its description says. Nothing was written.",
+  },
   "restore-point-not-found": {
     httpStatus: 404,
     exitCode: 5,

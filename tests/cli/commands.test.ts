@@ -336,6 +336,16 @@ describe("exit codes and errors", { concurrency: 2 }, () => {
     assert.match((await harness.run(["member", "romove"])).stderr, /HINT: {2}Did you mean "remove"\?/);
   });
 
+  test("who looks for a way to keep what is kept anyway is told so, and nothing is destroyed", async () => {
+    for (const option of ["--keep", "--keep-snapshots", "--no-backups"]) {
+      const ran = await harness.run(["destroy", "shop", option, "--yes"]);
+      assert.equal(ran.code, 2, ran.stderr);
+      assert.match(ran.stderr, /HINT: {2}Snapshots are kept for their time and backups until you delete them/);
+    }
+    assert.match((await harness.run(["destroy", "shop", "--nope"])).stderr, /HINT: {2}Try "matriarch help destroy"/);
+    assert.equal((await harness.run(["status", "shop"])).code, 0);
+  });
+
   test("help is no error, and says what it is for", async () => {
     for (const args of [[], ["help"], ["--help"], ["help", "member"], ["status", "--help"]]) {
       const ran = await harness.run(args);

@@ -8,7 +8,7 @@ import { makeInstallation, type Installation, type InstallationOptions } from ".
 
 const madeSchema = z.object({ uri: z.string(), epoch: z.literal(1) });
 
-interface Added {
+export interface Added {
   readonly at: string;
   readonly lsn: string;
   readonly xid: string;
@@ -43,6 +43,22 @@ export class Rows {
       this.added.push({ ...found, ...rows[0] });
     }
   }
+}
+
+/** Where the record of this row's commit begins, and the time that is written in it. */
+export async function commitOf(
+  client: Client,
+  { xid, lsn }: Added,
+): Promise<{ readonly lsn: string; readonly at: string }> {
+  await client.query("CREATE EXTENSION IF NOT EXISTS pg_walinspect");
+  const { rows } = await client.query<{ lsn: string; at: string }>(
+    `SELECT start_lsn::text AS lsn, substring(description FROM '^[^;]+') AS at
+     FROM pg_get_wal_records_info($2::pg_lsn - 4096, $2) WHERE record_type = 'COMMIT' AND xid::text = $1`,
+    [xid, lsn],
+  );
+  const [found, ...others] = rows;
+  assert.ok(found && others.length === 0, JSON.stringify(rows));
+  return found;
 }
 
 /** A cluster with a table, a snapshot of it, and nothing in it yet. */

@@ -11,7 +11,8 @@ import { operationSchema } from "../../src/contract/cluster.ts";
 import { restoreWindowsSchema } from "../../src/contract/storage.ts";
 import type { Installation } from "../faults/installation.ts";
 import { until } from "../faults/until.ts";
-import { begun, copyOf, made, Rows } from "./restore-fixture.ts";
+import { refusesCommand } from "./as-it-was.ts";
+import { begun, commitOf, copyOf, made, Rows } from "./restore-fixture.ts";
 
 describe("restore", () => {
   test("to before and after a row, by time, point, position and transaction; refused outside of the window", async (t) => {
@@ -26,23 +27,26 @@ describe("restore", () => {
     assert.deepEqual(await restored("--at", second.at), [1, 2]);
     assert.deepEqual(await restored("--name", "before-4"), [1, 2, 3]);
     assert.deepEqual(await restored("--xid", second.xid, "--exclusive"), [1]);
+    // To its very record, and to just before it.
+    const commit = await commitOf(client, second);
+    assert.deepEqual(await restored("--lsn", commit.lsn), [1, 2]);
+    assert.deepEqual(await restored("--lsn", commit.lsn, "--exclusive"), [1]);
+    assert.deepEqual(await restored("--at", commit.at, "--exclusive"), [1]);
     assert.deepEqual(await restored(), [1, 2, 3, 4, 5]);
     assert.deepEqual(await copyOf(installation, ["fork", "shop"], ["--at", "10 ms ago"]), [1, 2, 3, 4, 5]);
-    const refused = async (code: number, words: RegExp, ...target: readonly string[]): Promise<void> => {
-      const ran = await installation.run(["restore", "shop", "no", ...target]);
-      assert.equal(ran.code, code, ran.stderr);
-      assert.match(ran.stderr, words);
-    };
-    await refused(3, /cannot be restored to.*\n.*What can be restored: \d{4}-\d\d-\d\d .* to /, "--at", early);
-    await refused(3, /in the future/, "--at", new Date(Date.now() + 3_600_000).toISOString());
-    await refused(3, /no time zone/, "--at", "2026-11-21 10:30");
-    await refused(3, /cannot be restored to FFFF/, "--lsn", "FFFF/0");
-    await refused(5, /no restore point "after-4"(.*\n)*.*before-4/, "--name", "after-4");
-    await refused(5, /no snapshot/, "--snapshot", "shop-20200101T000000Z-ffff");
-    await refused(2, /only one of/, "--at", "1s ago", "--lsn", "0/1");
-    const taken = await installation.run(["restore", "shop", "shop"]);
-    assert.equal(taken.code, 3, taken.stderr);
-    assert.deepEqual(await readdir(join(installation.home, "clusters")), ["shop"]);
+    const refused = (code: number, words: RegExp, ...target: readonly string[]): Promise<void> =>
+      refusesCommand({ installation, client }, ["restore", "shop", ...target], code, words);
+    const outside = /cannot be restored to.*\n.*What can be restored: \d{4}-\d\d-\d\d .* to /;
+    for (const [before] of [["new"], ["--in-place"]] as const)
+      await refused(3, outside, before, "--at", early, "--yes");
+    await refusesCommand({ installation, client }, ["fork", "shop", "new", "--at", early], 3, outside);
+    await refused(3, /in the future/, "new", "--at", new Date(Date.now() + 3_600_000).toISOString());
+    await refused(3, /no time zone/, "new", "--at", "2026-11-21 10:30");
+    await refused(3, /cannot be restored to FFFF/, "new", "--lsn", "FFFF/0");
+    await refused(5, /no restore point "after-4"(.*\n)*.*before-4/, "new", "--name", "after-4");
+    await refused(5, /no snapshot/, "new", "--snapshot", "shop-20200101T000000Z-ffff");
+    await refused(2, /only one of/, "new", "--at", "1s ago", "--lsn", "0/1");
+    await refused(3, /"shop" already exists/, "shop");
     const windows = restoreWindowsSchema.parse(await installation.json("restore-point", "list", "shop"));
     assert.equal(windows.windows.length, 1);
     assert.deepEqual(

@@ -8,6 +8,11 @@ import type { Client } from "../client/client.ts";
 import { command, type Run } from "../command.ts";
 import { operationOutcome } from "./operation-outcome.ts";
 
+const notes = `
+Its snapshots are kept without being asked, each for its time (5 days unless "matriarch snapshot set" said otherwise), with the
+log that leads on from them; the plan and the end say until when. Meanwhile "matriarch restore shop shop" brings it back.
+Backups in storage elsewhere stay until somebody deletes them; --with-backups does.`;
+
 export const destroy = (run: Run) =>
   command("destroy", "Stop a cluster and delete its data for good.", [
     ["matriarch destroy shop --dry-run", "what would be deleted"],
@@ -16,6 +21,7 @@ export const destroy = (run: Run) =>
     .addArgument(clusterArgument())
     .option("--with-backups", "delete its backups in storage elsewhere as well")
     .option("--dry-run", "show what would be deleted and change nothing")
+    .addHelpText("after", notes)
     .action((cluster, { dryRun, withBackups }) =>
       run(async (context) => {
         const client = await context.client();
@@ -48,7 +54,8 @@ function keptWords(cluster: string, snapshots: readonly SnapshotStatus[]): reado
     .map(({ kept_until: until }) => until)
     .toSorted()
     .at(-1);
-  if (last === undefined) return [];
+  if (last === undefined)
+    return [`It has no snapshot, so nothing of it is kept on its hosts; see matriarch snapshot create ${cluster}.`];
   const until = formatMoment(Date.parse(last));
   const what =
     snapshots.length === 1

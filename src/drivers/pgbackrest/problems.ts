@@ -106,6 +106,8 @@ function hintOf(kind: RepositoryProblem["kind"], text: string): { readonly hint?
       return {
         hint: "Give the key that was shown when backups were enabled: --key-file. Or another path, for a place of its own.",
       };
+    case "no-stanza":
+      return { hint: "Check the cluster's name, and the path in --to: its backups lie under both." };
     case "full":
       return { hint: "Make room there, or keep fewer backups: matriarch backup set." };
     default:

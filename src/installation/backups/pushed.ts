@@ -6,6 +6,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RepositoryNumber } from "../../domain/backup.ts";
+import type { MemberRecord } from "../../domain/cluster.ts";
+import { formatLsn, parseLsn, type Lsn } from "../../domain/lsn.ts";
 import type { RecoveryTarget } from "../../domain/recovery.ts";
 import { behindSince } from "../../drivers/pgbackrest/push.ts";
 import { readWaiting } from "../../drivers/postgres/archive/waiting.ts";
@@ -20,6 +22,8 @@ const pushMs = 60_000;
 const againMs = 250;
 const switchSql = "SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_switch_wal()) AS name";
 
+const writtenSql = "SELECT pg_catalog.pg_current_wal_insert_lsn()::text AS lsn";
+
 interface Place {
   readonly name: string;
   readonly systemIdentifier: string;
@@ -32,16 +36,16 @@ export async function isPushed(
   { name, systemIdentifier, repository }: Place,
   target: RecoveryTarget,
 ): Promise<boolean> {
-  const cluster = parts.runtime.clusters.get(name);
-  const primary = cluster && servingPrimary(cluster);
-  const member = primary && cluster.record.members[primary.id]?.value;
-  const isOwn = cluster?.record.spec.value.systemIdentifier === systemIdentifier;
-  if (target.kind !== "time" || !isOwn || !member || !isHere(parts, member)) return false;
-  const known = await inRepositoriesUntil(parts, { cluster: name, systemIdentifier, member, numbers: [repository] });
-  if (known !== undefined && target.ms <= known) return true;
-  // A commit's time is taken a moment before its record is written.
-  const certainAt = target.ms + 1000;
-  await sleep(Math.max(0, certainAt - parts.clock.wallNow()), undefined, { signal: parts.signal });
+  const isOwn = parts.runtime.clusters.get(name)?.record.spec.value.systemIdentifier === systemIdentifier;
+  const member = isOwn ? primaryHere(parts, name) : undefined;
+  if ((target.kind !== "time" && target.kind !== "lsn") || !member) return false;
+  if (target.kind === "time") {
+    const known = await inRepositoriesUntil(parts, { cluster: name, systemIdentifier, member, numbers: [repository] });
+    if (known !== undefined && target.ms <= known) return true;
+    // A commit's time is taken a moment before its record is written.
+    const certainAt = target.ms + 1000;
+    await sleep(Math.max(0, certainAt - parts.clock.wallNow()), undefined, { signal: parts.signal });
+  }
   const [row] = await askServer(parts, member, switchSql, askMs).catch(() => []);
   const last = row?.["name"];
   if (!last) return false;
@@ -53,6 +57,38 @@ export async function isPushed(
     if (!names.some((file) => file <= last)) return true;
   }
   return false;
+}
+
+function primaryHere(parts: Parts, name: string): MemberRecord | undefined {
+  const cluster = parts.runtime.clusters.get(name);
+  const primary = cluster && servingPrimary(cluster);
+  const member = primary && cluster.record.members[primary.id]?.value;
+  return member && isHere(parts, member) ? member : undefined;
+}
+
+/** The end of the log now, as the cluster's primary says it; undefined: it is not on this host, or says nothing. */
+export async function writtenUpTo(parts: Parts, name: string): Promise<Lsn | undefined> {
+  const member = primaryHere(parts, name);
+  const [row] = member ? await askServer(parts, member, writtenSql, askMs).catch(() => []) : [];
+  return row?.["lsn"] ? parseLsn(row["lsn"]) : undefined;
+}
+
+/**
+ * A position that the log has not come to, or that no repository was given.
+ * @param end of the log that there is; undefined: not known
+ * @throws OpError restore-out-of-window
+ */
+export function refuseUnwritten(
+  name: string,
+  { lsn }: Extract<RecoveryTarget, { readonly kind: "lsn" }>,
+  end: Lsn | undefined,
+): void {
+  if (end === undefined || lsn <= end) return;
+  throw new OpError("restore-out-of-window", {
+    message: `"${name}" cannot be restored to ${formatLsn(lsn)}`,
+    detail: `Its log ends at ${formatLsn(end)}.`,
+    hint: "Give an earlier position, or none for the newest that there is.",
+  });
 }
 
 /** Its storage's clock may be another one. */

@@ -8,7 +8,7 @@ import type { RestoreRequest } from "../../contract/storage.ts";
 import { formatSize } from "../../contract/units.ts";
 import type { Backup } from "../../domain/backup.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
-import { parseLsn } from "../../domain/lsn.ts";
+import { parseLsn, type Lsn } from "../../domain/lsn.ts";
 import type { RecoveryTarget } from "../../domain/recovery.ts";
 import { parseHistoryFile } from "../../domain/timeline.ts";
 import {
@@ -17,6 +17,7 @@ import {
   parseSegmentName,
   reachOf,
   segmentsBetween,
+  segmentStart,
   usualSegmentBytes,
   type WalLine,
 } from "../../domain/wal-file.ts";
@@ -31,7 +32,7 @@ import { writtenBy } from "../storage/own-engine.ts";
 import type { Source } from "../storage/sources.ts";
 import { backupOf } from "./look.ts";
 import { unpackSpec } from "./packed-spec.ts";
-import { isPushed, refuseBeyond } from "./pushed.ts";
+import { isPushed, refuseBeyond, refuseUnwritten, writtenUpTo } from "./pushed.ts";
 import { hostWithSecrets } from "./share.ts";
 import { findStanza, type Found } from "./stanza.ts";
 
@@ -66,8 +67,10 @@ export async function ofRepository(
   const looks = await found.driver.look();
   const backups = choose(found, looks, target, label);
   const [newest] = backups;
-  if (newest && found.spec === undefined && target.kind === "time")
-    refuseBeyond(name, target, await found.driver.newestSegmentAt(newest.repository, archiveOf(looks, newest)));
+  const newestAt = async (): Promise<number | undefined> =>
+    newest && found.driver.newestSegmentAt(newest.repository, archiveOf(looks, newest));
+  if (found.spec === undefined && target.kind === "time") refuseBeyond(name, target, await newestAt());
+  if (target.kind === "lsn") refuseUnwritten(name, target, await endOfLog(parts, found, looks, newest));
   return backups.map((backup) => ofBackup(parts, found, looks, { backup, target }));
 }
 
@@ -86,12 +89,12 @@ function ofBackup(
     base: backup.label,
     // Which transactions it begins with it does not say.
     mayBeTooNew: target.kind === "xid",
-    check: async () => {
+    check: async (copies) => {
       const { poolFreeBytes: free } = await pool.usage(parts.home);
-      const needed = backup.bytes * 1.1 + replayBytes;
+      const needed = backup.bytes * 1.1 * (pool.sharesBlocks ? 1 : copies) + replayBytes;
       if (free > needed) return;
       throw new OpError("too-little-disk", {
-        message: `backup ${backup.label} takes ${formatSize(needed)}, and ${formatSize(free)} are free`,
+        message: `a copy of backup ${backup.label} takes ${formatSize(needed)}, and ${formatSize(free)} are free`,
         hint: "Free some room.",
       });
     },
@@ -116,6 +119,19 @@ function ofBackup(
       return await recoveryOf(found, looks, { backup, target, holdsTarget }, memberAt(dataDirectory));
     },
   };
+}
+
+/** Of the cluster's, where it runs: what its primary has written is pushed when it is needed. Else of the repository's. */
+async function endOfLog(
+  parts: Parts,
+  { name, spec }: Found,
+  looks: readonly RepositoryLook[],
+  backup: Backup | undefined,
+): Promise<Lsn | undefined> {
+  if (spec) return await writtenUpTo(parts, name);
+  const newest = looks.find(({ number }) => number === backup?.repository)?.newestSegment;
+  const last = newest === undefined ? undefined : parseSegmentName(newest, usualSegmentBytes);
+  return last && segmentStart(last.segment + 1, usualSegmentBytes);
 }
 
 /** A directory that no server runs in yet. */

@@ -35,7 +35,7 @@ export async function beginProof(parts: Parts, name: string, { here }: ProofRequ
   const host = here ? undefined : await hostOfProof(parts, name);
   if (host !== undefined) return forward(parts, name, host, asked);
   const plan = await planProof(parts, name);
-  await plan.sources[0]?.check();
+  await plan.sources[0]?.check(1);
   await refuseNoRoom(parts, plan.bytes);
   refuseAnother(parts, name);
   await refuseHeld(parts, clusterOf(parts, name).record.spec.value);

@@ -51,9 +51,19 @@ export async function beginRestore(
   request: RestoreRequest,
   asked: Asked,
 ): Promise<Created> {
+  refuseTwoOrigins(request);
   const target = await readTarget(parts, name, request);
   const isOfSnapshot = target.kind === "newest" && (request.snapshot ?? request.backup) !== undefined;
   return begin(parts, name, { request, target: isOfSnapshot ? { kind: "base" } : target, kind: restoreKind }, asked);
+}
+
+/** What it begins with lies on a host, or in a repository. */
+function refuseTwoOrigins(request: RestoreRequest): void {
+  if (request.snapshot === undefined || !isOfRepository(request)) return;
+  throw new OpError("usage", {
+    message: "a snapshot was named, and a backup or the repository",
+    hint: "Give --snapshot, or one of --backup and --from-repository.",
+  });
 }
 
 interface Beginning {
@@ -113,7 +123,8 @@ async function create(parts: Parts, name: string, creating: Creating, asked: Ask
   const { sources, request, kind } = creating;
   const [source] = sources;
   if (!source) throw new Error("there is nothing to copy");
-  await source.check();
+  // Over several hosts each further member is on another one.
+  await source.check(parts.hosts.self === undefined ? (request.members ?? 1) : 1);
   const expires = request.expires_ms === undefined ? {} : { expiresAt: parts.clock.wallNow() + request.expires_ms };
   const { script } = request;
   const isToInspect = kind === restoreKind;

@@ -15,7 +15,7 @@ import { clusterOf, isHere, type Parts } from "../parts.ts";
 import { newestVersion, writtenBy } from "./own-engine.ts";
 import { chooseMember } from "./snapshots/choose.ts";
 import { readSnapshots, volumeOfSnapshot } from "./snapshots/files.ts";
-import { snapshotNotFound } from "./snapshots/list.ts";
+import { noSnapshot } from "./snapshots/list.ts";
 import { copyMember, refuseRoom } from "./snapshots/take.ts";
 import { readBase } from "./restore/bases.ts";
 import { filesBetween, fileWrittenAt } from "./restore/kept-log.ts";
@@ -38,8 +38,8 @@ export interface Source {
   readonly mayBeTooNew?: boolean;
   /** the volume of a snapshot that must stay until it is done */
   readonly reads?: string;
-  /** @throws OpError when it cannot be, before anything is begun */
-  check(): Promise<void>;
+  /** @param copies that this host is to hold. @throws OpError when it cannot be, before anything is begun */
+  check(copies: number): Promise<void>;
   /** Puts a copy at `volume`, which does not exist yet. */
   copy(volume: string, wish: SeedRequest): Promise<void>;
   /** Called once the copy is there; left out: the log that came with it is all that is replayed. */
@@ -56,7 +56,7 @@ export function ofMember(parts: Parts, name: string, member: string | undefined)
     at: parts.clock.wallNow(),
     version: chosen.member.version ?? parts.servers.versionOf(spec, chosen.member),
     base: chosen.member.id,
-    check: () => refuseRoom(parts, chosen, "asked"),
+    check: (copies) => refuseRoom(parts, chosen, "asked", copies),
     copy: async (path, { spec: { volumeBytes: sizeBytes }, told, signal }) => {
       told(`copying "${chosen.member.id}"`);
       await copyMember(parts, { chosen, path, socketDirectory, major: spec.major, sizeBytes, told, signal });
@@ -66,7 +66,7 @@ export function ofMember(parts: Parts, name: string, member: string | undefined)
 
 export async function ofSnapshot(parts: Parts, name: string, id: string): Promise<Source> {
   const snapshot = (await readSnapshots(parts, name)).find((one) => one.id === id);
-  if (!snapshot) throw snapshotNotFound(name, id);
+  if (!snapshot) throw await noSnapshot(parts, name, id);
   await readBase(parts, snapshot);
   return { ...copyOf(parts, snapshot), at: snapshot.createdAt };
 }
@@ -112,8 +112,10 @@ function copyOf(parts: Parts, snapshot: Candidate["base"]["snapshot"]): Omit<Sou
     version: snapshot.version,
     base: snapshot.id,
     reads: path,
-    check: async () =>
-      refuseFull(snapshot.id, snapshot.bytes, pool.sharesBlocks, (await pool.usage(path)).poolFreeBytes),
+    check: async (copies) => {
+      const bytes = pool.sharesBlocks ? 0 : copies * snapshot.bytes;
+      refuseFull(snapshot.id, bytes, (await pool.usage(path)).poolFreeBytes);
+    },
     copy: async (volume, { spec, told, signal }) => {
       told(`copying ${snapshot.id}`);
       await pool.copy(path, volume, { owner, sizeBytes: spec.volumeBytes }, signal);
@@ -124,8 +126,8 @@ function copyOf(parts: Parts, snapshot: Candidate["base"]["snapshot"]): Omit<Sou
 /** What a server needs beside its data while it replays. */
 const replayBytes = 256 * 2 ** 20;
 
-function refuseFull(id: string, bytes: number, isShared: boolean, free: number): void {
-  const needed = (isShared ? 0 : bytes * 1.1) + replayBytes;
+function refuseFull(id: string, bytes: number, free: number): void {
+  const needed = bytes * 1.1 + replayBytes;
   if (free > needed) return;
   throw new OpError("too-little-disk", {
     message: `a copy of ${id} takes ${formatSize(needed)}, and ${formatSize(free)} are free`,

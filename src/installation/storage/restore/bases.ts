@@ -30,8 +30,14 @@ export async function basesHere(parts: Pick<Parts, "home">, cluster: string): Pr
   return read.flatMap((base) => base ?? []).toSorted((a, b) => b.consistentAt - a.consistentAt);
 }
 
-/** @throws OpError bad-value when it is not what its description says */
+/** @throws OpError snapshot-damaged when it cannot be read, or is not what its description says */
 export async function readBase(parts: Pick<Parts, "home">, snapshot: Snapshot): Promise<Base> {
+  return await baseOf(parts, snapshot).catch((cause: unknown) => {
+    throw cause instanceof OpError && cause.code === "snapshot-damaged" ? cause : unreadable(snapshot.id, cause);
+  });
+}
+
+async function baseOf(parts: Pick<Parts, "home">, snapshot: Snapshot): Promise<Base> {
   const data = join(volumeOfSnapshot(parts, snapshot), "data");
   const control = await readControl(data);
   await refuseForeign(snapshot, data, control.systemIdentifier);
@@ -52,10 +58,19 @@ async function refuseForeign({ id, spec }: Snapshot, data: string, systemIdentif
   const major = (await readFile(join(data, "PG_VERSION"), "utf8").catch(() => "")).trim();
   const isOwn = String(systemIdentifier) === spec.systemIdentifier && major === String(spec.major);
   if (isOwn) return;
-  throw new OpError("bad-value", {
+  throw new OpError("snapshot-damaged", {
     message: `snapshot ${id} is not what its description says`,
     detail: `Its data is of Postgres ${major || "?"} and of system ${systemIdentifier}, and should be of Postgres ${spec.major} and of system ${spec.systemIdentifier}.`,
     hint: "Use another one: matriarch snapshot list.",
+  });
+}
+
+function unreadable(id: string, cause: unknown): OpError {
+  return new OpError("snapshot-damaged", {
+    message: `snapshot ${id} cannot be read`,
+    detail: cause instanceof Error ? `${cause.message}.` : "Its files are damaged, or gone.",
+    hint: "Use another one: matriarch snapshot list.",
+    cause,
   });
 }
 

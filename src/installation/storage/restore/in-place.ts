@@ -73,7 +73,8 @@ async function beginHere(
     target.kind === "base" && snapshot !== undefined
       ? [await ofSnapshot(parts, name, snapshot)]
       : await ofLog(parts, name, { target, snapshot });
-  await sources[0]?.check();
+  // The others are made anew in the room of those that they replace.
+  await sources[0]?.check(1);
   refuseOtherMajor(record, sources);
   const journal = planned(parts, record);
   const step = "making the copy";

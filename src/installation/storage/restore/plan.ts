@@ -11,8 +11,8 @@ import { isOnLine } from "../../../domain/wal-file.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import type { Parts } from "../../parts.ts";
 import { readSnapshots } from "../snapshots/files.ts";
-import { snapshotNotFound } from "../snapshots/list.ts";
-import { basesHere, type Base } from "./bases.ts";
+import { noSnapshot } from "../snapshots/list.ts";
+import { basesHere, readBase, type Base } from "./bases.ts";
 import { readKeptLog, reach, writtenAt, type KeptLog } from "./kept-log.ts";
 
 export type PlanParts = Pick<Parts, "home" | "runtime" | "hosts" | "clock">;
@@ -53,10 +53,19 @@ export async function planRestore(
 
 async function noBase(parts: PlanParts, name: string, id: string): Promise<OpError> {
   const found = (await readSnapshots(parts, name)).find((snapshot) => snapshot.id === id);
-  if (!found || !isOffTheLine(found)) return snapshotNotFound(name, id);
+  if (!found) return await noSnapshot(parts, name, id);
+  const base = await readBase(parts, found);
+  if (!isOffTheLine(found)) return ofLeftBranch(id, base.start.timeline);
   return new OpError("restore-out-of-window", {
     message: `snapshot ${id} holds what a forced failover went on without, and no log leads on from it`,
     hint: `Restore it as it is: matriarch restore ${name} NEW --snapshot ${id}`,
+  });
+}
+
+function ofLeftBranch(id: string, timeline: number): OpError {
+  return new OpError("restore-out-of-window", {
+    message: `snapshot ${id} is of timeline ${timeline}, which the cluster has left, and no log leads on from it`,
+    hint: "Restore it as it is, without a time; or give the time alone, and the snapshot that leads there is found.",
   });
 }
 

@@ -43,8 +43,21 @@ export function volumeOfSnapshot({ home }: SnapshotPlaces, { cluster, id }: Pick
 export async function readSnapshots(places: SnapshotPlaces, cluster: string): Promise<readonly Snapshot[]> {
   const directory = join(places.home, "snapshots", cluster);
   const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith(".json"));
-  const read = await Promise.all(names.map((name) => readOne(join(directory, name))));
+  const ids = names.map((name) => name.slice(0, -".json".length));
+  const read = await Promise.all(ids.map((id) => readOne(places, { cluster, id })));
   return read.flat().toSorted((a, b) => a.createdAt - b.createdAt);
+}
+
+/** There is a description, whether it can be read or not. */
+export async function isDescribed(
+  places: SnapshotPlaces,
+  snapshot: Pick<Snapshot, "cluster" | "id">,
+): Promise<boolean> {
+  return (await stat(descriptionOf(places, snapshot)).catch(() => undefined)) !== undefined;
+}
+
+export function descriptionOf(places: SnapshotPlaces, snapshot: Pick<Snapshot, "cluster" | "id">): string {
+  return `${volumeOfSnapshot(places, snapshot)}.json`;
 }
 
 /** Wall clock: when one came or went last; undefined: there never was one. */
@@ -60,7 +73,7 @@ export async function snapshotClusters({ home }: SnapshotPlaces): Promise<readon
 
 /** The copy is whole and on disk. */
 export async function describeSnapshot(places: SnapshotPlaces, snapshot: Snapshot): Promise<void> {
-  await replaceDurably(`${volumeOfSnapshot(places, snapshot)}.json`, `${JSON.stringify(snapshot, null, 2)}\n`);
+  await replaceDurably(descriptionOf(places, snapshot), `${JSON.stringify(snapshot, null, 2)}\n`);
 }
 
 /** How long they are kept was said by the cluster's spec, which goes with it: each says it by itself from here on. */
@@ -87,9 +100,8 @@ export async function removeSnapshot(
   pool: VolumePool,
   snapshot: Pick<Snapshot, "cluster" | "id">,
 ): Promise<void> {
-  const path = volumeOfSnapshot(places, snapshot);
-  await rm(`${path}.json`, { force: true });
-  await pool.remove(path);
+  await rm(descriptionOf(places, snapshot), { force: true });
+  await pool.remove(volumeOfSnapshot(places, snapshot));
 }
 
 /** What an agent began before this time and never described. */
@@ -104,10 +116,14 @@ export async function removeLeftOvers(places: SnapshotPlaces, pool: VolumePool, 
   }
 }
 
-async function readOne(path: string): Promise<readonly Snapshot[]> {
-  const text = await readFile(path, "utf8").catch(() => "");
-  const parsed = schema.safeParse(parse(text));
-  return parsed.success ? [parsed.data] : [];
+/** What says that it is another one, or another cluster's, would lead to files elsewhere: to be copied, or removed. */
+async function readOne(
+  places: SnapshotPlaces,
+  snapshot: Pick<Snapshot, "cluster" | "id">,
+): Promise<readonly Snapshot[]> {
+  const text = await readFile(descriptionOf(places, snapshot), "utf8").catch(() => "");
+  const { data } = schema.safeParse(parse(text));
+  return data?.id === snapshot.id && data.cluster === snapshot.cluster ? [data] : [];
 }
 
 function parse(text: string): unknown {

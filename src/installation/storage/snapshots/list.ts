@@ -19,7 +19,7 @@ import { ownBytes } from "../../../drivers/volume/extents.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { amend, clusterOf, refuseWithoutStore, type Parts } from "../../parts.ts";
 import { askOthers } from "../elsewhere.ts";
-import { readSnapshots, removeSnapshot, volumeOfSnapshot } from "./files.ts";
+import { descriptionOf, isDescribed, readSnapshots, removeSnapshot, volumeOfSnapshot } from "./files.ts";
 import { refuseInUse } from "./in-use.ts";
 
 const dayMs = 86_400_000;
@@ -80,7 +80,7 @@ export async function findSnapshot(
   const found = snapshots.find((one) => one.id === id);
   if (found) return found;
   const [away] = missing;
-  if (!away) throw snapshotNotFound(name, id);
+  if (!away) throw await noSnapshot(parts, name, id);
   throw new OpError("host-unreachable", {
     message: `snapshot "${id}" of "${name}" is on no host that answers`,
     detail: `Host "${away.host}" may have it: ${away.reason}.`,
@@ -159,7 +159,17 @@ export function otherHosts({ hosts }: Parts): readonly string[] {
   return self === undefined ? [] : hosts.all().flatMap(({ name }) => (name === self ? [] : [name]));
 }
 
-export function snapshotNotFound(name: string, id: string): OpError {
+/** Why it cannot be had here: there is none, or what describes it cannot be read. */
+export async function noSnapshot(parts: Pick<Parts, "home">, cluster: string, id: string): Promise<OpError> {
+  if (!isSnapshotId(id) || !(await isDescribed(parts, { cluster, id }))) return snapshotNotFound(cluster, id);
+  return new OpError("snapshot-damaged", {
+    message: `the description of snapshot ${id} cannot be read`,
+    detail: `${descriptionOf(parts, { cluster, id })} is damaged, was edited, or is of a newer version of Matriarch.`,
+    hint: `Put the file right, or use another one: matriarch snapshot list ${cluster}`,
+  });
+}
+
+function snapshotNotFound(name: string, id: string): OpError {
   return new OpError("snapshot-not-found", {
     message: `cluster "${name}" has no snapshot "${id}"`,
     hint: `See those that there are: matriarch snapshot list ${name}`,

@@ -202,13 +202,14 @@ export async function refuseRoom(
   { servers: { pool } }: Parts,
   { member }: Chosen,
   why: Snapshot["why"],
+  copies = 1,
 ): Promise<void> {
   const { usedBytes, poolFreeBytes } = await pool.usage(dirname(member.dataDirectory));
-  const needed = pool.sharesBlocks ? 0 : usedBytes;
+  const needed = pool.sharesBlocks ? 0 : copies * usedBytes;
   const wanted = why === "daily" && needed > 0 ? dailyTimes * needed : needed + reserveBytes;
   if (poolFreeBytes >= wanted) return;
   throw new OpError("too-little-disk", {
-    message: `a snapshot of "${member.id}" would take ${formatSize(needed)} of the ${formatSize(poolFreeBytes)} that are free`,
+    message: `${copies === 1 ? "a copy" : `${copies} copies`} of "${member.id}" would take ${formatSize(needed)} of the ${formatSize(poolFreeBytes)} that are free`,
     detail:
       why === "daily"
         ? `On ${pool.fileSystem} every copy costs its full size; one is made by itself only when ${dailyTimes} times as much is free.`
