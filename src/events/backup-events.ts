@@ -47,13 +47,25 @@ export const backupEvents = {
   ),
   "backup.repository-lost": define<{ repository: number; reason: string }>(
     "error",
-    "A repository cannot be used. With another one the log goes on there, and this one catches up; alone, the primary keeps its log until it can. backup.repository-back tells when.",
+    "A repository cannot be used. With another one the log goes on there, and this one catches up; alone, the primary keeps its log until it can, or until backup.left-behind. backup.repository-back tells when.",
     (e) => `repository ${e.repository} of "${e.cluster}" cannot be used: ${e.reason}`,
   ),
   "backup.repository-back": define<{ repository: number }>(
     "info",
     "A repository that could not be used answers again.",
     (e) => `repository ${e.repository} of "${e.cluster}" can be used again`,
+  ),
+  "backup.left-behind": define<{ repositories: string; waiting_bytes: number }>(
+    "error",
+    "No repository took the log until what waited for them could have filled the disk: the primary keeps it no longer for them. They get it from the archive on the host as soon as they answer; what that has let go by then is told as backup.gap.",
+    (e) =>
+      `the log of "${e.cluster}" goes on without repository ${e.repositories}: ${size(e.waiting_bytes)} waited, and the archive on the host has it for later`,
+  ),
+  "backup.gap": define<{ repository: number; first: string; last: string; segments: number }>(
+    "error",
+    "A repository lacks files of the log that nobody here has any more, mostly because it was away for longer than the archive on the host keeps them. Moments from there up to its next backup cannot be restored from it; that backup is begun at once.",
+    (e) =>
+      `repository ${e.repository} of "${e.cluster}" lacks ${e.first === e.last ? e.first : `${e.first} to ${e.last} (${e.segments} files)`}, and nobody here has them; a backup begins its restorable time anew`,
   ),
   "backup.overdue": define<{ repository: number }>(
     "error",

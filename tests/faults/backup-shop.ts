@@ -121,12 +121,13 @@ export class Shop implements AsyncDisposable {
   }
 }
 
-export async function makeShop(): Promise<Shop> {
+/** @param more options of its cluster */
+export async function makeShop(...more: readonly string[]): Promise<Shop> {
   const scratch = mkdtempSync("/tmp/mb-");
   chmodSync(scratch, 0o755);
   const s3 = await startS3(scratch);
   const installation = await makeInstallation();
-  const flags = ["--members", "2", "--engine", "system", "--version", "15"];
+  const flags = ["--members", "2", "--engine", "system", "--version", "15", ...more];
   const cluster = await createCluster(installation, "shop", ...flags);
   writeFileSync(join(scratch, "s3.env"), `AWS_ACCESS_KEY_ID=${s3.key}\nAWS_SECRET_ACCESS_KEY="${s3.secret}"\n`);
   return new Shop(scratch, s3, installation, cluster);

@@ -1,11 +1,12 @@
 /**
  * Two repositories, of which one is away: the other goes on receiving the log, the servers' disk does not fill, the events
- * name the one that is away, and it gets what it lacks when it is back. Not in every run of CI.
+ * name the one that is away, and it gets what it lacks when it is back. Both, for too long: nothing fills up either. Not in every run of CI.
  */
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import type { ClusterEvent } from "../../src/contract/cluster.ts";
 import { filesIn, makeShop, skip, type Shop } from "./backup-shop.ts";
 import { until } from "./until.ts";
 
@@ -14,7 +15,8 @@ describe("backups to two repositories, one of which is away (2 members, Postgres
   let path: string;
 
   before(async () => {
-    shop = await makeShop();
+    // A tenth of it, 512 MB at least, may wait for the repositories.
+    shop = await makeShop("--volume-size", "1GB");
     path = join(shop.scratch, "second");
     mkdirSync(path);
     chmodSync(path, 0o777);
@@ -112,5 +114,51 @@ describe("backups to two repositories, one of which is away (2 members, Postgres
     await arrived(name, isInFirst);
     await arrived(name, isInSecond);
     await shop.installation.ok("backup", "verify", "shop", "--no-restore");
+  });
+
+  test("both are away for too long: the log goes on, what the host has let go is told, and backups begin behind it", async () => {
+    const since = await shop.cluster.lastEvent();
+    renameSync(path, `${path}.away`);
+    shop.s3.fault = "error";
+    const names: string[] = [];
+    while (names.length < 34) names.push(await segment());
+    const left = await shop.event("backup.left-behind", since);
+    assert.equal(left.details["repositories"], "1, 2");
+    assert.ok(Number(left.details["waiting_bytes"]) > 512 * 2 ** 20, left.message);
+    await until("nothing to wait", async () => ((await waiting()).length === 0 ? true : undefined));
+    // With a snapshot behind it nobody here needs it any more.
+    await shop.installation.ok("snapshot", "create", "shop");
+    const archive = join(shop.installation.home, "archives/shop");
+    const kept = (): readonly string[] => filesIn(archive).map((file) => file.slice(-24));
+    const [first = "", second = ""] = names;
+    await until("the archive to let go", () => (kept().includes(second) ? undefined : true), { withinMs: 150_000 });
+    shop.s3.fault = "none";
+    renameSync(`${path}.away`, path);
+    const events = async (type: string): Promise<readonly ClusterEvent[]> =>
+      (await shop.cluster.events()).filter((event) => event.id > left.id && event.type === type);
+    const ofBoth = (type: string): Promise<readonly ClusterEvent[]> =>
+      until(
+        `${type} of both`,
+        async () => {
+          const found = await events(type);
+          return new Set(found.map(({ details }) => details["repository"])).size === 2 ? found : undefined;
+        },
+        { withinMs: 180_000 },
+      );
+    const gaps = await ofBoth("backup.gap");
+    assert.deepEqual(
+      gaps.map(({ details }) => details["first"]),
+      [first, first],
+    );
+    await ofBoth("backup.taken");
+    const after = await segment();
+    await arrived(after, isInFirst);
+    await arrived(after, isInSecond);
+    assert.equal((await events("archive.given-up")).length, 0, "the archive on the host went on");
+    await shop.installation.ok("restore", "shop", "late", "--from-repository");
+    const count = async (name: string): Promise<string> =>
+      (await shop.installation.ok("connect", name, "-c", "COPY (SELECT count(*) FROM kept) TO STDOUT")).trim();
+    assert.equal(await count("late"), await count("shop"));
+    assert.equal((await events("backup.gap")).length, 2, "told once");
   });
 });

@@ -68,6 +68,7 @@ export async function preparePush(
     return { script: pushScript(pushes, archiveState(member.dataDirectory)), isReady: true };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { script: refusingScript(reason), isReady: false };
+    const numbers = wish.repositories.map(({ number }) => number);
+    return { script: refusingScript(reason, numbers, archiveState(member.dataDirectory)), isReady: false };
   }
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { RepositoryNumber } from "../../domain/backup.ts";
-import { behindSince, pushAgain, pushScript } from "./push.ts";
+import { behindSince, leaveBehind, pushAgain, pushScript, refusingScript } from "./push.ts";
 
 const [first, second, third] = ["0000000A0000000000000001", "0000000A0000000000000002", "0000000A0000000000000003"];
 
@@ -133,4 +133,32 @@ test("two: a member that is halted meanwhile pushes no more, and nothing is left
   pushing.permit("halt");
   assert.notEqual(await running, 0);
   assert.equal(await pushing.behind(2), undefined);
+});
+
+test("left behind by the agent, one alone and two: asked no more, and the log goes on", async (t) => {
+  for (const numbers of [[1], [1, 2]] as const) {
+    const pushing = new Pushing(t, numbers);
+    for (const number of numbers) pushing.does(number, "exit 103");
+    assert.equal(await pushing.run(first), 103);
+    const left = (since: string) => leaveBehind(pushing.dataDirectory, { numbers, since }, undefined);
+    assert.deepEqual(await left(first), numbers);
+    assert.equal(await pushing.run(first), 0);
+    assert.deepEqual(await left(second), [], "they are already");
+    for (const number of numbers) {
+      assert.equal(await pushing.behind(number), first);
+      assert.deepEqual(pushing.seen(number), [first]);
+      await pushAgain(pushing.dataDirectory, number);
+      pushing.does(number, "exit 0");
+    }
+    assert.equal(await pushing.run(second), 0);
+    assert.deepEqual(pushing.seen(1), [first, second]);
+  }
+});
+
+test("a member that lacks what it takes to push: its log is kept, until it is left behind", async (t) => {
+  const pushing = new Pushing(t, [1]);
+  writeFileSync(join(pushing.state, "offsite"), refusingScript("it's not there", [1], pushing.state));
+  assert.equal(await pushing.run(first), 1);
+  await leaveBehind(pushing.dataDirectory, { numbers: [1], since: first }, undefined);
+  assert.equal(await pushing.run(first), 0);
 });

@@ -5,11 +5,14 @@
  *
  * Of two repositories each has a push of its own. One that does not take a file while the other does is left behind: a
  * file `behind-N` says so, nothing more is pushed there, and the log goes on. It catches up from the archive on this
- * host, whose end is bounded, so that storage that is away neither fills the servers' disk nor holds the other up.
+ * host, whose end is bounded, so that storage that is away neither fills the servers' disk nor holds the other up. While
+ * none takes it the server keeps its log, until that is too much: then the agent leaves all of them behind.
  */
-import { readFile, rm } from "node:fs/promises";
+import { access, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RepositoryNumber } from "../../domain/backup.ts";
+import { replaceOwned } from "../postgres/archive/command.ts";
+import type { ServerOwner } from "../postgres/port.ts";
 
 /** A push that takes longer is tried again; the server keeps the file until then. */
 const pushSeconds = 55;
@@ -40,7 +43,8 @@ running() {
 } 2>/dev/null
 
 pushes='' taken='' left='' code=1
-${pushes.map((push) => begin(push, isOneOfTwo ? state : undefined)).join("\n")}
+${pushes.map((push) => begin(push, state)).join("\n")}
+[ -n "$pushes" ] || exit 0
 while running; do
   sleep 0.1
   halted && kill $pushes
@@ -49,18 +53,21 @@ watch=$!
 ${pushes.map(end).join("\n")}
 kill "$watch" 2>/dev/null
 [ -z "$taken" ] || [ -n "$left" ] || code=0
-${isOneOfTwo ? leaveBehind(state) : ""}exit "$code"
+${isOneOfTwo ? goOn(state) : ""}exit "$code"
 `;
 }
 
-function begin({ number, command }: PushTo, state: string | undefined): string {
-  const isBehindNow = state === undefined ? "false" : `[ -e ${word(`${state}/${behindName(number)}`)} ]`;
+function begin({ number, command }: PushTo, state: string): string {
   return `push${number}=''
-${isBehindNow} || {
+${isBehind(state, number)} || {
   $bound ${command.map(word).join(" ")} "$1" >&2 &
   push${number}=$!
   pushes="$pushes $push${number}"
 }`;
+}
+
+function isBehind(state: string, number: RepositoryNumber): string {
+  return `[ -e ${word(`${state}/${behindName(number)}`)} ]`;
 }
 
 function end({ number }: PushTo): string {
@@ -70,7 +77,7 @@ function end({ number }: PushTo): string {
 }
 
 /** Only beside a repository that took it: while none does, the server keeps its log, as for one alone. */
-function leaveBehind(state: string): string {
+function goOn(state: string): string {
   return `if [ -n "$taken" ] && [ -n "$left" ] && ! halted; then
   echo "$2" >${word(`${state}/${behindPrefix}`)}"$left" && code=0
 fi
@@ -103,9 +110,33 @@ export async function pushAgain(dataDirectory: string, number: RepositoryNumber)
   await rm(behindFile(dataDirectory, number), { force: true });
 }
 
-/** For a member that is to push and lacks what it takes: the log is kept until it has it. */
-export function refusingScript(reason: string): string {
-  return `# Written by Matriarch; changes made here are lost.\necho ${word(reason)} >&2\nexit 1\n`;
+/**
+ * The log goes on without these, from this file on: they get it from the archive on this host. One that is left behind
+ * already stays so since then. @returns those that were not yet
+ */
+export async function leaveBehind(
+  dataDirectory: string,
+  { numbers, since }: { readonly numbers: readonly RepositoryNumber[]; readonly since: string },
+  owner: ServerOwner | undefined,
+): Promise<readonly RepositoryNumber[]> {
+  const left: RepositoryNumber[] = [];
+  for (const number of numbers) {
+    const file = behindFile(dataDirectory, number);
+    const isThere = await access(file).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) continue;
+    await replaceOwned(file, `${since}\n`, owner);
+    left.push(number);
+  }
+  return left;
+}
+
+/** For a member that is to push and lacks what it takes: the log is kept until it has it, or until it is too much. */
+export function refusingScript(reason: string, numbers: readonly RepositoryNumber[], state: string): string {
+  const areBehind = numbers.map((number) => isBehind(state, number)).join(" && ");
+  return `# Written by Matriarch; changes made here are lost.\n${areBehind} && exit 0\necho ${word(reason)} >&2\nexit 1\n`;
 }
 
 function word(text: string): string {

@@ -6,7 +6,8 @@ import { defaultBackupPolicy, type BackupKind } from "../../domain/backup.ts";
 import { dailyAtMs } from "../../domain/snapshot.ts";
 import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
 import { BackupCare, type CareParts, type Trouble } from "./care.ts";
-import { missingOf } from "./fill.ts";
+import { segmentStart } from "../../domain/wal-file.ts";
+import { gapsOf, missingOf, type Filled, type RepositoryGap } from "./fill.ts";
 import type { Found } from "./stanza.ts";
 
 const hourMs = 3_600_000;
@@ -21,12 +22,25 @@ const repository = {
 } as const;
 const backups = { stanza: "shop", repositories: [repository], policy: defaultBackupPolicy };
 
-const whole = { isWhole: true, problems: new Map() };
-const lacking = { isWhole: false, problems: new Map() };
+const whole = { isWhole: true, problems: new Map(), gaps: new Map() };
+const lacking = { ...whole, isWhole: false };
+
+function segment(number: number): string {
+  return `00000001000000000000000${number}`;
+}
 
 function caring(change: Partial<CareParts> = {}) {
-  const at = { now: start, problem: false, stuck: false, busy: false, system: "7", looks: 0, behind: [] as 1[] };
-  const taken: { kind: BackupKind; startedAt: number }[] = [];
+  const at = {
+    now: start,
+    problem: false,
+    stuck: false,
+    busy: false,
+    system: "7",
+    looks: 0,
+    behind: [] as 1[],
+    writes: segment(1),
+  };
+  const taken: { kind: BackupKind; startedAt: number; from: string }[] = [];
   const said: string[] = [];
   const told = new Set<Trouble>();
   const record = clusterOf({ spec: { name: "shop", systemIdentifier: "7", createdAt: start, backups } });
@@ -36,7 +50,7 @@ function caring(change: Partial<CareParts> = {}) {
     problem: at.problem ? { kind: "unreachable", text: "nobody answers" } : undefined,
     databases: at.problem ? [] : [{ systemIdentifier: at.system, major: 15, archive: "15-1" }],
     newestSegment: undefined,
-    backups: taken.map(({ kind, startedAt }) => ({
+    backups: taken.map(({ kind, startedAt, from }) => ({
       label: String(startedAt),
       repository: 1,
       kind,
@@ -45,7 +59,7 @@ function caring(change: Partial<CareParts> = {}) {
       bytes: 1,
       ownBytes: 1,
       repositoryBytes: 1,
-      wal: { from: "", to: "" },
+      wal: { from, to: from },
       lsn: { from: "0/0", to: "0/0" },
       full: "",
       needs: [],
@@ -71,13 +85,14 @@ function caring(change: Partial<CareParts> = {}) {
     isBusy: () => at.busy,
     begin: async (_cluster, _number, kind) => {
       said.push(kind);
-      taken.push({ kind, startedAt: at.now });
+      taken.push({ kind, startedAt: at.now, from: at.writes });
       told.delete("overdue");
     },
     tell: {
       isTold: (_cluster, trouble) => told.has(trouble),
       begun: (_cluster, trouble, _number, reason) => void (told.add(trouble), said.push(`${trouble} ${reason}`.trim())),
       over: (_cluster, trouble) => void (told.delete(trouble), said.push(`${trouble} over`)),
+      gap: (_cluster, _number, { first }) => void said.push(`lacks ${first}`),
     },
     failed: (_cluster, error) => assert.fail(String(error)),
     ...change,
@@ -101,7 +116,7 @@ test("one that the log goes on without is given what it lacks as soon as it answ
   const fill: CareParts["fill"] = async () => {
     fills += 1;
     const [text] = problems;
-    return text === undefined ? whole : { isWhole: false, problems: new Map([[1, text]]) };
+    return text === undefined ? whole : { ...lacking, problems: new Map([[1, text]]) };
   };
   const { at, said, pass } = caring({ fill });
   await pass(hourMs);
@@ -120,6 +135,58 @@ test("one that the log goes on without is given what it lacks as soon as it answ
   await pass(hourMs);
   assert.equal(fills, 4);
   assert.deepEqual(said, ["full", "lost nobody answers", "lost over"]);
+});
+
+const gap = { first: segment(3), last: segment(4), segments: 2, isLetGo: true };
+
+function lackingFor(gaps: readonly RepositoryGap[]): Filled {
+  return { ...lacking, gaps: new Map(gaps.length === 0 ? [] : [[1, gaps]]) };
+}
+
+test("what nobody has any more is told, a backup begins behind it, and it is asked for no more", async () => {
+  let fills = 0;
+  const { at, said, pass } = caring({ fill: async () => ((fills += 1), lackingFor([gap])) });
+  at.writes = segment(2);
+  await pass(600_000, 10_000);
+  assert.equal(fills, 1);
+  assert.deepEqual(said, [`lacks ${gap.first}`, "full"], "it began before the gap");
+  at.writes = segment(5);
+  await pass(hourMs);
+  assert.deepEqual(said, [`lacks ${gap.first}`, "full", "incremental"]);
+});
+
+test("what somebody may still bring is waited for, and told when nobody has", async () => {
+  let fills = 0;
+  const { at, said, pass } = caring({ fill: async () => ((fills += 1), lackingFor([{ ...gap, isLetGo: false }])) });
+  at.writes = segment(5);
+  await pass(140_000, 10_000);
+  assert.deepEqual([said, fills], [["full"], 14]);
+  await pass(hourMs, 10_000);
+  assert.deepEqual([said, fills], [["full", `lacks ${gap.first}`], 16]);
+});
+
+test("gaps are what the line leads through, from the newest full backup on; let go is what the archive begins behind", () => {
+  const there = new Set([1, 3, 6].map(segment));
+  const line = { before: [], timeline: 1 };
+  const wanted = { line, segmentBytes: 16 << 20, since: undefined };
+  const kept = new Set([5, 6].map(segment));
+  assert.deepEqual(gapsOf(there, kept, { ...wanted, since: segment(3) }), [
+    { first: segment(4), last: segment(5), segments: 2, isLetGo: false },
+  ]);
+  assert.deepEqual(
+    gapsOf(there, kept, wanted).map(({ first, isLetGo }) => [first, isLetGo]),
+    [
+      [segment(2), true],
+      [segment(4), false],
+    ],
+  );
+  // Lost between two timelines: no file of either lies behind it on its own.
+  const later = { before: [{ parent: 1, forkedAt: segmentStart(5, 16 << 20) }], timeline: 2 };
+  const fork = new Set([segment(3), "000000020000000000000006"]);
+  assert.deepEqual(gapsOf(fork, new Set(), { ...wanted, line: later }), [
+    { first: segment(4), last: "000000020000000000000005", segments: 2, isLetGo: false },
+  ]);
+  assert.deepEqual(gapsOf(new Set(), kept, wanted), []);
 });
 
 test("missing are histories, and segments from the repository's first on, whatever their timeline", () => {

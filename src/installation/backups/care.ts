@@ -5,7 +5,13 @@
  */
 import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { dueBackup, type BackupKind, type Repository, type RepositoryNumber } from "../../domain/backup.ts";
+import {
+  dueBackup,
+  type Backup,
+  type BackupKind,
+  type Repository,
+  type RepositoryNumber,
+} from "../../domain/backup.ts";
 import { isToRest, type ClusterRecord } from "../../domain/cluster.ts";
 import { dailyAtMs } from "../../domain/snapshot.ts";
 import { archiveFilesOf } from "../../drivers/postgres/archive/command.ts";
@@ -14,7 +20,7 @@ import type { RepositoryLook } from "../../drivers/pgbackrest/port.ts";
 import { behindSince } from "../../drivers/pgbackrest/push.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { isHere, type Parts } from "../parts.ts";
-import { fillLog, type Filled } from "./fill.ts";
+import { fillLog, type Filled, type RepositoryGap } from "./fill.ts";
 import { isOverdue, ownBackups } from "./look.ts";
 import { primaryMember } from "./members.ts";
 import { fetchBook, forgetOthers, handOut } from "./share.ts";
@@ -26,6 +32,8 @@ const firstLookMs = 5000;
 /** A repository that was well is asked again after so long; at once when the log does not get there. */
 const askEveryMs = 300_000;
 const retryMs = 900_000;
+/** Longer than the archive takes to bring in what a host still has: what is missing then is lost. */
+const givenUpMs = 150_000;
 const matriarch = { by: "matriarch" } as const;
 
 /** What is asked of the agent, so that it can be tried on a clock of a test's own. */
@@ -55,6 +63,8 @@ export interface Teller {
   isTold(cluster: string, trouble: Trouble, number: RepositoryNumber): boolean;
   begun(cluster: string, trouble: Trouble, number: RepositoryNumber, reason: string): void;
   over(cluster: string, trouble: Trouble, number: RepositoryNumber): void;
+  /** once for each */
+  gap(cluster: string, number: RepositoryNumber, gap: RepositoryGap): void;
 }
 export type Trouble = "lost" | "overdue";
 
@@ -70,6 +80,10 @@ export class BackupCare {
   readonly #tried = new Map<string, number>();
   /** the epoch up to which nothing is missing */
   readonly #filled = new Map<string, number>();
+  /** by repository: since when the gap that begins with this file is seen */
+  readonly #gaps = new Map<string, ReadonlyMap<string, number>>();
+  /** by repository: the last file that it lacks for good, until a backup begins behind it */
+  readonly #cutAt = new Map<string, string>();
 
   constructor(parts: CareParts) {
     this.#parts = parts;
@@ -108,7 +122,7 @@ export class BackupCare {
     const isWell = well.length === looks.length;
     const toFill = well.filter(({ number }) => !isFilled || behind.includes(number));
     const filled = toFill.length === 0 ? undefined : await this.#parts.fill(found, toFill);
-    if (filled?.isWhole === true && isWell) this.#filled.set(name, epoch);
+    if (filled && isWell && this.#isDone(name, filled)) this.#filled.set(name, epoch);
     if (isWell) this.#asked.set(name, now);
     else this.#asked.delete(name);
     for (const repository of found.wish.repositories) {
@@ -116,6 +130,33 @@ export class BackupCare {
       const seen = looks.find((one) => one.number === number);
       await this.#judge(found, repository, { look: seen, unfilled: filled?.problems.get(number) });
     }
+  }
+
+  /** Nothing more can be given to any of them. What they lack for good is told, and a backup begins behind it. */
+  #isDone(name: string, { isWhole, problems, gaps }: Filled): boolean {
+    const now = this.#parts.wallNow();
+    let isSettled = gaps.size > 0 && problems.size === 0;
+    for (const [number, found] of gaps) {
+      const key = `${name} ${number}`;
+      const before = this.#gaps.get(key);
+      const seen = new Map(found.map(({ first }) => [first, Math.min(before?.get(first) ?? now, now)]));
+      this.#gaps.set(key, seen);
+      const lost = found.filter(({ first, isLetGo }) => isLetGo || now - (seen.get(first) ?? now) >= givenUpMs);
+      for (const gap of lost) this.#parts.tell.gap(name, number, gap);
+      const last = lost.at(-1)?.last;
+      if (last !== undefined) this.#cutAt.set(key, last);
+      isSettled &&= lost.length === found.length;
+    }
+    return isWhole || isSettled;
+  }
+
+  /** It has the log from there on, and no backup with which that could be used. */
+  #isCutOff(key: string, newest: Pick<Backup, "wal"> | undefined): boolean {
+    const last = this.#cutAt.get(key);
+    // Timelines come first in their names.
+    const isCutOff = last !== undefined && (newest?.wal.from ?? "").slice(8) <= last.slice(8);
+    if (!isCutOff) this.#cutAt.delete(key);
+    return isCutOff;
   }
 
   async #judge(found: Found, { number }: Repository, { look, unfilled }: Seen): Promise<void> {
@@ -130,8 +171,9 @@ export class BackupCare {
     if (isOverdue(found, own.at(-1), now) && !tell.isTold(name, "overdue", number))
       tell.begun(name, "overdue", number, "");
     if (reason !== undefined || isBusy(name)) return;
-    const kind = dueBackup({ policy: wish.policy, jitterMs: dailyAtMs(name), now }, own);
     const key = `${name} ${number}`;
+    const due = dueBackup({ policy: wish.policy, jitterMs: dailyAtMs(name), now }, own);
+    const kind = due ?? (this.#isCutOff(key, own.at(-1)) ? wish.policy.between : undefined);
     const triedAt = this.#tried.get(key);
     if (kind === undefined || (triedAt !== undefined && now >= triedAt && now - triedAt < retryMs)) return;
     this.#tried.set(key, now);
@@ -182,7 +224,7 @@ export async function careForBackups(parts: Parts): Promise<void> {
 async function leftBehind({ spec, members, reign }: ClusterRecord): Promise<readonly RepositoryNumber[]> {
   const repositories = spec.value.backups?.repositories ?? [];
   const directory = members[reign.value.holder]?.value.dataDirectory;
-  if (directory === undefined || repositories.length < 2) return [];
+  if (directory === undefined) return [];
   const left = repositories.map(async ({ number }) =>
     (await behindSince(directory, number)) === undefined ? [] : [number],
   );
@@ -245,6 +287,11 @@ function tellerOf({ events }: Parts): Teller {
     },
     over: (cluster, trouble, repository) => {
       if (trouble === "lost") events.emit("backup.repository-back", { cluster }, { repository });
+    },
+    gap: (cluster, repository, { first, last, segments }) => {
+      const told = events.list({ cluster, type: "backup.gap", limit: 20 });
+      const isTold = told.some(({ details }) => details["repository"] === repository && details["first"] === first);
+      if (!isTold) events.emit("backup.gap", { cluster }, { repository, first, last, segments });
     },
   };
 }

@@ -42,6 +42,9 @@ export function archiveFilesOf(dataDirectory: string): ArchiveFiles {
   };
 }
 
+/** In `problem`: the archive on this host has the file, and what is run after it failed. */
+export const offsiteRefused = "the off-site repository did not take it";
+
 /** For postgresql.conf. `%` has a meaning there and is doubled. */
 export function archiveSettings(dataDirectory: string): Readonly<Record<string, string>> {
   const command = shellWord(archiveFilesOf(dataDirectory).command).replaceAll("%", "%%");
@@ -133,7 +136,7 @@ if [ -f "$state/offsite" ]; then
     code=$?
     read -r permit 2>/dev/null <"$state/permit"
     [ "$permit" != halt ] || fail 'the server is being stopped' 126
-    fail "the off-site repository did not take it (exit code $code)"
+    fail "${offsiteRefused} (exit code $code)"
   }
 fi
 [ ! -e "$state/problem" ] || rm -f "$state/problem"

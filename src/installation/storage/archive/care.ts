@@ -11,7 +11,8 @@ import { freeBytesMin, waitingBytesMax, type ArchiveLook } from "../../../domain
 import type { ClusterRecord, MemberRecord } from "../../../domain/cluster.ts";
 import { defaultPolicy } from "../../../domain/snapshot.ts";
 import { usualSegmentBytes } from "../../../domain/wal-file.ts";
-import { archiveFilesOf, replaceOwned } from "../../../drivers/postgres/archive/command.ts";
+import { archiveFilesOf, offsiteRefused, replaceOwned } from "../../../drivers/postgres/archive/command.ts";
+import { leaveBehind } from "../../../drivers/pgbackrest/push.ts";
 import { isArchiving, readWaiting, type Waiting } from "../../../drivers/postgres/archive/waiting.ts";
 import { wakeArchiver } from "../../../drivers/postgres/archive/wake.ts";
 import { inRepositoriesUntil } from "../../backups/reach.ts";
@@ -51,6 +52,11 @@ interface Memory {
   snapshotTriedAt: number;
   state: ArchiveState | undefined;
   repositoryUntil: number | undefined;
+}
+
+interface Seen {
+  readonly look: ArchiveLook;
+  readonly waiting: Waiting;
 }
 
 /** Until the agent ends. */
@@ -109,7 +115,7 @@ export class ArchiveCare {
     await this.#thoroughly(cluster, member, memory, waiting);
     const look = this.#judge(cluster, memory, waiting);
     this.#parts.archives.set(cluster.name, look);
-    if (await this.#relieve(cluster, member, look)) memory.thoroughAt = -Infinity;
+    if (await this.#relieve(cluster, member, { look, waiting })) memory.thoroughAt = -Infinity;
   }
 
   #memoryOf(name: string): Memory {
@@ -218,27 +224,48 @@ export class ArchiveCare {
    * The servers' writes come first: the archive lets go before the disk is full, and begins again when there is room.
    * @returns whether it has begun again
    */
-  async #relieve(cluster: ClusterRuntime, { dataDirectory }: MemberRecord, look: ArchiveLook): Promise<boolean> {
+  async #relieve(cluster: ClusterRuntime, { dataDirectory }: MemberRecord, { look, waiting }: Seen): Promise<boolean> {
     const { home, servers, events } = this.#parts;
     const disk = await statfs(home);
     const [freeBytes, homeBytes] = [disk.bavail * disk.bsize, disk.blocks * disk.bsize];
     const diskBytes = Math.min(homeBytes, cluster.record.spec.value.volumeBytes ?? homeBytes);
     const leastFree = freeBytesMin(homeBytes);
     const files = archiveFilesOf(dataDirectory);
-    if (look.state === "given-up") {
-      if (look.waitingBytes > 0 || freeBytes < leastFree * 1.5) return false;
+    if (look.state === "given-up" && look.waitingBytes === 0) {
+      if (freeBytes < leastFree * 1.5) return false;
       await rm(files.giveUp, { force: true });
       await rm(files.missed, { force: true });
       events.emit("archive.resumed", { cluster: cluster.name });
       return true;
     }
-    const isTooMuch = look.waitingBytes > waitingBytesMax(diskBytes) || freeBytes < leastFree;
-    if (look.state === "after-restart" || !isTooMuch) return false;
+    const waitsTooMuch = look.waitingBytes > waitingBytesMax(diskBytes);
+    const isOffsite = waiting.problem?.includes(offsiteRefused) === true;
+    if (isOffsite && (waitsTooMuch || freeBytes < leastFree))
+      await this.#leaveRepositories(cluster, dataDirectory, { look, waiting });
+    const isTooMuch = freeBytes < leastFree || (waitsTooMuch && !isOffsite);
+    if (look.state === "given-up" || look.state === "after-restart" || !isTooMuch) return false;
     await replaceOwned(files.giveUp, "", servers.owner);
     await wakeArchiver(dataDirectory);
     const fields = { reason: look.reason ?? "", waiting_bytes: look.waitingBytes, free_bytes: freeBytes };
     events.emit("archive.given-up", { cluster: cluster.name }, fields);
     return false;
+  }
+
+  /** The archive on this host has it for them; what the server would keep for them could fill its disk. */
+  async #leaveRepositories(
+    { name, record }: ClusterRuntime,
+    dataDirectory: string,
+    { look, waiting }: Seen,
+  ): Promise<void> {
+    const { servers, events } = this.#parts;
+    const numbers = (record.spec.value.backups?.repositories ?? []).map(({ number }) => number);
+    const [since] = waiting.names;
+    if (since === undefined) return;
+    const left = await leaveBehind(dataDirectory, { numbers, since }, servers.owner);
+    if (left.length === 0) return;
+    await wakeArchiver(dataDirectory);
+    const fields = { repositories: left.join(", "), waiting_bytes: look.waitingBytes };
+    events.emit("backup.left-behind", { cluster: name }, fields);
   }
 }
 
