@@ -11,8 +11,8 @@
 import { access, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RepositoryNumber } from "../../domain/backup.ts";
-import { replaceOwned } from "../postgres/archive/command.ts";
 import type { ServerOwner } from "../postgres/port.ts";
+import { writeOwn } from "./owned.ts";
 
 /** A push that takes longer is tried again; the server keeps the file until then. */
 const pushSeconds = 55;
@@ -127,7 +127,7 @@ export async function leaveBehind(
       () => false,
     );
     if (isThere) continue;
-    await replaceOwned(file, `${since}\n`, owner);
+    await writeOwn(file, `${since}\n`, owner);
     left.push(number);
   }
   return left;
