@@ -155,6 +155,23 @@ test("what nobody has any more is told, a backup begins behind it, and it is ask
   assert.deepEqual(said, [`lacks ${gap.first}`, "full", "incremental"]);
 });
 
+test("one that is pushed to again before it has taken all that it lacks is asked again", async () => {
+  const answers = [whole, { ...lacking, problems: new Map([[1, "it is slow"]]) }, lacking, whole];
+  const caringNow = caring({
+    fill: async () => {
+      // As the first step of filling does.
+      caringNow.at.behind = [];
+      return answers.shift() ?? assert.fail("asked though nothing was missing");
+    },
+  });
+  await caringNow.pass(60_000, 10_000);
+  assert.equal(answers.length, 3);
+  caringNow.at.behind = [1];
+  await caringNow.pass(hourMs, 10_000);
+  assert.deepEqual(answers, []);
+  assert.deepEqual(caringNow.said, ["full", "lost it is slow", "lost over"]);
+});
+
 test("what somebody may still bring is waited for, and told when nobody has", async () => {
   let fills = 0;
   const { at, said, pass } = caring({ fill: async () => ((fills += 1), lackingFor([{ ...gap, isLetGo: false }])) });

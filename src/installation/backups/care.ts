@@ -122,7 +122,10 @@ export class BackupCare {
     const isWell = well.length === looks.length;
     const toFill = well.filter(({ number }) => !isFilled || behind.includes(number));
     const filled = toFill.length === 0 ? undefined : await this.#parts.fill(found, toFill);
-    if (filled && isWell && this.#isDone(name, filled)) this.#filled.set(name, epoch);
+    const isDone = filled && this.#isDone(name, filled);
+    if (isDone && isWell) this.#filled.set(name, epoch);
+    // It is pushed to again by now, and looks as if nothing were missing.
+    if (isDone === false) this.#filled.delete(name);
     if (isWell) this.#asked.set(name, now);
     else this.#asked.delete(name);
     for (const repository of found.wish.repositories) {
