@@ -17,6 +17,8 @@ describe("backups to two repositories, one of which is away (2 members, Postgres
   before(async () => {
     // A tenth of it, 512 MB at least, may wait for the repositories.
     shop = await makeShop("--volume-size", "1GB");
+    // What the archive keeps is decided by the snapshot of a test alone.
+    await shop.installation.ok("snapshot", "set", "shop", "--daily", "off");
     path = join(shop.scratch, "second");
     mkdirSync(path);
     chmodSync(path, 0o777);
