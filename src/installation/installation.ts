@@ -22,6 +22,7 @@ import { createSettings } from "./settings/settings.ts";
 import { connectionTo } from "./connection.ts";
 import { beginCreate } from "./create.ts";
 import { beginDestroy } from "./destroy.ts";
+import { firstLook } from "./first-look.ts";
 import { createExtensions } from "./extensions/extensions.ts";
 import { createDrains } from "./drains/drains.ts";
 import { downtimeOf } from "./downtime.ts";
@@ -60,8 +61,11 @@ export function createInstallation(parts: Parts, stopAgent: (servers: boolean) =
       store: storeStatusOf(parts.storeHealth),
     }),
     stopAgent: async ({ servers }) => stopAgent(servers),
-    list: async () => [...runtime.clusters.values()].map(statusOf),
-    status: async (name) => statusOf(clusterOf(parts, name)),
+    list: async () => (await firstLook(parts, () => [...runtime.clusters.values()])).map(statusOf),
+    status: async (name) => {
+      await firstLook(parts, () => [clusterOf(parts, name)]);
+      return statusOf(clusterOf(parts, name));
+    },
     watchStatus: (name, changed, signal) => watchStatus(parts, name, (cluster) => changed(statusOf(cluster)), signal),
     explain: async (name) => {
       const cluster = clusterOf(parts, name);
