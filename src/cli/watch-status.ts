@@ -25,7 +25,7 @@ export async function watchStatus(context: CommandContext, cluster: string): Pro
         const found = await client();
         for await (const status of found.watchStatus(cluster, signal)) {
           // Whoever was told of its absence is told that it is back.
-          if (told !== "") lastLine = "";
+          lastLine = told === "" ? lastLine : "";
           told = "";
           show(context, status, screen);
         }
