@@ -69,6 +69,29 @@ test("a host of a known context brings its token; one that nobody vouches for is
   assert.equal(String(chooseRemote({ hosts: ["https://z"], context: undefined }, home, {})?.ca), "own");
 });
 
+test("who the environment says who they are sends nothing of the context's identity along", async () => {
+  const [cert, key] = [join(home, "ada.crt"), join(home, "ada.key")];
+  writeFileSync(cert, "certificate");
+  writeFileSync(key, "key", { mode: 0o600 });
+  await addContext("prod", { hosts: ["https://a"], caFile, cert, key });
+  useContext("prod");
+  assert.deepEqual(
+    [chooseRemote(nothing, home, {})?.token, chooseRemote(nothing, home, {})?.certificate !== undefined],
+    [undefined, true],
+  );
+  for (const env of [{ MATRIARCH_TOKEN_FILE: tokenFile }, { MATRIARCH_TOKEN: "mtr_1" }])
+    for (const more of [{}, { MATRIARCH_HOST: "https://a" }]) {
+      const { token, certificate } = chooseRemote(nothing, home, { ...env, ...more }) ?? {};
+      assert.deepEqual([token, certificate], ["mtr_1", undefined]);
+    }
+  // And a certificate beside a context's token.
+  await addContext("wall", { hosts: ["https://c"], caFile, tokenFile });
+  const env = { MATRIARCH_CERT_FILE: cert, MATRIARCH_KEY_FILE: key };
+  const asAda = chooseRemote({ hosts: [], context: "wall" }, home, env);
+  assert.deepEqual([asAda?.token, String(asAda?.certificate?.cert)], [undefined, "certificate"]);
+  assert.throws(() => chooseRemote(nothing, home, { MATRIARCH_CERT_FILE: cert }), { message: /belong together/ });
+});
+
 test("both flags, an unknown context, a missing or open token: refused", async () => {
   await addTwo();
   assert.throws(() => chooseRemote({ hosts: ["https://a"], context: "prod" }, home, {}), { code: "usage" });

@@ -109,19 +109,37 @@ export function findContext(name: string, { contexts }: Contexts): Context {
 }
 
 function load(hosts: readonly URL[], known: Partial<Context> & Pick<Context, "ca_file">, env: Env): Remote {
-  const certFile = env["MATRIARCH_CERT_FILE"] || known.cert_file;
-  const keyFile = env["MATRIARCH_KEY_FILE"] || known.key_file;
-  const tokenFile = env["MATRIARCH_TOKEN_FILE"] || known.token_file;
-  const token = env["MATRIARCH_TOKEN"] || (tokenFile === undefined ? undefined : readToken(tokenFile));
   return {
     hosts,
     caFile: known.ca_file,
     ca: read(known.ca_file, "certificate of the authority"),
+    ...(identityOf(env) ?? identityIn(known)),
+  };
+}
+
+type Identity = Pick<Remote, "certificate" | "token">;
+
+/** Who says who they are is nobody else besides: nothing of the context's is sent along, least of all its larger role. */
+function identityOf(env: Env): Identity | undefined {
+  const certFile = env["MATRIARCH_CERT_FILE"] || undefined;
+  const keyFile = env["MATRIARCH_KEY_FILE"] || undefined;
+  const token = env["MATRIARCH_TOKEN"]?.trim() || undefined;
+  const tokenFile = env["MATRIARCH_TOKEN_FILE"] || undefined;
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new OpError("usage", {
+      message: "MATRIARCH_CERT_FILE and MATRIARCH_KEY_FILE belong together",
+      hint: `Set ${certFile === undefined ? "MATRIARCH_CERT_FILE" : "MATRIARCH_KEY_FILE"} as well.`,
+    });
+  if (certFile === undefined && token === undefined && tokenFile === undefined) return undefined;
+  const { certificate, token: ofFile } = identityIn({ cert_file: certFile, key_file: keyFile, token_file: tokenFile });
+  return { certificate, token: token ?? ofFile };
+}
+
+function identityIn({ cert_file: cert, key_file: key, token_file: token }: Partial<Context>): Identity {
+  return {
     certificate:
-      certFile === undefined || keyFile === undefined
-        ? undefined
-        : { cert: read(certFile, "certificate"), key: readKey(keyFile) },
-    token: token?.trim(),
+      cert === undefined || key === undefined ? undefined : { cert: read(cert, "certificate"), key: readKey(key) },
+    token: token === undefined ? undefined : readToken(token),
   };
 }
 
