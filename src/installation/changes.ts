@@ -5,6 +5,7 @@
 import type { ClusterRuntime } from "../agent/runtime.ts";
 import type { Asked } from "../contract/installation.ts";
 import { isTargetComing, judgeSwitchover } from "../core/candidates.ts";
+import { formatReason } from "../core/reason.ts";
 import { formatRejection } from "../core/rejection.ts";
 import type { Intent } from "../domain/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
@@ -146,12 +147,26 @@ export async function failOver(
       message: `cluster "${name}" has one member only`,
       hint: `Add one with: matriarch member add ${name}`,
     });
+  if (!options.acceptDataLoss) refuseWithoutVotes(cluster);
   // It is what one types when all else fails: another change that waits for something must not keep it from happening.
   const step = "giving the primary up";
   const operation = parts.operations.begin({ kind: "failover", cluster: name, by: asked.by, step, exclusive: false });
   const epoch = cluster.record.reign.value.epoch;
   const intent = { kind: "failover", to: options.to ?? null, epoch, acceptDataLoss: options.acceptDataLoss } as const;
   return intend(parts, operation, { ...intent, ...intentBase(parts, operation) }, options.primaryRegion);
+}
+
+/** The members try to elect one as it is, and asking for it brings no vote: only a person knows whether they come back. */
+function refuseWithoutVotes({ name, members }: ClusterRuntime): void {
+  const missing = [...members.values()]
+    .map(({ decision }) => decision?.because)
+    .find((because) => because?.code === "votes-missing");
+  if (missing === undefined) return;
+  throw new OpError("no-candidate", {
+    message: `no member of "${name}" can become primary now`,
+    detail: `By what is known, ${formatReason(missing)}. It may hold acknowledged writes that no other has.`,
+    hint: `Bring it back, and one takes over by itself. If it is lost for good: matriarch failover ${name} --force --accept-data-loss`,
+  });
 }
 
 export async function pauseCluster(parts: Parts, name: string, forMs: number, asked: Asked): Promise<void> {
@@ -221,7 +236,11 @@ export async function awaitIntentEnd(parts: Parts, operation: OperationRecord): 
   const name = operation.cluster;
   const describe = (): string => "The cluster is as `matriarch explain` shows it.";
   const ended = (cluster: ClusterRuntime): boolean => cluster.record.intent?.value.id !== operation.id;
+  // What was written a moment ago may not have been read here: that it is not there does not say that it has ended.
+  const known = (cluster: ClusterRuntime): boolean =>
+    !ended(cluster) || parts.operations.get(operation.id).state !== "running";
   try {
+    await awaitCluster(parts, name, known, { withinMs: wishMs, describe });
     await followTurns(parts, operation, describe);
     await awaitCluster(parts, name, ended, { withinMs: wishMs, describe });
   } catch (error) {

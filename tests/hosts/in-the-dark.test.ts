@@ -54,6 +54,7 @@ function changes(args: readonly string[], without?: Expected): Line {
 }
 
 const noPrimary = { code: 1, says: /ERROR:.*no primary.*HINT:.*explain shop/s };
+const votesMissing = refused(/can become primary now.*votes and has/);
 const noBackups = refused(/no backups in a repository elsewhere/);
 const dryRun = { code: 3, says: /Nothing was changed/ };
 
@@ -89,8 +90,8 @@ const lines: readonly Line[] = [
   { args: ["switchover", "shop", "--dry-run"], in: { "no store": dryRun, "no primary": dryRun } },
   { args: ["failover", "shop", "--dry-run"], in: { "no store": dryRun, "no primary": dryRun } },
   changes(["switchover", "shop"], refused(/no standby can become primary/)),
-  changes(["failover", "shop", "--yes"]),
-  { args: ["failover", "shop", "--force", "--yes"], in: { "no store": noStore, "nothing but this host": noStore } },
+  changes(["failover", "shop", "--yes"], votesMissing),
+  changes(["failover", "shop", "--force", "--yes"], votesMissing),
   changes(["restart", "shop"], noPrimary),
   changes(["stop", "shop"]),
   changes(["start", "shop"]),
