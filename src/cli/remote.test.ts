@@ -60,6 +60,9 @@ test("--host, --context, MATRIARCH_HOST, MATRIARCH_CONTEXT, the context in use, 
 test("a host of a known context brings its token; one that nobody vouches for is refused", async () => {
   await addTwo();
   assert.equal(chooseRemote({ hosts: ["https://b"], context: undefined }, home, {})?.token, "mtr_1");
+  // The usual port is the same when it is left out, and when it is written.
+  for (const host of ["a", "https://a:7400", "b:7400"])
+    assert.equal(chooseRemote({ hosts: [host], context: undefined }, home, {})?.token, "mtr_1", host);
   assert.throws(() => chooseRemote({ hosts: ["https://z"], context: undefined }, home, {}), { code: "usage" });
   const env = { MATRIARCH_CA_FILE: caFile, MATRIARCH_TOKEN: "other" };
   assert.equal(chooseRemote({ hosts: ["https://z"], context: undefined }, home, env)?.token, "other");

@@ -5,7 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-import { localContext, readContexts, type Context, type Contexts } from "../config/contexts.ts";
+import { localContext, readContexts, usualPort, type Context, type Contexts } from "../config/contexts.ts";
 import { homePaths } from "../config/home.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { Remote } from "./client/remote-agent.ts";
@@ -85,8 +85,13 @@ function ownHost(home: string): Partial<Remote> {
 }
 
 function contextOf(hosts: readonly URL[], { contexts }: Contexts): Context | undefined {
-  const wanted = new Set(hosts.map((url) => url.host));
-  return Object.values(contexts).find((context) => parseHosts(context.hosts).some((url) => wanted.has(url.host)));
+  const wanted = new Set(hosts.map(whole));
+  return Object.values(contexts).find((context) => parseHosts(context.hosts).some((url) => wanted.has(whole(url))));
+}
+
+/** The usual port may be written or left out. */
+function whole({ hostname, port }: URL): string {
+  return `${hostname}:${port === "" ? usualPort : port}`;
 }
 
 function byContext(name: string, env: Env): Remote | undefined {

@@ -9,6 +9,9 @@ import { z } from "zod";
 
 import { OpError } from "../errors/op-error.ts";
 
+/** Of a host's agent, where an address names none. */
+export const usualPort = 7400;
+
 /** Chosen by this name: the agent of this machine, over its Unix socket. */
 export const localContext = "local";
 

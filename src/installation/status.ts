@@ -219,8 +219,9 @@ function progressText({ step, bytesDone, bytesTotal }: NonNullable<MemberRuntime
     : `${step}: ${megabytes(bytesDone)} of ${megabytes(bytesTotal)}`;
 }
 
+/** Of one that says nothing now, by the records: what it was last, another one may be meanwhile. */
 function roleOf(record: ClusterRecord, { id, server }: MemberRuntime): "primary" | "standby" {
-  if (server.kind === "running" || server.kind === "unresponsive") return server.role;
+  if (server.kind === "running") return server.role;
   return id === record.reign.value.holder && record.reign.value.phase !== "released" ? "primary" : "standby";
 }
 

@@ -5,8 +5,8 @@
 import type { X509Certificate } from "node:crypto";
 import { connect } from "node:tls";
 
+import { usualPort } from "../../config/contexts.ts";
 import { OpError } from "../../errors/op-error.ts";
-import { usualPort } from "./remote-agent.ts";
 
 const withinMs = 5000;
 

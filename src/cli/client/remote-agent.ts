@@ -4,6 +4,7 @@
  */
 import { connect, type TLSSocket } from "node:tls";
 
+import { usualPort } from "../../config/contexts.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { notHost } from "../../links/peer-identity.ts";
 
@@ -21,7 +22,6 @@ export interface Remote {
 /** A host that is lost answers nothing at all; the last one gets more time, because there is no other. */
 const dialMs = 1000;
 const lastDialMs = 5000;
-export const usualPort = 7400;
 
 export class RemoteAgent {
   readonly remote: Remote;

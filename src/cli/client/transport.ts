@@ -9,10 +9,11 @@ import type { Duplex } from "node:stream";
 
 import { homePaths } from "../../config/home.ts";
 import { roleHeader, userHeader, versionHeader } from "../../contract/error.ts";
+import { usualPort } from "../../config/contexts.ts";
 import { OpError } from "../../errors/op-error.ts";
 import { readError } from "../../errors/read-error.ts";
 import { agentProcess } from "./frozen-agent.ts";
-import { usualPort, type RemoteAgent } from "./remote-agent.ts";
+import type { RemoteAgent } from "./remote-agent.ts";
 
 export type Destination =
   | { readonly kind: "socket"; readonly path: string }

@@ -1,4 +1,5 @@
 /** Databases and users as tables, and a password with the only sight of it. */
+import { formatMoment } from "../../contract/moment.ts";
 import type { Credentials, DatabaseStatus, UserStatus } from "../../contract/accounts.ts";
 import { shellWord } from "../../contract/shell-word.ts";
 import { formatSize } from "../../contract/units.ts";
@@ -42,7 +43,7 @@ const userColumns: readonly Column<UserStatus>[] = [
 ];
 
 function loginWords({ name, valid_until: until }: UserStatus["logins"][number]): string {
-  return until === null ? name : `${name} until ${until}`;
+  return until === null ? name : `${name} until ${formatMoment(Date.parse(until))}`;
 }
 
 export function renderUsers(users: readonly UserStatus[], paint: Paint): string {
@@ -65,5 +66,7 @@ export function sessionsWords(count: number): readonly string[] {
 /** Postgres keeps one password for each name, so there are two names for a while. */
 export function previousWords(until: string | null): readonly string[] {
   if (until === null) return [];
-  return [`The password before stays good until ${until}, under the name before. Sessions that are open then go on.`];
+  return [
+    `The password before stays good until ${formatMoment(Date.parse(until))}, under the name before. Sessions that are open then go on.`,
+  ];
 }

@@ -1,4 +1,5 @@
 /** The agent in a few lines. */
+import { formatMoment } from "../../contract/moment.ts";
 import type { AgentStatus } from "../../contract/cluster.ts";
 import type { Paint } from "./paint.ts";
 import { storeWords } from "./words.ts";
@@ -6,7 +7,7 @@ import { storeWords } from "./words.ts";
 export function renderAgent(agent: AgentStatus, paint: Paint): string {
   const store = storeWords(agent.store);
   return [
-    `The agent runs as process ${agent.pid}, version ${agent.version}, since ${agent.started_at}.`,
+    `The agent runs as process ${agent.pid}, version ${agent.version}, since ${formatMoment(Date.parse(agent.started_at))}.`,
     ...(store === undefined ? [] : [paint("warn", store)]),
     ...(agent.host === null ? [] : [`host      ${agent.host}`]),
     `home      ${agent.home}`,

@@ -1,4 +1,5 @@
 /** Users' certificates as a table, and what to do with a new one. */
+import { formatMoment } from "../../contract/moment.ts";
 import type { CreatedCertificate, UserCertificate } from "../../contract/certificates.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable, type Column } from "./table.ts";
@@ -10,7 +11,8 @@ const columns: readonly Column<UserCertificate>[] = [
   { heading: "MADE BY", cell: ({ created_by }) => created_by },
   {
     heading: "EXPIRES",
-    cell: ({ expires_at, expired }) => (expired ? { text: "expired", tone: "bad" } : expires_at),
+    cell: ({ expires_at, expired }) =>
+      expired ? { text: "expired", tone: "bad" } : formatMoment(Date.parse(expires_at)),
   },
 ];
 
@@ -28,7 +30,7 @@ export function renderCreatedCertificate(
   { id, name, role, expires_at, hosts }: CreatedCertificate,
   { cert_file, key_file, ca_file }: Files,
 ): string {
-  return `Certificate of ${role} "${name}", good until ${expires_at}:
+  return `Certificate of ${role} "${name}", good until ${formatMoment(Date.parse(expires_at))}:
 certificate  ${cert_file}
 key          ${key_file}  (for nobody else to read; there is no other copy)
 authority    ${ca_file}

@@ -1,4 +1,5 @@
 /** Hosts as tables and sentences: what was made, what there is, what a drain has left. */
+import { formatMoment } from "../../contract/moment.ts";
 import type { Operation } from "../../contract/cluster.ts";
 import type { HostMade, HostRemoved, HostStatus, JoinToken } from "../../contract/host.ts";
 import { formatDuration } from "../../contract/units.ts";
@@ -66,7 +67,11 @@ export function renderToken(token: JoinToken, paint: Paint): string {
 
 function joinLines({ token, expires_at, uses }: JoinToken): readonly string[] {
   const whom = uses === 1 ? "one host" : `up to ${uses} hosts`;
-  return [`On each machine that is to join (${whom}, until ${expires_at}):`, "", `matriarch host join ${token}`];
+  return [
+    `On each machine that is to join (${whom}, until ${formatMoment(Date.parse(expires_at))}):`,
+    "",
+    `matriarch host join ${token}`,
+  ];
 }
 
 export function renderDrained(host: string, { state, result }: Operation, paint: Paint): string {

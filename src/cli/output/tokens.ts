@@ -1,4 +1,5 @@
 /** Tokens as a table, and a new one with the only sight of its secret. */
+import { formatMoment } from "../../contract/moment.ts";
 import type { CreatedToken, Token } from "../../contract/tokens.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable, type Column } from "./table.ts";
@@ -10,7 +11,8 @@ const columns: readonly Column<Token>[] = [
   { heading: "MADE BY", cell: ({ created_by }) => created_by },
   {
     heading: "EXPIRES",
-    cell: ({ expires_at, expired }) => (expired ? { text: "expired", tone: "bad" } : (expires_at ?? "never")),
+    cell: ({ expires_at, expired }) =>
+      expired ? { text: "expired", tone: "bad" } : expires_at === null ? "never" : formatMoment(Date.parse(expires_at)),
   },
 ];
 
@@ -19,7 +21,7 @@ export function renderTokens(tokens: readonly Token[], paint: Paint): string {
 }
 
 export function renderCreatedToken({ id, name, role, expires_at, token }: CreatedToken): string {
-  const until = expires_at === null ? "until it is revoked" : `until ${expires_at}`;
+  const until = expires_at === null ? "until it is revoked" : `until ${formatMoment(Date.parse(expires_at))}`;
   return `${token}
 
 This token of ${role} "${name}" is shown only now, and is good ${until}.

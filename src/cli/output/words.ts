@@ -1,4 +1,5 @@
 /** Figures of the contract in words: lags, states with their tone, the commit rule as a sentence. */
+import { formatMoment } from "../../contract/moment.ts";
 import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
 import { formatSize } from "../../contract/units.ts";
 import type { Cell } from "./table.ts";
@@ -60,6 +61,6 @@ export function ruleWords({
 /** What an outage of the store means; undefined when there is none. */
 export function storeWords({ reachable, since }: ClusterStatus["store"]): string | undefined {
   if (reachable) return undefined;
-  const when = since === null ? "" : ` since ${since}`;
+  const when = since === null ? "" : ` since ${formatMoment(Date.parse(since))}`;
   return `The store cannot be reached${when}: this is what was known last. A healthy primary goes on; nothing can be changed, and nobody fails over, until it is back.`;
 }

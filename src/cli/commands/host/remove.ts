@@ -1,6 +1,8 @@
 /** `matriarch host remove`: its declaration, and what it does when it runs. */
 import { hostArgument } from "../../arguments.ts";
 import { command, type Run } from "../../command.ts";
+import type { HostStatus } from "../../../contract/host.ts";
+import { OpError } from "../../../errors/op-error.ts";
 import { renderRemoved } from "../../output/hosts.ts";
 
 export const hostRemove = (run: Run) =>
@@ -13,7 +15,8 @@ export const hostRemove = (run: Run) =>
     .action((host, { lost }) =>
       run(async (context) => {
         const client = await context.client();
-        const members = (await client.hosts()).find(({ name }) => name === host)?.members ?? [];
+        const hosts = await client.hosts();
+        const members = knownHost(hosts, host).members;
         const plan = [`This removes host "${host}" from the installation.`];
         if (lost && members.length > 0) plan.push(`What is on it is given up: ${members.join(", ")}.`);
         await context.confirm(plan.join("\n"), host);
@@ -21,3 +24,14 @@ export const hostRemove = (run: Run) =>
         return { json: removed, text: () => renderRemoved(removed) };
       }),
     );
+
+/** Nobody is asked about what is not there. @throws OpError host-not-found */
+function knownHost(hosts: readonly HostStatus[], name: string): HostStatus {
+  const found = hosts.find((host) => host.name === name);
+  if (found) return found;
+  throw new OpError("host-not-found", {
+    message: `there is no host "${name}"`,
+    detail: `Hosts are ${hosts.map((host) => host.name).join(", ")}.`,
+    hint: "See them with: matriarch host list",
+  });
+}
