@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ClusterStatus } from "../contract/cluster.ts";
 import { OpError } from "../errors/op-error.ts";
 import type { Client } from "./client/client.ts";
+import { terminalColumns } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { listenForInterrupt } from "./follow.ts";
 import { createScreen, type Screen } from "./output/screen.ts";
@@ -65,7 +66,7 @@ function tell(context: CommandContext, words: string, screen: Screen | undefined
 let lastLine = "";
 
 function show(context: CommandContext, status: ClusterStatus, screen: Screen | undefined): void {
-  if (screen) return screen.draw(renderStatus(status, context.paintFor(process.stdout)));
+  if (screen) return screen.draw(renderStatus(status, context.paintFor(process.stdout), Date.now(), terminalColumns()));
   const line = renderStatusLine(status);
   // What differs only in its time, or in positions that move all the time, is no change to tell.
   const told = line.slice(line.indexOf("  "));

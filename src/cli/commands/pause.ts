@@ -1,6 +1,6 @@
 /** `matriarch pause`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../arguments.ts";
-import { command, durationArgument, type Run } from "../command.ts";
+import { command, durationArgument, terminalColumns, type Run } from "../command.ts";
 import { renderStatus } from "../output/status.ts";
 
 const hourMs = 3_600_000;
@@ -16,6 +16,6 @@ export const pause = (run: Run) =>
     .action((cluster, { for: forMs }) =>
       run(async (context) => {
         const paused = await (await context.client()).pause(cluster, forMs ?? hourMs);
-        return { json: paused, text: (paint) => renderStatus(paused, paint) };
+        return { json: paused, text: (paint) => renderStatus(paused, paint, Date.now(), terminalColumns()) };
       }),
     );

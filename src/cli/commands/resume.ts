@@ -1,6 +1,6 @@
 /** `matriarch resume`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../arguments.ts";
-import { command, type Run } from "../command.ts";
+import { command, terminalColumns, type Run } from "../command.ts";
 import { renderStatus } from "../output/status.ts";
 
 export const resume = (run: Run) =>
@@ -12,6 +12,6 @@ export const resume = (run: Run) =>
     .action((cluster) =>
       run(async (context) => {
         const resumed = await (await context.client()).resume(cluster);
-        return { json: resumed, text: (paint) => renderStatus(resumed, paint) };
+        return { json: resumed, text: (paint) => renderStatus(resumed, paint, Date.now(), terminalColumns()) };
       }),
     );

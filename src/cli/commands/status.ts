@@ -1,6 +1,6 @@
 /** `matriarch status`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../arguments.ts";
-import { command, type Run } from "../command.ts";
+import { command, terminalColumns, type Run } from "../command.ts";
 import { renderStatus } from "../output/status.ts";
 
 export const status = (run: Run) =>
@@ -14,6 +14,6 @@ export const status = (run: Run) =>
       run(async (context) => {
         if (watch) return (await import("../watch-status.ts")).watchStatus(context, cluster);
         const found = await (await context.client()).status(cluster);
-        return { json: found, text: (paint) => renderStatus(found, paint) };
+        return { json: found, text: (paint) => renderStatus(found, paint, Date.now(), terminalColumns()) };
       }),
     );

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { poolStatusSchema } from "../../contract/pool.ts";
 import { settingSchema, type Setting } from "../../contract/settings.ts";
+import type { MemberStatus } from "../../contract/cluster.ts";
 import { noPaint } from "./paint.ts";
 import { renderPool } from "./pool.ts";
 import { renderSettings } from "./settings.ts";
+import { renderMemberList, renderMembers } from "./status.ts";
 
 const why = "memory that is left, over connections and parallel workers, three sorts each";
 
@@ -86,4 +88,41 @@ test("the pool: sentences go on below their beginning, whatever the hosts are ca
   assert.match(text, /^servers {11}20 and 5 in reserve .*\n {18}\w/m);
   assert.match(text, /^database-host-1 {3}PgBouncer 1\.18\.0/m);
   assert.match(text, /^db-2 {14}its agent does not answer, .*\n {18}\w/m);
+});
+
+const member = (id: string): MemberStatus => ({
+  id,
+  host: "db-1",
+  region: "eu",
+  zone: id,
+  role: "standby",
+  state: "catching-up",
+  pid: 30_627,
+  port: 30_627,
+  socket_directory: "/run",
+  data_directory: "/data",
+  status_url: null,
+  timeline: 12,
+  flushed_lsn: "0/15006538",
+  lag_bytes: 4096,
+  is_voter: true,
+  is_read_replica: false,
+  upstream: null,
+  resources: null,
+  read: null,
+  incarnation: 1,
+  version: "18.4",
+  because: "",
+});
+
+test("members: what a narrow terminal has no room for is left out, from the right; the rest stays", () => {
+  const members = [member("shop-1"), member("shop-10")];
+  const narrow = renderMemberList(members, noPaint, 80);
+  assertFits(narrow);
+  for (const heading of ["MEMBER", "ROLE", "STATE", "LAG", "VOTER", "MEMORY", "LIMITED"])
+    assert.match(narrow, new RegExp(`\\b${heading}\\b`));
+  assert.doesNotMatch(narrow, /\bPID\b/);
+  assertFits(renderMembers(members, noPaint, { terminal: 80 }));
+  for (const all of [renderMemberList(members, noPaint), renderMemberList(members, noPaint, 200)])
+    assert.match(all, /TIMELINE +FLUSHED.*PORT +PID +MEMORY/);
 });

@@ -9,7 +9,7 @@ import { proofWords } from "./proofs.ts";
 import { renderTable, type Cell, type Column } from "./table.ts";
 import { clusterStateCell, lagCell, memberStateCell, ruleWords, storeWords } from "./words.ts";
 
-export function renderStatus(status: ClusterStatus, paint: Paint, now: number = Date.now()): string {
+export function renderStatus(status: ClusterStatus, paint: Paint, now: number = Date.now(), terminal?: number): string {
   const state = clusterStateCell(status.state);
   const head = [`${paint("strong", status.name)} is ${paint(state.tone ?? "plain", state.text)}`];
   if (status.detail !== "") head.push(status.detail);
@@ -25,7 +25,7 @@ export function renderStatus(status: ClusterStatus, paint: Paint, now: number = 
     "",
     ...facts(status, paint, now),
     "",
-    renderMembers(status.members, paint),
+    renderMembers(status.members, paint, { terminal }),
     ...attached(status, paint),
   ].join("\n");
 }
@@ -111,11 +111,11 @@ function limitedCell(resources: MemberStatus["resources"]): Cell {
 }
 
 /** The table, and below it why a limit that was asked for is not in force. */
-export function renderMemberList(members: readonly MemberStatus[], paint: Paint): string {
+export function renderMemberList(members: readonly MemberStatus[], paint: Paint, terminal?: number): string {
   const notes = members.flatMap(({ id, resources }) =>
     resources?.note ? [`${id} is not limited: ${resources.note}`] : [],
   );
-  const table = renderMembers(members, paint, sizeColumns);
+  const table = renderMembers(members, paint, { more: sizeColumns, terminal });
   return notes.length === 0 ? table : [table, "", ...notes].join("\n");
 }
 
@@ -123,12 +123,12 @@ const memberColumns: readonly Column<MemberStatus>[] = [
   { heading: "MEMBER", cell: (member) => member.id },
   { heading: "ROLE", cell: roleCell },
   { heading: "STATE", cell: (member) => memberStateCell(member.state) },
-  { heading: "TIMELINE", align: "right", cell: (member) => String(member.timeline ?? "-") },
-  { heading: "FLUSHED", cell: (member) => member.flushed_lsn ?? "-" },
+  { heading: "TIMELINE", align: "right", isSpare: true, cell: (member) => String(member.timeline ?? "-") },
+  { heading: "FLUSHED", isSpare: true, cell: (member) => member.flushed_lsn ?? "-" },
   { heading: "LAG", align: "right", cell: (member) => (member.role === "primary" ? "-" : lagCell(member.lag_bytes)) },
   { heading: "VOTER", cell: (member) => (member.is_voter ? "yes" : "-") },
-  { heading: "PORT", align: "right", cell: (member) => String(member.port) },
-  { heading: "PID", align: "right", cell: (member) => String(member.pid ?? "-") },
+  { heading: "PORT", align: "right", isSpare: true, cell: (member) => String(member.port) },
+  { heading: "PID", align: "right", isSpare: true, cell: (member) => String(member.pid ?? "-") },
 ];
 
 /** Only where there are several: one host, one region say nothing. */
@@ -149,12 +149,15 @@ function roleCell({ role, is_read_replica: isReplica }: MemberStatus): Cell {
 export function renderMembers(
   members: readonly MemberStatus[],
   paint: Paint,
-  more: readonly Column<MemberStatus>[] = [],
+  {
+    more = [],
+    terminal,
+  }: { readonly more?: readonly Column<MemberStatus>[]; readonly terminal?: number | undefined } = {},
 ): string {
   const [first, ...others] = memberColumns;
   const places = placeColumns.filter(({ of }) => new Set(members.map(of)).size > 1);
   const versions = new Set(members.flatMap(({ version }) => version ?? [])).size > 1 ? [versionColumn] : [];
-  return renderTable(first ? [first, ...places, ...others, ...more, ...versions] : places, members, paint);
+  return renderTable(first ? [first, ...places, ...others, ...more, ...versions] : places, members, paint, terminal);
 }
 
 const clusterColumns: readonly Column<ClusterStatus>[] = [

@@ -11,6 +11,8 @@ export interface Column<Row> {
   readonly heading: string;
   readonly align?: "right";
   readonly cell: (row: Row) => Cell | string;
+  /** left out, the rightmost first, where the terminal has no room for all; `--json` has it */
+  readonly isSpare?: true;
 }
 
 /** @param terminal its columns: the last column is folded to fit, where it is sentences; undefined: nothing is */
@@ -24,6 +26,9 @@ export function renderTable<Row>(
   const widths = columns.map((column, at) =>
     Math.max(column.heading.length, ...cells.map((line) => line[at]?.text.length ?? 0)),
   );
+  const spare = columns.findLastIndex(({ isSpare }) => isSpare === true);
+  if (terminal !== undefined && spare >= 0 && sum(widths) + 2 * (columns.length - 1) > terminal)
+    return renderTable(columns.toSpliced(spare, 1), rows, paint, terminal);
   const row = (line: readonly Cell[]): string => renderLine(line, columns, widths, paint);
   const headings = columns.map((column) => ({ text: column.heading, tone: "dim" as const }));
   const before = sum(widths.slice(0, -1)) + 2 * (columns.length - 1);

@@ -1,6 +1,6 @@
 /** `matriarch member list`: its declaration, and what it does when it runs. */
 import { clusterArgument } from "../../arguments.ts";
-import { command, type Run } from "../../command.ts";
+import { command, terminalColumns, type Run } from "../../command.ts";
 import { renderMemberList } from "../../output/status.ts";
 
 export const memberList = (run: Run) =>
@@ -12,6 +12,6 @@ export const memberList = (run: Run) =>
     .action((cluster) =>
       run(async (context) => {
         const { members } = await (await context.client()).status(cluster);
-        return { json: members, text: (paint) => renderMemberList(members, paint) };
+        return { json: members, text: (paint) => renderMemberList(members, paint, terminalColumns()) };
       }),
     );
