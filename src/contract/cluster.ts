@@ -168,6 +168,11 @@ export const clusterStatusSchema = z.object({
   autostop_ms: z.int().nullable().default(null),
   /** ISO 8601; null when it is awake */
   asleep_since: z.string().nullable().default(null),
+  /** it began as a copy: of whom, as of when, and when it is destroyed by itself; null: it did not */
+  copy_of: z
+    .object({ cluster: z.string(), at: z.string(), destroyed_at: z.string().nullable() })
+    .nullable()
+    .default(null),
   /** limits of the read endpoint; null: told by an agent that does not know */
   reads: readsStatusSchema.nullable().default(null),
   store: storeStatusSchema,

@@ -36,7 +36,8 @@ export const clusterEvents = {
   "cluster.created": define<{ members: number; version: string; durability: string }>(
     "info",
     "The cluster serves.",
-    (e) => `cluster "${e.cluster}" created: ${e.members} members, Postgres ${e.version}, durability ${e.durability}`,
+    (e) =>
+      `cluster "${e.cluster}" created: ${count(e.members, "member", "members")}, Postgres ${e.version}, durability ${e.durability}`,
   ),
   "cluster.create-failed": define<{ reason: string }>(
     "error",

@@ -97,7 +97,7 @@ export function memberOf(cluster: ClusterRuntime, member: string): void {
   if (cluster.record.members[member]) return;
   throw new OpError("member-not-found", {
     message: `cluster "${cluster.name}" has no member "${member}"`,
-    detail: `Its members are ${Object.keys(cluster.record.members).join(", ")}.`,
+    hint: `Its members are ${Object.keys(cluster.record.members).join(", ")}.`,
   });
 }
 

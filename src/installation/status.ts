@@ -74,6 +74,7 @@ export function clusterStatus(cluster: ClusterRuntime, context: StatusContext): 
         : null,
     operation: context.operation?.id ?? null,
     autostop_ms: spec.autostopMs ?? null,
+    copy_of: copyOf(spec),
     asleep_since: isAsleep(record) ? new Date(record.sleep?.value.since ?? 0).toISOString() : null,
     reads: {
       max_lag_ms: lagMsMaxOf(spec),
@@ -331,4 +332,11 @@ function degradedDetail(cluster: ClusterRuntime): string {
   return away
     .map(({ id, decision }) => `"${id}": ${decision ? formatReason(decision.because) : "not looked at yet"}`)
     .join("; ");
+}
+
+function copyOf({ fork }: ClusterSpec): ClusterStatus["copy_of"] {
+  if (fork === undefined) return null;
+  const { of: cluster, at, expiresAt } = fork;
+  const end = expiresAt === undefined ? null : new Date(expiresAt).toISOString();
+  return { cluster, at: new Date(at).toISOString(), destroyed_at: end };
 }

@@ -240,6 +240,8 @@ const refusals: readonly (readonly [line: string, exitCode: number, code: string
   ["extension list shop --database none", 5, "database-not-found"],
   ["extension enable none pg_trgm", 5, "cluster-not-found"],
   ["user grant shop ada --database orders", 2, "usage"],
+  ["user rotate shop ada --grace 32d", 2, "usage"],
+  ["attach shop --app web --rotate --grace 32d", 2, "usage"],
   ["user create shop bob --role king", 2, "usage"],
   ["snapshot delete shop shop-20261121T225301Z-3f0a", 3, "not-confirmed"],
   ["snapshot delete shop none --yes", 5, "snapshot-not-found"],

@@ -59,6 +59,29 @@ for (const [how, env, skip] of [
       assert.match(ran.stderr, /^ERROR: {2}column "nope" does not exist\nLINE 2: {2}nope\n {9}\^/);
     });
 
+    test("-c again: one after the other in one session, up to the first that fails", async () => {
+      const commands = ["create temp table t (id int)", "insert into t values (1), (2)", "select 'a,b' as two", "nope"];
+      const ran = await run(["connect", "shop", ...[...commands, "select 3"].flatMap((sql) => ["-c", sql])]);
+      assert.equal(ran.code, 1);
+      assert.equal(ran.stdout, "CREATE TABLE\nINSERT 0 2\n two \n-----\n a,b\n(1 row)\n\n");
+      assert.match(ran.stderr, /syntax error at or near "nope"/);
+    });
+
+    test("-d and -U as psql has them", async () => {
+      const ran = await run([
+        "connect",
+        "shop",
+        "-U",
+        "postgres",
+        "-d",
+        "template1",
+        "-c",
+        "select current_database()",
+      ]);
+      assert.equal(ran.code, 0, ran.stderr);
+      assert.match(ran.stdout, /template1/);
+    });
+
     test("stdin: statement by statement, exit code 3 at the first error, and nothing after it", async () => {
       const input = "create temp table t (id int);\ninsert into t values (1), (2);\nselect 1/0;\nselect 'after';\n";
       const ran = await run(["connect", "shop"], { input });

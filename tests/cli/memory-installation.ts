@@ -389,6 +389,7 @@ export function statusOf(request: CreateRequest, home: string): ClusterStatus {
     operation: null,
     autostop_ms: request.autostop_ms ?? null,
     asleep_since: null,
+    copy_of: null,
     reads: { max_lag_ms: 30_000, max_lag_bytes: 67_108_864, fallback: "primary" },
     store: { reachable: true, since: null },
     archive: null,

@@ -224,7 +224,7 @@ describe("databases, users and attached applications", () => {
         "--database",
         "postgres",
       );
-      await refused(5, /"fresh" is not attached/, "attach", "shop", "--app", "fresh", "--rotate");
+      await refused(5, /"fresh" is not attached[^]*Attached are: "/, "attach", "shop", "--app", "fresh", "--rotate");
       await refused(5, /cluster "none" does not exist/, "attach", "none", "--app", "fresh");
       await refused(2, /--grace is for --rotate/, "attach", "shop", "--app", "fresh", "--grace", "1h");
       await installation.ok("connect", "shop", "-c", "CREATE ROLE clash_owner SUPERUSER");

@@ -7,6 +7,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { snapshotsSchema } from "../../src/contract/storage.ts";
+import type { Installation } from "../faults/installation.ts";
 import { until } from "../faults/until.ts";
 import { idsIn, markedCluster } from "./restore-fixture.ts";
 
@@ -20,9 +21,13 @@ describe("restore in place", () => {
     const nothing = await installation.run(["restore", "shop", "--undo", "--yes"]);
     assert.equal(nothing.code, 5, nothing.stderr);
     assert.deepEqual(await idsIn(cluster), [1, 2]);
+    await installation.ok("snapshot", "set", "shop", "--keep-days", "14");
+    const kept = await keptUntil(installation);
+    assert.ok(kept.length > 0);
     const done = await installation.ok("restore", "shop", "--in-place", "--at", at, "--yes");
     assert.match(done, /as it was: shop-\d{8}T\d{6}Z-.*\n.*to undo: matriarch restore shop --undo/);
     assert.deepEqual(await idsIn(cluster), [1]);
+    assert.deepEqual((await keptUntil(installation)).slice(0, kept.length), kept, "as long as was said last");
     const status = await cluster.healthy();
     assert.ok(status.epoch > epochBefore);
     assert.deepEqual(status.members.map(({ id }) => id).toSorted(), ["shop-3", "shop-4"]);
@@ -56,3 +61,8 @@ describe("restore in place", () => {
     });
   });
 });
+
+async function keptUntil(installation: Installation): Promise<readonly (readonly [string, string])[]> {
+  const { snapshots } = snapshotsSchema.parse(await installation.json("snapshot", "list", "shop"));
+  return snapshots.map(({ id, kept_until: until }) => [id, until] as const);
+}

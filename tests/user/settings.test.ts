@@ -37,6 +37,8 @@ describe("settings of one server", () => {
     );
     const text = await shop.installation.ok("config", "show", "shop", "work_mem");
     assert.match(text, /allowed +64 kB to/);
+    const mode = await shop.installation.ok("config", "show", "shop", "log_file_mode");
+    assert.match(mode, /= 0600\n[^]*allowed +0000 to 0777\n +default +0600\n/);
   });
 
   test("libraries: whether somebody named them or an extension needs them is told, for each of them", async () => {
@@ -100,7 +102,7 @@ describe("settings of one server", () => {
 
   test("each bad value is refused with its reason", async () => {
     const cases: readonly (readonly [string, RegExp])[] = [
-      ["max_connections=200000000", /outside the valid range/],
+      ["max_connections=200000000", /outside the valid range for parameter "max_connections" \(1 \.\. 262143\)/],
       ["max_connections=many", /invalid value for parameter "max_connections"/],
       ["max_connections=", /must be at least 20/],
       ["bgwriter_delay=", /invalid value for parameter "bgwriter_delay"/],
@@ -109,7 +111,7 @@ describe("settings of one server", () => {
       ["listen_addresses=*", /decided by Matriarch/],
       ["lc_messages=de_DE.UTF-8", /decided by Matriarch/],
       ["shared_buffers=900GB", /leaves too little|Cannot allocate memory/],
-      ["huge_pages=on", /Cannot allocate memory|huge pages/],
+      ["huge_pages=on", /^ERROR: {2}bad setting: .*(Cannot allocate memory|huge pages)/],
       ["shared_preload_libraries=nosuch", /could not access file "nosuch"/],
       ["session_preload_libraries=nosuch", /could not access file "nosuch"/],
       ["superuser_reserved_connections=250", /too few of max_connections/],
@@ -249,6 +251,19 @@ describe("settings of a primary and its standby", () => {
     assert.deepEqual(await shop.shown("max_connections"), ["200", "200"]);
   });
 
+  test("a plain restart puts what waits for one in force, too, with one turn for each", async () => {
+    await shop.installation.ok("config", "set", "shop", "max_connections=150");
+    const before = await shop.startedAt();
+    const restarts = (await changes("restart.started")).length;
+    const said = await shop.installation.ok("restart", "shop");
+    assert.match(said, /in force on shop-\d, shop-\d/);
+    assert.deepEqual(await shop.shown("max_connections"), ["150", "150"]);
+    const after = await shop.startedAt();
+    assert.ok(after.every((at) => !before.includes(at)));
+    assert.equal((await changes("restart.started")).length, restarts + 1);
+    await shop.installation.ok("config", "unset", "shop", "max_connections", "--restart");
+  });
+
   test("no server is started anew for what needs no restart", async () => {
     const before = await shop.startedAt();
     await shop.installation.ok("config", "set", "shop", "work_mem=9MB");
@@ -263,6 +278,11 @@ describe("settings of a primary and its standby", () => {
     const { pid } = await shop.cluster.member(primary ?? "");
     assert.ok(pid !== null);
     await endAll([pid]);
+    // A look from before its end would still call all of them well.
+    await until("its end to be seen", async () => {
+      const seen = await shop.cluster.status();
+      return seen?.members.every((member) => member.pid !== pid) ? true : undefined;
+    });
     await shop.cluster.healthy();
     await shop.installation.ok("restart", "shop", "--pending");
     assert.deepEqual(await shop.shown("max_connections"), ["230", "230"]);

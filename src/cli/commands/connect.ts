@@ -22,13 +22,23 @@ export const connect = (run: Run) =>
         .choices(["primary", "read", "pooled"] as const)
         .default("primary" as const),
     )
-    .option("--user <user>", "database user (default: PGUSER, else postgres)")
-    .option("--database <database>", "database (default: PGDATABASE, else postgres)")
-    .option("-c, --command <sql>", "run this and end; with --json the rows as a document")
+    .option("-U, --user <user>", "database user (default: PGUSER, else postgres)")
+    .option("-d, --database <database>", "database (default: PGDATABASE, else postgres)")
+    .option(
+      "-c, --command <sql>",
+      "run this and end; again: one after the other; with --json the rows as a document",
+      eachArgument,
+      [],
+    )
     .addHelpText("after", notes)
-    .action((cluster, psqlArguments, { role, user, database, command: sql }) =>
+    .action((cluster, psqlArguments, { role, user, database, command: commands }) =>
       run(async (context) => {
         const { connectTo } = await import("../connect/connect.ts");
-        await connectTo(context, { cluster, role, user, database, sql, psqlArguments });
+        await connectTo(context, { cluster, role, user, database, commands, psqlArguments });
       }),
     );
+
+/** SQL may hold commas: each is taken as it is. */
+function eachArgument(sql: string, before: readonly string[]): readonly string[] {
+  return [...before, sql];
+}

@@ -15,15 +15,17 @@ export interface ConnectWanted {
   readonly role: "primary" | "read" | "pooled";
   readonly user: string | undefined;
   readonly database: string | undefined;
-  readonly sql: string | undefined;
+  /** of -c, one after the other */
+  readonly commands: readonly string[];
   /** what stood after `--` */
   readonly psqlArguments: readonly string[];
 }
 
 /** Sets the exit code; does not return when it becomes psql. */
 export async function connectTo(context: CommandContext, wanted: ConnectWanted): Promise<void> {
-  const isScript = wanted.sql === undefined && !process.stdin.isTTY;
-  if (context.flags.json && wanted.sql === undefined && !isScript) {
+  const hasCommands = wanted.commands.length > 0;
+  const isScript = !hasCommands && !process.stdin.isTTY;
+  if (context.flags.json && !hasCommands && !isScript) {
     throw new OpError("usage", { message: "a prompt has no JSON output", hint: "Give the SQL with -c or on stdin." });
   }
   const isHere = (await context.remote()) === undefined;
@@ -39,10 +41,10 @@ export async function connectTo(context: CommandContext, wanted: ConnectWanted):
       hint: "Leave out what follows --, or install it: apt-get install postgresql-client",
     });
   }
-  if (wanted.sql !== undefined || isScript) {
+  if (hasCommands || isScript) {
     const { runScript } = await import("./script.ts");
-    const sql = wanted.sql ?? (await readStream(process.stdin));
-    process.exitCode = await runScript(context, target, { sql, atOnce: wanted.sql !== undefined });
+    const script = hasCommands ? { commands: wanted.commands } : { script: await readStream(process.stdin) };
+    process.exitCode = await runScript(context, target, script);
     return;
   }
   const { runPrompt } = await import("./prompt.ts");

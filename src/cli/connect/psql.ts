@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import type { Target } from "./target.ts";
 
 interface PsqlWanted {
-  readonly sql: string | undefined;
+  readonly commands: readonly string[];
   readonly isScript: boolean;
   readonly psqlArguments: readonly string[];
 }
@@ -34,11 +34,14 @@ export function becomePsql(psql: string, target: Target, wanted: PsqlWanted): ne
 }
 
 /** Exported for its test. */
-export function psqlArguments(target: Target, { sql, isScript, psqlArguments: given }: PsqlWanted): readonly string[] {
+export function psqlArguments(
+  target: Target,
+  { commands, isScript, psqlArguments: given }: PsqlWanted,
+): readonly string[] {
   const connection = ["-d", conninfo(target)];
-  const command = sql === undefined ? [] : ["-c", sql];
+  const command = commands.flatMap((sql) => ["-c", sql]);
   // Scripts run alike for everyone, and stop at the first error; who hands arguments over decides alone.
-  const quiet = given.length === 0 && (isScript || sql !== undefined) ? ["-X", "-v", "ON_ERROR_STOP=1"] : [];
+  const quiet = given.length === 0 && (isScript || commands.length > 0) ? ["-X", "-v", "ON_ERROR_STOP=1"] : [];
   return [...connection, ...quiet, ...given, ...command];
 }
 

@@ -5,11 +5,8 @@ import { endsSession, openSession, type ResultSet, type Session } from "./sessio
 import { splitStatements } from "./statements.ts";
 import type { Target } from "./target.ts";
 
-interface Script {
-  readonly sql: string;
-  /** -c: the server takes it as one; else statement by statement, up to the first error */
-  readonly atOnce: boolean;
-}
+/** The server takes each -c as one; a script statement by statement. Both go on up to the first error. */
+type Script = { readonly commands: readonly string[] } | { readonly script: string };
 
 /** @returns 0 done, 1 the SQL of -c failed, 2 no connection, 3 a script failed */
 export async function runScript(context: CommandContext, target: Target, script: Script): Promise<0 | 1 | 2 | 3> {
@@ -26,7 +23,7 @@ export async function runScript(context: CommandContext, target: Target, script:
   let isLost = false;
   session.onLost(() => (isLost = true));
   const done: ResultSet[] = [];
-  let current = script.sql;
+  let current = "";
   try {
     for (current of partsOf(script)) {
       const results = await session.query(current);
@@ -39,16 +36,16 @@ export async function runScript(context: CommandContext, target: Target, script:
     return tellFailure(
       context,
       renderSqlError(error, current),
-      isLost || endsSession(error) ? 2 : script.atOnce ? 1 : 3,
+      isLost || endsSession(error) ? 2 : "commands" in script ? 1 : 3,
     );
   } finally {
     await session.end().catch(() => {});
   }
 }
 
-function partsOf({ sql, atOnce }: Script): readonly string[] {
-  if (atOnce) return [sql];
-  const { statements, rest } = splitStatements(sql);
+function partsOf(script: Script): readonly string[] {
+  if ("commands" in script) return script.commands;
+  const { statements, rest } = splitStatements(script.script);
   return rest === "" ? statements : [...statements, rest];
 }
 

@@ -11,11 +11,18 @@ export function renderEvents(events: readonly ClusterEvent[], paint: Paint): str
 }
 
 export function renderEvent(event: ClusterEvent, paint: Paint): string {
-  const took = event.duration_ms === null ? "" : paint("dim", `  (${formatDuration(event.duration_ms)})`);
+  const took = tookOf(event);
   const actor = event.actor === "matriarch" ? "" : paint("dim", `  by ${event.actor}`);
   const who = (event.member ?? (event.cluster || event.host || "matriarch")).padEnd(10);
-  const line = `${paint("dim", localTime(event.at))}  ${who}  ${paint(tones[event.level], event.message)}${took}${actor}`;
+  const line = `${paint("dim", localTime(event.at))}  ${who}  ${paint(tones[event.level], event.message)}${paint("dim", took)}${actor}`;
   return event.cause === null ? line : `${line}\n${" ".repeat(25)}${paint("dim", `because ${event.cause}`)}`;
+}
+
+/** Not where the message has said it. */
+function tookOf({ duration_ms: ms, message }: ClusterEvent): string {
+  if (ms === null || message.includes(`${Math.round(ms)} ms`)) return "";
+  const took = formatDuration(ms);
+  return message.includes(took) ? "" : `  (${took})`;
 }
 
 /** Local wall clock with milliseconds: failovers are over within one second. */

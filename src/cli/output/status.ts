@@ -1,4 +1,5 @@
 /** The picture of one cluster, and the list of all. */
+import { formatMoment } from "../../contract/moment.ts";
 import { formatDuration, formatSize } from "../../contract/units.ts";
 import type { ClusterStatus, MemberStatus } from "../../contract/cluster.ts";
 import { archiveWords } from "./archive.ts";
@@ -47,8 +48,16 @@ function facts(status: ClusterStatus, paint: Paint, now: number): readonly strin
     ...(status.autostop_ms === null
       ? []
       : [line("autostop", `asleep after ${formatDuration(status.autostop_ms)} without a client`)]),
+    ...copyLines(status).map((text) => line("copy", text)),
     line("epoch", `${status.epoch}${status.timeline === null ? "" : `, timeline ${status.timeline}`}`),
   ];
+}
+
+function copyLines({ copy_of: copy }: ClusterStatus): readonly string[] {
+  if (copy === null) return [];
+  const end =
+    copy.destroyed_at === null ? "" : `; destroyed by itself at ${formatMoment(Date.parse(copy.destroyed_at))}`;
+  return [`of ${copy.cluster} as of ${formatMoment(Date.parse(copy.at))}${end}`];
 }
 
 /** What each member has, and plainly when it is not enforced although it was asked for. */

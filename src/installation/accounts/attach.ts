@@ -38,7 +38,7 @@ export async function attach(parts: Parts, name: string, wish: Wish, { by }: Ask
     const accounts = await lookAround(admin);
     const before = (await readAttachments(parts, name)).find(({ app }) => app === wish.app);
     refuseUnpooled(parts, name, wish.pooled ?? before?.isPooled ?? false);
-    if (before === undefined) refuseMissing(name, wish);
+    if (before === undefined) await refuseMissing(parts, name, wish);
     else refuseUnlike(name, before, wish);
     const attachment = before ?? planned(wish, accounts, { by, createdAt: parts.clock.wallNow() });
     if (before === undefined) await writeAttachment(parts, name, wish.app, attachment);
@@ -177,8 +177,8 @@ function refuseUnpooled(parts: Parts, name: string, isPooled: boolean): void {
   if (isPooled) connectionTo(parts, clusterOf(parts, name).record.spec.value, { role: "pooled" });
 }
 
-function refuseMissing(name: string, { app, rotate }: Wish): void {
-  if (rotate) throw notAttached(name, app, []);
+async function refuseMissing(parts: Parts, name: string, { app, rotate }: Wish): Promise<void> {
+  if (rotate) throw notAttached(name, app, await readAttachments(parts, name));
 }
 
 /** An attach that was begun is completed as it was begun. */

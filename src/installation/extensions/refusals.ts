@@ -29,10 +29,14 @@ export function refuseEmbedded({ name, spec }: Scene, extension: string, system:
   const major = system ?? spec.major;
   const brings = debianPackage(extension, major);
   const line = brings === undefined ? "" : ` with its package on every host (${brings})`;
+  const wayOver =
+    major < spec.major
+      ? `which is Postgres ${major} here, and takes no database of a newer one`
+      : `then matriarch import NEW with the URI of "${name}"`;
   throw new OpError("extension-missing", {
     message: `the Postgres ${spec.major} that comes with Matriarch does not have "${extension}"`,
     detail: `It has what belongs to Postgres itself; see: matriarch extension list ${name} --all`,
-    hint: `A cluster on the machine's own Postgres can have it${line}: matriarch create NEW --engine system, then matriarch import NEW with the URI of "${name}".`,
+    hint: `A cluster on the machine's own Postgres can have it${line}: matriarch create NEW --engine system, ${wayOver}.`,
   });
 }
 

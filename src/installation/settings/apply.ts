@@ -111,7 +111,9 @@ export async function writeChange(
       write: [{ key: "spec", value: { ...spec, ...after, change, generation: spec.generation + 1 } }],
     };
   });
-  const changes = plan.changes.map(({ name: setting, before: was, after: is }) => `${setting} ${was} → ${is}`);
+  const changes = plan.changes.map(
+    ({ name: setting, before: was, after: is }) => `${setting} ${shown(was)} → ${shown(is)}`,
+  );
   const about = { cluster: name, actor: operation.by };
   if (changes.length === 0) return;
   parts.events.emit("config.changed", about, { changes, restart: plan.restart.length > 0 });
@@ -179,7 +181,7 @@ export async function restartJudged(parts: Parts, operation: OperationRecord, tu
   await takeBackIfRefused(parts, operation);
 }
 
-function wantedOf(parts: Parts, name: string): Readonly<Record<string, string>> {
+export function wantedOf(parts: Parts, name: string): Readonly<Record<string, string>> {
   return parts.servers.wanted(clusterOf(parts, name).record.spec.value).settings;
 }
 
@@ -292,6 +294,10 @@ async function takeBackIfRefused(
     detail: `${reason}. They have been taken back; every member has those from before.`,
     hint: `What it said then: matriarch logs ${name} --member ${member}`,
   });
+}
+
+function shown(value: string): string {
+  return value === "" ? "''" : value;
 }
 
 function refusedBy({ members }: ClusterRuntime): { readonly member: MemberId; readonly words: string } | undefined {

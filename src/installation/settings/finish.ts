@@ -7,8 +7,9 @@ import type { Asked } from "../../contract/installation.ts";
 import type { OperationRecord } from "../../events/event.ts";
 import { begin, follow } from "../changes.ts";
 import { clusterOf, type Parts } from "../parts.ts";
-import { awaitRestartEnd, bringInForce, restartJudged } from "./apply.ts";
-import type { Turn } from "./restart.ts";
+import { awaitRestartEnd, bringInForce, restartJudged, wantedOf } from "./apply.ts";
+import { nextTurn, type Turn } from "./restart.ts";
+import { askMembers } from "./running.ts";
 
 /** Of operations: the next agent must know what was asked for. */
 export const finishingKind = "restart with pending settings";
@@ -20,10 +21,22 @@ export function finishPending(parts: Parts, name: string, asked: Asked): Operati
   return follow(parts, operation, () => bringInForce(parts, operation, true));
 }
 
-/** Members that somebody named, while a change is not known to be in force on all. */
+/** All members, or one that somebody named, while a change is not known to be in force on all. */
 export function restartChanged(parts: Parts, name: string, turn: Turn, asked: Asked): OperationRecord {
   const operation = begin(parts, changedKind, name, asked, `restarting ${turn.pending.join(", ")}`);
-  return follow(parts, operation, () => restartJudged(parts, operation, turn));
+  return follow(parts, operation, async () => {
+    const isOfAll = turn.pending.length === clusterOf(parts, name).members.size;
+    await restartJudged(parts, operation, isOfAll ? await inTheirOrder(parts, name, turn) : turn);
+    return bringInForce(parts, operation, isOfAll);
+  });
+}
+
+/** A standby would come back with as much as its primary has: what is lowered is lowered there first. */
+async function inTheirOrder(parts: Parts, name: string, turn: Turn): Promise<Turn> {
+  const cluster = clusterOf(parts, name);
+  const { asked } = await askMembers(parts, cluster);
+  const { primaryFirst, pending } = nextTurn(cluster, asked, wantedOf(parts, name));
+  return primaryFirst && pending.length === turn.pending.length ? { ...turn, pending, primaryFirst } : turn;
 }
 
 /** The way on after an agent that ended in the middle. */
@@ -32,7 +45,8 @@ export function resumeRestart(parts: Parts, operation: OperationRecord): Operati
   return follow(parts, operation, async () => {
     await awaitRestartEnd(parts, name);
     if (kind === finishingKind) return bringInForce(parts, operation, true);
-    return restartJudged(parts, operation, { pending: [], primaryFirst: false });
+    await restartJudged(parts, operation, { pending: [], primaryFirst: false });
+    return bringInForce(parts, operation, false);
   });
 }
 

@@ -96,7 +96,15 @@ function isOfConnection(name: string): boolean {
 }
 
 function bound(setting: ServerSetting, value: string | null): string | null {
-  return value === null ? null : formatValue({ ...setting, setting: value });
+  if (value === null) return null;
+  return modes.has(setting.name) ? formatMode(value) : formatValue({ ...setting, setting: value });
+}
+
+/** Servers tell their value in octal, their bounds and default in decimal. */
+const modes: ReadonlySet<string> = new Set(["data_directory_mode", "log_file_mode", "unix_socket_permissions"]);
+
+function formatMode(decimal: string): string {
+  return Number(decimal).toString(8).padStart(4, "0");
 }
 
 function sourceOf(

@@ -141,7 +141,7 @@ function contentFigures(contents: Contents): Readonly<Record<string, unknown>> {
     databases,
     tables,
     rows_about: rows,
-    checked: `${whole} indexes and tables ${read}${unchecked === 0 ? "" : `; ${unchecked} left out for their size`}`,
+    checked: `${whole} indexes and tables ${read}${unchecked === 0 ? "" : `; ${unchecked} larger ones left out for lack of time`}`,
     ...(damaged.length > 0 && { damaged: damaged.join("; ") }),
   };
 }

@@ -9,6 +9,7 @@ import { minorVersion, type UpgradePlan, type UpgradesInstallation, type Upgrade
 import { judgeSwitchover } from "../../core/candidates.ts";
 import { engineAsked } from "../../contract/peer.ts";
 import type { EngineChoice, MemberId, RestartIntent } from "../../domain/cluster.ts";
+import { supportedMajors } from "../../drivers/postgres/engine/catalog.ts";
 import { compareVersions, newestOf } from "../../drivers/postgres/engine/releases.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { OperationRecord } from "../../events/event.ts";
@@ -203,21 +204,24 @@ function refuseVersion({ name, record }: ClusterRuntime, wanted: string, running
       message: `"${wanted}" is not a version of Postgres`,
       hint: `It looks like ${major}.4. Left out, it is the newest that is there.`,
     });
-  if (Number(wanted.split(".")[0]) !== major)
+  const other = Number(wanted.split(".")[0]);
+  if (other !== major)
     throw new OpError("not-supported", {
       message: `cluster "${name}" is of Postgres ${major}; ${wanted} is another major version`,
       detail: "An upgrade stays within the major version: only that can be taken member by member.",
-      hint: `Make a cluster of the other version and copy into it: matriarch create ${name}-new --version ${wanted.split(".")[0]}${engineDirectory === undefined ? "" : " --engine-directory ITS-DIRECTORY"}, then ${copying(name, Number(wanted.split(".")[0]) > major)}.`,
+      hint: copyInto(name, { from: major, to: other }, engineDirectory !== undefined),
     });
   if (running !== undefined && wanted.includes(".") && compareVersions(wanted, running) < 0)
     throw older(name, running, wanted);
 }
 
-/** An import takes no database of a newer Postgres. */
-function copying(name: string, isNewer: boolean): string {
-  return isNewer
-    ? `matriarch import ${name}-new with the URI of "${name}", for seconds of pause with --live`
-    : "pg_dump and pg_restore";
+/** An import takes no database of a newer version. */
+function copyInto(name: string, { from, to }: Record<"from" | "to", number>, isOwnBuild: boolean): string {
+  if (!supportedMajors.includes(to)) return `Clusters here are of Postgres ${supportedMajors.toReversed().join(", ")}.`;
+  const create = `matriarch create ${name}-new --version ${to}${isOwnBuild ? " --engine-directory ITS-DIRECTORY" : ""}`;
+  return to < from
+    ? `An older version may not hold what a newer one does: make a cluster with ${create}, and copy with pg_dump by hand.`
+    : `Make a cluster of it and copy into that: ${create}, then matriarch import ${name}-new with the URI of "${name}", for each database (--live for seconds of pause).`;
 }
 
 function older(name: string, running: string, to: string): OpError {

@@ -23,7 +23,12 @@ export const userGrant = (run: Run) =>
         const changed = await context.confirmed(request.database, (take) =>
           client.grant(cluster, user, { ...request, take }),
         );
-        const what = request.role === "none" ? "nothing" : request.role;
-        return { json: changed, text: () => `User "${user}" is ${what} in database "${request.database}" now.` };
+        return { json: changed, text: () => told(user, request) };
       }),
     );
+
+function told(user: string, { database, role }: { readonly database: string; readonly role: string }): string {
+  return role === "none"
+    ? `User "${user}" may do nothing in database "${database}" any more.`
+    : `User "${user}" is ${role === "owner" ? "an" : "a"} ${role} of database "${database}" now.`;
+}

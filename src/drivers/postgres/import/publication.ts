@@ -149,9 +149,9 @@ export async function unlockWrites(session: SourceSession, database: string): Pr
   await session.rows(`ALTER DATABASE ${identifier(database)} RESET default_transaction_read_only`);
 }
 
-/** What a person types at the source for that. */
+/** What a person types at the source for that: a session of the database itself could not change it otherwise. */
 export function openByHand(database: string): string {
-  return `ALTER DATABASE ${identifier(database)} RESET default_transaction_read_only;`;
+  return `BEGIN READ WRITE; ALTER DATABASE ${identifier(database)} RESET default_transaction_read_only; COMMIT;`;
 }
 
 export interface SequenceValue {

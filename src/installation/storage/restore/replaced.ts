@@ -12,6 +12,7 @@ import { readCluster } from "../../../drivers/store/records.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import { isHere, type Parts } from "../../parts.ts";
 import { endServerIn } from "../../placement/orphans.ts";
+import { keepForItsTime } from "../snapshots/files.ts";
 import { otherHosts } from "../snapshots/list.ts";
 import { keepJournal, parseJournal, readJournal, type InPlaceJournal } from "./journal.ts";
 import { keepAsSnapshot, snapshotOf } from "./keep-replaced.ts";
@@ -39,6 +40,7 @@ export function hostOf({ replaced, holder }: InPlaceJournal): string {
 /** Before anything is changed. @throws OpError host-unreachable, or as another agent said it */
 export async function tellReplacing(parts: Parts, name: string, journal: InPlaceJournal): Promise<void> {
   await keepJournal(parts, name, journal, "replaced.json");
+  await keepEarlier(parts, name);
   for (const host of hostsElsewhere(parts, journal))
     await ask(parts, host, "replacing", { cluster: name, journal }, tellMs);
 }
@@ -51,6 +53,13 @@ export async function expectReplacing(
   const read = readOrRefuse(cluster, journal);
   await mkdir(join(parts.clustersDirectory, cluster), { recursive: true });
   await keepJournal(parts, cluster, read, "replaced.json");
+  await keepEarlier(parts, cluster);
+}
+
+/** Snapshots of before go on being kept for as long as the cluster says now. */
+async function keepEarlier(parts: Parts, name: string): Promise<void> {
+  const cluster = parts.runtime.clusters.get(name);
+  if (cluster) await keepForItsTime(parts, cluster.record.spec.value);
 }
 
 function readOrRefuse(cluster: string, told: unknown): InPlaceJournal {
