@@ -97,12 +97,6 @@ export function autostopArgument(text: string): number {
   return Math.round(ms);
 }
 
-export function graceArgument(text: string): number {
-  const ms = durationArgument(text);
-  if (ms > graceMsMax) throw new InvalidArgumentError("It must be at most 31d.");
-  return ms;
-}
-
 export function maxLagArgument(text: string): number {
   const ms = durationArgument(text);
   if (ms < maxLagMsMin || ms > maxLagMsMax) throw new InvalidArgumentError("It must be from 2s to 1h.");
