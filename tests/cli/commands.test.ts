@@ -58,6 +58,8 @@ before(async () => {
     message: '"shop-2" is primary',
     duration_ms: 412,
   });
+  const attached = await harness.run(["attach", "shop", "--app", "gone", "--json"]);
+  assert.equal(attached.code, 0, attached.stderr);
 });
 after(() => harness[Symbol.asyncDispose]());
 
@@ -100,7 +102,8 @@ const shapes: readonly (readonly [line: string, schema: z.ZodType])[] = [
   ["user rotate shop", connectionSchema],
   ["user rotate shop ada --grace 1h", connectionSchema],
   ["attach shop --app web", attachedSchema],
-  ["detach shop --app web --yes", z.object({ detached: attachmentSchema, env_file: z.null() })],
+  // Made before: two lines run at a time, and one must not need the other.
+  ["detach shop --app gone --yes", z.object({ detached: attachmentSchema, env_file: z.null() })],
   ["database list shop", z.array(databaseSchema)],
   ["database create shop orders --owner ada", databaseSchema],
   ["database drop shop orders --dry-run", z.object({ would_drop: databaseSchema })],
