@@ -128,8 +128,9 @@ describe("backups to two repositories, one of which is away (2 members, Postgres
     assert.equal(left.details["repositories"], "1, 2");
     assert.ok(Number(left.details["waiting_bytes"]) > 512 * 2 ** 20, left.message);
     await until("nothing to wait", async () => ((await waiting()).length === 0 ? true : undefined));
-    // With a snapshot behind it nobody here needs it any more.
-    await shop.installation.ok("snapshot", "create", "shop");
+    // With a snapshot behind it nobody here needs it any more; a standby's would begin with its last restartpoint.
+    const { id } = await shop.cluster.primary();
+    await shop.installation.ok("snapshot", "create", "shop", "--member", id);
     const archive = join(shop.installation.home, "archives/shop");
     const kept = (): readonly string[] => filesIn(archive).map((file) => file.slice(-24));
     const [first = ""] = names;
