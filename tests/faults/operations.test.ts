@@ -1,13 +1,16 @@
 /** What an operator asks for, under load: nothing acknowledged is lost, and a change that fails leaves a primary. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { request, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createCluster, tell, type Cluster } from "./cluster.ts";
 import { endAll, makeInstallation, type Installation } from "./installation.ts";
-import { postmasterGroup, signalAll } from "./processes.ts";
+import { postmasterGroup, processesIn, signalAll } from "./processes.ts";
+import { until } from "./until.ts";
 
 describe("operations under load (3 members, quorum)", () => {
   let installation: Installation;
@@ -34,6 +37,35 @@ describe("operations under load (3 members, quorum)", () => {
     assert.equal((await cluster.healthy()).epoch, epoch + 1);
     const done = await cluster.event("switchover.done", since);
     assert.ok(done.duration_ms !== null && done.duration_ms < 5000, `pause ${done.duration_ms}`);
+  });
+
+  test("switchover: a primary that takes two seconds to stop is not taken for frozen, and hands over in order", async () => {
+    await cluster.healthy();
+    const { pid } = await cluster.primary();
+    const ofServer = processesIn(installation.home).filter(({ parent, pid: own }) => own === pid || parent === pid);
+    const directory = ofServer.find(({ pid: own }) => own === pid)?.cwd ?? assert.fail("no directory");
+    // A server ends when its archiver has.
+    const archiver = ofServer.find(({ command }) => command.includes("archiver")) ?? assert.fail("no archiver");
+    const isStopping = async (): Promise<true | undefined> =>
+      (await readFile(join(directory, "postmaster.pid"), "utf8")).includes("stopping") ? true : undefined;
+    const since = await cluster.lastEvent();
+    const verdict = await cluster.story(async (writer) => {
+      signalAll([archiver.pid], "SIGSTOP");
+      const asked = installation.ok("switchover", cluster.name);
+      try {
+        await until("the server to stop", isStopping);
+        await sleep(2000);
+      } finally {
+        signalAll([archiver.pid], "SIGCONT");
+      }
+      await asked;
+      await writer.acknowledged(50, 15_000);
+    });
+    tell("switchover of a slow primary", verdict);
+    assert.equal(verdict.refused, 0);
+    await cluster.event("switchover.done", since);
+    const types = (await cluster.events()).filter(({ id }) => id > since).map(({ type }) => type);
+    for (const type of ["primary.frozen", "failover.started"]) assert.ok(!types.includes(type), types.join(" "));
   });
 
   test("switchover --to: the named member becomes the primary; --dry-run only tells", async () => {

@@ -61,6 +61,7 @@ export class PgServer {
   diskFull = false;
   failures = 0;
   stopping = false;
+  #stoppingSince = 0;
   /** the newest commit that a session can see: acknowledged, or in the log when it became the primary */
   visible: LogRecord | undefined;
   /** a fault removed WAL that slots should have kept */
@@ -218,6 +219,7 @@ export class PgServer {
       return done();
     }
     this.stopping = true;
+    this.#stoppingSince = this.#now();
     for (const waiter of this.#waiters) waiter.done("unknown");
     this.#waiters = [];
     if (this.role === "primary") this.#write(undefined);
@@ -515,6 +517,8 @@ export class PgServer {
       return { kind: "unresponsive", role: this.role, since: this.#frozenSince };
     }
     if (this.state === "starting") return { kind: "starting", asPrimary: this.role === "primary", since: this.#since };
+    // It lets nobody in any more, and what asked it before is gone.
+    if (this.stopping) return { kind: "unresponsive", role: this.role, since: this.#stoppingSince };
     return this.#running();
   }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { now, primary, ruleOf, says, standby, viewOf, voter } from "../testing.ts";
+import { decide } from "../decide.ts";
 import { fenceEndedLease, fenceFrozenPrimary, fenceSuperseded, fenceWrongTimeline } from "./fencing.ts";
 
 const ended = (...members: readonly string[]) =>
@@ -72,6 +73,15 @@ test("fence: a frozen primary is suspected, then failed; a frozen standby is no 
   assert.equal(suspected?.recheckAt, now + 900);
   assert.equal(says(fenceFrozenPrimary(frozen("primary", 1200))), "fence: server-frozen");
   assert.equal(fenceFrozenPrimary(frozen("standby", 5000)), undefined);
+});
+
+test("fence: a primary that is being stopped in order answers nobody, and is left to its stop", () => {
+  const server = { kind: "unresponsive", role: "primary", since: now - 4000 } as const;
+  const stopping = { server, busy: [{ kind: "stop", since: now - 4000 }] } as const;
+  assert.equal(fenceFrozenPrimary(viewOf("a", stopping)), undefined);
+  assert.equal(says(decide(viewOf("a", stopping))), "nothing: under-way");
+  const opening = { server, busy: [{ kind: "barrier", since: now - 4000 }] } as const;
+  assert.equal(says(decide(viewOf("a", opening))), "fence: server-frozen");
 });
 
 test("fence: the log has not reached its disk for long", () => {

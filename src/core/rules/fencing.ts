@@ -42,11 +42,13 @@ export const fenceWrongTimeline: Rule = (view) => {
 
 /**
  * A primary that answers nothing, or whose log does not reach its disk, has failed (P7). While the first is only
- * suspected it gets nothing else to do, and is looked at again when its time is up.
+ * suspected it gets nothing else to do, and is looked at again when its time is up. One that is being stopped in order
+ * lets nobody in until it has written what it has to; its stop ends in a fence by itself, when it takes too long.
  */
 export const fenceFrozenPrimary: Rule = (view) => {
   const { server, now, timings } = view;
   if (server.kind === "unresponsive" && server.role === "primary") {
+    if (view.busy.some(({ kind }) => kind === "stop")) return undefined;
     const because = { code: "server-frozen", forMs: now - server.since } as const;
     const dueAt = server.since + timings.unresponsiveMs;
     return now >= dueAt ? fence(because, view) : { actions: [], because, recheckAt: dueAt };

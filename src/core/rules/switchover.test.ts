@@ -24,6 +24,15 @@ test("switchover: a checkpoint, clients on hold, the primary stopped in order", 
   assert.equal(says(move(prepared)), "stop: switchover-stop");
 });
 
+test("switchover: the stop has its time, and little of it where a standby is silent that it would wait for", () => {
+  const within = (change: ViewChange): number | undefined => {
+    const [action] = move(prepared, change)?.actions ?? [];
+    return action?.kind === "stop" ? action.withinMs : undefined;
+  };
+  const silent = { kind: "unresponsive", role: "standby", since: now - 300 } as const;
+  assert.deepEqual([within({}), within({ peers: { b: { server: standby() }, c: { server: silent } } })], [5000, 1200]);
+});
+
 test("switchover: the epoch is handed over once the target has flushed the whole log", () => {
   const decision = move(stoppedNow, { server: ended });
   assert.equal(says(decision), "record hand-over: switchover-hand-over");

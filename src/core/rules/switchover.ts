@@ -71,9 +71,16 @@ function prepare(view: View, move: Move, verdicts: readonly Verdict[]): Decision
       because: { code: "switchover-hold", to },
     };
   return {
-    actions: [{ kind: "stop", withinMs: view.timings.stopMs, then: "fence" }],
+    actions: [{ kind: "stop", withinMs: stopLimit(view), then: "fence" }],
     because: { code: "switchover-stop", to },
   };
+}
+
+/** A server's stop waits until each standby has confirmed its log: one that is silent would keep clients waiting for nothing. */
+function stopLimit(view: View): number {
+  const others = view.cluster.spec.value.members.filter((member) => member !== view.self);
+  const isSilent = others.some((member) => serverOf(view, member)?.kind === "unresponsive");
+  return isSilent ? view.timings.unresponsiveMs : view.timings.stopMs;
 }
 
 function waitOrRefuse(view: View, move: Move, verdicts: readonly Verdict[]): Decision | undefined {
