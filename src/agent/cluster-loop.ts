@@ -16,6 +16,7 @@ import type { Hands, Keeper } from "./act.ts";
 import type { Clock } from "./clock.ts";
 import { EndpointFeed } from "./endpoint-feed.ts";
 import { routesOf, type MemberSeen } from "./endpoints.ts";
+import { isFirstLookOver } from "./first-look.ts";
 import type { ReadLag } from "./freshness.ts";
 import type { Hooks } from "./hooks.ts";
 import { MemberLoop, type MemberSurroundings } from "./member-loop.ts";
@@ -210,19 +211,17 @@ export class ClusterLoop implements MemberSurroundings {
     return record !== undefined && this.#host.neighbourhood.isLocal(record);
   }
 
-  /**
-   * A new agent decides nothing, and tells the router nothing, before it has seen every server once: it would take a
-   * primary that it has not looked at for gone, and cut its clients. One that cannot be seen is not waited for, nor a
-   * host that says nothing.
-   */
+  /** A new agent decides nothing, and tells the router nothing, before it has seen every server once. */
   #hasSeenAll(): boolean {
     if (this.#isKnown) return true;
-    const seen = this.#seen;
-    const all = Object.keys(this.record.members).every((id) => seen.has(id)) && this.#host.pools.isKnown(this.name);
-    if (!all && this.clock.now() - this.#startedAt < this.timings.unresponsiveMs) return false;
-    this.#isKnown = true;
-    this.wakeAll();
-    return true;
+    const waitedMs = this.clock.now() - this.#startedAt;
+    const limits = { waitedMs, limitMs: this.timings.unresponsiveMs };
+    const isOwn = (id: MemberId): boolean => this.isLocal(id);
+    const arePoolsKnown = this.#host.pools.isKnown(this.name);
+    const members = Object.keys(this.record.members);
+    this.#isKnown = isFirstLookOver({ members, seen: this.#seen, isOwn, arePoolsKnown, ...limits });
+    if (this.#isKnown) this.wakeAll();
+    return this.#isKnown;
   }
 
   decided(member: MemberLoop, view: View, decision: Decision): void {
@@ -368,8 +367,8 @@ export class ClusterLoop implements MemberSurroundings {
 
   /** Loops for members of this host, once Postgres is there for them. */
   #beginMembers(): void {
-    const local = Object.values(this.record.members).map(({ value }) => value);
-    const begun = local.filter((member) => !this.members.has(member.id) && this.#host.neighbourhood.isLocal(member));
+    const all = Object.values(this.record.members).map(({ value }) => value);
+    const begun = all.filter(({ id }) => !this.members.has(id) && this.isLocal(id));
     if (begun.length === 0 || this.#ended.signal.aborted) return;
     if (!this.#preparation.isDone(this.record, begun)) return;
     for (const member of begun) {
@@ -395,6 +394,6 @@ export class ClusterLoop implements MemberSurroundings {
 
   /** Tells the router where the endpoints lead, when that has changed. */
   async #feedRouter(): Promise<void> {
-    if (this.#isKnown || this.#hasSeenAll()) await this.#feed.tell();
+    if (this.#hasSeenAll()) await this.#feed.tell();
   }
 }

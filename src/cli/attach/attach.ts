@@ -52,7 +52,8 @@ export async function attachApp(context: CommandContext, cluster: string, option
   const told = await client.handedOver(cluster, app, { env_file: where });
   const isShown = file === undefined && options.exec === undefined;
   const result = { ...made, attachment: told, connection: isShown ? connection : withoutPassword(made) };
-  return { json: result, text: (paint) => renderAttached(cluster, result, isShown, paint) };
+  const how = { isShown, isRotated: options.rotate === true };
+  return { json: result, text: (paint) => renderAttached(cluster, result, how, paint) };
 }
 
 function toRequest({ app, database, user, role, variable, pooled, rotate, grace }: AttachOptions): AttachRequest {

@@ -3,6 +3,7 @@ import { Option } from "@commander-js/extra-typings";
 
 import type { ConnectWish } from "../../contract/backups.ts";
 import { parsePlace, type PlaceWish } from "../../contract/repository-place.ts";
+import { OpError } from "../../errors/op-error.ts";
 import { countArgument } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { findCredentials, readText } from "./credentials.ts";
@@ -53,10 +54,21 @@ export async function repositoryRequest(context: CommandContext, options: Reposi
     ...(number === 2 ? { number: 2 } : {}),
     credentials: await findCredentials(context, kind, options),
     ...(ca === undefined ? {} : { authorities: await readText(ca) }),
-    ...(keyFile === undefined ? {} : { key: (await readText(keyFile)).trim() }),
+    ...(keyFile === undefined ? {} : { key: await readKey(keyFile) }),
     encrypt: encryption,
     escrow: escrow ?? false,
   };
+}
+
+/** As `backup enable` printed it. */
+async function readKey(file: string): Promise<string> {
+  const key = (await readText(file)).trim();
+  if (/^\S.{14,4094}\S$/.test(key)) return key;
+  throw new OpError("bad-value", {
+    message: `"${file}" holds no key of a repository`,
+    detail: "That is one line of at least 16 characters.",
+    hint: "backup enable printed it once; where it was kept here: matriarch backup key.",
+  });
 }
 
 function placeOf({ to, ...given }: RepositoryOptions): PlaceWish {

@@ -6,10 +6,16 @@ import { previousWords } from "./accounts.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable, type Cell, type Column } from "./table.ts";
 
-/** @param isShown the URI has its password, and was handed over in no other way */
-export function renderAttached(cluster: string, made: Attached, isShown: boolean, paint: Paint): string {
+interface How {
+  /** the URI has its password, and was handed over in no other way */
+  readonly isShown: boolean;
+  /** it was attached already */
+  readonly isRotated: boolean;
+}
+
+export function renderAttached(cluster: string, made: Attached, { isShown, isRotated }: How, paint: Paint): string {
   const { app, user, database, role, variable, env_file: file } = made.attachment;
-  const head = `${paint("good", "Attached")} ${paint("strong", app)}: user "${user}" is ${article(role)} ${role}${role === "superuser" ? ", with" : " of"} database "${database}"`;
+  const head = `${paint("good", isRotated ? "New password of" : "Attached")} ${paint("strong", app)}: user "${user}" is ${article(role)} ${role}${role === "superuser" ? ", with" : " of"} database "${database}"`;
   const previous = previousWords(made.previous_until);
   const where = isShown
     ? `  ${variable}=${made.connection.uri}\nThe password is shown only now; "matriarch attach ${cluster} --app ${shellWord(app)} --rotate" makes a new one.`

@@ -64,7 +64,7 @@ const pointSql = "SELECT pg_catalog.pg_create_restore_point($1)::text AS lsn";
 
 /** @throws OpError restore-point-not-found with those that there are */
 export async function targetOfPoint(parts: Parts, name: string, wanted: string): Promise<RecoveryTarget> {
-  const { points } = await listWindows(parts, name, { here: false });
+  const { points, missing } = await listWindows(parts, name, { here: false });
   const found = points.toReversed().find((point) => point.name === wanted);
   if (found)
     return {
@@ -74,11 +74,25 @@ export async function targetOfPoint(parts: Parts, name: string, wanted: string):
       systemIdentifier: found.system_identifier,
       ms: Date.parse(found.made_at),
     };
-  const names = [...new Set(points.map((point) => `"${point.name}"`))].slice(-10);
-  throw new OpError("restore-point-not-found", {
+  throw notFound(name, wanted, [...new Set(points.map((point) => `"${point.name}"`))].slice(-10), missing);
+}
+
+/** @param missing hosts that did not say what they have: each host knows the points that it made */
+function notFound(
+  name: string,
+  wanted: string,
+  names: readonly string[],
+  missing: readonly { readonly host: string }[],
+): OpError {
+  const known = names.length === 0 ? "None is known." : `There are ${names.join(", ")}.`;
+  const away = missing.map(({ host }) => `"${host}"`).join(", ");
+  return new OpError("restore-point-not-found", {
     message: `"${name}" has no restore point "${wanted}"`,
-    detail: names.length === 0 ? "It has none." : `There are ${names.join(", ")}.`,
-    hint: "One that was made with SQL is restored to by its position: --lsn.",
+    detail: away === "" ? known : `${known} Nothing is heard of ${away}, where more may have been made.`,
+    hint:
+      away === ""
+        ? "One that was made with SQL is restored to by its position: --lsn."
+        : `Its event has its position, which can be restored to with --lsn: matriarch events ${name} --type restore.point-made`,
   });
 }
 
