@@ -192,9 +192,10 @@ async function runAgent(): Promise<void> {
     closeLog();
     process.exit(exitCode);
   };
-  const installation = createInstallation(parts, (withServers) =>
-    setImmediate(() => void stop(withServers, exitCodeOfRequest())),
-  );
+  const installation = createInstallation(parts, (withServers) => {
+    // Its answer is sent before.
+    setImmediate(() => void stop(withServers, exitCodeOfRequest()));
+  });
   const forHosts = several && (await import("./offer-to-hosts.ts"));
   const offer = several && forHosts?.offerToHosts(parts, several, eventFile);
   const api = createApi(installation, apiLog(log), { audit: events, requests: eventFile.requests, ...offer?.options });

@@ -273,17 +273,13 @@ describe("settings of a primary and its standby", () => {
 
   test("a failover before the restart: whoever is primary, everybody can follow", async () => {
     await shop.installation.ok("config", "set", "shop", "max_connections=230");
-    const { primary } = await shop.cluster.healthy();
+    const { primary, epoch } = await shop.cluster.healthy();
     // It comes back with more than its standby has, or hands over to one that has less than it will have itself.
     const { pid } = await shop.cluster.member(primary ?? "");
     assert.ok(pid !== null);
     await endAll([pid]);
     // A look from before its end would still call all of them well.
-    await until("its end to be seen", async () => {
-      const seen = await shop.cluster.status();
-      return seen?.members.every((member) => member.pid !== pid) ? true : undefined;
-    });
-    await shop.cluster.healthy();
+    await shop.cluster.until("the next epoch", (status) => status.epoch > epoch && status.state === "healthy");
     await shop.installation.ok("restart", "shop", "--pending");
     assert.deepEqual(await shop.shown("max_connections"), ["230", "230"]);
     await shop.installation.ok("config", "unset", "shop", "max_connections", "--restart");

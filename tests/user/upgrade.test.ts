@@ -93,7 +93,7 @@ describe("a newer minor version (3 members, quorum)", () => {
   test("refused: older, another major, no version, an unknown cluster; nothing is changed", async () => {
     await refused(3, /runs Postgres 18\.3; 18\.2 is older/, "upgrade", "shop", "--to", "18.2");
     await refused(3, /another major version.*\n.*\n.*create shop-new --version 17/, "upgrade", "shop", "--to", "17.10");
-    await refused(3, /HINT: {2}Clusters here are of Postgres 14, 15, 16, 17, 18\.$/, "upgrade", "shop", "--to", "19");
+    await refused(3, /HINT: {2}Clusters here are of Postgres 14, 15, 16, 17, 18\.\n$/, "upgrade", "shop", "--to", "19");
     await refused(3, /not a version of Postgres/, "upgrade", "shop", "--to", "18.4'; rm -rf /");
     await refused(5, /does not exist/, "upgrade", "nosuch");
     await refused(2, /from 14 to 18/, "create", "other", "--version", "9.6");
