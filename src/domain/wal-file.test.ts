@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseLsn } from "./lsn.ts";
 import {
+  gapAt,
   historyFileName,
   isOnLine,
   isWalName,
@@ -66,6 +67,16 @@ test("a log is read as far as no file of the line is missing, whatever the left 
     reachOf(line, parseLsn("0/2000028"), (name) => there.has(name), bytes),
     parseLsn("0/5000000"),
   );
+});
+
+test("a file of the line that is missing before others is a gap; one that only the left branch has behind it is none", () => {
+  const reached = parseLsn("0/3000000");
+  const missing = (...names: readonly string[]) => gapAt(line, reached, names, bytes);
+  assert.equal(missing("000000010000000000000002", "000000020000000000000004"), "000000020000000000000003");
+  assert.equal(missing("000000010000000000000002", "000000030000000000000007.gz"), undefined);
+  assert.equal(missing("000000010000000000000002", "000000030000000000000007"), "000000020000000000000003");
+  assert.equal(missing("000000010000000000000002", "000000010000000000000004", "00000002.history"), undefined);
+  assert.equal(missing("000000010000000000000002", "000000020000000000000004.partial"), undefined);
 });
 
 test("past the fork a log is on the branch that was left", () => {

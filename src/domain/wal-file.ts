@@ -92,6 +92,21 @@ export function reachOf(line: WalLine, from: Lsn, has: (name: string) => boolean
   return segmentStart(segment, segmentBytes);
 }
 
+/**
+ * The first file that is missing although one of the line comes after it: what ends there is not the log's own end.
+ * @param reached as reachOf says it
+ */
+export function gapAt(line: WalLine, reached: Lsn, names: Iterable<string>, segmentBytes: number): string | undefined {
+  const missing = segmentOf(reached, segmentBytes);
+  const isLater = (name: string): boolean => {
+    const { segment = -1, timeline, isPartial } = parseSegmentName(name, segmentBytes) ?? {};
+    return segment > missing && isPartial === false && timeline === timelineAt(line, segment, segmentBytes);
+  };
+  for (const name of names)
+    if (isLater(name)) return segmentFileName(timelineAt(line, missing, segmentBytes), missing, segmentBytes);
+  return undefined;
+}
+
 /** Whether a log that stands at `position` can be replayed along the line. */
 export function isOnLine({ before, timeline }: WalLine, position: WalPosition): boolean {
   if (position.timeline === timeline) return true;

@@ -122,6 +122,31 @@ describe("backups to S3 (2 members, Postgres 15 of the system)", { skip }, () =>
     await shop.cluster.event("backup.verified", since);
   });
 
+  test("a file of the log that is not there yet is never passed over: brought from the host, or named", async () => {
+    await shop.write(4);
+    const [row] = await shop.cluster.query(
+      "SELECT lsn::text, pg_catalog.pg_walfile_name(lsn) AS name FROM pg_catalog.pg_current_wal_insert_lsn() AS lsn",
+    );
+    const { lsn, name } = row ?? {};
+    await shop.pushed();
+    await shop.write(5);
+    await shop.pushed();
+    const object = [...shop.s3.objects.keys()].find((one) => one.includes(String(name))) ?? assert.fail(String(name));
+    shop.s3.objects.delete(object);
+    // As for as long as nobody brings it.
+    shop.s3.readOnly = new RegExp(String(name));
+    const restore = ["restore", "shop", "early", "--from-repository", "--lsn", String(lsn)];
+    const { code, stderr } = await shop.installation.run(restore);
+    assert.equal(code, 3, stderr);
+    assert.match(stderr, new RegExp(`has a gap: ${String(name)} is missing`));
+    assert.equal((await shop.installation.run(["status", "early"])).code, 5);
+    shop.s3.readOnly = undefined;
+    await shop.installation.ok(...restore);
+    const rows = await shop.installation.ok("connect", "early", "-c", "COPY (SELECT n FROM kept ORDER BY n) TO STDOUT");
+    assert.equal(rows.trim(), "1\n2\n3\n4");
+    await shop.installation.ok("destroy", "early", "--yes");
+  });
+
   test("a locked backup is not deleted, by nobody", async () => {
     const [first] = (await shop.show()).backups;
     assert.ok(first);
@@ -162,7 +187,7 @@ describe("backups to S3 (2 members, Postgres 15 of the system)", { skip }, () =>
     const said = await elsewhere.ok("restore", "shop", "again");
     assert.match(said, /Made again/);
     const rows = await elsewhere.ok("connect", "again", "-c", "COPY (SELECT n FROM kept ORDER BY n) TO STDOUT");
-    assert.equal(rows.trim(), "1\n2\n3");
+    assert.equal(rows.trim(), "1\n2\n3\n4\n5");
     // Another cluster of the same name finds the place taken, and leaves it alone.
     await elsewhere.ok("backup", "disable", "shop", "--yes");
     await elsewhere.ok("create", "shop", "--members", "1", "--engine", "system", "--version", "15");

@@ -8,10 +8,11 @@ import type { RestoreRequest } from "../../contract/storage.ts";
 import { formatSize } from "../../contract/units.ts";
 import type { Backup } from "../../domain/backup.ts";
 import type { ClusterSpec } from "../../domain/cluster.ts";
-import { parseLsn, type Lsn } from "../../domain/lsn.ts";
+import { formatLsn, parseLsn, type Lsn } from "../../domain/lsn.ts";
 import type { RecoveryTarget } from "../../domain/recovery.ts";
 import { parseHistoryFile } from "../../domain/timeline.ts";
 import {
+  gapAt,
   historyFileName,
   parseHistoryName,
   parseSegmentName,
@@ -30,6 +31,7 @@ import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
 import { writtenBy } from "../storage/own-engine.ts";
 import type { Source } from "../storage/sources.ts";
+import { fillLog } from "./fill.ts";
 import { backupOf } from "./look.ts";
 import { unpackSpec } from "./packed-spec.ts";
 import { isPushed, refuseBeyond, refuseUnwritten, writtenUpTo } from "./pushed.ts";
@@ -116,7 +118,7 @@ function ofBackup(
       const { systemIdentifier, repository } = backup;
       const where = { name: found.name, systemIdentifier, repository };
       const holdsTarget = target.kind === "newest" || (await isPushed(parts, where, target));
-      return await recoveryOf(found, looks, { backup, target, holdsTarget }, memberAt(dataDirectory));
+      return await recoveryOf(parts, found, looks, { backup, target, holdsTarget }, memberAt(dataDirectory));
     },
   };
 }
@@ -219,22 +221,18 @@ function archiveOf(looks: readonly RepositoryLook[], { repository, systemIdentif
 
 /** Only files of the line that the cluster has followed are given out: a branch that lost has files of the same places. */
 async function recoveryOf(
-  { driver }: Found,
+  parts: Parts,
+  found: Found,
   looks: readonly RepositoryLook[],
   { backup, target, holdsTarget }: Aim,
   member: BackupMember,
 ): Promise<Recovery> {
+  const { driver } = found;
   const { repository } = backup;
-  const listed = await driver.listLog(repository, archiveOf(looks, backup));
-  const names = new Set(
-    listed.flatMap((path) => /([0-9A-F]{24}|[0-9A-F]{8}\.history)(?:-[0-9a-f]{40}.*)?$/.exec(path)?.[1] ?? []),
-  );
-  const newest = await lineOf(driver, { repository, member }, [...names]);
-  const line = target.kind === "base" ? lineUpTo(newest, Number.parseInt(backup.wal.to.slice(0, 8), 16)) : newest;
-  const segments = [...names].filter((file) => parseSegmentName(file, usualSegmentBytes) !== undefined);
+  const log = await wholeLog(parts, found, looks, { backup, target, member });
+  refuseGap(found.name, log, { backup, target });
+  const { segments, line, reached } = log;
   const from = parseLsn(backup.lsn.from);
-  const has = (file: string): boolean => names.has(file);
-  const reached = reachOf(line, from, has, usualSegmentBytes);
   const end = target.kind === "base" ? parseLsn(backup.lsn.to) : reached;
   if (segments.length === 0 || reached < parseLsn(backup.lsn.to))
     throw new OpError("clone-failed", {
@@ -244,7 +242,66 @@ async function recoveryOf(
   const timelines = [...line.before.map(({ parent }) => parent), line.timeline].filter((timeline) => timeline > 1);
   const served = [...segmentsBetween(line, from, end, usualSegmentBytes), ...timelines.map(historyFileName)];
   const fetch = await driver.fetchWords(repository, member);
-  return { target, timeline: line.timeline, served, fetch, holdsTarget };
+  const isThere = log.gap === undefined && (target.kind !== "lsn" || target.lsn <= reached);
+  return { target, timeline: line.timeline, served, fetch, holdsTarget: holdsTarget && isThere };
+}
+
+interface RepositoryLog {
+  readonly segments: readonly string[];
+  readonly line: WalLine;
+  /** from the backup on, without a break */
+  readonly reached: Lsn;
+  /** the file that is missing there, where there is more behind it */
+  readonly gap: string | undefined;
+}
+
+interface Of extends Pick<Aim, "backup" | "target"> {
+  readonly member: BackupMember;
+}
+
+/** What a former primary had not pushed comes from the archives of hosts, seconds after the primary has moved: or now. */
+async function wholeLog(parts: Parts, found: Found, looks: readonly RepositoryLook[], of: Of): Promise<RepositoryLog> {
+  const log = await logOf(found.driver, looks, of);
+  if (log.gap === undefined || of.target.kind === "base" || found.spec === undefined) return log;
+  await fillLog(
+    parts,
+    found,
+    looks.filter(({ number }) => number === of.backup.repository),
+  );
+  return await logOf(found.driver, looks, of);
+}
+
+async function logOf(
+  driver: Found["driver"],
+  looks: readonly RepositoryLook[],
+  { backup, target, member }: Of,
+): Promise<RepositoryLog> {
+  const { repository } = backup;
+  const listed = await driver.listLog(repository, archiveOf(looks, backup));
+  const names = new Set(
+    listed.flatMap((path) => /([0-9A-F]{24}|[0-9A-F]{8}\.history)(?:-[0-9a-f]{40}.*)?$/.exec(path)?.[1] ?? []),
+  );
+  const newest = await lineOf(driver, { repository, member }, [...names]);
+  const line = target.kind === "base" ? lineUpTo(newest, Number.parseInt(backup.wal.to.slice(0, 8), 16)) : newest;
+  const segments = [...names].filter((file) => parseSegmentName(file, usualSegmentBytes) !== undefined);
+  const has = (file: string): boolean => names.has(file);
+  const reached = reachOf(line, parseLsn(backup.lsn.from), has, usualSegmentBytes);
+  return { segments, line, reached, gap: gapAt(line, reached, names, usualSegmentBytes) };
+}
+
+/** Of a time, recovery itself finds out on which side of the gap it lies. @throws OpError restore-out-of-window */
+function refuseGap(
+  name: string,
+  { gap, reached }: RepositoryLog,
+  { backup: { label, repository }, target }: Pick<Aim, "backup" | "target">,
+): void {
+  const isBeyond = target.kind === "newest" || (target.kind === "lsn" && target.lsn > reached);
+  if (gap === undefined || !isBeyond) return;
+  throw new OpError("restore-out-of-window", {
+    message: `the log of "${name}" in repository ${repository} has a gap: ${gap} is missing`,
+    detail: `From backup ${label} on it leads up to ${formatLsn(reached)}.`,
+    hint: "It is looked for on every host, and pushed: try again in a minute. Or give a time or --lsn before it.",
+  });
 }
 
 /** What came later is of no use to a copy that is to be as it was taken. */
