@@ -4,6 +4,7 @@
  */
 import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RestoreRequest } from "../../contract/storage.ts";
 import { formatSize } from "../../contract/units.ts";
 import type { Backup } from "../../domain/backup.ts";
@@ -30,6 +31,7 @@ import { problemError } from "../../drivers/pgbackrest/problems.ts";
 import { OpError } from "../../errors/op-error.ts";
 import type { Parts } from "../parts.ts";
 import { writtenBy } from "../storage/own-engine.ts";
+import { otherHosts } from "../storage/snapshots/list.ts";
 import type { Source } from "../storage/sources.ts";
 import { fillLog } from "./fill.ts";
 import { backupOf } from "./look.ts";
@@ -39,6 +41,9 @@ import { hostWithSecrets } from "./share.ts";
 import { findStanza, type Found } from "./stanza.ts";
 
 const replayBytes = 256 * 2 ** 20;
+/** The care of the primary's host looks each few seconds what was not pushed. */
+const patienceMs = 30_000;
+const againMs = 1000;
 
 type Wish = Pick<RestoreRequest, "backup" | "from_repository">;
 
@@ -259,16 +264,22 @@ interface Of extends Pick<Aim, "backup" | "target"> {
   readonly member: BackupMember;
 }
 
-/** What a former primary had not pushed comes from the archives of hosts, seconds after the primary has moved: or now. */
+/**
+ * What a former primary had not pushed comes from the archives of hosts, seconds after the primary has moved: it is brought
+ * now, and where another host has to do that it is waited for.
+ */
 async function wholeLog(parts: Parts, found: Found, looks: readonly RepositoryLook[], of: Of): Promise<RepositoryLog> {
-  const log = await logOf(found.driver, looks, of);
-  if (log.gap === undefined || of.target.kind === "base" || found.spec === undefined) return log;
-  await fillLog(
-    parts,
-    found,
-    looks.filter(({ number }) => number === of.backup.repository),
-  );
-  return await logOf(found.driver, looks, of);
+  const own = looks.filter(({ number }) => number === of.backup.repository);
+  const end = parts.clock.now() + (otherHosts(parts).length === 0 ? 0 : patienceMs);
+  let log = await logOf(found.driver, looks, of);
+  if (of.target.kind === "base" || found.spec === undefined) return log;
+  while (log.gap !== undefined) {
+    await fillLog(parts, found, own);
+    log = await logOf(found.driver, looks, of);
+    if (parts.clock.now() >= end) break;
+    await sleep(againMs, undefined, { signal: parts.signal });
+  }
+  return log;
 }
 
 async function logOf(
