@@ -66,7 +66,7 @@ async function ensureBase(tell: (line: string) => void): Promise<void> {
   tell("fetching Debian's base system");
   const partial = `${base}.${process.pid}`;
   try {
-    await run("debootstrap", ["--variant=minbase", "bookworm", partial, "http://deb.debian.org/debian"]);
+    await run("debootstrap", ["--variant=minbase", "bookworm", partial]);
     await rename(partial, base);
   } finally {
     await rm(partial, { recursive: true, force: true });

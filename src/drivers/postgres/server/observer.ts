@@ -16,7 +16,7 @@ import { askRecoveryProcesses, askServer, askWaitsForLog, type Observation } fro
 import { answersConnections, Session, socketError, sqlState } from "../session/session.ts";
 import { inspectDirectory, isFull } from "./directory.ts";
 import { PendingRestart } from "./pending-restart.ts";
-import { startupLog, type Postmaster } from "./postmaster.ts";
+import { startupLog, type Postmaster, type PostmasterEnd } from "./postmaster.ts";
 import { isFrozen, saysReady } from "./processes.ts";
 import { membersOfSlots, upstreamOfConninfo } from "./replication-names.ts";
 import { lastWordsIn, ServerLog, tellsDamage, tellsDivergence, tellsMissingWal } from "./server-log.ts";
@@ -73,6 +73,7 @@ export class Observer {
   #end: Pick<StoppedServer, "noRoom" | "lastWords"> = {};
   #seen: { readonly kind: Server["kind"]; readonly since: number } | undefined;
   #countedEnd: unknown;
+  #counting: Promise<void> = Promise.resolve();
 
   constructor(config: MemberServerConfig, clock: MonotonicClock, postmaster: Postmaster) {
     this.#config = config;
@@ -160,11 +161,18 @@ export class Observer {
     return { ...common, clean, wasPrimary, timeline, end, damaged: this.#damaged } satisfies StoppedServer;
   }
 
-  /** Judges the last run once: was its end wanted, did it ever run well, does its log tell of damage. */
+  /** Whoever looks at the same time, as the server does at its own start, waits for the judgement too. */
   async #countEnd(): Promise<void> {
     const ended = this.#postmaster.lastEnd;
-    if (ended === undefined || ended === this.#countedEnd) return;
+    if (ended === undefined || ended === this.#countedEnd) return await this.#counting;
     this.#countedEnd = ended;
+    const counting = this.#judgeEnd(ended);
+    this.#counting = counting.catch(() => undefined);
+    await counting;
+  }
+
+  /** Judges the last run once: was its end wanted, did it ever run well, does its log tell of damage. */
+  async #judgeEnd(ended: PostmasterEnd): Promise<void> {
     const { acceptsSince: accepted, startLog = "" } = this.#run ?? {};
     this.#run = undefined;
     const log = ended.wanted ? "" : startLog + (await this.#log.news());
