@@ -19,7 +19,8 @@ import type { PoolUser } from "../src/drivers/pgbouncer/port.ts";
 import { createPooler } from "../src/drivers/pgbouncer/process.ts";
 import { chooseServerOwner } from "../src/drivers/postgres/engine/owner.ts";
 import { createRouterDriver } from "../src/drivers/router/process.ts";
-import { freePort, startPostgres, testPassword, type TestPostgres } from "../tests/fixtures/postgres.ts";
+import { freePort } from "../tests/fixtures/ports.ts";
+import { startPostgres, testPassword, type TestPostgres } from "../tests/fixtures/postgres.ts";
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, "..");

@@ -65,7 +65,7 @@ const packages: Readonly<Record<string, RegExp>> = {
 };
 
 export function isTest(path: string): boolean {
-  return /\.test\.ts$|\/(suite|testing)\.ts$|\/fixtures\//.test(path);
+  return /\.test\.ts$|\/(suite|testing)\.ts$|\/(fixtures|suite)\//.test(path);
 }
 
 export function checkLayers(sources: readonly Source[]): readonly string[] {

@@ -5,7 +5,6 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, chown, mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
@@ -14,6 +13,7 @@ import { findSystemEngines } from "../../src/drivers/postgres/engine/system.ts";
 import type { Engine } from "../../src/drivers/postgres/port.ts";
 import { makeScratch, removeScratch, sweepScratch } from "../faults/scratch.ts";
 import { until } from "../faults/until.ts";
+import { freePort } from "../fixtures/ports.ts";
 
 const scratchPrefix = "/tmp/ms-";
 const loopback = "127.0.0.1";
@@ -146,15 +146,4 @@ function socketsIn(scratch: string): string {
 
 function becoming({ uid, gid }: { readonly uid: number; readonly gid: number }): readonly string[] {
   return ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--"];
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  probe.close();
-  await once(probe, "close");
-  return port;
 }

@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -17,6 +16,7 @@ import { createCluster, type Cluster } from "../faults/cluster.ts";
 import { endAll, makeInstallation, type Installation } from "../faults/installation.ts";
 import { postmasterGroup, signalAll } from "../faults/processes.ts";
 import { until } from "../faults/until.ts";
+import { freePort } from "../fixtures/ports.ts";
 
 const shipped = new URL("../../monitoring/prometheus/", import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, shipped), "utf8");
@@ -235,14 +235,4 @@ scrape_configs:
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }

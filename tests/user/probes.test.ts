@@ -6,9 +6,9 @@ import { after, before, describe, test } from "node:test";
 import { createCluster, type Cluster } from "../faults/cluster.ts";
 import { makeInstallation, type Installation } from "../faults/installation.ts";
 import { until } from "../faults/until.ts";
+import { freePort } from "../fixtures/ports.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-const port = 34_000 + (process.pid % 1000);
 
 async function named(file: string, pattern: RegExp): Promise<readonly string[]> {
   const text = await readFile(join(root, file), "utf8");
@@ -19,11 +19,13 @@ describe("probes of containers", () => {
   let installation: Installation;
   let cluster: Cluster;
   let paths: readonly string[];
+  let port: number;
 
   before(async () => {
     const kubernetes = await named("deploy/kubernetes/matriarch.yaml", /httpGet: \{ path: ([^,]+),/g);
     const fly = await named("deploy/fly/fly.toml", /^path = "([^"]+)"/gm);
     paths = [...new Set([...kubernetes, ...fly])];
+    port = await freePort();
     installation = await makeInstallation();
     await installation.ok("list");
     await writeFile(join(installation.home, "agent.json"), JSON.stringify({ status_port: port, status_listen: "all" }));

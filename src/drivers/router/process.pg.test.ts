@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
-import { freePort, startPostgres, testPassword, type TestPostgres } from "../../../tests/fixtures/postgres.ts";
+import { freePort } from "../../../tests/fixtures/ports.ts";
+import { startPostgres, testPassword, type TestPostgres } from "../../../tests/fixtures/postgres.ts";
 import type { Target } from "../../router/wire.ts";
 import { ensureServerCertificate } from "../certificates/ca.ts";
 import { ask, clientOf, startRouter, type Certificates } from "./fixture.ts";
@@ -31,7 +32,7 @@ after(async () => {
 });
 
 async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (const deadline = performance.now() + 10_000; !(await condition()); await sleep(10)) {
+  for (const deadline = performance.now() + 30_000; !(await condition()); await sleep(10)) {
     assert.ok(performance.now() < deadline, `never came: ${what}`);
   }
 }
@@ -119,7 +120,7 @@ async function answers(port: number): Promise<boolean> {
   return answer === 1;
 }
 
-test("frozen: another takes its place", { timeout: 30_000 }, async (t) => {
+test("frozen: another takes its place", { timeout: 90_000 }, async (t) => {
   const port = await freePort();
   const router = await startRouter(port, tls);
   try {

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { freePort, startPostgres, testPassword, type TestPostgres } from "../../../tests/fixtures/postgres.ts";
+import { freePort } from "../../../tests/fixtures/ports.ts";
+import { startPostgres, testPassword, type TestPostgres } from "../../../tests/fixtures/postgres.ts";
 import { formatCancel, keyOf } from "../../router/packets.ts";
 import type { Target } from "../../router/wire.ts";
 import { ensureServerCertificate } from "../certificates/ca.ts";
@@ -40,7 +41,7 @@ after(async () => {
 });
 
 async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (const deadline = performance.now() + 10_000; !(await condition()); await sleep(10)) {
+  for (const deadline = performance.now() + 30_000; !(await condition()); await sleep(10)) {
     assert.ok(performance.now() < deadline, `never came: ${what}`);
   }
 }

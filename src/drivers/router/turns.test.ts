@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "../../../tests/fixtures/postgres.ts";
+import { freePort } from "../../../tests/fixtures/ports.ts";
 import { ensureServerCertificate } from "../certificates/ca.ts";
 import { startRouter, type Certificates } from "./fixture.ts";
 

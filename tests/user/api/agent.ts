@@ -3,13 +3,14 @@
  * cluster, and a token of each role. Its agent tells how late its event loop was. Used by the contract test.
  */
 import { readFileSync } from "node:fs";
-import { connect as connectTcp, createServer, type Socket } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { request, type RequestOptions } from "node:https";
 import { connect, type TLSSocket } from "node:tls";
 import { once } from "node:events";
 import { join } from "node:path";
 
 import { makeInstallation, type Installation } from "../../faults/installation.ts";
+import { freePorts } from "../../fixtures/ports.ts";
 
 export const roles = ["viewer", "operator", "admin"] as const;
 export type Role = (typeof roles)[number];
@@ -155,27 +156,5 @@ export class NetworkAgent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.installation[Symbol.asyncDispose]();
-  }
-}
-
-/** So many in a row, below those that the system gives out. */
-async function freePorts(count: number): Promise<number> {
-  for (let base = 12_000 + (process.pid % 1500) * 10; base < 30_000; base += count) {
-    const all = await Promise.all(Array.from({ length: count }, (_, index) => isFree(base + index)));
-    if (all.every(Boolean)) return base;
-  }
-  throw new Error("there are no free ports");
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    server.listen(port, "127.0.0.1");
-    await once(server, "listening");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
   }
 }

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 
+import { freePort } from "../../../../tests/fixtures/ports.ts";
 import type { DrainRecord } from "../../../domain/drain.ts";
 import { syslogMessage } from "./forms.ts";
 import { reasonOf } from "./pump.ts";
@@ -62,14 +62,8 @@ describe("syslog over TLS", { skip: openssl ? false : "no openssl" }, () => {
 
   /** What it receives stands as it came, for it knows nothing of syslog. */
   async function receiver({ key, cert }: { key: string; cert: string }) {
-    const free = createServer();
-    free.listen(0, "127.0.0.1");
-    await once(free, "listening");
-    const address = free.address();
-    assert.ok(typeof address === "object" && address);
-    free.close();
-    await once(free, "close");
-    const child = spawn("openssl", ["s_server", "-accept", `127.0.0.1:${address.port}`, "-key", key, "-cert", cert]);
+    const port = await freePort();
+    const child = spawn("openssl", ["s_server", "-accept", `127.0.0.1:${port}`, "-key", key, "-cert", cert]);
     const gone = once(child, "exit");
     closers.push(() => {
       child.kill("SIGKILL");
@@ -90,7 +84,7 @@ describe("syslog over TLS", { skip: openssl ? false : "no openssl" }, () => {
       if (said.includes(text)) heard.resolve();
       return heard.promise;
     };
-    return { to: `syslog+tls://127.0.0.1:${address.port}`, hears, said: () => said };
+    return { to: `syslog+tls://127.0.0.1:${port}`, hears, said: () => said };
   }
   const sender = (to: string, ca?: string) => {
     const made = createSender({

@@ -35,14 +35,14 @@ test("tools: output without end is kept only at its end", async (t) => {
   assert.match(stdout, /end\n$/);
 });
 
-test("tools: one that takes too long is ended with all that it started", { timeout: 10_000 }, async (t) => {
+test("tools: one that takes too long is ended with all that it started", { timeout: 60_000 }, async (t) => {
   const engine = await engineWith(t, 'sleep 100 & echo $! > "$1"; wait');
   const pidFile = join(engine.binDirectory, "pid");
-  await assert.rejects(tryTool(engine, "tool", [pidFile], { ...options, timeoutMs: 300 }), /did not end within 0.3 s/);
+  await assert.rejects(tryTool(engine, "tool", [pidFile], { ...options, timeoutMs: 2000 }), /did not end within 2 s/);
   await untilGone(Number(await readFile(pidFile, "utf8")));
 });
 
-test("tools: an abort ends them and is what the caller sees", { timeout: 10_000 }, async (t) => {
+test("tools: an abort ends them and is what the caller sees", { timeout: 60_000 }, async (t) => {
   const engine = await engineWith(t, "sleep 100");
   const reason = new Error("cancelled by the user");
   await assert.rejects(tryTool(engine, "tool", [], { ...options, signal: abortSoon(reason) }), reason);
@@ -71,7 +71,7 @@ async function engineWith(t: TestContext, script: string): Promise<Engine> {
 }
 
 async function untilGone(pid: number): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 30_000;
   for (;;) {
     // A zombie that nobody has reaped yet is gone as well.
     const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "gone");

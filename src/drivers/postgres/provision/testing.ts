@@ -5,12 +5,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
+import { freePort } from "../../../../tests/fixtures/ports.ts";
 import { writeConfiguration, writeReplicationConf, type ReplicationSettings } from "../configuration/write.ts";
 import { computeSettings, type Settings } from "../configuration/defaults.ts";
 import { ensureEmbeddedEngine } from "../engine/embedded.ts";
@@ -161,14 +161,4 @@ async function connectWhenReady(
       await sleep(10);
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

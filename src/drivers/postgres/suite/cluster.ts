@@ -2,10 +2,10 @@
  * A cluster of three real members in a temporary directory, for the tests of this driver. Not part of the product.
  */
 import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../../../../tests/fixtures/ports.ts";
 import type { RunningServer, Server } from "../../../domain/server.ts";
 import type { CommitRule } from "../../../domain/rule.ts";
 import { computeSettings } from "../configuration/defaults.ts";
@@ -17,7 +17,7 @@ import { ensureTemplate } from "../provision/template.ts";
 import { within } from "../session/deadline.ts";
 import { Session, type Row } from "../session/session.ts";
 
-export const waitMs = 20_000;
+export const waitMs = 60_000;
 
 export interface Member {
   readonly config: MemberServerConfig;
@@ -170,18 +170,6 @@ export function ruleOf(acks: number, ...members: readonly number[]): CommitRule 
 
 /** Nobody answers to these names: a commit under this rule waits for ever. */
 export const ghostRule: CommitRule = { acks: 1, voters: [{ member: "ghost", incarnation: 1 }] };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
 
 /** Inserts one row after the other, on several sessions, and remembers what was acknowledged and when. */
 export class Writers {
