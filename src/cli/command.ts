@@ -64,6 +64,12 @@ function subcommandTerm(inner: CommandUnknownOpts): string {
   return [inner.name(), ...words].join(" ");
 }
 
+/** What has nothing in it is a shell variable that was not set, sooner than a wish. */
+export function textArgument(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("It is empty.");
+  return text;
+}
+
 export function durationArgument(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError("It is no duration; write one like 30m, 90s or 1h30m.");

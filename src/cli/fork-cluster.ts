@@ -56,8 +56,22 @@ export async function restoreCluster(
       hint: `Name the new cluster: matriarch restore ${source} NEW. To put "${source}" itself back: --in-place`,
     });
   const wish = await toWish(name, options);
-  const begun = await (await context.client()).restore(source, wish);
+  const client = await context.client();
+  const begun = await client.restore(source, wish).catch((error: unknown) => {
+    throw name === source ? sameName(source, error) : error;
+  });
   return followCreate(context, name, begun, { detach: options.detach });
+}
+
+/** Of a cluster that is gone a copy may have the name; the one that there is was meant to be put back itself. */
+function sameName(source: string, error: unknown): unknown {
+  if (!(error instanceof OpError) || error.code !== "cluster-exists") return error;
+  const { message, cause } = error;
+  return new OpError("cluster-exists", {
+    message,
+    hint: `To put "${source}" itself back: matriarch restore ${source} --in-place. For a copy of it choose another name.`,
+    cause,
+  });
 }
 
 async function toWish(name: string, options: CopyOptions): Promise<ForkWish> {

@@ -13,6 +13,8 @@ describe("wrong words", () => {
     size: ["big", "5", "-1GB"],
     major: ["nine"],
     port: ["none", "99999"],
+    command: ["", " "],
+    text: ["", " "],
   };
 
   async function refusal(args: readonly string[]): Promise<string | undefined> {

@@ -46,7 +46,7 @@ describe("restore", () => {
     await refused(5, /no restore point "after-4"(.*\n)*.*before-4/, "new", "--name", "after-4");
     await refused(5, /no snapshot/, "new", "--snapshot", "shop-20200101T000000Z-ffff");
     await refused(2, /only one of/, "new", "--at", "1s ago", "--lsn", "0/1");
-    await refused(3, /"shop" already exists/, "shop");
+    await refused(3, /"shop" already exists(.*\n)*.*restore shop --in-place/, "shop");
     const windows = restoreWindowsSchema.parse(await installation.json("restore-point", "list", "shop"));
     assert.equal(windows.windows.length, 1);
     assert.deepEqual(

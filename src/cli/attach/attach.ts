@@ -30,7 +30,6 @@ export interface AttachOptions {
 export async function attachApp(context: CommandContext, cluster: string, options: AttachOptions): Promise<Outcome> {
   if (options.grace !== undefined && !options.rotate)
     throw new OpError("usage", { message: "--grace is for --rotate: a first password has none before it" });
-  if (options.exec?.trim() === "") throw new OpError("usage", { message: "--exec names no command" });
   if (options.variable !== undefined && !variablePattern.test(options.variable))
     throw new OpError("bad-name", {
       message: `"${options.variable}" cannot be the name of a variable`,

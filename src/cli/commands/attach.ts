@@ -2,7 +2,7 @@
 import { Option } from "@commander-js/extra-typings";
 
 import { clusterArgument } from "../arguments.ts";
-import { command, graceArgument, type Run } from "../command.ts";
+import { command, graceArgument, textArgument, type Run } from "../command.ts";
 
 const notes = `
 The application gets a user of its own, and by default a database of its own, both named after it: lower case, with "_"
@@ -36,7 +36,7 @@ export const attach = (run: Run) =>
       "--env-file <file>",
       "write it to this file, all other lines stay (default with --rotate: the file that has it)",
     )
-    .option("--exec <command>", "run this with it, in a shell")
+    .option("--exec <command>", "run this with it, in a shell", textArgument)
     .option("--rotate", "it is attached: give it a new password")
     .option(
       "--grace <duration>",

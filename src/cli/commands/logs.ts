@@ -2,7 +2,7 @@
 import { Option } from "@commander-js/extra-typings";
 
 import { logLevels, logProcesses } from "../../contract/logs.ts";
-import { command, countArgument, momentArgument, type Run } from "../command.ts";
+import { command, countArgument, momentArgument, textArgument, type Run } from "../command.ts";
 
 export const logs = (run: Run) =>
   command("logs", "Show the logs of a cluster's servers and of what serves it, or of the hosts' processes.", [
@@ -15,7 +15,7 @@ export const logs = (run: Run) =>
     .option("--member <member>", "only this member's Postgres")
     .addOption(new Option("--process <process>", "only this process (default: all)").choices(logProcesses))
     .addOption(new Option("--level <level>", "of this weight or more (default: debug)").choices(logLevels))
-    .option("--grep <text>", "only lines with this text, whatever its case")
+    .option("--grep <text>", "only lines with this text, whatever its case", textArgument)
     .option("--since <moment>", "from here on: 1h, or 2026-11-01T12:00", momentArgument)
     .option("--until <moment>", "up to before this moment", momentArgument)
     .option("--lines, --limit <count>", "newest so many of all, 0 to 10000", countArgument(0, 10_000), 100)

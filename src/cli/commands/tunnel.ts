@@ -2,7 +2,7 @@
 import { Argument, Option } from "@commander-js/extra-typings";
 
 import { clusterArgument } from "../arguments.ts";
-import { command, countArgument, type Run } from "../command.ts";
+import { command, countArgument, textArgument, type Run } from "../command.ts";
 
 const notes = `
 The port is of this machine alone. The URI has no password in it: PGPASSWORD or ~/.pgpass has it, as with any other. New
@@ -28,7 +28,7 @@ export const tunnel = (run: Run) =>
     )
     .option("--user <user>", "database user in the URI (default: postgres)")
     .option("--database <database>", "database in the URI (default: postgres)")
-    .option("--exec <command>", "run this in a shell with DATABASE_URL set, and end with it")
+    .option("--exec <command>", "run this in a shell with DATABASE_URL set, and end with it", textArgument)
     .addHelpText("after", notes)
     .action((cluster, port, { role, user, database, exec }) =>
       run(async (context) => {
