@@ -117,7 +117,7 @@ async function hosts(
   return all;
 }
 
-async function until(what: string, isSo: () => boolean, withinMs = 10_000): Promise<void> {
+async function until(what: string, isSo: () => boolean, withinMs = 30_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!isSo()) {
     assert.ok(performance.now() < deadline, `waited for ${what}`);

@@ -68,7 +68,7 @@ function shown(certificate: string): { readonly fingerprint: string } {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 30_000;
   while (!holds()) {
     assert.ok(Date.now() < deadline, "did not come true in time");
     await new Promise((resolve) => setImmediate(resolve));

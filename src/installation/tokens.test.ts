@@ -28,7 +28,7 @@ async function tokensOn(on: Store): Promise<AccessTokens> {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 30_000;
   while (!holds()) {
     assert.ok(Date.now() < deadline, "did not come true in time");
     await new Promise((resolve) => setImmediate(resolve));

@@ -121,7 +121,7 @@ describe("what is offered", () => {
     const began = performance.now();
     assert.deepEqual(await lines("--host", "https://192.0.2.1:7400", "status", ""), [":none"]);
     assert.deepEqual(await lines("--context", "nope", "status", ""), [":none"]);
-    assert.ok(performance.now() - began < 10_000);
+    assert.ok(performance.now() - began < 30_000);
   });
 
   test("words as bash hands them over", () => {

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { cliEntry, type Harness } from "./harness.ts";
 
 const run = promisify(execFile);
-const seenWithinMs = 15_000;
+const seenWithinMs = 60_000;
 
 export function hasTmux(): boolean {
   try {

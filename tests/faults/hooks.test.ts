@@ -124,7 +124,7 @@ describe("hooks (3 members, quorum)", () => {
     const asked = installation.run(["switchover", cluster.name, "--yes"]);
     const pid = Number(await until("the hook", () => readFile(own, "utf8").catch(() => undefined)));
     await installation.killAgent();
-    await until("the hook to end", () => (isAlive(pid) ? undefined : true), { withinMs: 5000 });
+    await until("the hook to end", () => (isAlive(pid) ? undefined : true));
     await rm(join(installation.home, "hooks", "before-demote"));
     await installation.startAgent();
     await asked;

