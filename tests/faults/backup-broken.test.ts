@@ -93,7 +93,7 @@ describe("backups to S3 while something breaks (2 members, Postgres 15 of the sy
     const { epoch } = await shop.cluster.healthy();
     await shop.cluster.story(async (writer) => {
       await shop.installation.ok("switchover", "shop");
-      await writer.acknowledged(20, 15_000);
+      await writer.acknowledged(20, 30_000);
     });
     assert.equal((await shop.cluster.healthy()).epoch, epoch + 1);
     shop.s3.fault = "none";

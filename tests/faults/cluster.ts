@@ -142,10 +142,10 @@ export class Cluster {
       patienceMs: 10_000,
     });
     try {
-      await writer.acknowledged(20, 15_000);
+      await writer.acknowledged(20, 30_000);
       await work(writer);
       await this.until(endsIn, ({ state }) => state === endsIn, withinMs);
-      if (endsIn !== "unavailable") await writer.acknowledged(20, 15_000);
+      if (endsIn !== "unavailable") await writer.acknowledged(20, 30_000);
     } finally {
       await writer.stop();
     }

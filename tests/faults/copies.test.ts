@@ -158,7 +158,7 @@ describe("the disk becomes full while it is copied (1 member)", { skip }, () => 
           assert.deepEqual(await clustersOf(installation), ["shop"]);
           assert.deepEqual(await snapshotsOf(installation), [first]);
           assert.deepEqual(await readdir(join(installation.home, "snapshots", "shop")), [first, `${first}.json`]);
-          await writer.acknowledged(20, 10_000);
+          await writer.acknowledged(20, 30_000);
           await rm(filler);
         }
       });

@@ -96,7 +96,7 @@ describe("hooks (3 members, quorum)", () => {
     await hook("before-start", "echo no such disk; sleep 2; exit 3");
     await cluster.story(async (writer) => {
       await endAll([before.pid]);
-      await writer.acknowledged(50, 20_000);
+      await writer.acknowledged(50, 30_000);
     });
     const failed = await cluster.event("hook.failed", since, before.id);
     assert.match(failed.message, /hook "before-start" of ".*" failed: it /);

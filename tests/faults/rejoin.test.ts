@@ -50,7 +50,7 @@ for (const engine of ["embedded", "system"] as const) {
       const since = await cluster.lastEvent();
       const verdict = await cluster.story(async (writer) => {
         await diverge(primary);
-        await writer.acknowledged(50, 20_000);
+        await writer.acknowledged(50, 30_000);
       });
       tell(`diverged, ${engine}`, verdict);
       const back = await cluster.event("standby.rejoined", since, primary.id);
@@ -70,9 +70,9 @@ for (const engine of ["embedded", "system"] as const) {
         async (writer) => {
           for (let turn = 0; turn < 5; turn += 1) {
             await cluster.healthy();
-            await writer.acknowledged(30, 20_000);
+            await writer.acknowledged(30, 30_000);
             await endAll(postmasterGroup(installation.home, (await cluster.primary()).pid));
-            await writer.acknowledged(30, 20_000);
+            await writer.acknowledged(30, 30_000);
           }
         },
         { direct: true, connections: 6, withinMs: 90_000 },
@@ -95,7 +95,7 @@ for (const engine of ["embedded", "system"] as const) {
           await new Promise((resolve) => setTimeout(resolve, afterMs));
           await installation.killAgent();
           await installation.startAgent();
-          await writer.acknowledged(50, 20_000);
+          await writer.acknowledged(50, 30_000);
         });
         assert.equal((await cluster.member(primary.id)).role, "standby");
       }
@@ -112,7 +112,7 @@ for (const engine of ["embedded", "system"] as const) {
         ]);
         await endAll([primary.pid]);
         await asked;
-        await writer.acknowledged(50, 20_000);
+        await writer.acknowledged(50, 30_000);
       });
     });
   });

@@ -29,7 +29,7 @@ describe("other shapes", () => {
       const since = await cluster.lastEvent();
       const verdict = await cluster.story(async (writer) => {
         await endAll([(await cluster.primary()).pid]);
-        await writer.acknowledged(50, 20_000);
+        await writer.acknowledged(50, 30_000);
       });
       tell("one member killed", verdict);
       await cluster.event("primary.restarted", since);
@@ -39,7 +39,7 @@ describe("other shapes", () => {
       const since = await cluster.lastEvent();
       await cluster.story(async (writer) => {
         signalAll(groups([await cluster.primary()]), "SIGSTOP");
-        await writer.acknowledged(50, 20_000);
+        await writer.acknowledged(50, 30_000);
       });
       await cluster.event("primary.frozen", since);
     });

@@ -27,7 +27,7 @@ describe("standby lost (3 members, quorum)", () => {
     const since = await cluster.lastEvent();
     await cluster.story(async (writer) => {
       await fault(standby);
-      await writer.acknowledged(50, 15_000);
+      await writer.acknowledged(50, 30_000);
       await cluster.event("standby.rejoined", since, standby.id);
     });
     assert.equal((await cluster.healthy()).epoch, epoch, "a lost standby must not change the primary");

@@ -40,10 +40,10 @@ describe("recorder of writes", { skip, timeout: 60_000 }, () => {
     await prepareTable(target, "crashes");
     const writer = recordWrites({ targets: [target], table: "crashes", patienceMs: 5000 });
     t.after(() => writer.stop());
-    await writer.acknowledged(50, 10_000);
+    await writer.acknowledged(50, 30_000);
     await crash();
     await postgres.start();
-    await writer.acknowledged(50, 10_000);
+    await writer.acknowledged(50, 30_000);
     const history = await writer.stop();
     const rows = await readRows(target, "crashes");
     const verdict = checkHistory(history, rows);

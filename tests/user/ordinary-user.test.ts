@@ -23,13 +23,13 @@ describe("an ordinary user", { skip }, () => {
     assert.match(await installation.ok("connect", "shop", "-c", "SELECT 'hello'"), /hello/);
     await cluster.story(async (writer) => {
       await endAll([(await cluster.primary()).pid]);
-      await writer.acknowledged(50, 20_000);
+      await writer.acknowledged(50, 30_000);
     });
     await cluster.story(async (writer) => {
       await installation.killAgent();
       await installation.startAgent();
       await installation.ok("switchover", "shop");
-      await writer.acknowledged(50, 20_000);
+      await writer.acknowledged(50, 30_000);
     });
     await installation.ok("scale", "shop", "--members", "4");
     await cluster.healthy();

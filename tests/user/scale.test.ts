@@ -72,7 +72,7 @@ describe("scale in size (2 members)", () => {
     const since = await cluster.lastEvent();
     await cluster.story(async (writer) => {
       await installation.ok("scale", "shop", "--memory", "1GB", "--restart");
-      await writer.acknowledged(20, 15_000);
+      await writer.acknowledged(20, 30_000);
     });
     assert.deepEqual(await onEach("shared_buffers"), ["256MB", "256MB"]);
     assert.deepEqual(await onEach("maintenance_work_mem"), ["50MB", "50MB"]);

@@ -146,7 +146,7 @@ describe("a newer minor version (3 members, quorum)", () => {
     const since = await cluster.lastEvent();
     const verdict = await cluster.story(async (writer) => {
       await installation.ok("upgrade", "shop", "--to", newest);
-      await writer.acknowledged(50, 15_000);
+      await writer.acknowledged(50, 30_000);
     });
     tell("upgrade", verdict);
     assert.deepEqual(await running(), [newest, newest, newest]);
