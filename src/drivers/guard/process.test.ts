@@ -92,7 +92,7 @@ test("a primary whose voters are frozen is ended before they are free, with all 
   await until("told", () => a.member().fenced?.because === "promises-ended");
   const tookMs = (a.member().fenced?.at ?? Infinity) - stoppedAt;
   // How exact it is, is shown on the virtual clock (guard/core.test.ts); here the machine may be slow.
-  assert.ok(tookMs < usual.promiseMs + 500, `after ${tookMs} ms`);
+  assert.ok(tookMs < 4 * usual.promiseMs, `after ${tookMs} ms`);
 });
 
 test("one voter frozen is not noticed where one of two must promise", async () => {
@@ -137,7 +137,7 @@ test("an agent that stands still: heartbeats end with the time of its last feed,
   const since = now();
   await until("no process of the server", () => worksIn(found.directory) === 0);
   const tookMs = now() - since;
-  assert.ok(tookMs > usual.promiseMs - usual.marginMs - 200 && tookMs < 4000, `after ${tookMs} ms`);
+  assert.ok(tookMs > usual.promiseMs - usual.marginMs - 200 && tookMs < 8000, `after ${tookMs} ms`);
 });
 
 test("killed: another is there at once, goes on with the promises, and the server does not notice", async (t) => {
