@@ -4,7 +4,6 @@
  * time from one acknowledged write to the next, of any client. Afterwards every acknowledged row must be there. Beside
  * it, in turn with it, the floor: three bare servers under the same load, promoted at once by who killed the primary.
  */
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -14,6 +13,7 @@ import { chooseServerOwner } from "../src/drivers/postgres/engine/owner.ts";
 import { ensureTemplate } from "../src/drivers/postgres/provision/template.ts";
 import { checkHistory } from "../tests/checker/history.ts";
 import { prepareTable, readRows, recordWrites } from "../tests/checker/record-writer.ts";
+import { freezeServer } from "./measure/freeze.ts";
 import { Installation, type Status } from "./measure/installation.ts";
 import { load } from "./measure/machine.ts";
 import { RawCluster, type RawPlan, type RawServer } from "./measure/raw-cluster.ts";
@@ -145,36 +145,13 @@ async function kill(_installation: Installation, status: Status): Promise<() => 
   return () => undefined;
 }
 
-/** All processes of the server, as when its machine stands still. */
 async function freeze(_installation: Installation, status: Status): Promise<() => void> {
-  const postmaster = primaryPid(status);
-  process.kill(postmaster, "SIGSTOP");
-  const frozen = [postmaster, ...childrenOf(postmaster)];
-  for (const pid of frozen) trySignal(pid, "SIGSTOP");
-  return () => {
-    for (const pid of frozen) if (worksAsPostgres(pid)) trySignal(pid, "SIGCONT");
-  };
+  return freezeServer(primaryPid(status));
 }
 
 async function switchover(installation: Installation): Promise<() => void> {
   await installation.matriarch("switchover", cluster, "--yes");
   return () => undefined;
-}
-
-function childrenOf(pid: number): readonly number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
-}
-
-function worksAsPostgres(pid: number): boolean {
-  return existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("postgres");
-}
-
-function trySignal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // it has ended
-  }
 }
 
 async function rawPlan({ home }: Installation): Promise<RawPlan & { readonly template: string }> {

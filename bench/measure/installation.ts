@@ -29,6 +29,7 @@ export interface Status {
     readonly state: string;
     readonly pid: number | null;
     readonly lag_bytes: number | null;
+    readonly status_url: string | null;
   }[];
 }
 
@@ -49,6 +50,7 @@ export interface AgentStatus {
 }
 
 export class Installation {
+  readonly launcher = launcher;
   readonly home: string;
   readonly #above: string;
 
