@@ -1,5 +1,6 @@
 /** `restore --in-place` and `--undo`: tell what will be, ask for the name, and follow it. */
-import type { InPlaceWish } from "../contract/storage.ts";
+import { formatMoment } from "../contract/moment.ts";
+import type { InPlacePlan, InPlaceWish } from "../contract/storage.ts";
 import { OpError } from "../errors/op-error.ts";
 import { operationOutcome } from "./commands/operation-outcome.ts";
 import type { CommandContext, Outcome } from "./context.ts";
@@ -26,21 +27,28 @@ export async function restoreInPlace(
       hint: "Give one of --at, --name, --lsn, --xid and --snapshot, or --undo.",
     });
   const client = await context.client();
-  const { members } = await client.status(cluster);
-  const plan = planWords(cluster, wish, members.length);
-  if (dryRun) return { json: { would_put_back: cluster, to: wish }, text: () => plan };
-  await context.confirm(plan, cluster);
-  return operationOutcome(context, await client.restoreInPlace(cluster, wish));
+  const plan = await client.planInPlace(cluster, wish);
+  const words = planWords(wish, plan);
+  if (dryRun) return { json: { would_put_back: cluster, to: wish, ...plan }, text: () => words };
+  await context.confirm(words, cluster);
+  // Whoever was asked has taken a while, and "a minute ago" is what was shown.
+  const shown = plan.at === null ? wish : { ...wish, at: plan.at };
+  return operationOutcome(context, await client.restoreInPlace(cluster, shown));
 }
 
-function planWords(cluster: string, wish: InPlaceWish, members: number): string {
-  const { at, point, lsn, xid, snapshot } = wish;
+function planWords(wish: InPlaceWish, { cluster, members, begins_with: base, at, as_of: asOf }: InPlacePlan): string {
+  const { point, lsn, xid, snapshot } = wish;
   const to = wish.undo
     ? "what it was before the last restore in place"
     : `what it was at ${at ?? point ?? lsn ?? (xid === undefined ? snapshot : `transaction ${xid}`)}`;
+  const until =
+    at !== null || asOf === null ? "" : `, which has what was committed until ${formatMoment(Date.parse(asOf))}`;
+  const others = members === 2 ? "member is" : `${members - 1} members are`;
   return `This puts "${cluster}" back to ${to}: what was committed later is not in it any more.
-A copy is made first, while the cluster goes on; then clients are cut, and come back to the copy. Passwords stay as they
-are now${members > 1 ? `, and the other ${members - 1 === 1 ? "member is" : `${members - 1} members are`} made anew` : ""}.
+The copy begins with ${base}${until}.
+It is made first, while the cluster goes on; then clients are cut, and come back to it. Passwords stay as they are now${
+    members > 1 ? `,\nand the other ${others} made anew` : ""
+  }.
 What it is now becomes a snapshot; matriarch restore ${cluster} --undo goes back to it.`;
 }
 

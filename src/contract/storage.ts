@@ -185,6 +185,21 @@ export const inPlaceRequestSchema = z.strictObject({
 export type InPlaceRequest = z.output<typeof inPlaceRequestSchema>;
 export type InPlaceWish = z.input<typeof inPlaceRequestSchema>;
 
+/** What a restore in place would do. */
+export const inPlacePlanSchema = z.object({
+  cluster: z.string(),
+  /** that makes the copy */
+  host: z.string(),
+  /** the snapshot that the copy begins with */
+  begins_with: z.string(),
+  /** the time that was given, in UTC; null: none was. Asked for with it, a time that was "ago" is still the same */
+  at: z.string().nullable(),
+  /** what was committed later is not in it; null: known once the log has been replayed */
+  as_of: z.string().nullable(),
+  members: z.int(),
+});
+export type InPlacePlan = z.infer<typeof inPlacePlanSchema>;
+
 export const restorePointRequestSchema = z.strictObject({
   name: z.string(),
   /** said by an agent that forwards: by this host's primary, or not at all */
@@ -218,6 +233,8 @@ export interface StorageInstallation {
   fork(cluster: string, request: ForkRequest, asked: Asked): Promise<CreatedCluster>;
   /** also of a cluster that does not exist any more. @throws OpError restore-out-of-window, restore-point-not-found */
   restore(cluster: string, request: RestoreRequest, asked: Asked): Promise<CreatedCluster>;
+  /** @throws OpError restore-out-of-window, snapshot-not-found, host-unreachable, before anything is changed */
+  planInPlace(cluster: string, request: InPlaceRequest): Promise<InPlacePlan>;
   /** @throws OpError restore-out-of-window, snapshot-not-found, host-unreachable, busy */
   restoreInPlace(cluster: string, request: InPlaceRequest, asked: Asked): Promise<Operation>;
   /** what can be restored. @throws OpError cluster-not-found when nothing is left of it */

@@ -89,6 +89,17 @@ export function createMemoryStorage({ find, record, begin, connectionOf }: Aroun
       }));
       return { operation, connection: connectionOf(5436, "postgres", "postgres", "n3w") };
     },
+    async planInPlace(cluster, { at }) {
+      const { members } = find(cluster);
+      return {
+        cluster,
+        host: "here",
+        begins_with: snapshot.id,
+        at: at ?? null,
+        as_of: "2026-11-21T22:53:01.000Z",
+        members: members.length,
+      };
+    },
     async restoreInPlace(cluster, request, asked) {
       find(cluster);
       record("restoreInPlace", asked, cluster, request);

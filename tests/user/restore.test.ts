@@ -37,8 +37,9 @@ describe("restore", () => {
     const refused = (code: number, words: RegExp, ...target: readonly string[]): Promise<void> =>
       refusesCommand({ installation, client }, ["restore", "shop", ...target], code, words);
     const outside = /cannot be restored to.*\n.*What can be restored: \d{4}-\d\d-\d\d .* to /;
-    for (const [before] of [["new"], ["--in-place"]] as const)
-      await refused(3, outside, before, "--at", early, "--yes");
+    // Whoever only looks, and whoever is to be asked, is told at once as well.
+    for (const into of [["new"], ["--in-place", "--yes"], ["--in-place"], ["--in-place", "--dry-run"]])
+      await refused(3, outside, ...into, "--at", early);
     await refusesCommand({ installation, client }, ["fork", "shop", "new", "--at", early], 3, outside);
     await refused(3, /in the future/, "new", "--at", new Date(Date.now() + 3_600_000).toISOString());
     await refused(3, /no time zone/, "new", "--at", "2026-11-21 10:30");

@@ -6,6 +6,7 @@ import {
   extendRequestSchema,
   forkRequestSchema,
   hereQuerySchema,
+  inPlacePlanSchema,
   inPlaceRequestSchema,
   restorePointRequestSchema,
   restorePointSchema,
@@ -111,6 +112,17 @@ export const storageRoutes = [
       status: 202,
     },
     ({ path, body, asked }, { installation: { storage } }) => storage.restoreInPlace(path.cluster, body, asked),
+  ),
+  route(
+    "POST /v1/clusters/:cluster/restores/in-place/plan",
+    {
+      id: "planInPlace",
+      role: "admin",
+      does: "Says what a restore in place would begin with, or refuses as that would; changes nothing.",
+      body: inPlaceRequestSchema,
+      answer: inPlacePlanSchema,
+    },
+    ({ path, body }, { installation: { storage } }) => storage.planInPlace(path.cluster, body),
   ),
   route(
     "GET /v1/clusters/:cluster/restore-windows",

@@ -49,6 +49,7 @@ import type {
   Extended,
   ExtendRequest,
   ForkWish,
+  InPlacePlan,
   InPlaceWish,
   RestorePointStatus,
   RestoreWindows,
@@ -218,6 +219,7 @@ export function createClient(options: TransportOptions) {
 
     fork: async (cluster: string, body: ForkWish) => withHere(await api.forkCluster({ cluster, body })),
     restore: async (cluster: string, body: RestoreWish) => withHere(await api.restoreCluster({ cluster, body })),
+    planInPlace: (cluster: string, body: InPlaceWish): Promise<InPlacePlan> => api.planInPlace({ cluster, body }),
     restoreInPlace: (cluster: string, body: InPlaceWish): Promise<Operation> => api.restoreInPlace({ cluster, body }),
     restoreWindows: (cluster: string): Promise<RestoreWindows> => api.listRestoreWindows({ cluster }),
     makeRestorePoint: (cluster: string, name: string): Promise<RestorePointStatus> =>

@@ -529,6 +529,15 @@ export interface ImportStatus {
   problem: string | null;
 }
 
+export interface InPlacePlan {
+  cluster: string;
+  host: string;
+  begins_with: string;
+  at: string | null;
+  as_of: string | null;
+  members: number;
+}
+
 export interface InPlaceRequest {
   at?: string | undefined;
   point?: string | undefined;
@@ -1145,6 +1154,7 @@ export const shapes: Shapes = {
   ImportCheck: {"type":"object","properties":{"name":{"type":"string"},"outcome":{"type":"string","enum":["ok","note","failed"]},"text":{"type":"string"},"hint":{"type":"string"}},"required":["name","outcome","text"]},
   ImportChecks: {"type":"object","properties":{"ok":{"type":"boolean"},"checks":{"type":"array","items":{"$ref":"ImportCheck"}}},"required":["ok","checks"]},
   ImportStatus: {"type":"object","properties":{"database":{"type":"string"},"state":{"type":"string","enum":["copying","unfinished","initial","following","stuck"]},"operation":{"type":["string","null"]},"source":{"type":"string"},"begun_at":{"type":"string"},"tables":{"anyOf":[{"type":"object","properties":{"total":{"type":"integer"},"copied":{"type":"integer"},"copying":{"type":"array","items":{"type":"string"}}},"required":["total","copied","copying"]},{"type":"null"}]},"lag_bytes":{"type":["number","null"]},"lag_seconds":{"type":["number","null"]},"problem":{"type":["string","null"]}},"required":["database","state","operation","source","begun_at","tables","lag_bytes","lag_seconds","problem"]},
+  InPlacePlan: {"type":"object","properties":{"cluster":{"type":"string"},"host":{"type":"string"},"begins_with":{"type":"string"},"at":{"type":["string","null"]},"as_of":{"type":["string","null"]},"members":{"type":"integer"}},"required":["cluster","host","begins_with","at","as_of","members"]},
   JoinCheck: {"type":"object","properties":{"hosts":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"address":{"type":"string"},"base_port":{"type":"integer"}},"required":["name","address","base_port"]}}},"required":["hosts"]},
   JoinGreeting: {"type":"object","properties":{"ca":{"type":"string"},"version":{"type":"string"},"now":{"type":"number"}},"required":["ca","version","now"]},
   JoinStore: {"type":"object","properties":{"kind":{"type":"string","enum":["own","given"]},"endpoints":{"type":"array","items":{"type":"string"}},"prefix":{"type":"string"},"user":{"type":"string"},"password":{"type":"string"},"ca":{"type":"string"},"cert":{"type":"string"},"key":{"type":"string"}},"required":["kind","endpoints","prefix"]},
@@ -1428,6 +1438,9 @@ export function createApi(sender: Sender) {
     /** Puts a cluster back to what it was at a chosen time, and keeps a snapshot of what it is now. */
     restoreInPlace: (asking: { cluster: string; body?: InPlaceRequest }, how?: How): Promise<Operation> =>
       sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/restores/in-place`, body: asking.body ?? {}, answer: {"$ref":"Operation"} }, how),
+    /** Says what a restore in place would begin with, or refuses as that would; changes nothing. */
+    planInPlace: (asking: { cluster: string; body?: InPlaceRequest }, how?: How): Promise<InPlacePlan> =>
+      sender.json({ method: "POST", path: `/v1/clusters/${pathPart(asking.cluster)}/restores/in-place/plan`, body: asking.body ?? {}, answer: {"$ref":"InPlacePlan"} }, how),
     /** Gives the times that a cluster can be restored to, and its restore points. */
     listRestoreWindows: (asking: { cluster: string; query?: { here?: "true" | "false" | undefined } }, how?: How): Promise<RestoreWindows> =>
       sender.json({ method: "GET", path: `/v1/clusters/${pathPart(asking.cluster)}/restore-windows` + queryText(asking.query), body: undefined, answer: {"$ref":"RestoreWindows"} }, how),

@@ -2,7 +2,7 @@
 import type { StorageInstallation } from "../../contract/storage.ts";
 import type { Parts } from "../parts.ts";
 import { beginFork, beginRestore } from "./fork.ts";
-import { beginInPlace } from "./restore/in-place.ts";
+import { beginInPlace, planInPlace } from "./restore/in-place.ts";
 import { makePoint } from "./restore/points.ts";
 import { listWindows } from "./restore/windows.ts";
 import { changePolicy, deleteSnapshot, listSnapshots } from "./snapshots/list.ts";
@@ -13,6 +13,7 @@ export function createStorage(parts: Parts): StorageInstallation {
   return {
     fork: (cluster, request, asked) => beginFork(parts, cluster, request, asked),
     restore: (cluster, request, asked) => beginRestore(parts, cluster, request, asked),
+    planInPlace: (cluster, request) => planInPlace(parts, cluster, request),
     restoreInPlace: (cluster, request, asked) => beginInPlace(parts, cluster, request, asked),
     restoreWindows: (cluster, query) => listWindows(parts, cluster, query),
     makeRestorePoint: (cluster, request, asked) => makePoint(parts, cluster, request, asked),

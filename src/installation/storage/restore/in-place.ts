@@ -6,7 +6,7 @@
  */
 import { dirname } from "node:path";
 import type { Asked } from "../../../contract/asked.ts";
-import type { InPlaceRequest } from "../../../contract/storage.ts";
+import { inPlacePlanSchema, type InPlacePlan, type InPlaceRequest } from "../../../contract/storage.ts";
 import { operationSchema } from "../../../contract/cluster.ts";
 import { engineOf, type ClusterRecord } from "../../../domain/cluster.ts";
 import type { RecoveryTarget } from "../../../domain/recovery.ts";
@@ -32,12 +32,31 @@ import { readTarget } from "./target.ts";
 const stopMs = 180_000;
 const forwardMs = 30_000;
 
-export async function beginInPlace(
+export function beginInPlace(
   parts: Parts,
   name: string,
   request: InPlaceRequest,
   asked: Asked,
 ): Promise<OperationRecord> {
+  return where(parts, name, request, (host, beginning) =>
+    host === undefined ? beginHere(parts, name, beginning, asked) : forward(parts, name, { request, host, asked }),
+  );
+}
+
+/** Refuses what that would refuse. */
+export function planInPlace(parts: Parts, name: string, request: InPlaceRequest): Promise<InPlacePlan> {
+  return where(parts, name, request, (host, beginning) =>
+    host === undefined ? planHere(parts, name, beginning) : askForPlan(parts, name, request, host),
+  );
+}
+
+/** @param on a host that may have what it takes; undefined: this one */
+async function where<T>(
+  parts: Parts,
+  name: string,
+  request: InPlaceRequest,
+  on: (host: string | undefined, beginning: Beginning) => Promise<T>,
+): Promise<T> {
   const cluster = clusterOf(parts, name);
   refuseWithoutStore(parts);
   refusePaused(parts, cluster);
@@ -47,11 +66,7 @@ export async function beginInPlace(
   const target: RecoveryTarget =
     read.kind === "newest" && wish.snapshot !== undefined ? { kind: "base" } : refuseNewest(name, read);
   const hosts = await hostsToRestoreOn(parts, name, target, { ...wish, here: request.here });
-  return await onFirstThatCan(parts, name, { target, hosts }, (host) =>
-    host === undefined
-      ? beginHere(parts, name, { target, ...wish }, asked)
-      : forward(parts, name, { request, host, asked }),
-  );
+  return await onFirstThatCan(parts, name, { target, hosts }, (host) => on(host, { target, ...wish }));
 }
 
 interface Beginning {
@@ -59,24 +74,8 @@ interface Beginning {
   readonly snapshot?: string | undefined;
 }
 
-async function beginHere(
-  parts: Parts,
-  name: string,
-  { target, snapshot }: Beginning,
-  { by }: Asked,
-): Promise<OperationRecord> {
-  const { record } = clusterOf(parts, name);
-  await collectFor(parts, name).catch((error: unknown) =>
-    parts.log.warn("the log was not collected", { cluster: name, error }),
-  );
-  const sources =
-    target.kind === "base" && snapshot !== undefined
-      ? [await ofSnapshot(parts, name, snapshot)]
-      : await ofLog(parts, name, { target, snapshot });
-  // The others are made anew in the room of those that they replace.
-  await sources[0]?.check(1);
-  refuseOtherMajor(record, sources);
-  const journal = planned(parts, record);
+async function beginHere(parts: Parts, name: string, beginning: Beginning, { by }: Asked): Promise<OperationRecord> {
+  const { sources, journal } = await prepared(parts, name, beginning);
   const step = "making the copy";
   const operation = parts.operations.begin({
     kind: inPlaceKind,
@@ -87,6 +86,46 @@ async function beginHere(
     exclusive: true,
   });
   return follow(parts, operation, () => carryOut(parts, operation, sources, journal));
+}
+
+async function planHere(parts: Parts, name: string, beginning: Beginning): Promise<InPlacePlan> {
+  const { source } = await prepared(parts, name, beginning);
+  const { base, at, isAtKnown } = source;
+  const { target } = beginning;
+  return {
+    cluster: name,
+    host: parts.hosts.self?.name ?? parts.hostName,
+    begins_with: base,
+    at: target.kind === "time" ? target.text : null,
+    as_of: isAtKnown === false ? null : new Date(at).toISOString(),
+    members: Object.keys(clusterOf(parts, name).record.members).length,
+  };
+}
+
+interface Prepared {
+  /** to try in turn */
+  readonly sources: readonly Source[];
+  /** the first of them */
+  readonly source: Source;
+  readonly journal: InPlaceJournal;
+}
+
+/** Nothing has been begun. @throws OpError for each refusal */
+async function prepared(parts: Parts, name: string, { target, snapshot }: Beginning): Promise<Prepared> {
+  const { record } = clusterOf(parts, name);
+  await collectFor(parts, name).catch((error: unknown) =>
+    parts.log.warn("the log was not collected", { cluster: name, error }),
+  );
+  const sources =
+    target.kind === "base" && snapshot !== undefined
+      ? [await ofSnapshot(parts, name, snapshot)]
+      : await ofLog(parts, name, { target, snapshot });
+  // The others are made anew in the room of those that they replace.
+  const [source] = sources;
+  if (!source) throw new Error("there is nothing to restore from");
+  await source.check(1);
+  refuseOtherMajor(record, source);
+  return { sources, source, journal: planned(parts, record) };
 }
 
 /** The snapshot that the last restore in place made. */
@@ -122,8 +161,8 @@ function refuseNewest(name: string, target: RecoveryTarget): RecoveryTarget {
   });
 }
 
-function refuseOtherMajor({ spec }: ClusterRecord, [source]: readonly Source[]): void {
-  if (!source || source.spec.major === spec.value.major) return;
+function refuseOtherMajor({ spec }: ClusterRecord, source: Source): void {
+  if (source.spec.major === spec.value.major) return;
   throw new OpError("bad-value", {
     message: `"${spec.value.name}" runs Postgres ${spec.value.major}, and was of ${source.spec.major} then`,
     hint: `Restore it into a new cluster: matriarch restore ${spec.value.name} NEW`,
@@ -215,4 +254,15 @@ async function forward(
   const { id } = operationSchema.parse(answer);
   await heardOf(parts, id);
   return parts.operations.get(id);
+}
+
+async function askForPlan(parts: Parts, name: string, request: InPlaceRequest, host: string): Promise<InPlacePlan> {
+  const answer = await parts.hosts.call(host, {
+    method: "POST",
+    path: `/v1/clusters/${encodeURIComponent(name)}/restores/in-place/plan`,
+    body: { ...request, here: true },
+    as: { by: "matriarch", role: "admin" },
+    deadlineMs: forwardMs,
+  });
+  return inPlacePlanSchema.parse(answer);
 }
