@@ -4,7 +4,7 @@ import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test, type TestContext } from "node:test";
 import type { Client } from "pg";
-import { parseLsn } from "../../../domain/lsn.ts";
+import { parseLsn, toLsn, zeroLsn, type Lsn } from "../../../domain/lsn.ts";
 import { historyFileName } from "../../../domain/wal-file.ts";
 import type { RecoveryTarget } from "../../../domain/recovery.ts";
 import { parseMoment } from "../../../contract/moment.ts";
@@ -14,6 +14,7 @@ import { scramVerifier } from "../provision/scram.ts";
 import { startServer, testEngines, testHome, type TestHome, type TestServer } from "../provision/testing.ts";
 import type { Engine } from "../port.ts";
 import { makeOwnedDirectory } from "../server/owned-files.ts";
+import { forkOf } from "../server/timeline-files.ts";
 import { copyRunning } from "./copy-running.ts";
 import { copyContents } from "../../volume/directory.ts";
 import { revive, type Revived, type ReviveRequest } from "./revive.ts";
@@ -73,7 +74,7 @@ class Source {
     target: RecoveryTarget,
     recovery: { readonly holdsTarget?: boolean } = {},
     more: Partial<ReviveRequest> = {},
-  ): Promise<Revived & { rows: number[]; words: string[]; ada: string; schemas: unknown[] }> {
+  ): Promise<Revived & { rows: number[]; words: string[]; ada: string; schemas: unknown[]; end: Lsn }> {
     const { directory, owner, signal } = this.#home;
     const dataDirectory = join(directory, `r${(this.#restores += 1)}`, "data");
     await makeOwnedDirectory(join(dataDirectory, ".."), owner);
@@ -101,7 +102,8 @@ class Source {
     const ada = await value(client, "SELECT rolpassword FROM pg_authid WHERE rolname = 'ada'");
     const schemas = (await client.query("SELECT nspname FROM pg_namespace WHERE nspname = 'matriarch_check'")).rows;
     await server.stop("SIGINT");
-    return { ...revived, rows: rows.map(({ id }) => id), words: rows.map(({ word }) => word), ada, schemas };
+    const end = (await forkOf(dataDirectory, revived.timeline)) ?? zeroLsn;
+    return { ...revived, rows: rows.map(({ id }) => id), words: rows.map(({ word }) => word), ada, schemas, end };
   }
 }
 
@@ -170,6 +172,21 @@ for (const engine of await testEngines()) {
       const revived = await quiet.restored(t, target, { holdsTarget: true });
       assert.equal(revived.endedBefore, true);
       assert.equal(revived.rows.length, 4);
+    });
+
+    test("a log that ends right at the position to stop before leads there", async (t) => {
+      const quiet = await source;
+      const { end } = await quiet.restored(t, { kind: "newest" });
+      const revived = await quiet.restored(t, { kind: "lsn", lsn: end, isInclusive: false });
+      assert.deepEqual([revived.endedBefore, revived.end, revived.rows.length], [true, end, 4]);
+      for (const [lsn, isInclusive] of [
+        [toLsn(end + 8n), false],
+        [end, true],
+      ] as const)
+        await assert.rejects(
+          quiet.restored(t, { kind: "lsn", lsn, isInclusive }),
+          (error) => error instanceof OpError && error.code === "restore-out-of-window",
+        );
     });
 
     test("a target before the copy itself is refused", async (t) => {

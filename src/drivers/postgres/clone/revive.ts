@@ -8,13 +8,15 @@
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { historyFileName } from "../../../domain/wal-file.ts";
+import type { Lsn } from "../../../domain/lsn.ts";
+import { historyFileName, parseHistoryName } from "../../../domain/wal-file.ts";
 import { OpError } from "../../../errors/op-error.ts";
 import type { Engine, ServerOwner } from "../port.ts";
 import { readControl, renewIdentity } from "../provision/control-file.ts";
 import { newSystemIdentifier, renewSegments } from "../provision/create.ts";
 import { closeGates } from "../server/import-gates.ts";
 import { writeOwnedFile } from "../server/owned-files.ts";
+import { forkOf } from "../server/timeline-files.ts";
 import { cutTies, type Cut, type KeptPasswords } from "./cut-ties.ts";
 import { inspect, type Contents, type Patience } from "./inspect.ts";
 import { DidNotStart, withQuietServer, type Open, type QuietRequest } from "./quiet-server.ts";
@@ -92,21 +94,43 @@ async function markHistory(dataDirectory: string, timeline: number, owner: Serve
 
 type Done = Omit<Revived, "systemIdentifier" | "timeline">;
 
-/** Postgres takes a log that ends before the target for a failure; it is none where the target is known to be in it. */
+/**
+ * Postgres takes a log that ends before the target for a failure; it is none where the target is known to be in it, or
+ * where the log ends right at the position to stop before, as it does just after a restore point.
+ */
 async function replay(request: ReviveRequest, settings: Readonly<Record<string, string>>): Promise<Done> {
   const work = (open: Open): Promise<Omit<Done, "endedBefore">> => finish(request, open);
   const quiet = quietRequest(request);
+  const { recovery, dataDirectory } = request;
+  let ended: OpError;
   try {
     return { ...(await withQuietServer(quiet, settings, work)), endedBefore: false };
   } catch (error) {
     if (!(error instanceof DidNotStart)) throw error;
-    if (!error.said.includes(endedBefore) || request.recovery?.holdsTarget !== true) throw describe(error);
+    ended = describe(error);
+    if (!error.said.includes(endedBefore) || !(recovery?.holdsTarget || positionToStopBefore(recovery))) throw ended;
   }
   try {
-    return { ...(await withQuietServer(quiet, withoutStop(settings), work)), endedBefore: true };
+    const done = await withQuietServer(quiet, withoutStop(settings), async (open) => {
+      if (!recovery?.holdsTarget && !(await leadsTo(dataDirectory, positionToStopBefore(recovery)))) throw ended;
+      return work(open);
+    });
+    return { ...done, endedBefore: true };
   } catch (error) {
     throw error instanceof DidNotStart ? error.failure : error;
   }
+}
+
+function positionToStopBefore(recovery: Recovery | undefined): Lsn | undefined {
+  const target = recovery?.target;
+  return target?.kind === "lsn" && !target.isInclusive ? target.lsn : undefined;
+}
+
+/** A server that was promoted has written where the log that it was given ended. */
+async function leadsTo(dataDirectory: string, position: Lsn | undefined): Promise<boolean> {
+  const timelines = (await readdir(join(dataDirectory, "pg_wal"))).map((name) => parseHistoryName(name) ?? 0);
+  const end = await forkOf(dataDirectory, Math.max(...timelines));
+  return position !== undefined && end !== undefined && end >= position;
 }
 
 async function finish(request: ReviveRequest, open: Open): Promise<Omit<Done, "endedBefore">> {
