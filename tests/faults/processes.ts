@@ -38,13 +38,34 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** One that is to stand still does so when it would run next, on a busy machine a moment later: that is waited for. */
 export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
-  for (const pid of pids) {
+  // Zero and below are whole groups of processes.
+  const known = pids.filter((pid) => pid > 0);
+  for (const pid of known) {
     try {
       process.kill(pid, signal);
     } catch {
       // it has ended meanwhile
     }
+  }
+  if (signal === "SIGSTOP") known.forEach(untilStill);
+}
+
+/** One that waits in the kernel, for a disk that hangs, is left to it. */
+const stillWithinMs = 5000;
+
+function untilStill(pid: number): void {
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  const deadline = performance.now() + stillWithinMs;
+  while (isAlive(pid) && !standsStill(pid) && performance.now() < deadline) Atomics.wait(nothing, 0, 0, 1);
+}
+
+function standsStill(pid: number): boolean {
+  try {
+    return /\) [Tt] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return true;
   }
 }
 

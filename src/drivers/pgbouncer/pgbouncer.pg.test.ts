@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import pg from "pg";
+import { signalAll } from "../../../tests/faults/processes.ts";
 import { startPostgres, testPassword, type TestPostgres } from "../../../tests/fixtures/postgres.ts";
 import { defaultPool } from "../../domain/pool.ts";
 import { OpError } from "../../errors/op-error.ts";
@@ -243,7 +244,7 @@ test("killed: back at once with the same users", { skip }, async (t) => {
 test("frozen: ended and started again", { skip }, async (t) => {
   const { driver } = await start(t);
   const restarted = new Promise<Restart>((resolve) => driver.onRestart(resolve));
-  process.kill(driver.pid ?? 0, "SIGSTOP");
+  signalAll([driver.pid ?? 0], "SIGSTOP");
   assert.match((await restarted).reason, /stopped answering/);
   assert.deepEqual(await through(driver.port, question), answered);
 });

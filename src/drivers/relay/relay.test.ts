@@ -8,6 +8,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { signalAll } from "../../../tests/faults/processes.ts";
 import { factsOf } from "../certificates/files.ts";
 import type { TlsFiles } from "../../links/tls-files.ts";
 import { TestHosts, until, type TestHost } from "./testing.ts";
@@ -253,7 +254,7 @@ async function blackHole(address: string): Promise<{ readonly port: number; clos
   const child: ChildProcess = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
   const [said] = await once(child.stdout ?? assert.fail("no output"), "data");
   const holePort = Number(String(said));
-  child.kill("SIGSTOP");
+  signalAll([child.pid ?? 0], "SIGSTOP");
   const fillers: Socket[] = [];
   for (let full = false; !full;) {
     const filler = connect(holePort, address);
@@ -277,7 +278,7 @@ function later(ms: number): Promise<void> {
 test("a relay that is frozen: callers are told so, and it is replaced", async () => {
   await configure();
   const replaced = new Promise((resolve) => a.driver.onRestart(resolve));
-  process.kill(a.driver.pid ?? 0, "SIGSTOP");
+  signalAll([a.driver.pid ?? 0], "SIGSTOP");
   assert.match(await hear(call()), /"shop-1" on host "a" cannot be reached/);
   await replaced;
 });

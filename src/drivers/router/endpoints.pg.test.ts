@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
+import { signalAll } from "../../../tests/faults/processes.ts";
 import { freePort } from "../../../tests/fixtures/ports.ts";
 import { startPostgres, testPassword, type TestPostgres } from "../../../tests/fixtures/postgres.ts";
 import { formatCancel, keyOf } from "../../router/packets.ts";
@@ -169,7 +170,7 @@ test("a server that is gone for a moment: new connections wait for it", async ()
 
 test("a frozen server: a connection that it has not answered goes to the next one", async () => {
   await router.route("open", [target]);
-  process.kill(postgres.pid, "SIGSTOP");
+  signalAll([postgres.pid], "SIGSTOP");
   try {
     const waiting = select("select 'moved'");
     await until("it is sent there", async () => (await endpointStatus()).sessions === 1);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
+import { signalAll } from "../../../tests/faults/processes.ts";
 import { freePort } from "../../../tests/fixtures/ports.ts";
 import { startPostgres, testPassword, type TestPostgres } from "../../../tests/fixtures/postgres.ts";
 import type { Target } from "../../router/wire.ts";
@@ -127,7 +128,7 @@ test("frozen: another takes its place", { timeout: 90_000 }, async (t) => {
     await router.route("open", [target]);
     const restarted = new Promise<Restart>((resolve) => router.driver.onRestart(resolve));
     const since = performance.now();
-    process.kill(router.driver.pid ?? 0, "SIGSTOP");
+    signalAll([router.driver.pid ?? 0], "SIGSTOP");
     await restarted;
     assert.equal(await ask(port, testPassword, "select 1"), 1);
     t.diagnostic(`frozen to accepting again: ${(performance.now() - since).toFixed(0)} ms`);
