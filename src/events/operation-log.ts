@@ -71,6 +71,8 @@ export class OperationLog {
   readonly #listeners = new Listeners<OperationRecord>();
   /** Of operations whose end could not be written yet: a full disk must not leave them under way for ever. */
   readonly #unwritten = new Map<string, EndRow>();
+  /** Nor may it hide what they do now, which is to wait for room. Of operations under way, until the next step is written. */
+  readonly #unwrittenSteps = new Map<string, { readonly step: string; readonly steps_done: number }>();
 
   /** `database` is made by event-file.ts. */
   constructor(database: DatabaseSync, sequence: Sequence, options: OperationLogOptions) {
@@ -108,10 +110,12 @@ export class OperationLog {
   step(id: string, step: string, stepsDone?: number): OperationRecord {
     try {
       this.#database.prepare(stepSql).run(redact(step), stepsDone ?? null, this.#sequence.next(), id, this.host);
-      this.tell(id);
+      this.#unwrittenSteps.delete(id);
     } catch (problem) {
       this.#onProblem(problem);
+      this.#unwrittenSteps.set(id, { step: redact(step), steps_done: stepsDone ?? this.get(id).steps_done + 1 });
     }
+    this.tell(id);
     return this.get(id);
   }
 
@@ -120,6 +124,7 @@ export class OperationLog {
    * is kept until it does. Never throws: what cannot be written now is remembered, and written later.
    */
   finish(id: string, end: OperationEnd): void {
+    this.#unwrittenSteps.delete(id);
     const isNew = this.#keepEnd({
       id,
       state: end.state,
@@ -252,8 +257,10 @@ export class OperationLog {
   }
 
   #record(row: Row): OperationRecord {
-    const end = this.#unwritten.get(String(row["id"]));
-    if (!end || row["state"] !== "running") return fromRow(row);
+    const id = String(row["id"]);
+    if (row["state"] !== "running") return fromRow(row);
+    const end = this.#unwritten.get(id);
+    if (!end) return fromRow({ ...row, ...this.#unwrittenSteps.get(id) });
     const done = end.state === "done" && row["steps_total"] !== null ? { steps_done: row["steps_total"] } : {};
     return fromRow({ ...row, ...end, ...done, step: end.step ?? row["step"], host: row["host"] });
   }
